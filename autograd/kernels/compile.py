@@ -1,0 +1,79 @@
+"""`@kernel`: numba's njit with this project's cache folder and settings.
+
+Compiled code is cached on disk under `$TAPEGRAD_CACHE` (default `$XDG_CACHE_HOME/tapegrad`, `~/.cache/tapegrad`), in a
+folder named by a digest of every kernel source, the CPU and numba's version: numba itself does not notice that an
+intrinsic in another file has changed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import llvmlite.binding as llvm
+import numba
+from numba import njit
+from numba.core import config, event
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def cache_root() -> Path:
+    """The folder below which compiled kernels are kept."""
+    named = os.environ.get("TAPEGRAD_CACHE")
+    if named:
+        return Path(named)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tapegrad"
+
+
+def _digest() -> str:
+    sources = sorted(Path(__file__).parent.glob("*.py"))
+    features = os.environ.get("NUMBA_CPU_FEATURES") or llvm.get_host_cpu_features().flatten()
+    parts = [numba.__version__, llvm.get_host_cpu_name(), features, os.environ.get("TAPEGRAD_LANES", "")]
+    digest = hashlib.blake2b("\0".join(parts).encode(), digest_size=8)
+    for source in sources:
+        digest.update(source.read_bytes())
+    return digest.hexdigest()
+
+
+CACHE = cache_root() / _digest()
+
+
+def kernel(fn: F | None = None, **options: Any) -> Any:
+    """Compile a module-level function with numba, lazily and cached on disk.
+
+    Division by zero follows IEEE (no Python exception), the GIL is released, and no other option is set unless named:
+    `parallel=True`, `inline="always"`, `fastmath={...}`. Results are the same bits on any number of threads only if the
+    work is cut into pieces that do not depend on the thread count: that is each kernel's own duty.
+    """
+    if fn is None:
+        return lambda function: kernel(function, **options)
+    before = config.CACHE_DIR
+    config.CACHE_DIR = str(CACHE)
+    try:
+        return njit(cache=True, nogil=True, error_model="numpy", **options)(fn)
+    finally:
+        config.CACHE_DIR = before
+
+
+class _SayOnce(event.Listener):
+    """Prints one line when the first kernel is compiled rather than loaded."""
+
+    said = False
+
+    def on_start(self, event: Any) -> None:
+        name = getattr(event.data.get("dispatcher"), "py_func", None)
+        if self.said or name is None or not name.__module__.startswith("autograd.kernels"):
+            return
+        self.said = True
+        print(f"tapegrad: compiling kernels for this machine, kept in {CACHE}", file=sys.stderr, flush=True)
+
+    def on_end(self, event: Any) -> None:
+        pass
+
+
+event.register("numba:compile", _SayOnce())
