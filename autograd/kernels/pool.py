@@ -1,0 +1,393 @@
+"""Max, average and adaptive pooling of images, their input gradients, and the gather that second order needs.
+
+Every pooling is a table of windows along each axis (first position, end, step between positions), so that ceil_mode,
+padding, dilation and the adaptive windows differ only in Python and share the kernels.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+from numba import prange
+
+from .compile import kernel
+
+GATE = 1 << 14  # elements read below which a parallel launch costs more than it saves
+Pair = int | tuple[int, int]
+
+
+def channels_last(x: np.ndarray) -> np.ndarray:
+    """x (N, C, *spatial) as a C-contiguous (N, *spatial, C) array: a view where the memory allows, else a copy."""
+    moved = x.transpose(0, *range(2, x.ndim), 1) if x.ndim > 2 else x
+    return moved if moved.flags.c_contiguous else np.ascontiguousarray(moved)
+
+
+def channels_first(y: np.ndarray) -> np.ndarray:
+    """The (N, C, *spatial) view of an (N, *spatial, C) array."""
+    return y.transpose(0, y.ndim - 1, *range(1, y.ndim - 1)) if y.ndim > 2 else y
+
+
+def pair(value: Pair) -> tuple[int, int]:
+    """(value, value) for a number, the two numbers otherwise."""
+    return (value, value) if isinstance(value, int) else (int(value[0]), int(value[1]))
+
+
+def output_size(size: int, kernel: int, stride: int, padding: int, dilation: int, ceil_mode: bool) -> int:
+    """Windows along an axis; with ceil_mode the last must start inside the input or its left padding (torch's rule)."""
+    span = size + 2 * padding - dilation * (kernel - 1) - 1
+    out = (span + (stride - 1 if ceil_mode else 0)) // stride + 1
+    if ceil_mode and (out - 1) * stride >= size + padding:
+        out -= 1
+    return out
+
+
+class Windows:
+    """The windows along one axis: input positions range(start[o], stop[o], step) belong to output o.
+
+    `count[o]` is the divisor of an average; the windows of outputs range(first[i], last[i]) may contain position i.
+    """
+
+    def __init__(self, size: int, start: np.ndarray, stop: np.ndarray, step: int) -> None:
+        self.step, self.out, position = step, start.size, np.arange(size)
+        self.first = np.searchsorted(stop, position, side="right")
+        self.last = np.searchsorted(start, position, side="right")
+        self.start = np.where(start < 0, start + -(start // step) * step, start)
+        self.stop = np.minimum(stop, size)
+        self.count = np.maximum(self.stop - self.start, 0)
+
+
+@lru_cache(maxsize=1024)
+def windows(size: int, kernel: int, stride: int, padding: int, dilation: int, ceil_mode: bool, pad: bool) -> Windows:
+    """The windows of an ordinary pooling along an axis; pad: the divisor counts padding (count_include_pad)."""
+    out = output_size(size, kernel, stride, padding, dilation, ceil_mode)
+    start = np.arange(max(out, 0)) * stride - padding
+    stop = start + dilation * (kernel - 1) + 1
+    table = Windows(size, start, stop, dilation)
+    if pad:
+        table.count = np.minimum(stop, size + padding) - start
+    return table
+
+
+@lru_cache(maxsize=1024)
+def adaptive_windows(size: int, out: int) -> Windows:
+    """out windows of nearly equal length that cover the axis: floor(o size / out) to ceil((o + 1) size / out)."""
+    o = np.arange(out)
+    return Windows(size, o * size // out, -((o + 1) * size // -out), 1)
+
+
+# N images, H×W input plane, P×Q output plane, C channels; row r = n·P + p of the output, or n·H + h of the input.
+
+
+@kernel
+def _max_rows(x, y, index, hs, he, ws, we, dh, dw, H, W, C, r0, r1):
+    P, Q = hs.size, ws.size
+    for r in range(r0, r1):
+        n, p = r // P, r % P
+        for q in range(Q):
+            o = (r * Q + q) * C
+            if hs[p] >= he[p] or ws[q] >= we[q]:
+                for c in range(C):
+                    y[o + c] = -np.inf
+                    index[o + c] = -1
+                continue
+            first = True
+            for h in range(hs[p], he[p], dh):
+                for w in range(ws[q], we[q], dw):
+                    at = h * W + w
+                    i = (n * H * W + at) * C
+                    if first:
+                        for c in range(C):
+                            y[o + c] = x[i + c]
+                            index[o + c] = at
+                        first = False
+                    else:
+                        for c in range(C):
+                            v, best, old = x[i + c], y[o + c], index[o + c]
+                            take = (v > best) | (v != v)
+                            y[o + c] = v if take else best
+                            index[o + c] = at if take else old
+
+
+@kernel(parallel=True)
+def _max_parallel(x, y, index, hs, he, ws, we, dh, dw, H, W, C, rows, step):
+    for k in prange((rows + step - 1) // step):
+        _max_rows(x, y, index, hs, he, ws, we, dh, dw, H, W, C, k * step, min(rows, (k + 1) * step))
+
+
+@kernel
+def _max_input_rows(g, index, gx, h0, h1, ws, we, dw, P, H, W, C, r0, r1):
+    """Row (n, h) of gx collects from the output rows whose windows reach it, so no two pieces write one element."""
+    Q = ws.size
+    for r in range(r0, r1):
+        n, h = r // H, r % H
+        gx[r * W * C : (r + 1) * W * C] = 0
+        for p in range(h0[h], h1[h]):
+            for q in range(Q):
+                o = ((n * P + p) * Q + q) * C
+                for w in range(ws[q], we[q], dw):
+                    at = h * W + w
+                    i = (r * W + w) * C
+                    for c in range(C):
+                        gx[i + c] += g[o + c] if index[o + c] == at else 0
+
+
+@kernel(parallel=True)
+def _max_input_parallel(g, index, gx, h0, h1, ws, we, dw, P, H, W, C, rows, step):
+    for k in prange((rows + step - 1) // step):
+        _max_input_rows(g, index, gx, h0, h1, ws, we, dw, P, H, W, C, k * step, min(rows, (k + 1) * step))
+
+
+@kernel
+def _scatter_images(g, index, gx, HW, PQ, C, n0, n1):
+    gx[n0 * HW * C : n1 * HW * C] = 0
+    for n in range(n0, n1):
+        for o in range(n * PQ, (n + 1) * PQ):
+            for c in range(C):
+                at = index[o * C + c]
+                if 0 <= at < HW:
+                    gx[(n * HW + at) * C + c] += g[o * C + c]
+
+
+@kernel(parallel=True)
+def _scatter_parallel(g, index, gx, HW, PQ, C, N):
+    for n in prange(N):
+        _scatter_images(g, index, gx, HW, PQ, C, n, n + 1)
+
+
+@kernel
+def _gather_images(x, index, y, HW, PQ, C, n0, n1):
+    for n in range(n0, n1):
+        for o in range(n * PQ, (n + 1) * PQ):
+            for c in range(C):
+                at = index[o * C + c]
+                y[o * C + c] = x[(n * HW + at) * C + c] if 0 <= at < HW else 0
+
+
+@kernel(parallel=True)
+def _gather_parallel(x, index, y, HW, PQ, C, N):
+    for n in prange(N):
+        _gather_images(x, index, y, HW, PQ, C, n, n + 1)
+
+
+@kernel
+def _mean_rows(x, y, hs, he, hn, ws, we, wn, divisor, H, W, C, r0, r1):
+    P, Q = hs.size, ws.size
+    for r in range(r0, r1):
+        n, p = r // P, r % P
+        for q in range(Q):
+            o = (r * Q + q) * C
+            for c in range(C):
+                y[o + c] = 0
+            for h in range(hs[p], he[p]):
+                for w in range(ws[q], we[q]):
+                    i = ((n * H + h) * W + w) * C
+                    for c in range(C):
+                        y[o + c] += x[i + c]
+            scale = y.dtype.type(1 / (divisor if divisor else hn[p] * wn[q]))
+            for c in range(C):
+                y[o + c] *= scale
+
+
+@kernel(parallel=True)
+def _mean_parallel(x, y, hs, he, hn, ws, we, wn, divisor, H, W, C, rows, step):
+    for k in prange((rows + step - 1) // step):
+        _mean_rows(x, y, hs, he, hn, ws, we, wn, divisor, H, W, C, k * step, min(rows, (k + 1) * step))
+
+
+@kernel
+def _mean_input_rows(g, gx, h0, h1, hn, ws, we, wn, divisor, H, W, C, r0, r1):
+    P, Q = hn.size, ws.size
+    for r in range(r0, r1):
+        n, h = r // H, r % H
+        gx[r * W * C : (r + 1) * W * C] = 0
+        for p in range(h0[h], h1[h]):
+            for q in range(Q):
+                o = ((n * P + p) * Q + q) * C
+                scale = gx.dtype.type(1 / (divisor if divisor else hn[p] * wn[q]))
+                for w in range(ws[q], we[q]):
+                    i = (r * W + w) * C
+                    for c in range(C):
+                        gx[i + c] += g[o + c] * scale
+
+
+@kernel(parallel=True)
+def _mean_input_parallel(g, gx, h0, h1, hn, ws, we, wn, divisor, H, W, C, rows, step):
+    for k in prange((rows + step - 1) // step):
+        _mean_input_rows(g, gx, h0, h1, hn, ws, we, wn, divisor, H, W, C, k * step, min(rows, (k + 1) * step))
+
+
+def _step(rows: int, row_cost: int) -> int:
+    """Rows a piece: enough work to pay for its scheduling, and at least eight pieces where there are rows for them."""
+    return max(1, min(-(-rows // 8), GATE // max(row_cost, 1)))
+
+
+def _max(x: np.ndarray, h: Windows, w: Windows) -> tuple[np.ndarray, np.ndarray]:
+    last = channels_last(x)
+    N, H, W, C = last.shape
+    y = np.empty((N, h.out, w.out, C), x.dtype)
+    index = np.empty(y.shape, np.int32 if H * W < 1 << 31 else np.int64)
+    arrays = last.reshape(-1), y.reshape(-1), index.reshape(-1)
+    sizes = h.start, h.stop, w.start, w.stop, h.step, w.step, H, W, C
+    rows = N * h.out
+    if last.size < GATE:
+        _max_rows(*arrays, *sizes, 0, rows)
+    else:
+        _max_parallel(*arrays, *sizes, rows, _step(rows, last.size // max(rows, 1)))
+    return channels_first(y), channels_first(index)
+
+
+def max_pool2d(
+    x: np.ndarray,
+    kernel: Pair,
+    stride: Pair | None = None,
+    padding: Pair = 0,
+    dilation: Pair = 1,
+    ceil_mode: bool = False,
+) -> tuple[np.ndarray, np.ndarray]:
+    """The largest value of each window of x (N, C, H, W), and its flat position in the H×W plane.
+
+    Both results are (N, C, P, Q) in channels-last memory; positions are int32 (int64 for planes of 2**31 or more). Of
+    equal values the first is taken, of NaNs the last, as in torch. Padding is never chosen.
+    """
+    h, w = _geometry(x.shape, kernel, stride, padding, dilation, ceil_mode, False)
+    return _max(x, h, w)
+
+
+def adaptive_max_pool2d(x: np.ndarray, output_size: Pair) -> tuple[np.ndarray, np.ndarray]:
+    """Maxima of P×Q nearly equal windows that cover x (N, C, H, W), and their positions as in `max_pool2d`."""
+    out = pair(output_size)
+    return _max(x, adaptive_windows(x.shape[2], out[0]), adaptive_windows(x.shape[3], out[1]))
+
+
+def _geometry(
+    x_shape: tuple[int, ...],
+    kernel: Pair,
+    stride: Pair | None,
+    padding: Pair,
+    dilation: Pair,
+    ceil_mode: bool,
+    pad: bool,
+) -> tuple[Windows, Windows]:
+    k, p, d = pair(kernel), pair(padding), pair(dilation)
+    s = k if stride is None else pair(stride)
+    return (
+        windows(x_shape[2], k[0], s[0], p[0], d[0], ceil_mode, pad),
+        windows(x_shape[3], k[1], s[1], p[1], d[1], ceil_mode, pad),
+    )
+
+
+def max_pool2d_input(
+    g: np.ndarray,
+    index: np.ndarray,
+    x_shape: tuple[int, ...],
+    kernel: Pair | None = None,
+    stride: Pair | None = None,
+    padding: Pair = 0,
+    dilation: Pair = 1,
+    ceil_mode: bool = False,
+) -> np.ndarray:
+    """The gradient of `max_pool2d` in x: g (N, C, P, Q) added at `index` into zeros of x_shape.
+
+    With the pooling's own geometry the work is divided by rows of the result; without, by images. The sums are the same
+    to the last bit, unless `index` holds positions outside its window, which the first way drops. Positions outside
+    the plane are dropped.
+    """
+    N, C, H, W = x_shape
+    g, index = channels_last(g), channels_last(index)
+    gx = np.empty((N, H, W, C), g.dtype)
+    arrays = g.reshape(-1), index.reshape(-1), gx.reshape(-1)
+    if kernel is None or C < 8:
+        sizes = H * W, g.shape[1] * g.shape[2], C
+        if gx.size < GATE or N == 1:
+            _scatter_images(*arrays, *sizes, 0, N)
+        else:
+            _scatter_parallel(*arrays, *sizes, N)
+        return channels_first(gx)
+    h, w = _geometry(x_shape, kernel, stride, padding, dilation, ceil_mode, False)
+    table = h.first, h.last, w.start, w.stop, w.step, h.out, H, W, C
+    if gx.size < GATE:
+        _max_input_rows(*arrays, *table, 0, N * H)
+    else:
+        _max_input_parallel(*arrays, *table, N * H, _step(N * H, W * C))
+    return channels_first(gx)
+
+
+def max_pool2d_gather(x: np.ndarray, index: np.ndarray) -> np.ndarray:
+    """x (N, C, H, W) at the plane positions `index` (N, C, P, Q): the adjoint of `max_pool2d_input`; 0 for outside."""
+    x, index = channels_last(x), channels_last(index)
+    N, H, W, C = x.shape
+    y = np.empty(index.shape, x.dtype)
+    arrays = x.reshape(-1), index.reshape(-1), y.reshape(-1)
+    sizes = H * W, index.shape[1] * index.shape[2], C
+    if y.size < GATE:
+        _gather_images(*arrays, *sizes, 0, N)
+    else:
+        _gather_parallel(*arrays, *sizes, N)
+    return channels_first(y)
+
+
+def _mean(x: np.ndarray, h: Windows, w: Windows, divisor: int) -> np.ndarray:
+    x = channels_last(x)
+    N, H, W, C = x.shape
+    y = np.empty((N, h.out, w.out, C), x.dtype)
+    sizes = h.start, h.stop, h.count, w.start, w.stop, w.count, divisor, H, W, C
+    rows = N * h.out
+    if x.size < GATE:
+        _mean_rows(x.reshape(-1), y.reshape(-1), *sizes, 0, rows)
+    else:
+        _mean_parallel(x.reshape(-1), y.reshape(-1), *sizes, rows, _step(rows, x.size // max(rows, 1)))
+    return channels_first(y)
+
+
+def _mean_input(g: np.ndarray, x_shape: tuple[int, ...], h: Windows, w: Windows, divisor: int) -> np.ndarray:
+    N, C, H, W = x_shape
+    g = channels_last(g)
+    gx = np.empty((N, H, W, C), g.dtype)
+    sizes = h.first, h.last, h.count, w.start, w.stop, w.count, divisor, H, W, C
+    if gx.size < GATE:
+        _mean_input_rows(g.reshape(-1), gx.reshape(-1), *sizes, 0, N * H)
+    else:
+        _mean_input_parallel(g.reshape(-1), gx.reshape(-1), *sizes, N * H, _step(N * H, W * C))
+    return channels_first(gx)
+
+
+def avg_pool2d(
+    x: np.ndarray,
+    kernel: Pair,
+    stride: Pair | None = None,
+    padding: Pair = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+    divisor_override: int | None = None,
+) -> np.ndarray:
+    """The mean of each window of x (N, C, H, W): (N, C, P, Q) in channels-last memory, torch's divisors."""
+    h, w = _geometry(x.shape, kernel, stride, padding, 1, ceil_mode, count_include_pad)
+    return _mean(x, h, w, divisor_override or 0)
+
+
+def avg_pool2d_input(
+    g: np.ndarray,
+    x_shape: tuple[int, ...],
+    kernel: Pair,
+    stride: Pair | None = None,
+    padding: Pair = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+    divisor_override: int | None = None,
+) -> np.ndarray:
+    """The gradient of `avg_pool2d` in x, of x_shape: each g spread evenly over its window."""
+    h, w = _geometry(x_shape, kernel, stride, padding, 1, ceil_mode, count_include_pad)
+    return _mean_input(g, x_shape, h, w, divisor_override or 0)
+
+
+def adaptive_avg_pool2d(x: np.ndarray, output_size: Pair) -> np.ndarray:
+    """Means of P×Q nearly equal windows that cover x (N, C, H, W)."""
+    out = pair(output_size)
+    return _mean(x, adaptive_windows(x.shape[2], out[0]), adaptive_windows(x.shape[3], out[1]), 0)
+
+
+def adaptive_avg_pool2d_input(g: np.ndarray, x_shape: tuple[int, ...]) -> np.ndarray:
+    """The gradient of `adaptive_avg_pool2d` in x, of x_shape; the output size is that of g (N, C, P, Q)."""
+    h, w = adaptive_windows(x_shape[2], g.shape[2]), adaptive_windows(x_shape[3], g.shape[3])
+    return _mean_input(g, x_shape, h, w, 0)
