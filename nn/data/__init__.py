@@ -1,0 +1,38 @@
+"""Data sets, samplers and the loader, with torch's names; real digits; random changes of pictures."""
+
+from nn.data.dataset import ConcatDataset, Dataset, IterableDataset, Subset, TensorDataset, random_split
+from nn.data.digits import mnist_5k, split
+from nn.data.idx import idx_pictures, read_idx
+from nn.data.loader import DataLoader, default_collate, default_convert
+from nn.data.sampler import (
+    BatchSampler,
+    RandomSampler,
+    Sampler,
+    SequentialSampler,
+    SubsetRandomSampler,
+    WeightedRandomSampler,
+)
+from nn.data.transforms import RandomAffine
+
+__all__ = [
+    "BatchSampler",
+    "ConcatDataset",
+    "DataLoader",
+    "Dataset",
+    "IterableDataset",
+    "RandomAffine",
+    "RandomSampler",
+    "Sampler",
+    "SequentialSampler",
+    "Subset",
+    "SubsetRandomSampler",
+    "TensorDataset",
+    "WeightedRandomSampler",
+    "default_collate",
+    "default_convert",
+    "idx_pictures",
+    "mnist_5k",
+    "random_split",
+    "read_idx",
+    "split",
+]

@@ -1,0 +1,177 @@
+"""Samplers: in which order a data set is read."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator, Sequence, Sized
+from typing import Any
+
+import numpy as np
+
+import autograd
+
+RandomSource = Any
+"""What `generator=` takes: None for the default generator, an autograd.Generator, a numpy Generator, or a seed."""
+
+
+def numpy_generator(generator: RandomSource) -> np.random.Generator:
+    """The numpy generator behind `generator`; an int is a seed."""
+    if generator is None:
+        generator = autograd.random.default_generator
+    rng = getattr(generator, "rng", generator)
+    if isinstance(rng, np.random.Generator):
+        return rng
+    if isinstance(rng, (int, np.integer)) and not isinstance(rng, bool):
+        return np.random.default_rng(int(rng))
+    raise TypeError(
+        f"generator: expected an autograd.Generator, a numpy Generator, a seed or None, got {type(generator).__name__}"
+    )
+
+
+def _check_count(where: str, name: str, value: Any) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or value <= 0:
+        hint = "; the data set is empty" if value == 0 and name == "num_samples" else ""
+        raise ValueError(f"{where}: {name} should be a positive integer value, but got {name}={value!r}{hint}")
+
+
+def _check_bool(where: str, name: str, value: Any) -> None:
+    if not isinstance(value, bool):
+        raise TypeError(f"{where}: {name} should be a boolean value, but got {name}={value!r}")
+
+
+class Sampler:
+    """An iterable of indices. Subclasses define `__iter__`, and `__len__` where it is known."""
+
+    def __iter__(self) -> Iterator[Any]:
+        raise NotImplementedError(f"{type(self).__name__}: a Sampler must define __iter__")
+
+
+class SequentialSampler(Sampler):
+    """0, 1, 2, ..."""
+
+    def __init__(self, data_source: Sized) -> None:
+        self.data_source = data_source
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(range(len(self.data_source)))
+
+    def __len__(self) -> int:
+        return len(self.data_source)
+
+
+class RandomSampler(Sampler):
+    """Every index once in random order, or `num_samples` draws with replacement.
+
+    Without replacement, more samples than the data set has are drawn as whole permutations one after another.
+    """
+
+    def __init__(
+        self,
+        data_source: Sized,
+        replacement: bool = False,
+        num_samples: int | None = None,
+        generator: RandomSource = None,
+    ) -> None:
+        self.data_source = data_source
+        self.replacement = replacement
+        self._num_samples = num_samples
+        self.generator = generator
+        _check_bool("RandomSampler", "replacement", replacement)
+        _check_count("RandomSampler", "num_samples", self.num_samples)
+
+    @property
+    def num_samples(self) -> int:
+        return len(self.data_source) if self._num_samples is None else self._num_samples
+
+    def __iter__(self) -> Iterator[int]:
+        rng, n, wanted = numpy_generator(self.generator), len(self.data_source), self.num_samples
+        if self.replacement:
+            yield from rng.integers(n, size=wanted).tolist()
+            return
+        while wanted > 0:
+            yield from rng.permutation(n)[:wanted].tolist()
+            wanted -= n
+
+    def __len__(self) -> int:
+        return self.num_samples
+
+
+class SubsetRandomSampler(Sampler):
+    """The given indices, each once, in random order."""
+
+    def __init__(self, indices: Sequence[int], generator: RandomSource = None) -> None:
+        self.indices = indices
+        self.generator = generator
+
+    def __iter__(self) -> Iterator[int]:
+        for i in numpy_generator(self.generator).permutation(len(self.indices)).tolist():
+            yield self.indices[i]
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+
+class WeightedRandomSampler(Sampler):
+    """`num_samples` indices drawn with probability proportional to `weights`.
+
+    Errors: ValueError for weights that are negative, not finite, all zero, or (without replacement) too few above zero.
+    """
+
+    def __init__(
+        self,
+        weights: Sequence[float],
+        num_samples: int,
+        replacement: bool = True,
+        generator: RandomSource = None,
+    ) -> None:
+        _check_count("WeightedRandomSampler", "num_samples", num_samples)
+        _check_bool("WeightedRandomSampler", "replacement", replacement)
+        values = np.asarray(weights, dtype=np.float64)
+        if values.ndim != 1:
+            raise ValueError(f"WeightedRandomSampler: weights should be a 1d sequence but have shape {values.shape}")
+        if not np.isfinite(values).all() or (values < 0).any() or not values.any():
+            raise ValueError("WeightedRandomSampler: weights must be finite, not negative, and not all zero")
+        if not replacement and num_samples > np.count_nonzero(values):
+            raise ValueError(
+                f"WeightedRandomSampler: cannot draw {num_samples} samples without replacement from "
+                f"{np.count_nonzero(values)} weights above zero; pass replacement=True or fewer num_samples"
+            )
+        self.weights = values
+        self.num_samples = num_samples
+        self.replacement = replacement
+        self.generator = generator
+
+    def __iter__(self) -> Iterator[int]:
+        rng = numpy_generator(self.generator)
+        share = self.weights / self.weights.max()  # no overflow in the sum
+        draws = rng.choice(len(share), size=self.num_samples, replace=self.replacement, p=share / share.sum())
+        return iter(draws.tolist())
+
+    def __len__(self) -> int:
+        return self.num_samples
+
+
+class BatchSampler(Sampler):
+    """Lists of `batch_size` indices of another sampler.
+
+    >>> list(BatchSampler(SequentialSampler(range(10)), batch_size=4, drop_last=False))
+    [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
+    """
+
+    def __init__(self, sampler: Iterable[Any], batch_size: int, drop_last: bool) -> None:
+        _check_count("BatchSampler", "batch_size", batch_size)
+        _check_bool("BatchSampler", "drop_last", drop_last)
+        self.sampler = sampler
+        self.batch_size = batch_size
+        self.drop_last = drop_last
+
+    def __iter__(self) -> Iterator[list[Any]]:
+        indices = iter(self.sampler)
+        while batch := list(itertools.islice(indices, self.batch_size)):
+            if self.drop_last and len(batch) < self.batch_size:
+                return
+            yield batch
+
+    def __len__(self) -> int:
+        size = len(self.sampler)  # type: ignore[arg-type]  # a sampler without a length is a TypeError here
+        return size // self.batch_size if self.drop_last else -(-size // self.batch_size)
