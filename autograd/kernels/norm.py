@@ -1,0 +1,392 @@
+"""Batch and layer normalisation, forward and backward, with a fused residual sum and ReLU.
+
+Batch norm: Ioffe and Szegedy, https://arxiv.org/abs/1502.03167. Layer norm: Ba et al., https://arxiv.org/abs/1607.06450.
+Moments are taken about the first row of each short block and the blocks merged in fixed order in float64 (Chan,
+Golub, LeVeque 1979), so a large mean costs no accuracy and the bits do not depend on the number of threads.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import prange
+
+from .compile import kernel
+from .pool import channels_first, channels_last
+
+GATE = 1 << 14  # elements below which a parallel launch costs more than it saves
+BLOCK = 32  # rows summed in the array's own precision before they join a float64 total
+PIECES = 64  # partial sums at most
+
+# M rows (batch and space together), C channels, flat C-contiguous (M, C) arrays; piece k owns rows k·step to (k+1)·step.
+# A partial is one row of `part`: float64 (pieces, 2C).
+
+
+@kernel(fastmath={"contract"})
+def _moments_piece(x, part, C, k, r0, r1):
+    """Mean and sum of squared deviations of each channel over rows r0 to r1."""
+    mean, square = part[2 * k * C : (2 * k + 1) * C], part[(2 * k + 1) * C : (2 * k + 2) * C]
+    s, q = np.empty(C, x.dtype), np.empty(C, x.dtype)
+    mean[:] = 0
+    square[:] = 0
+    for b in range(r0, r1, BLOCK):
+        e = min(b + BLOCK, r1)
+        first = x[b * C : (b + 1) * C]
+        s[:] = 0
+        q[:] = 0
+        r = b + 1
+        while r + 3 < e:
+            x0, x1 = x[r * C : (r + 1) * C], x[(r + 1) * C : (r + 2) * C]
+            x2, x3 = x[(r + 2) * C : (r + 3) * C], x[(r + 3) * C : (r + 4) * C]
+            for c in range(C):
+                d0, d1, d2, d3 = x0[c] - first[c], x1[c] - first[c], x2[c] - first[c], x3[c] - first[c]
+                s[c] += (d0 + d1) + (d2 + d3)
+                q[c] += (d0 * d0 + d1 * d1) + (d2 * d2 + d3 * d3)
+            r += 4
+        while r < e:
+            x0 = x[r * C : (r + 1) * C]
+            for c in range(C):
+                d0 = x0[c] - first[c]
+                s[c] += d0
+                q[c] += d0 * d0
+            r += 1
+        n, before = float(e - b), float(b - r0)
+        for c in range(C):
+            m = s[c] / n
+            apart = first[c] + m - mean[c]
+            mean[c] += apart * (n / (before + n))
+            square[c] += max(q[c] - s[c] * m, 0.0) + apart * apart * (before * n / (before + n))
+
+
+@kernel(parallel=True)
+def _moments_parallel(x, part, C, M, step):
+    for k in prange((M + step - 1) // step):
+        _moments_piece(x, part, C, k, k * step, min(M, (k + 1) * step))
+
+
+@kernel
+def _moments_merge(part, mean, var, rstd, C, M, step, eps):
+    for c in range(C):
+        m, q, before = 0.0, 0.0, 0.0
+        for k in range((M + step - 1) // step):
+            n = float(min(M, (k + 1) * step) - k * step)
+            apart = part[2 * k * C + c] - m
+            m += apart * (n / (before + n))
+            q += part[(2 * k + 1) * C + c] + apart * apart * (before * n / (before + n))
+            before += n
+        mean[c] = m
+        var[c] = q / M
+        rstd[c] = 1 / np.sqrt(q / M + eps)
+
+
+@kernel(fastmath={"contract"})
+def _apply_piece(x, y, residual, mean, scale, bias, relu, C, r0, r1):
+    """y = (x - mean) scale + bias (+ residual), and its positive part where relu."""
+    floor = y.dtype.type(0 if relu else -np.inf)
+    for r in range(r0, r1):
+        xr, yr = x[r * C : (r + 1) * C], y[r * C : (r + 1) * C]
+        if residual.size:
+            rr = residual[r * C : (r + 1) * C]
+            for c in range(C):
+                v = (xr[c] - mean[c]) * scale[c] + bias[c] + rr[c]
+                yr[c] = floor if v < floor else v
+        else:
+            for c in range(C):
+                v = (xr[c] - mean[c]) * scale[c] + bias[c]
+                yr[c] = floor if v < floor else v
+
+
+@kernel(parallel=True)
+def _apply_parallel(x, y, residual, mean, scale, bias, relu, C, M, step):
+    for k in prange((M + step - 1) // step):
+        _apply_piece(x, y, residual, mean, scale, bias, relu, C, k * step, min(M, (k + 1) * step))
+
+
+@kernel(fastmath={"contract"})
+def _sums_piece(g, x, y, mean, part, C, k, r0, r1):
+    """Sums over rows of g and of g (x - mean), g taken as 0 where y (if given) is not positive."""
+    total, product = part[2 * k * C : (2 * k + 1) * C], part[(2 * k + 1) * C : (2 * k + 2) * C]
+    s, q = np.empty(C, x.dtype), np.empty(C, x.dtype)
+    total[:] = 0
+    product[:] = 0
+    for b in range(r0, r1, BLOCK):
+        s[:] = 0
+        q[:] = 0
+        for r in range(b, min(b + BLOCK, r1)):
+            xr, gr = x[r * C : (r + 1) * C], g[r * C : (r + 1) * C]
+            if y.size:
+                yr = y[r * C : (r + 1) * C]
+                for c in range(C):
+                    v = gr[c] if yr[c] > 0 else x.dtype.type(0)
+                    s[c] += v
+                    q[c] += v * (xr[c] - mean[c])
+            else:
+                for c in range(C):
+                    s[c] += gr[c]
+                    q[c] += gr[c] * (xr[c] - mean[c])
+        for c in range(C):
+            total[c] += s[c]
+            product[c] += q[c]
+
+
+@kernel(parallel=True)
+def _sums_parallel(g, x, y, mean, part, C, M, step):
+    for k in prange((M + step - 1) // step):
+        _sums_piece(g, x, y, mean, part, C, k, k * step, min(M, (k + 1) * step))
+
+
+@kernel
+def _sums_merge(part, rstd, weight, gw, gb, scale, slope, shift, C, M, pieces, train):
+    """gw, gb, and the coefficients of gx = scale g - slope (x - mean) - shift."""
+    for c in range(C):
+        s, q = 0.0, 0.0
+        for k in range(pieces):
+            s += part[2 * k * C + c]
+            q += part[(2 * k + 1) * C + c]
+        gb[c] = s
+        gw[c] = q * rstd[c]
+        a = float(rstd[c]) * (weight[c] if weight.size else 1.0)
+        scale[c] = a
+        slope[c] = a * q * rstd[c] * rstd[c] / M if train else 0
+        shift[c] = a * s / M if train else 0
+
+
+@kernel(fastmath={"contract"})
+def _input_piece(g, x, y, gx, mean, scale, slope, shift, C, r0, r1):
+    for r in range(r0, r1):
+        xr, gr, out = x[r * C : (r + 1) * C], g[r * C : (r + 1) * C], gx[r * C : (r + 1) * C]
+        if y.size:
+            yr = y[r * C : (r + 1) * C]
+            for c in range(C):
+                v = gr[c] if yr[c] > 0 else x.dtype.type(0)
+                out[c] = scale[c] * v - slope[c] * (xr[c] - mean[c]) - shift[c]
+        else:
+            for c in range(C):
+                out[c] = scale[c] * gr[c] - slope[c] * (xr[c] - mean[c]) - shift[c]
+
+
+@kernel(parallel=True)
+def _input_parallel(g, x, y, gx, mean, scale, slope, shift, C, M, step):
+    for k in prange((M + step - 1) // step):
+        _input_piece(g, x, y, gx, mean, scale, slope, shift, C, k * step, min(M, (k + 1) * step))
+
+
+def _rows_a_piece(M: int, C: int) -> int:
+    """Whole blocks, so that pieces and blocks depend on the shape alone."""
+    rows = max(-(-M // PIECES), GATE // 2 // max(C, 1), 1)
+    return -(-rows // BLOCK) * BLOCK
+
+
+def _flat(x: np.ndarray | None, dtype: np.dtype) -> np.ndarray:
+    return np.empty(0, dtype) if x is None else channels_last(x).reshape(-1)
+
+
+def _channel(v: np.ndarray | None, C: int, default: float, dtype: np.dtype) -> np.ndarray:
+    return np.full(C, default, dtype) if v is None else np.ascontiguousarray(v, dtype)
+
+
+def _apply(
+    last: np.ndarray,
+    mean: np.ndarray,
+    scale: np.ndarray,
+    bias: np.ndarray | None,
+    relu: bool,
+    residual: np.ndarray | None,
+) -> np.ndarray:
+    C = last.shape[-1]
+    y = np.empty(last.shape, last.dtype)
+    arrays = last.reshape(-1), y.reshape(-1), _flat(residual, last.dtype), mean, scale
+    bias, M = _channel(bias, C, 0, last.dtype), last.size // max(C, 1)
+    if last.size < GATE:
+        _apply_piece(*arrays, bias, relu, C, 0, M)
+    else:
+        _apply_parallel(*arrays, bias, relu, C, M, _rows_a_piece(M, C))
+    return channels_first(y)
+
+
+def batch_norm_train(
+    x: np.ndarray,
+    weight: np.ndarray | None,
+    bias: np.ndarray | None,
+    eps: float,
+    relu: bool = False,
+    residual: np.ndarray | None = None,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """x (N, C, *space) normalised by each channel's moments over batch and space: y, mean, biased variance, 1/std.
+
+    y = (x - mean) / sqrt(var + eps) * weight + bias, then `residual` (of x's shape) is added, then ReLU taken if asked.
+    y has channels-last memory; the other three are (C,). x must hold at least one value a channel.
+    """
+    last = channels_last(x)
+    C = last.shape[-1]
+    M = last.size // max(C, 1)
+    step = _rows_a_piece(M, C)
+    mean, var, rstd = np.empty((3, C), x.dtype)
+    part = np.empty(-(-M // step) * 2 * C, np.float64)
+    if last.size < GATE or M <= step:
+        for k in range(-(-M // step)):
+            _moments_piece(last.reshape(-1), part, C, k, k * step, min(M, (k + 1) * step))
+    else:
+        _moments_parallel(last.reshape(-1), part, C, M, step)
+    _moments_merge(part, mean, var, rstd, C, M, step, eps)
+    scale = rstd if weight is None else rstd * weight
+    return _apply(last, mean, scale, bias, relu, residual), mean, var, rstd
+
+
+def batch_norm_eval(
+    x: np.ndarray,
+    weight: np.ndarray | None,
+    bias: np.ndarray | None,
+    mean: np.ndarray,
+    var: np.ndarray,
+    eps: float,
+    relu: bool = False,
+    residual: np.ndarray | None = None,
+) -> np.ndarray:
+    """`batch_norm_train` with given moments (C,) in place of the batch's."""
+    scale = 1 / np.sqrt(var.astype(np.float64) + eps)
+    if weight is not None:
+        scale *= weight
+    return _apply(channels_last(x), np.ascontiguousarray(mean, x.dtype), scale.astype(x.dtype), bias, relu, residual)
+
+
+def batch_norm_backward(
+    g: np.ndarray,
+    x: np.ndarray,
+    weight: np.ndarray | None,
+    mean: np.ndarray,
+    rstd: np.ndarray,
+    train: bool,
+    needed: tuple[bool, bool, bool] = (True, True, True),
+    y: np.ndarray | None = None,
+) -> tuple[np.ndarray | None, np.ndarray | None, np.ndarray | None]:
+    """Gradients of batch norm in x, weight and bias; None where not needed.
+
+    train: mean and rstd came from x itself. y: the output, if a ReLU was fused: g passes only where y > 0 (the
+    residual's gradient is then g * (y > 0)).
+    """
+    last = channels_last(x)
+    C = last.shape[-1]
+    M = last.size // max(C, 1)
+    step = _rows_a_piece(M, C)
+    flat, gf, yf = last.reshape(-1), channels_last(g).reshape(-1), _flat(y, x.dtype)
+    mean, rstd = np.ascontiguousarray(mean, x.dtype), np.ascontiguousarray(rstd, x.dtype)
+    pieces = -(-M // step) if train or needed[1] or needed[2] else 0
+    part = np.empty(pieces * 2 * C, np.float64)
+    if last.size < GATE or pieces <= 1:
+        for k in range(pieces):
+            _sums_piece(gf, flat, yf, mean, part, C, k, k * step, min(M, (k + 1) * step))
+    else:
+        _sums_parallel(gf, flat, yf, mean, part, C, M, step)
+    gw, gb, scale, slope, shift = np.empty((5, C), x.dtype)
+    _sums_merge(part, rstd, _flat(weight, x.dtype), gw, gb, scale, slope, shift, C, M, pieces, train)
+    gx = None
+    if needed[0]:
+        out = np.empty(last.shape, x.dtype)
+        arrays = gf, flat, yf, out.reshape(-1), mean, scale, slope, shift
+        if last.size < GATE:
+            _input_piece(*arrays, C, 0, M)
+        else:
+            _input_parallel(*arrays, C, M, step)
+        gx = channels_first(out)
+    return gx, gw.copy() if needed[1] else None, gb.copy() if needed[2] else None
+
+
+# Layer norm: R rows of C values; `part` holds the rows' sums for weight and bias, one (2C) partial a piece.
+
+
+@kernel(fastmath={"contract", "reassoc"})
+def _layer_piece(x, y, weight, bias, mean, rstd, C, eps, r0, r1):
+    for r in range(r0, r1):
+        xr, yr = x[r * C : (r + 1) * C], y[r * C : (r + 1) * C]
+        s = x.dtype.type(0)
+        for c in range(C):
+            s += xr[c]
+        m = s / x.dtype.type(C)
+        s, q = x.dtype.type(0), x.dtype.type(0)
+        for c in range(C):
+            d = xr[c] - m
+            s += d
+            q += d * d
+        m += s / x.dtype.type(C)
+        a = x.dtype.type(1 / np.sqrt(max(q - s * s / x.dtype.type(C), x.dtype.type(0)) / C + eps))
+        mean[r] = m
+        rstd[r] = a
+        for c in range(C):
+            yr[c] = (xr[c] - m) * a * weight[c] + bias[c]
+
+
+@kernel(parallel=True)
+def _layer_parallel(x, y, weight, bias, mean, rstd, C, eps, R, step):
+    for k in prange((R + step - 1) // step):
+        _layer_piece(x, y, weight, bias, mean, rstd, C, eps, k * step, min(R, (k + 1) * step))
+
+
+@kernel(fastmath={"contract", "reassoc"})
+def _layer_back_piece(g, x, gx, weight, mean, rstd, part, C, k, r0, r1):
+    """Rows r0 to r1 of gx, and their part of the gradients of weight and bias."""
+    total, product = part[2 * k * C : (2 * k + 1) * C], part[(2 * k + 1) * C : (2 * k + 2) * C]
+    gb, gw = np.empty(C, x.dtype), np.empty(C, x.dtype)
+    total[:] = 0
+    product[:] = 0
+    for b in range(r0, r1, BLOCK):
+        gb[:] = 0
+        gw[:] = 0
+        for r in range(b, min(b + BLOCK, r1)):
+            xr, gr, out, m, a = x[r * C : (r + 1) * C], g[r * C : (r + 1) * C], gx[r * C : (r + 1) * C], mean[r], rstd[r]
+            s, q = x.dtype.type(0), x.dtype.type(0)
+            for c in range(C):
+                h = (xr[c] - m) * a
+                v = gr[c] * weight[c]
+                gb[c] += gr[c]
+                gw[c] += gr[c] * h
+                s += v
+                q += v * h
+            s /= x.dtype.type(C)
+            q /= x.dtype.type(C)
+            for c in range(C):
+                out[c] = (gr[c] * weight[c] - s - (xr[c] - m) * a * q) * a
+        for c in range(C):
+            total[c] += gb[c]
+            product[c] += gw[c]
+
+
+@kernel(parallel=True)
+def _layer_back_parallel(g, x, gx, weight, mean, rstd, part, C, R, step):
+    for k in prange((R + step - 1) // step):
+        _layer_back_piece(g, x, gx, weight, mean, rstd, part, C, k, k * step, min(R, (k + 1) * step))
+
+
+def layer_norm(
+    x: np.ndarray, weight: np.ndarray | None, bias: np.ndarray | None, eps: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Each row of x (rows, cols) normalised: y (rows, cols), mean and 1/std (rows,); weight and bias are (cols,)."""
+    x = np.ascontiguousarray(x)
+    R, C = x.shape
+    y = np.empty((R, C), x.dtype)
+    mean, rstd = np.empty(R, x.dtype), np.empty(R, x.dtype)
+    arrays = x.reshape(-1), y.reshape(-1), _channel(weight, C, 1, x.dtype), _channel(bias, C, 0, x.dtype), mean, rstd
+    if x.size < GATE:
+        _layer_piece(*arrays, C, eps, 0, R)
+    else:
+        _layer_parallel(*arrays, C, eps, R, _rows_a_piece(R, C))
+    return y, mean, rstd
+
+
+def layer_norm_backward(
+    g: np.ndarray, x: np.ndarray, weight: np.ndarray | None, mean: np.ndarray, rstd: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Gradients of `layer_norm` in x (rows, cols), weight and bias (cols,)."""
+    g, x = np.ascontiguousarray(g), np.ascontiguousarray(x)
+    R, C = x.shape
+    gx = np.empty((R, C), x.dtype)
+    step = _rows_a_piece(R, C)
+    pieces = -(-R // step)
+    part = np.zeros(pieces * 2 * C, np.float64)
+    arrays = g.reshape(-1), x.reshape(-1), gx.reshape(-1), _channel(weight, C, 1, x.dtype), mean, rstd, part
+    if x.size < GATE or pieces <= 1:
+        for k in range(pieces):
+            _layer_back_piece(*arrays, C, k, k * step, min(R, (k + 1) * step))
+    else:
+        _layer_back_parallel(*arrays, C, R, step)
+    gb, gw = part.reshape(pieces, 2, C).sum(0).astype(x.dtype)
+    return gx, gw, gb
