@@ -510,7 +510,7 @@ def test_pictures_from_a_folder(tmp_path: Path, images_name: str, end: str) -> N
 def test_affine_agrees_with_scipy(dtype: type) -> None:
     images = np.random.default_rng(0).random((6, 2, 9, 13)).astype(dtype)
     change = RandomAffine(60, (0.3, 0.2), (0.5, 1.6), (-30, 30, -20, 20), fill=0.25, generator=8)
-    matrices = RandomAffine(60, (0.3, 0.2), (0.5, 1.6), (-30, 30, -20, 20), generator=8)._inverse(6, 13, 9)
+    matrices = RandomAffine(60, (0.3, 0.2), (0.5, 1.6), (-30, 30, -20, 20), generator=8)._inverse(6, 9, 13)
     changed = change(images)
     assert changed.dtype == dtype and changed.shape == images.shape
     for picture, matrix, result in zip(images, matrices, changed, strict=True):

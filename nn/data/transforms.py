@@ -69,12 +69,11 @@ class RandomAffine:
             )
         if pixels.ndim != 4:
             raise ShapeError(f"RandomAffine: images have shape {pixels.shape}, expected (N, C, H, W)")
-        changed = warp_affine(
-            np.ascontiguousarray(pixels), self._inverse(*pixels.shape[::3], pixels.shape[2]), self.fill
-        )
+        n, _, height, width = pixels.shape
+        changed = warp_affine(np.ascontiguousarray(pixels), self._inverse(n, height, width), self.fill)
         return autograd.from_numpy(changed) if tensor else changed
 
-    def _inverse(self, n: int, width: int, height: int) -> np.ndarray:
+    def _inverse(self, n: int, height: int, width: int) -> np.ndarray:
         """(n, 2, 3): from a pixel of the result to the place in the picture it comes from, both as (x, y)."""
         draws = self.low + self.span * numpy_generator(self.generator).random((n, 6))
         turn, slant_x, slant_y = np.deg2rad(draws[:, [0, 4, 5]]).T
