@@ -69,17 +69,19 @@ class Window(NamedTuple):
 def fill(x: Array, out: Array, n: int, row0: int, rows: int, p: Window) -> None:
     """out[r, c] = x[n, row0 + r, p.left + c] for r < rows, c < p.span; zero outside the image."""
     C = p.C
-    first, last = min(max(-p.left, 0), p.span), max(min(p.W - p.left, p.span), 0)
-    last = max(first, last)
+    first = min(max(-p.left, 0), p.span) * C
+    last = max(first, min(p.W - p.left, p.span) * C)
     for r in range(rows):
         o, h = r * p.span * C, row0 + r
-        if h < 0 or h >= p.H:
-            out[o : o + p.span * C] = 0
-        else:
-            i = ((n * p.H + h) * p.W + p.left + first) * C
-            out[o : o + first * C] = 0
-            out[o + first * C : o + last * C] = x[i : i + (last - first) * C]
-            out[o + last * C : o + p.span * C] = 0
+        inside = 0 <= h < p.H
+        i = ((n * p.H + h) * p.W + p.left) * C
+        for v in range(first if inside else p.span * C):
+            out[o + v] = 0
+        if inside:
+            for v in range(first, last):
+                out[o + v] = x[i + v]
+            for v in range(last, p.span * C):
+                out[o + v] = 0
 
 
 @kernel
@@ -128,7 +130,7 @@ def window_serial(
     p: Window, tc: int, qc: int, relu: bool,
 ) -> None:  # fmt: skip
     for task in range(p.N * p.blocks):
-        window_block(width, task, x, w, bias, y, rows, places, taps, p, tc, qc, relu)
+        window_block(width, np.int64(task), x, w, bias, y, rows, places, taps, p, tc, qc, relu)
 
 
 @kernel(parallel=True)
@@ -137,7 +139,7 @@ def window_parallel(
     p: Window, tc: int, qc: int, relu: bool,
 ) -> None:  # fmt: skip
     for task in prange(p.N * p.blocks):
-        window_block(width, task, x, w, bias, y, rows, places, taps, p, tc, qc, relu)
+        window_block(width, np.int64(task), x, w, bias, y, rows, places, taps, p, tc, qc, relu)
 
 
 @kernel
@@ -184,7 +186,7 @@ def weight_serial(
     p: Window, pieces: int, tasks: int,
 ) -> None:  # fmt: skip
     for task in range(tasks):
-        weight_part(width, task, x, g, sums, rows, places, lines, zeros, p, pieces)
+        weight_part(width, np.int64(task), x, g, sums, rows, places, lines, zeros, p, pieces)
 
 
 @kernel(parallel=True)
@@ -193,7 +195,7 @@ def weight_parallel(
     p: Window, pieces: int, tasks: int,
 ) -> None:  # fmt: skip
     for task in prange(tasks):
-        weight_part(width, task, x, g, sums, rows, places, lines, zeros, p, pieces)
+        weight_part(width, np.int64(task), x, g, sums, rows, places, lines, zeros, p, pieces)
 
 
 def channels_last(x: Array) -> Array:

@@ -1,0 +1,124 @@
+"""The dtypes (numpy's own objects under torch's names) and torch's rule of type promotion."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .errors import DTypeError
+
+float32 = np.dtype(np.float32)
+float64 = np.dtype(np.float64)
+int64 = np.dtype(np.int64)
+int32 = np.dtype(np.int32)
+int16 = np.dtype(np.int16)
+int8 = np.dtype(np.int8)
+uint8 = np.dtype(np.uint8)
+bool_ = np.dtype(np.bool_)
+
+FLOATS = (float32, float64)
+SUPPORTED = (float32, float64, int64, int32, int16, int8, uint8, bool_)
+_BUILTIN = {bool: bool_, int: int64}
+
+_default = float32
+
+
+def get_default_dtype() -> np.dtype:
+    """The dtype that Python floats become: float32 unless `set_default_dtype` changed it."""
+    return _default
+
+
+def set_default_dtype(dtype: Any) -> None:
+    """Make float32 or float64 the dtype of Python floats and of the factories without a dtype."""
+    global _default
+    chosen = as_dtype(dtype)
+    if chosen not in FLOATS:
+        raise DTypeError(f"set_default_dtype: expected float32 or float64, got {chosen}")
+    _default = chosen
+
+
+def as_dtype(dtype: Any) -> np.dtype:
+    """The supported dtype that `dtype` names (a numpy dtype or scalar type, a string, `float`, `int` or `bool`).
+
+    `float` is the default dtype and `int` is int64, as in torch. Raises DTypeError for a dtype not supported.
+    """
+    if dtype is float:
+        return _default
+    try:
+        found = _BUILTIN[dtype] if dtype in (bool, int) else np.dtype(dtype)
+    except TypeError:
+        raise DTypeError(f"dtype: {dtype!r} is not a dtype") from None
+    if found not in SUPPORTED:
+        names = ", ".join(str(d) for d in SUPPORTED)
+        raise DTypeError(f"dtype: {found} is not supported; expected one of {names}")
+    return found
+
+
+def is_float(dtype: np.dtype) -> bool:
+    return dtype.kind == "f"
+
+
+# float > integer > bool: an operand of a higher category decides the result's category
+_RANK = {"b": 0, "i": 1, "u": 1, "f": 2}
+
+
+def _scalar_dtype(value: Any) -> np.dtype:
+    if isinstance(value, (bool, np.bool_)):
+        return bool_
+    if isinstance(value, (int, np.integer)):
+        return int64
+    if isinstance(value, (float, np.floating)):
+        return _default
+    raise DTypeError(f"expected a Tensor or a number, got {type(value).__name__}")
+
+
+def result_type(*operands: Any) -> np.dtype:
+    """The dtype of an elementwise result, by torch's rule: dimensioned tensors first, then 0-dim ones, then scalars.
+
+    An operand of lower priority changes the result only if its category (bool, integer, float) is higher. Operands are
+    arrays (ndim and dtype are looked at), or Python and numpy scalars. Source: PyTorch, tensor attributes, "type promotion".
+    """
+    best: list[np.dtype | None] = [None, None, None]
+    for operand in operands:
+        if hasattr(operand, "dtype") and hasattr(operand, "ndim") and not isinstance(operand, np.generic):
+            tier, dtype = (0 if operand.ndim else 1), operand.dtype
+        else:
+            tier, dtype = 2, _scalar_dtype(operand)
+        held = best[tier]
+        best[tier] = dtype if held is None else promote_types(held, dtype)
+    result: np.dtype | None = None
+    for candidate in best:
+        if candidate is not None and (result is None or _RANK[candidate.kind] > _RANK[result.kind]):
+            result = candidate
+    if result is None:
+        raise DTypeError("result_type: expected at least one operand")
+    return result
+
+
+def promote_types(a: np.dtype, b: np.dtype) -> np.dtype:
+    """The smallest dtype both convert to by torch's rule: a float meeting an integer keeps the float's dtype."""
+    if a == b:
+        return a
+    if a.kind == "f" and b.kind != "f":
+        return a
+    if b.kind == "f" and a.kind != "f":
+        return b
+    return np.promote_types(a, b)
+
+
+def promote(operands: Sequence[Any], to_float: bool = False) -> list[Any]:
+    """Arrays cast to their common dtype; scalars are left weak unless they would not fit an integer dtype."""
+    dtype = result_type(*operands)
+    if to_float and dtype.kind != "f":
+        dtype = _default
+    return [_cast(operand, dtype) for operand in operands]
+
+
+def _cast(operand: Any, dtype: np.dtype) -> Any:
+    if isinstance(operand, np.ndarray):
+        return operand if operand.dtype is dtype else operand.astype(dtype)
+    if dtype.kind == "f":
+        return float(operand)
+    return np.array(operand).astype(dtype)

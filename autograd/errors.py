@@ -1,0 +1,19 @@
+"""Exceptions. Each derives from the class this library documents and from the one PyTorch raises for the same mistake."""
+
+from __future__ import annotations
+
+
+class ShapeError(ValueError, RuntimeError):
+    """Shapes or sizes that do not fit together."""
+
+
+class RangeError(IndexError, ValueError):
+    """A dimension, index or label outside its range."""
+
+
+class DTypeError(TypeError, RuntimeError):
+    """A dtype that the operation does not take, or dtypes that do not go together."""
+
+
+class TapeError(RuntimeError):
+    """The tape is not in a state that allows what was asked: a freed graph, a changed value, a protected leaf."""

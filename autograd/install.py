@@ -1,0 +1,46 @@
+"""The registry's operations as methods and operators of Tensor."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+from .op import REGISTRY, inplace
+from .tensor import Tensor
+
+
+def _inplace_method(name: str, call: Any) -> Any:
+    def method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        return inplace(name, call, self, args, kwargs)
+
+    return functools.update_wrapper(method, call, assigned=("__doc__",))
+
+
+def _reflected(call: Any) -> Any:
+    return lambda self, other: call(other, self)
+
+
+OPERATORS = {
+    "_add": "add", "_sub": "sub", "mul": "mul", "true_divide": "truediv", "pow": "pow", "matmul": "matmul",
+    "floor_divide": "floordiv", "remainder": "mod", "bitwise_and": "and", "bitwise_or": "or", "bitwise_xor": "xor",
+}  # fmt: skip
+COMPARISONS = {"eq": "eq", "ne": "ne", "lt": "lt", "le": "le", "gt": "gt", "ge": "ge"}
+UNARY = {"neg": "neg", "abs": "abs", "bitwise_not": "invert", "positive": "pos"}
+
+
+def install() -> None:
+    """Give Tensor every registered operation that is a method, its in-place form, and the operators."""
+    for key, entry in REGISTRY.items():
+        if entry.method and not key.startswith("_") and key not in Tensor.__dict__:
+            setattr(Tensor, key, entry.call)
+        if entry.inplace:
+            setattr(Tensor, entry.name + "_", _inplace_method(entry.name + "_", entry.call))
+    for key, name in OPERATORS.items():
+        if key in REGISTRY:
+            call = REGISTRY[key].call
+            setattr(Tensor, f"__{name}__", call)
+            setattr(Tensor, f"__r{name}__", _reflected(call))
+            setattr(Tensor, f"__i{name}__", _inplace_method(f"{name}_", call))
+    for key, name in {**COMPARISONS, **UNARY}.items():
+        if key in REGISTRY:
+            setattr(Tensor, f"__{name}__", REGISTRY[key].call)

@@ -1,0 +1,624 @@
+"""`@op`: a plain numpy function and its derivative formulas become a recorded operation, and enter the registry.
+
+    @op(lambda g, other: g * other, lambda g, input: g * input)
+    def mul(input, other):
+        return np.multiply(input, other)
+
+One formula an input, in order; parameters without a formula are static (dim, stride). The names of a formula's parameters
+decide what the tape keeps: `g` is the gradient of the output, `y` the output, `input_shape` only the shape of `input`, and any
+other name that input or static argument. Formulas are written with operators and ops only: fed with arrays they compute, fed
+with Tensors they are recorded, so the same formula serves every order. What they return is summed and cast to the input's
+shape and dtype by the tape.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy import ndarray
+
+from . import dtypes, tape
+from .errors import DTypeError, ShapeError, TapeError
+from .tape import Cell, Node, Output, View, mode, node_of, synced, tick
+from .tensor import Tensor
+
+F = TypeVar("F", bound=Callable[..., Any])
+Formula = Callable[..., Any]
+
+
+class Op:
+    """One entry of the registry.
+
+    name: as exported. fn: the numpy function. call: what users call. inputs, statics: parameter names. samples: a function of
+    a `Draw` that gives argument tuples. kind: "op" for a recorded operation, "function" for one composed of ops, which has no
+    formula of its own. method, inplace: whether Tensor has it, also with a trailing underscore.
+    """
+
+    pull: Callable[..., Sequence[Any]]
+
+    def __init__(self, fn: Callable[..., Any], formulas: tuple[Formula | None, ...], joint: Formula | None, **about: Any) -> None:
+        self.fn = fn
+        self.kind: str = about.get("kind", "op")
+        self.name: str = about.get("name") or fn.__name__.lstrip("_")
+        self.samples = about.get("samples")
+        self.method: bool = about.get("method", True)
+        self.inplace: bool = about.get("inplace", False)
+        self.promote: bool | str = about.get("promote", False)
+        self.view: bool = about.get("view", False)
+        self.aux: int = about.get("aux", 0)
+        self.differentiable = bool(joint) or any(formulas)
+        self.formulas, self.joint = formulas, joint
+        self.call: Callable[..., Any] = fn
+        parameters = list(inspect.signature(fn).parameters.values())
+        self.variadic = bool(parameters) and parameters[0].kind is inspect.Parameter.VAR_POSITIONAL
+        self.names = [p.name for p in parameters]
+        self.defaults = [p.default for p in parameters]
+        if self.kind == "op":
+            self._lay_out(about.get("n_inputs"))
+
+    def _lay_out(self, n_inputs: int | None) -> None:
+        """Where each value of the tape stands, which formula reads it, and so what must be kept for which inputs."""
+        n = 1 if self.variadic else (n_inputs if n_inputs is not None else len(self.formulas))
+        self.n = n
+        self.inputs, self.statics = self.names[:n], self.names[n:]
+        if {"g", "y"} & set(self.names):
+            raise TypeError(f"{self.name}: parameters may not be called g or y")
+        self.y_at = len(self.names)
+        self.at = {name: i for i, name in enumerate(self.names)} | {"y": self.y_at}
+        self.shape_names: list[str] = []
+        reads: list[tuple[int, ...]] = []
+        adaptors: list[Callable[[Any, Any], Any] | None] = []
+        for formula in (self.joint,) if self.joint else self.formulas:
+            names = _parameters(formula) if formula else []
+            for name in names[1:]:
+                self._place(name)
+            reads.append(tuple(self.at[name] for name in names[1:] if name != "needs"))
+            adaptors.append(_adaptor(formula, names, self.at) if formula else None)
+        self.reads, self.adaptors = reads, adaptors
+        # inputs whose shape some formula reads, by their place among the inputs
+        self.shapes_of = [self.inputs.index(name.removesuffix("_shape")) for name in self.shape_names]
+        self._plans: dict[tuple[bool, ...] | bool, tuple[tuple[int, ...], tuple[int, ...]]] = {}
+        self.pull = self._pull_joint if self.joint else self._pull
+
+    def _place(self, name: str) -> None:
+        if name in self.at or name == "needs":
+            return
+        if not name.endswith("_shape") or name.removesuffix("_shape") not in self.inputs:
+            raise TypeError(f"{self.name}: a formula asks for {name!r}, which is neither y nor a parameter nor <input>_shape")
+        self.at[name] = self.y_at + 1 + len(self.shape_names)
+        self.shape_names.append(name)
+
+    def plan(self, needs: tuple[bool, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Which values to drop and which (inputs, output) to keep when the inputs in `needs` want a gradient."""
+        found = self._plans.get(needs)
+        if found is None:
+            read: set[int] = set()
+            for k, places in enumerate(self.reads):
+                if self.joint or needs[k]:
+                    read.update(places)
+            tensors = [*range(self.n), self.y_at]
+            drop = tuple(i for i in tensors if i not in read)
+            found = self._plans[needs] = drop, tuple(i for i in tensors if i in read)
+        return found
+
+    def _pull(self, g: Any, values: list[Any], edges: Sequence[Any]) -> Sequence[Any]:
+        return [None if e is None or a is None else a(g, values) for e, a in zip(edges, self.adaptors, strict=True)]
+
+    def _pull_joint(self, g: Any, values: list[Any], edges: Sequence[Any]) -> Sequence[Any]:
+        return self.adaptors[0](g, values, [edge is not None for edge in edges])  # type: ignore[misc]
+
+    def revive(self, node: Node) -> list[Any]:
+        """The node's values with Tensors, their history attached, in place of the arrays: for create_graph."""
+        values = list(node.values)  # type: ignore[arg-type]
+        if self.variadic:
+            if values[0] is not None:
+                values[0] = tuple(_revived(a, e) for a, e in zip(values[0], node.edges, strict=True))
+        else:
+            for i, edge in enumerate(node.edges):
+                values[i] = _revived(values[i], edge)
+        y = values[self.y_at]
+        if type(y) is ndarray:
+            values[self.y_at] = tape.make(y, node)
+        elif type(y) is tuple:
+            if node.slots:
+                values[self.y_at] = tuple(tape.make(a, Output(node, k, a)) for k, a in enumerate(y))
+            else:
+                values[self.y_at] = (tape.make(y[0], node), *y[1:])
+        return values
+
+    def __repr__(self) -> str:
+        return f"<{self.kind} {self.name}>"
+
+
+def _revived(value: Any, edge: Any) -> Any:
+    return tape.make(value, edge) if edge is not None and type(value) is ndarray else value
+
+
+def _parameters(formula: Formula) -> list[str]:
+    code = formula.__code__
+    return list(code.co_varnames[: code.co_argcount])
+
+
+def _adaptor(formula: Formula, names: list[str], at: dict[str, int]) -> Callable[..., Any]:
+    """The formula as a function of the node's values: `lambda g, v: formula(g, v[1])` for a formula `lambda g, other: ...`."""
+    if not names or names[0] != "g":
+        raise TypeError(f"a formula's first parameter must be g, got {names}")
+    reads = "".join(f", v[{at[name]}]" if name != "needs" else ", needs" for name in names[1:])
+    parameters = "g, v, needs" if "needs" in names else "g, v"
+    return eval(f"lambda {parameters}: formula(g{reads})", {"formula": formula})  # our own text, made once at import
+
+
+REGISTRY: dict[str, Op] = {}
+
+
+def op(*formulas: Formula | None, joint: Formula | None = None, **about: Any) -> Callable[[F], F]:
+    """Make the numpy function below a recorded operation.
+
+    formulas: one an input, None for an input without gradient (an index, a mask); or `joint`: one formula that returns the
+    gradients of all inputs, its parameter `needs` telling which are wanted. Further settings:
+    samples: function of a `Draw` giving a list of argument tuples (a trailing dict: keywords); required, tests use it.
+    promote: cast the inputs to their common dtype first, `"float"`: to a floating one. ints to floats count as casts.
+    view: the result may share the input's memory. aux: how many of the last outputs never have a gradient (indices).
+    inplace: there is a method with a trailing underscore too. method: False where Tensor has no such method.
+    A function with a leading underscore is not exported: it is the recorded half of a public function.
+    """
+
+    def decorate(fn: F) -> F:
+        if joint is None and not formulas and "n_inputs" not in about:
+            raise TypeError(f"{fn.__name__}: give one formula an input, or joint=")
+        entry = Op(fn, formulas, joint, **about)
+        plain = not entry.statics and not entry.aux and not entry.view and joint is None and not entry.variadic
+        if plain and entry.n == 1:
+            call = _unary(entry)
+        elif plain and entry.n == 2:
+            call = _binary(entry)
+        else:
+            call = _general(entry)
+        return _enter(entry, call)
+
+    return decorate
+
+
+def function(**about: Any) -> Callable[[F], F]:
+    """Enter a function composed of ops in the registry: export, method, stub, tests and reference page, as for an op."""
+
+    def decorate(fn: F) -> F:
+        return _enter(Op(fn, (), None, kind="function", **about), fn)
+
+    return decorate
+
+
+def _enter(entry: Op, call: Any) -> Any:
+    fn = entry.fn
+    if call is not fn:
+        call.__name__, call.__qualname__, call.__doc__, call.__module__ = fn.__name__, fn.__name__, fn.__doc__, fn.__module__
+        call.__wrapped__ = fn
+    entry.call = call
+    key = fn.__name__ if fn.__name__.startswith("_") else entry.name
+    if key in REGISTRY:
+        raise TypeError(f"{key}: an op of this name exists already")
+    REGISTRY[key] = entry
+    return call
+
+
+def _unary(entry: Op) -> Callable[[Any], Any]:
+    """The call of an op of one input and nothing else, as short as it can be: this is where small networks spend their time."""
+    fn, to_float = entry.fn, entry.promote == "float"
+    drop, keep = entry.plan((True,))
+    keeps_x, keeps_y, with_shape = 0 in keep, 1 in keep, bool(entry.shape_names)
+    differentiable = entry.differentiable
+
+    def call(input: Any) -> Any:
+        if not isinstance(input, Tensor):
+            return fn(_array(entry, input))
+        x = input._data if input._view is None else synced(input)
+        if to_float and x.dtype.kind != "f":
+            x = x.astype(dtypes._default)
+        y = fn(x)
+        if type(y) is not ndarray:
+            y = np.asarray(y)
+        out = new(Tensor)
+        out._data = y
+        out._cell = cell = Cell()
+        if differentiable and mode.enabled:
+            edge = input._node if input._view is None else node_of(input)
+            if edge is not None:
+                out._node = node = Node()
+                node.number = tick()
+                node.op = entry
+                node.edges = (edge,)
+                node.values = [x if keeps_x else None, y if keeps_y else None]
+                if with_shape:
+                    node.values.append(x.shape)
+                if keeps_x:
+                    node.cells = (input._cell, cell) if keeps_y else (input._cell,)
+                elif keeps_y:
+                    node.cells = (cell,)
+                node.shape, node.dtype = y.shape, y.dtype
+                if mode.anomaly:
+                    on_record(node, y)
+        return out
+
+    return call
+
+
+def _binary(entry: Op) -> Callable[[Any, Any], Any]:
+    """The call of an op of two inputs and nothing else."""
+    fn, promote, to_float = entry.fn, entry.promote, entry.promote == "float"
+    differentiable = entry.differentiable
+
+    def call(input: Any, other: Any) -> Any:
+        a_tensor, b_tensor = isinstance(input, Tensor), isinstance(other, Tensor)
+        if a_tensor:
+            a = input._data if input._view is None else synced(input)
+            if b_tensor:
+                b = other._data if other._view is None else synced(other)
+                same = a.dtype is b.dtype and (not to_float or a.dtype.kind == "f")
+            else:
+                b = other
+                same = type(b) is float and a.dtype.kind == "f"
+        elif b_tensor:
+            a, b = input, other._data if other._view is None else synced(other)
+            same = type(a) is float and b.dtype.kind == "f"
+        else:
+            return fn(_array(entry, input), _array(entry, other))
+        if promote and not same:
+            a, b = dtypes.promote((_operand(entry, a), _operand(entry, b)), to_float)
+        try:
+            y = fn(a, b)
+        except ValueError as error:
+            raise _explained(entry, (a, b), error) from None
+        if type(y) is not ndarray:
+            y = np.asarray(y)
+        out = new(Tensor)
+        out._data = y
+        out._cell = cell = Cell()
+        if differentiable and mode.enabled:
+            edge_a = (input._node if input._view is None else node_of(input)) if a_tensor else None
+            edge_b = (other._node if other._view is None else node_of(other)) if b_tensor else None
+            if (edge_a is not None or edge_b is not None) and y.dtype.kind == "f":
+                drop, keep = entry.plan((edge_a is not None, edge_b is not None))
+                out._node = node = Node()
+                node.number = tick()
+                node.op = entry
+                node.edges = (edge_a, edge_b)
+                node.values = values = [a, b, y]
+                for name in entry.shapes_of:
+                    values.append(np.shape(values[name]))
+                for i in drop:
+                    values[i] = None
+                if keep:
+                    node.cells = [
+                        cell if i == 2 else (other if i else input)._cell
+                        for i in keep
+                        if i == 2 or (b_tensor if i else a_tensor)
+                    ]
+                node.shape, node.dtype = y.shape, y.dtype
+                if mode.anomaly:
+                    on_record(node, y)
+        return out
+
+    return call
+
+
+def _general(entry: Op) -> Callable[..., Any]:
+    """The call of any op: statics, defaults and keywords, several inputs and outputs, views."""
+    fn, n, variadic, promote = entry.fn, entry.n, entry.variadic, entry.promote
+    arity, to_float, view = len(entry.names), entry.promote == "float", entry.view
+    differentiable = entry.differentiable
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if variadic:
+            tensors, values = args, list(args)
+        else:
+            if kwargs or len(args) != arity:
+                args = bind(entry, args, kwargs)
+            tensors, values = args[:n], list(args)
+        found = False
+        for i, tensor in enumerate(tensors):
+            if isinstance(tensor, Tensor):
+                found = True
+                values[i] = tensor._data if tensor._view is None else synced(tensor)
+        if not found:
+            return fn(*args, **kwargs) if variadic else fn(*args)
+        if promote:
+            cast = values if variadic else [v for v in values[:n] if v is not None]
+            cast = dtypes.promote([_operand(entry, v) for v in cast], to_float)
+            if len(cast) == n or variadic:
+                values[: len(cast)] = cast
+            else:
+                rest = iter(cast)
+                values[:n] = [v if v is None else next(rest) for v in values[:n]]
+        if variadic:
+            arrays = tuple(values)
+            statics = [kwargs.get(name, default) for name, default in zip(entry.names[1:], entry.defaults[1:], strict=True)]
+            y = fn(*arrays, **kwargs)
+            values = [arrays, *statics]
+        else:
+            y = fn(*values)
+        return record(entry, tensors, values, y, view, differentiable)
+
+    return call
+
+
+def record(entry: Op, tensors: Sequence[Any], values: list[Any], y: Any, view: bool = False, differentiable: bool = True) -> Any:
+    """Wrap an op's result and, where an input has a history, put the op on the tape. values: the arguments as arrays."""
+    several = type(y) is tuple
+    if several:
+        outs: Any = tuple([tape.wrap(np.asarray(a)) for a in y])
+        first = outs[0] if outs else None
+    else:
+        first = outs = tape.wrap(y if type(y) is ndarray else np.asarray(y))
+    if view:
+        for k, out in enumerate(outs if several else (outs,)):
+            _as_view(entry, tensors[0], values, out, k if several else None)
+    if not differentiable or not mode.enabled or first is None or first._data.dtype.kind != "f":
+        return outs
+    edges = tuple([node_of(t) if isinstance(t, Tensor) else None for t in tensors])
+    if not any(edge is not None for edge in edges):
+        return outs
+    node = Node()
+    node.number = tick()
+    node.op, node.edges = entry, edges
+    node.shape, node.dtype = first._data.shape, first._data.dtype
+    arrays = values[0] if entry.variadic else values
+    # the output stands as it is, not as the op returned it: a numpy scalar has become an array
+    kept: Any = tuple([out._data for out in outs]) if several else first._data
+    values = [*values, kept]
+    for i in entry.shapes_of:
+        values.append(tuple([a.shape for a in arrays]) if entry.variadic else np.shape(arrays[i]))
+    drop, keep = entry.plan((True,) if entry.variadic else tuple([edge is not None for edge in edges]))
+    for i in drop:
+        values[i] = None
+    cells = []
+    for i in keep:
+        if i == entry.y_at:
+            cells += [out._cell for out in outs] if several else [first._cell]
+        elif entry.variadic:
+            cells += [t._cell for t in tensors if isinstance(t, Tensor)]
+        elif isinstance(tensors[i], Tensor):
+            cells.append(tensors[i]._cell)
+    node.values, node.cells = values, cells
+    if several and len(outs) - entry.aux != 1:
+        node.slots = len(outs)
+        for k, out in enumerate(outs[: len(outs) - entry.aux]):
+            if out._data.dtype.kind == "f":
+                out._node = Output(node, k, out._data)
+    else:
+        first._node = node
+    if mode.anomaly:
+        on_record(node, first._data)
+    return outs
+
+
+def on_record(node: Node, y: ndarray) -> None:
+    """Called for each recorded node in anomaly mode; `check` replaces it."""
+
+
+new = object.__new__
+
+
+def _array(entry: Op, value: Any) -> Any:
+    """An argument that is not a Tensor: arrays and numbers pass through, anything else is an error."""
+    if type(value) is ndarray or isinstance(value, (int, float, np.generic, tape.SparseRows)):
+        return value
+    raise DTypeError(f"{entry.name}: expected a Tensor, got {type(value).__name__}")
+
+
+def _operand(entry: Op, value: Any) -> Any:
+    if isinstance(value, (ndarray, int, float, np.generic)):
+        return value
+    raise DTypeError(f"{entry.name}: expected a Tensor or a number, got {type(value).__name__}")
+
+
+def bind(entry: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
+    """The arguments in the order of the parameters, defaults filled in."""
+    names = entry.names
+    if len(args) > len(names):
+        raise TypeError(f"{entry.name}() takes {len(names)} arguments ({', '.join(names)}), got {len(args)}")
+    bound = [*args, *entry.defaults[len(args) :]]
+    for name, value in kwargs.items():
+        alias = _ALIASES.get(name, name)
+        if alias not in entry.names:
+            raise TypeError(f"{entry.name}() has no argument {name!r}; it takes {', '.join(names)}")
+        i = names.index(alias)
+        if i < len(args):
+            raise TypeError(f"{entry.name}() got argument {name!r} twice")
+        bound[i] = value
+    for name, value in zip(names, bound, strict=True):
+        if value is inspect.Parameter.empty:
+            raise TypeError(f"{entry.name}() needs argument {name!r}")
+    return tuple(bound)
+
+
+_ALIASES = {"axis": "dim", "keepdims": "keepdim", "x": "input", "x1": "input", "x2": "other"}
+
+
+def _explained(entry: Op, arrays: Iterable[Any], error: ValueError) -> Exception:
+    """numpy's complaint about shapes, in this library's words."""
+    shapes = [tuple(np.shape(a)) for a in arrays]
+    if "broadcast" in str(error):
+        return ShapeError(f"{entry.name}: shapes {' and '.join(map(str, shapes))} cannot be broadcast together")
+    return error
+
+
+def _as_view(entry: Op, source: Any, values: list[Any], out: Any, slot: int | None) -> None:
+    """Note that `out` shows `source`'s memory, or (channels-last) a copy of what torch would share."""
+    x, y = values[0], out._data
+    base = x.base if x.base is not None else x
+    shares = y is x or (y.base is not None and (y.base is x or y.base is base))
+    if y is x:
+        out._data = y = x.view()
+    held = source._view
+    if not shares and not (y.size and entry.name in _MUST_SHARE and _dense(x)):
+        return
+    step_fn = entry.fn if slot is None else _slot_of(entry, slot)
+    call = entry.call if slot is None else _slot_of(entry, slot, recorded=True)
+    step = (_Step(step_fn, call), tuple(values[1:]))
+    root = source if held is None else held.base
+    out._cell = source._cell
+    out._view = View(root, (*(held.steps if held is not None else ()), step), not shares or (held is not None and held.copied))
+
+
+# the operations whose result torch would have share memory although here it may be a copy of channels-last memory
+_MUST_SHARE = {"view", "reshape", "flatten", "unflatten"}
+
+
+def _dense(x: ndarray) -> bool:
+    """Whether x's memory is one block without holes in some order of its axes, as a channels-last image is."""
+    return x.flags.c_contiguous is False and x.ndim >= 3 and x.transpose(0, *range(2, x.ndim), 1).flags.c_contiguous
+
+
+class _Step:
+    """One operation of a view: on an array the numpy function, on a Tensor the recorded op."""
+
+    def __init__(self, fn: Callable[..., Any], call: Callable[..., Any]) -> None:
+        self.fn, self.call = fn, call
+
+    def __call__(self, x: Any, *statics: Any) -> Any:
+        return (self.call if isinstance(x, Tensor) else self.fn)(x, *statics)
+
+
+def _slot_of(entry: Op, slot: int, recorded: bool = False) -> Callable[..., Any]:
+    function = entry.call if recorded else entry.fn
+    return lambda x, *statics: function(x, *statics)[slot]
+
+
+# ---------------------------------------------------------------------------------------------- writing in place
+
+
+def check_writable(tensor: Any, name: str) -> None:
+    """Raise RuntimeError where a write would change a leaf that requires grad or memory that must not change."""
+    if mode.enabled:
+        view = tensor._view
+        base = tensor if view is None else view.base
+        if isinstance(base._node, tape.Leaf):
+            what = "a leaf Tensor that requires grad" if view is None else "a view of a leaf Tensor that requires grad"
+            raise TapeError(f"{name}: {what} is being used in an in-place operation; do it under no_grad() or on a clone()")
+    if not tensor._data.flags.writeable:
+        raise TapeError(f"{name}: the tensor's memory is read-only or shared by expand(); clone() it first")
+
+
+def rebase(tensor: Any, name: str, node: Any) -> None:
+    """After the memory of `tensor` was written by `name`: bump the version, and let `node` be the history of the new values.
+
+    Where the tensor is a view its base gets a new history too: the old one outside the view, the view's inside.
+    """
+    cell, view = tensor._cell, tensor._view
+    old_node = tensor._node
+    cell.written(name)
+    if view is None:
+        if mode.enabled and (node is not None or old_node is not None):
+            tensor._node = node
+            cell.rebased = tick()
+        return
+    base = view.base
+    if view.copied:
+        _write_through(view, tensor._data)
+        view.synced = cell.stamp
+    if mode.enabled and (node is not None or base._node is not None):
+        base._node = record_node(_SCATTER_VIEW, (base._node, node), [None, None, view, None], base._data)
+        cell.rebased = tick()
+        view.seen = cell.rebased
+        tensor._node = node
+
+
+def record_node(entry: Op, edges: tuple[Any, ...], values: list[Any], y: ndarray) -> Node:
+    """A node for values that were written by other means than calling the op."""
+    node = Node()
+    node.number = tick()
+    node.op, node.edges, node.values = entry, edges, values
+    node.shape, node.dtype = y.shape, y.dtype
+    return node
+
+
+def _write_through(view: View, data: ndarray) -> None:
+    base = view.base._data
+    places = view.replay(np.arange(base.size).reshape(base.shape))
+    base[np.unravel_index(places, base.shape)] = data
+
+
+def inplace(name: str, call: Callable[..., Any], tensor: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """`tensor.name_()`: compute as out of place, write the result into the tensor's memory, take over its history."""
+    check_writable(tensor, name)
+    out = call(tensor, *args, **kwargs)
+    data, x = out._data, tensor._data
+    if data.shape != x.shape:
+        raise ShapeError(f"{name}: the result has shape {data.shape}, which does not fit the tensor's shape {x.shape}")
+    if not _castable(data.dtype, x.dtype):
+        raise DTypeError(f"{name}: result type {data.dtype} can't be cast to the desired output type {x.dtype}")
+    node = out._node
+    if node is not None:
+        _keep_old(node, x, tensor._cell)
+        if data.dtype != x.dtype:
+            node.dtype = x.dtype
+    np.copyto(x, data, casting="unsafe")
+    rebase(tensor, name, node)
+    return tensor
+
+
+def _castable(source: np.dtype, target: np.dtype) -> bool:
+    return dtypes._RANK[source.kind] <= dtypes._RANK[target.kind]
+
+
+def _keep_old(node: Any, x: ndarray, cell: Cell) -> None:
+    """The op that computes the new values may read the old ones in backward: give it a copy before they are overwritten."""
+    owner = node.node if isinstance(node, Output) else node
+    if isinstance(owner, Node) and owner.values is not None:
+        for i, value in enumerate(owner.values):
+            if type(value) is ndarray and np.may_share_memory(value, x):
+                owner.values[i] = value.copy()
+        owner.cells = [c for c in owner.cells if c is not cell]
+
+
+class _ScatterView:
+    """The history of a base after a write through one of its views: g outside the view, the view's part for what was written."""
+
+    name = "write through a view"
+
+    def revive(self, node: Node) -> list[Any]:
+        return node.values  # type: ignore[return-value]
+
+    def pull(self, g: Any, values: list[Any], edges: Sequence[Any]) -> Sequence[Any]:
+        view = values[2]
+        return (
+            None if edges[0] is None else _outside(g, view),
+            None if edges[1] is None else view.replay(g),
+        )
+
+
+_SCATTER_VIEW: Any = _ScatterView()
+
+
+def _rows_view(shape: tuple[int, ...]) -> View:
+    step = _Step(lambda x: x[1:], lambda x: x[1:])
+    return View(tape.wrap(np.zeros(shape)), ((step, ()),), False)
+
+
+@op(lambda g, view: _outside(g, view), samples=lambda s: [(s(3, 2), _rows_view((3, 2)))], method=False)
+def _outside(input: Any, view: View) -> Any:
+    """`input` with zeros where `view` shows it; linear and its own adjoint."""
+    places = view.replay(np.arange(input.size).reshape(input.shape))
+    out = input.copy()
+    out[np.unravel_index(places, input.shape)] = 0
+    return out
+
+
+@op(lambda g: g, samples=lambda s: [(s(3, 2), (2,), dtypes.float64), (s(2), (3, 2), dtypes.float64)], method=False)
+def _fitted(input: Any, shape: tuple[int, ...], dtype: np.dtype) -> Any:
+    return tape.fit_array(input, shape, dtype)
+
+
+def _fit(g: Any, shape: tuple[int, ...], dtype: np.dtype) -> Any:
+    """`tape.fit`: a contribution as a Tensor of its input's shape and dtype."""
+    if not isinstance(g, Tensor):
+        return tape.wrap(tape.fit_array(g, shape, dtype))
+    if g._data.shape != shape or g._data.dtype is not dtype:
+        return _fitted(g, shape, dtype)
+    return g
+
+
+tape.fit = _fit

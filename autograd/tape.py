@@ -1,0 +1,637 @@
+"""The tape: nodes, recording, grad modes, backward, hooks, version counters.
+
+A `Node` is one recorded operation. It holds the arrays its derivative formulas need (never Tensors, so there are no
+cycles and memory is freed by reference count alone), and one edge an input: the node that made it, or None. `Leaf` is the
+node of a tensor the user asked a gradient for. `backward` walks the nodes from the newest to the oldest: a node is always
+newer than the nodes it reads, so when the newest waiting one is taken every contribution to it has arrived.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import itertools
+import threading
+from collections.abc import Callable, Sequence
+from heapq import heappop, heappush
+from sys import getrefcount
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy import ndarray
+
+from .errors import DTypeError, ShapeError, TapeError
+
+if TYPE_CHECKING:
+    from .tensor import Tensor
+
+clock = itertools.count(1)  # creation numbers of nodes and stamps of writes, one order for both
+tick = clock.__next__
+
+
+class Cell:
+    """The version counter that all views of one memory share. Attributes start as the class's, which costs nothing."""
+
+    count = 0  # writes so far: torch's `_version`
+    stamp = 0  # the clock at the last write: a node with a smaller number saved what is no longer there
+    by = ""  # the operation that wrote last
+    rebased = 0  # the clock when a write last changed the history of the memory: older views re-derive theirs
+
+    def written(self, by: str) -> None:
+        self.count += 1
+        self.stamp = tick()
+        self.by = by
+
+
+class _Mode(threading.local):
+    enabled = True
+    inference = False
+    anomaly = False
+
+
+mode = _Mode()
+
+
+class _Switch:
+    """A grad mode as context manager and as decorator (of generators too: the mode holds while their body runs)."""
+
+    enabled = False
+    inference = False
+
+    def __init__(self, function: Callable[..., Any] | None = None) -> None:
+        if function is not None:
+            raise TypeError(f"{type(self).__name__}: write @{type(self).__name__}() above a function, with parentheses")
+
+    def __new__(cls, function: Any = None, *args: Any) -> Any:
+        # torch takes the decorator without parentheses too
+        if callable(function) and not isinstance(function, bool):
+            return cls()(function)
+        return super().__new__(cls)
+
+    def __enter__(self) -> None:
+        self._before = (mode.enabled, mode.inference)
+        mode.enabled, mode.inference = self.enabled, self.inference or mode.inference
+
+    def __exit__(self, *exc: object) -> None:
+        mode.enabled, mode.inference = self._before
+
+    def _again(self) -> _Switch:
+        return type(self)()
+
+    def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        if inspect.isgeneratorfunction(function):
+
+            @functools.wraps(function)
+            def generator(*args: Any, **kwargs: Any) -> Any:
+                body = function(*args, **kwargs)
+                send: Any = None
+                while True:
+                    try:
+                        with self._again():
+                            value = body.send(send)
+                    except StopIteration as stop:
+                        return stop.value
+                    try:
+                        send = yield value
+                    except GeneratorExit:
+                        body.close()
+                        raise
+
+            return generator
+
+        @functools.wraps(function)
+        def wrapped(*args: Any, **kwargs: Any) -> Any:
+            with self._again():
+                return function(*args, **kwargs)
+
+        return wrapped
+
+
+class no_grad(_Switch):
+    """Nothing computed inside is recorded. Context manager or decorator."""
+
+
+class enable_grad(_Switch):
+    """Operations inside are recorded even within `no_grad`. Context manager or decorator."""
+
+    enabled = True
+
+
+class inference_mode(_Switch):
+    """`no_grad` whose results may never be recorded later. Context manager or decorator; `inference_mode(False)` does nothing."""
+
+    inference = True
+
+    def __new__(cls, mode: Any = True) -> Any:
+        if mode is False:
+            return _Unchanged()
+        return super().__new__(cls, None if mode is True else mode)
+
+    def __init__(self, mode: bool = True) -> None:
+        pass
+
+
+class _Unchanged(_Switch):
+    def __enter__(self) -> None:
+        self._before = (mode.enabled, mode.inference)
+
+
+class set_grad_enabled(_Switch):
+    """Recording on or off, at once; as context manager or decorator the mode of before comes back at the end."""
+
+    def __new__(cls, mode: bool) -> Any:
+        return object.__new__(cls)
+
+    def __init__(self, mode: bool) -> None:
+        self.enabled = bool(mode)
+        self._set()
+
+    def _set(self) -> None:
+        self._before = (mode.enabled, mode.inference)
+        mode.enabled = self.enabled
+
+    def __enter__(self) -> None:
+        pass
+
+    def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        mode.enabled, mode.inference = self._before
+        return super().__call__(function)
+
+    def _again(self) -> _Switch:
+        return type(self)(self.enabled)
+
+
+def is_grad_enabled() -> bool:
+    """Whether operations are recorded on this thread."""
+    return mode.enabled
+
+
+def is_inference_mode_enabled() -> bool:
+    """Whether this thread is inside `inference_mode`."""
+    return mode.inference
+
+
+class SparseRows:
+    """A gradient that is zero but for some rows: `rows[i]` belongs to row `indices[i]`; duplicates add up.
+
+    indices: int64 (n,); rows: (n, *shape[1:]); shape: the shape of the whole gradient.
+    """
+
+    def __init__(self, indices: ndarray, rows: ndarray, shape: tuple[int, ...]) -> None:
+        if indices.ndim != 1 or rows.shape != (len(indices), *shape[1:]):
+            raise ShapeError(
+                f"SparseRows: expected indices (n,) and rows (n, {', '.join(map(str, shape[1:]))}), "
+                f"got {indices.shape} and {rows.shape}"
+            )
+        self.indices, self.rows, self.shape = indices, rows, shape
+
+    @property
+    def dtype(self) -> np.dtype:
+        return self.rows.dtype
+
+    @property
+    def is_sparse(self) -> bool:
+        return True
+
+    def __add__(self, other: Any) -> Any:
+        if isinstance(other, SparseRows):
+            indices = np.concatenate([self.indices, other.indices])
+            return SparseRows(indices, np.concatenate([self.rows, other.rows]), self.shape)
+        return self.to_dense() + other
+
+    __radd__ = __add__
+
+    def to_dense(self) -> ndarray:
+        """The whole gradient as an array."""
+        dense = np.zeros(self.shape, self.rows.dtype)
+        np.add.at(dense, self.indices, self.rows)
+        return dense
+
+    def coalesce(self) -> SparseRows:
+        """The same gradient with every index once, in ascending order."""
+        indices, inverse = np.unique(self.indices, return_inverse=True)
+        rows = np.zeros((len(indices), *self.shape[1:]), self.rows.dtype)
+        np.add.at(rows, inverse, self.rows)
+        return SparseRows(indices, rows, self.shape)
+
+    def __repr__(self) -> str:
+        return f"SparseRows(indices={self.indices}, rows={self.rows}, shape={self.shape})"
+
+
+class Node:
+    """One recorded operation with one output.
+
+    op: its `Op`, whose `pull` gives the gradients of the inputs. edges: the node of each input, None where no gradient is
+    wanted. values: what the formulas read, in the op's order, None where nothing reads it; None altogether once freed.
+    cells: the version counters of the saved tensors. shape, dtype: of the output. y_at: where the output stands in values.
+    """
+
+    op: Any
+    number: int
+    edges: tuple[Node | None, ...]
+    values: list[Any] | None
+    cells: Sequence[Cell] = ()
+    shape: tuple[int, ...]
+    dtype: np.dtype
+    hooks: dict[int, Callable[[Any], Any]] | None = None
+    retained: Box | None = None  # where `retain_grad` wants the gradient
+    where: Any = None  # (code, instruction) of the line that recorded it, in anomaly mode
+    slots = 0  # outputs, where there is more than one
+
+    def name(self) -> str:
+        return f"{self.op.name}"
+
+    def pull(self, g: Any, create_graph: bool) -> Sequence[Any]:
+        """The gradients of the inputs (None where none is wanted), given that of the output."""
+        values = self.values
+        if values is None:
+            raise TapeError(
+                f"{self.op.name}: the graph was freed by an earlier backward; "
+                "call that one with retain_graph=True to go through it again"
+            )
+        number = self.number
+        for cell in self.cells:
+            if cell.stamp > number:
+                raise TapeError(
+                    f"{self.op.name}: a value it saved for its gradient was changed in place by {cell.by} "
+                    f"(now at version {cell.count}); use the out-of-place form, or clone() before changing it"
+                )
+        if create_graph:
+            values = self.op.revive(self)
+        return self.op.pull(g, values, self.edges)
+
+
+class Output:
+    """One output of an operation that has several: hands its gradient to its slot of the node."""
+
+    hooks: dict[int, Callable[[Any], Any]] | None = None
+    retained: Box | None = None
+
+    def __init__(self, node: Node, slot: int, array: ndarray) -> None:
+        self.node, self.slot, self.number = node, slot, tick()
+        self.shape, self.dtype = array.shape, array.dtype
+
+    @property
+    def edges(self) -> tuple[Node]:
+        return (self.node,)
+
+    @property
+    def op(self) -> Any:
+        return self.node.op
+
+    def name(self) -> str:
+        return f"{self.node.op.name}[{self.slot}]"
+
+
+class Box:
+    """Where a tensor's `.grad` is kept."""
+
+    grad: Any = None
+    post_hooks: dict[int, Callable[[Any], Any]] | None = None
+
+
+class Leaf(Box):
+    """The node of a tensor the user asked a gradient for; backward adds to `grad` here."""
+
+    hooks: dict[int, Callable[[Any], Any]] | None = None
+    retained = None
+    edges = ()
+
+    def __init__(self, array: ndarray) -> None:
+        self.number = tick()
+        self.shape, self.dtype = array.shape, array.dtype
+
+    def name(self) -> str:
+        return "leaf"
+
+    def accumulate(self, g: Any, create_graph: bool) -> None:
+        """Add `g` (an array, a SparseRows, or a Tensor with a history) to `.grad`, which is this leaf's own."""
+        held = self.grad
+        if create_graph:
+            self.grad = g if held is None else held + g
+        elif type(g) is SparseRows:
+            self.grad = g if held is None else held + (g if isinstance(held, SparseRows) else wrap(g.to_dense()))
+        elif held is None:
+            self.grad = wrap(g)
+        elif isinstance(held, SparseRows):
+            self.grad = wrap(held.to_dense() + g)
+        elif held._node is not None:
+            self.grad = wrap(held._data + g)
+        else:
+            np.add(held._data, g, out=held._data)
+            held._cell.written("backward")
+
+
+AnyNode = Node | Output | Leaf
+wrap: Callable[[ndarray], Tensor]  # an array as a Tensor without history; set by tensor.py
+make: Callable[[ndarray, Any], Tensor]  # an array and its node as a Tensor; set by tensor.py
+fit: Callable[[Any, tuple[int, ...], np.dtype], Any]  # to the shape and dtype of an input, recorded; set by op.py
+
+
+def fit_array(g: Any, shape: tuple[int, ...], dtype: np.dtype) -> ndarray:
+    """A contribution summed (or spread) to its input's shape and cast to its dtype."""
+    if type(g) is not ndarray:
+        g = np.asarray(g)
+    if g.shape != shape:
+        g = sum_to(g, shape)
+        if g.shape != shape:
+            g = np.broadcast_to(g, shape)
+    return g if g.dtype is dtype else g.astype(dtype)
+
+
+def sum_to(g: ndarray, shape: tuple[int, ...]) -> ndarray:
+    """Undo a broadcast: sum over the axes that `shape` lacks or has as 1."""
+    extra = g.ndim - len(shape)
+    axes = tuple(i for i in range(g.ndim) if i < extra or (shape[i - extra] == 1 and g.shape[i] != 1))
+    if axes:
+        g = np.add.reduce(g, axis=axes, keepdims=True)
+    return g.reshape(g.shape[extra:]) if extra > 0 else g
+
+
+def owned(g: ndarray) -> ndarray:
+    """`g` itself where nobody else can see its memory, else a copy. Called as `owned(stack.pop())`: no other name holds g."""
+    if getrefcount(g) <= 2:
+        base = g.base
+        if base is None:
+            if g.flags.writeable:
+                return g
+        elif type(base) is ndarray and base.base is None and base.size == g.size and getrefcount(base) <= 3:
+            return g
+    return g.copy()
+
+
+class Walk:
+    """One backward pass: the gradients that wait, and the newest node first."""
+
+    def __init__(self, create_graph: bool, retain_graph: bool) -> None:
+        self.create_graph, self.retain_graph = create_graph, retain_graph
+        self.pending: dict[AnyNode, Any] = {}
+        self.heap: list[tuple[int, AnyNode]] = []
+        self.own: set[AnyNode] = set()  # nodes whose waiting array this walk made itself, so may add to
+
+    def add(self, node: AnyNode, g: Any) -> None:
+        """A contribution to the gradient of `node`'s output."""
+        if self.create_graph:
+            g = fit(g, node.shape, node.dtype)
+        elif type(g) is not ndarray or g.shape != node.shape or g.dtype is not node.dtype:
+            if type(g) is not SparseRows:
+                g = fit_array(g, node.shape, node.dtype)
+        pending = self.pending
+        if node not in pending:
+            pending[node] = g
+            heappush(self.heap, (-node.number, node))
+            return
+        held = pending[node]
+        if node in self.own and type(g) is ndarray:
+            np.add(held, g, out=held)
+            return
+        pending[node] = total = held + g
+        if type(total) is ndarray:
+            self.own.add(node)
+        elif not self.create_graph and type(total) is not SparseRows:
+            pending[node] = np.asarray(total)
+
+    def run(self, needed: set[AnyNode] | None = None, capture: dict[AnyNode, Any] | None = None, leaves: bool = True) -> None:
+        """Walk until nothing waits. `needed`: go only there. `capture`: nodes whose gradient is kept instead."""
+        heap, pending, create_graph = self.heap, self.pending, self.create_graph
+        while heap:
+            node = heappop(heap)[1]
+            kind = type(node)
+            if node.hooks:
+                self._hooks(node)
+            if capture is not None and node in capture:
+                capture[node] = pending[node]
+            if kind is Leaf:
+                if leaves:
+                    self._leaf(node)  # type: ignore[arg-type]
+                else:
+                    del pending[node]
+                continue
+            g = pending.pop(node)
+            if node.retained is not None:
+                node.retained.grad = g if create_graph else wrap(g.copy())
+            if kind is Output:
+                parent, slot = node.node, node.slot  # type: ignore[union-attr]
+                waiting = pending.get(parent)
+                if waiting is None:
+                    pending[parent] = waiting = [None] * parent.slots
+                    heappush(heap, (-parent.number, parent))
+                waiting[slot] = g
+                continue
+            g = node.pull(g, create_graph)  # type: ignore[union-attr]
+            if not self.retain_graph:
+                node.values = None  # type: ignore[union-attr]
+            for edge, contribution in zip(node.edges, g, strict=True):
+                if contribution is not None and edge is not None and (needed is None or edge in needed):
+                    self.add(edge, contribution)
+            contribution = g = None
+
+    def _hooks(self, node: AnyNode) -> None:
+        for hook in list(node.hooks.values()):  # type: ignore[union-attr]
+            g = self.pending[node]
+            g = g if self.create_graph or type(g) is not ndarray else wrap(g)
+            changed = hook(g)
+            if changed is not None:
+                if getattr(changed, "shape", None) != node.shape:
+                    raise ShapeError(f"hook: returned shape {getattr(changed, 'shape', None)}, the gradient has {node.shape}")
+                self.pending[node] = changed if self.create_graph else changed._data
+                self.own.discard(node)
+
+    def _leaf(self, leaf: Leaf) -> None:
+        if self.create_graph or type(self.pending[leaf]) is SparseRows:
+            leaf.accumulate(self.pending.pop(leaf), self.create_graph)
+        elif leaf.grad is None:
+            leaf.grad = wrap(owned(self.pending.pop(leaf)))
+        else:
+            leaf.accumulate(self.pending.pop(leaf), False)
+        if leaf.post_hooks:
+            for hook in list(leaf.post_hooks.values()):
+                hook(leaf)
+
+
+def reaching(roots: Sequence[AnyNode], targets: set[AnyNode]) -> set[AnyNode]:
+    """The nodes below `roots` from which one of `targets` can be reached, the targets among them."""
+    seen: set[AnyNode] = set(roots)
+    stack: list[AnyNode] = list(roots)
+    while stack:
+        for edge in stack.pop().edges:
+            if edge is not None and edge not in seen:
+                seen.add(edge)
+                stack.append(edge)
+    needed: set[AnyNode] = set()
+    for node in sorted(seen, key=lambda n: n.number):
+        if node in targets or any(edge in needed for edge in node.edges):
+            needed.add(node)
+    return needed
+
+
+def _seed(name: str, output: Any, gradient: Any, create_graph: bool) -> Any:
+    """The gradient that backward starts from, checked against the output."""
+    data = output._data
+    if gradient is None:
+        if data.size != 1:
+            raise TapeError(
+                f"{name}: grad can be implicitly created only for scalar outputs, got shape {tuple(data.shape)}; "
+                "pass the gradient of the output, or reduce it first, as with sum() or mean()"
+            )
+        array = np.ones(data.shape, data.dtype)
+        return wrap(array) if create_graph else array
+    given = gradient._data if hasattr(gradient, "_data") else np.asarray(gradient)
+    if given.shape != data.shape:
+        raise ShapeError(f"{name}: the gradient has shape {tuple(given.shape)}, the output {tuple(data.shape)}")
+    if given.dtype.kind != "f":
+        raise DTypeError(f"{name}: the gradient must be floating point, got {given.dtype}")
+    if create_graph:
+        return gradient if hasattr(gradient, "_data") else wrap(given)
+    return given
+
+
+def _sequence(value: Any) -> tuple[Any, ...]:
+    return tuple(value) if isinstance(value, (list, tuple)) else (value,)
+
+
+def _start(name: str, outputs: tuple[Any, ...], gradients: Any, walk: Walk) -> list[AnyNode]:
+    gradients = (None,) * len(outputs) if gradients is None else _sequence(gradients)
+    if len(gradients) != len(outputs):
+        raise TapeError(f"{name}: {len(outputs)} outputs but {len(gradients)} gradients")
+    roots = []
+    for output, gradient in zip(outputs, gradients, strict=True):
+        node = node_of(output)
+        if node is None:
+            raise TapeError(
+                f"{name}: the output does not require grad and has no grad_fn; "
+                "nothing that requires grad went into it, or it was computed under no_grad or detached"
+            )
+        roots.append(node)
+        walk.add(node, _seed(name, output, gradient, walk.create_graph))
+    return roots
+
+
+def backward(
+    tensors: Any,
+    grad_tensors: Any = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    inputs: Any = None,
+) -> None:
+    """Add to `.grad` of the leaves the gradient of `tensors` (a Tensor or a sequence), each weighted by its `grad_tensors`.
+
+    inputs: only these tensors' `.grad` are added to. create_graph: the gradients are recorded and can be differentiated.
+    Raises RuntimeError for a non-scalar without gradient, a freed graph, or an output without history.
+    """
+    outputs = _sequence(tensors)
+    walk = Walk(create_graph, create_graph if retain_graph is None else retain_graph)
+    with _recording(create_graph):
+        roots = _start("backward", outputs, grad_tensors, walk)
+        if inputs is None:
+            walk.run()
+            return
+        wanted = _sequence(inputs)
+        if not wanted:
+            raise TapeError("backward: inputs is empty; leave it out to reach every leaf")
+        targets = _targets("backward", wanted)
+        capture: dict[AnyNode, Any] = dict.fromkeys(targets)
+        walk.run(reaching(roots, set(targets)), capture, leaves=False)
+        for tensor, node in zip(wanted, targets, strict=True):
+            g = capture[node]
+            if g is not None:
+                tensor._own_box().accumulate(g if create_graph else owned(g), create_graph)
+
+
+def grad(
+    outputs: Any,
+    inputs: Any,
+    grad_outputs: Any = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    allow_unused: bool | None = None,
+    materialize_grads: bool = False,
+) -> tuple[Any, ...]:
+    """The gradients of `outputs` with respect to `inputs`, a tuple with one a input; no `.grad` changes.
+
+    An input that did not take part is an error unless allow_unused (then None, or zeros with materialize_grads).
+    """
+    walk = Walk(create_graph, create_graph if retain_graph is None else retain_graph)
+    wanted = _sequence(inputs)
+    allow = materialize_grads if allow_unused is None else allow_unused
+    with _recording(create_graph):
+        roots = _start("grad", _sequence(outputs), grad_outputs, walk)
+        targets = _targets("grad", wanted)
+        capture: dict[AnyNode, Any] = dict.fromkeys(targets)
+        walk.run(reaching(roots, set(targets)), capture, leaves=False)
+    result: list[Any] = []
+    for k, (tensor, node) in enumerate(zip(wanted, targets, strict=True)):
+        g = capture[node]
+        if g is None and not allow:
+            raise TapeError(
+                f"grad: inputs[{k}], shape {tuple(tensor.shape)}, appears not to have been used in the graph; "
+                "set allow_unused=True if this is the desired behavior"
+            )
+        if g is None and materialize_grads:
+            g = np.zeros(tensor._data.shape, tensor._data.dtype)
+        if type(g) is ndarray:
+            g = wrap(g.copy() if any(g is other for other in capture.values() if other is not g) else g)
+        result.append(g)
+    return tuple(result)
+
+
+def _targets(name: str, inputs: tuple[Any, ...]) -> list[AnyNode]:
+    nodes = []
+    for k, tensor in enumerate(inputs):
+        node = node_of(tensor)
+        if node is None:
+            raise TapeError(f"{name}: inputs[{k}], shape {tuple(tensor.shape)}, does not require grad")
+        nodes.append(node)
+    return nodes
+
+
+class _recording:
+    """Recording as create_graph asks, the mode of before at the end."""
+
+    def __init__(self, on: bool) -> None:
+        self.on = on
+
+    def __enter__(self) -> None:
+        self.before = mode.enabled
+        mode.enabled = self.on
+
+    def __exit__(self, *exc: object) -> None:
+        mode.enabled = self.before
+
+
+class View:
+    """How a tensor was cut out of another's memory: the operations, outermost last, that make it from `base`.
+
+    copied: torch would share the memory, here (channels-last) it was copied; reads bring the copy up to date, writes go
+    through to the base.
+    """
+
+    def __init__(self, base: Any, steps: tuple[tuple[Any, tuple[Any, ...]], ...], copied: bool) -> None:
+        self.base, self.steps, self.copied = base, steps, copied
+        self.seen = base._cell.rebased
+        self.synced = base._cell.stamp
+
+    def replay(self, x: Any) -> Any:
+        """The view's operations applied to `x`, a Tensor or an array of the base's shape."""
+        for function, statics in self.steps:
+            x = function(x, *statics)
+        return x
+
+
+def node_of(tensor: Any) -> AnyNode | None:
+    """The tensor's node, re-derived first when a write through another view changed the history of its memory."""
+    view = tensor._view
+    if view is not None and view.seen != tensor._cell.rebased:
+        view.seen = tensor._cell.rebased
+        with _recording(True):
+            tensor._node = view.replay(view.base)._node
+    return tensor._node
+
+
+def synced(tensor: Any) -> ndarray:
+    """The array of a view, brought up to date first where it is a copy."""
+    view = tensor._view
+    if view.copied and view.synced != tensor._cell.stamp:
+        view.synced = tensor._cell.stamp
+        np.copyto(tensor._data, view.replay(view.base._data))
+    return tensor._data

@@ -1,0 +1,519 @@
+"""Tensor: an ndarray, its node on the tape, its gradient. Dunders and methods, no mathematics.
+
+Operations (`x.exp()`, `x + y`, `x.sum(dim=1)`) are installed by the package from the registry; here stands what is not an
+operation: construction, dtype and device, `.grad`, hooks, conversion and printing.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+from numpy import ndarray
+
+from . import dtypes, tape
+from .errors import DTypeError, ShapeError, TapeError
+from .tape import Box, Cell, Leaf, View, mode, node_of, synced
+
+
+class Size(tuple):
+    """A shape: a tuple of ints with `numel()`."""
+
+    def numel(self) -> int:
+        """The number of elements of that shape."""
+        n = 1
+        for length in self:
+            n *= length
+        return n
+
+    def __repr__(self) -> str:
+        return f"Size({list(self)})"
+
+
+class Device(str):
+    """The one device there is: "cpu"."""
+
+    type = "cpu"
+    index = None
+
+    def __new__(cls, name: Any = "cpu", index: int | None = None) -> Device:
+        if str(name).partition(":")[0] != "cpu":
+            raise RuntimeError(f"device: {name!r} is not available; this library computes on 'cpu' only")
+        return super().__new__(cls, "cpu")
+
+    def __repr__(self) -> str:
+        return "device(type='cpu')"
+
+
+CPU = Device()
+_new = object.__new__
+_handles = itertools.count()
+
+
+class RemovableHandle:
+    """Returned by the hook methods; `remove()` takes the hook away. A context manager too."""
+
+    def __init__(self, hooks: dict[int, Any]) -> None:
+        self.hooks, self.id = hooks, next(_handles)
+
+    def remove(self) -> None:
+        self.hooks.pop(self.id, None)
+
+    def __enter__(self) -> RemovableHandle:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.remove()
+
+
+class Tensor:
+    """An n-dimensional array whose operations can be recorded for reverse-mode differentiation.
+
+    Made by `autograd.tensor` and the other factories; `Tensor(data)` copies data as float32 like torch.Tensor.
+    dtypes: float32 (default), float64, int64, int32, int16, int8, uint8, bool. Memory may be channels-last; shapes are
+    logical, images (N, C, H, W).
+    """
+
+    _data: ndarray
+    _cell: Cell
+    _node: Any = None
+    _view: View | None = None
+    _box: Box | None = None
+    __array_ufunc__ = None  # an ndarray on the left of an operator leaves the work to ours
+    __hash__ = object.__hash__
+
+    def __init__(self, *data: Any) -> None:
+        if len(data) == 1 and not isinstance(data[0], int):
+            array = np.array(to_array(data[0]), dtype=dtypes.get_default_dtype())
+        else:
+            array = np.empty(data, dtypes.get_default_dtype())
+        self._data = array
+        self._cell = Cell()
+
+    # ------------------------------------------------------------------------------------------- what it is
+
+    @property
+    def shape(self) -> Size:
+        return Size(self._data.shape)
+
+    def size(self, dim: int | None = None) -> Any:
+        """The shape, or the length of one dimension."""
+        if dim is None:
+            return Size(self._data.shape)
+        n = self._data.ndim
+        if not -n <= dim < n:
+            raise IndexError(f"size: dim {dim} is out of range for a tensor of {n} dimensions")
+        return self._data.shape[dim]
+
+    @property
+    def ndim(self) -> int:
+        return self._data.ndim
+
+    def dim(self) -> int:
+        """The number of dimensions."""
+        return self._data.ndim
+
+    ndimension = dim
+
+    def numel(self) -> int:
+        """The number of elements."""
+        return self._data.size
+
+    nelement = numel
+
+    @property
+    def dtype(self) -> np.dtype:
+        return self._data.dtype
+
+    @property
+    def device(self) -> Device:
+        return CPU
+
+    @property
+    def itemsize(self) -> int:
+        return self._data.itemsize
+
+    def element_size(self) -> int:
+        """Bytes of one element."""
+        return self._data.itemsize
+
+    @property
+    def nbytes(self) -> int:
+        return self._data.nbytes
+
+    def stride(self, dim: int | None = None) -> Any:
+        """The step in memory, in elements, of each dimension (or of one)."""
+        strides = tuple(s // self._data.itemsize for s in self._data.strides)
+        return strides if dim is None else strides[dim]
+
+    def is_contiguous(self, memory_format: Any = None) -> bool:
+        """Whether the elements lie in memory in row-major order."""
+        return bool(self._data.flags.c_contiguous)
+
+    def data_ptr(self) -> int:
+        """The address of the first element."""
+        return self._data.ctypes.data
+
+    def is_floating_point(self) -> bool:
+        return self._data.dtype.kind == "f"
+
+    def is_complex(self) -> bool:
+        return False
+
+    def is_signed(self) -> bool:
+        return self._data.dtype.kind in "fi"
+
+    is_cuda = False
+    is_sparse = False
+    is_quantized = False
+    layout = "strided"
+
+    # ------------------------------------------------------------------------------------------- the tape
+
+    @property
+    def requires_grad(self) -> bool:
+        return node_of(self) is not None
+
+    @requires_grad.setter
+    def requires_grad(self, wanted: bool) -> None:
+        self.requires_grad_(wanted)
+
+    def requires_grad_(self, requires_grad: bool = True) -> Tensor:
+        """Ask (or stop asking) for a gradient of this leaf; returns it. Only floating-point tensors can have one."""
+        if not requires_grad:
+            if not self.is_leaf:
+                raise TapeError("requires_grad_: you can only change requires_grad flags of leaf variables; use detach()")
+            self._node = None
+            return self
+        if self._node is None:
+            if self._data.dtype.kind != "f":
+                raise TapeError(f"requires_grad_: only tensors of floating point dtype can require gradients, got {self.dtype}")
+            if self._view is not None and not mode.inference:
+                self._view = None  # a leaf of its own from here on; the memory stays shared
+            leaf = self._box if isinstance(self._box, Leaf) else Leaf(self._data)
+            leaf.shape, leaf.dtype = self._data.shape, self._data.dtype
+            if self._box is not None and self._box is not leaf:
+                leaf.grad = self._box.grad
+            self._box = self._node = leaf
+        return self
+
+    @property
+    def is_leaf(self) -> bool:
+        node = node_of(self)
+        return node is None or isinstance(node, Leaf)
+
+    @property
+    def grad_fn(self) -> Any:
+        node = node_of(self)
+        return None if isinstance(node, Leaf) else node
+
+    @property
+    def grad(self) -> Any:
+        """The gradient that backward has added up, a Tensor of this shape and dtype (SparseRows where asked), or None."""
+        return None if self._box is None else self._box.grad
+
+    @grad.setter
+    def grad(self, value: Any) -> None:
+        if value is not None:
+            if not isinstance(value, (Tensor, tape.SparseRows)):
+                raise DTypeError(f"grad: expected a Tensor or None, got {type(value).__name__}")
+            if tuple(value.shape) != self._data.shape:
+                raise ShapeError(f"grad: shape {tuple(value.shape)} assigned to a tensor of shape {self._data.shape}")
+            if value.dtype != self._data.dtype:
+                raise DTypeError(f"grad: dtype {value.dtype} assigned to a tensor of dtype {self._data.dtype}")
+        self._own_box().grad = value
+
+    @grad.deleter
+    def grad(self) -> None:
+        self._own_box().grad = None
+
+    def _own_box(self) -> Box:
+        if self._box is None:
+            self._box = Leaf(self._data) if self._node is None else Box()
+        return self._box
+
+    def retain_grad(self) -> None:
+        """Keep the gradient of this non-leaf tensor in `.grad` too."""
+        node = node_of(self)
+        if node is None:
+            raise TapeError("retain_grad: can't retain_grad on a tensor that has requires_grad=False")
+        if not isinstance(node, Leaf):
+            if self._box is None:
+                self._box = Box()
+            node.retained = self._box
+
+    @property
+    def retains_grad(self) -> bool:
+        node = node_of(self)
+        return node is not None and not isinstance(node, Leaf) and node.retained is not None
+
+    def backward(
+        self, gradient: Any = None, retain_graph: bool | None = None, create_graph: bool = False, inputs: Any = None
+    ) -> None:
+        """Add the gradient of this tensor to `.grad` of the leaves it came from. See `autograd.backward`."""
+        tape.backward(self, gradient, retain_graph, create_graph, inputs)
+
+    def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> RemovableHandle:
+        """Call `hook(grad)` when this tensor's gradient is known; what it returns, if not None, takes its place."""
+        node = node_of(self)
+        if node is None:
+            raise TapeError("register_hook: cannot register a hook on a tensor that doesn't require gradient")
+        if node.hooks is None:
+            node.hooks = {}
+        handle = RemovableHandle(node.hooks)
+        node.hooks[handle.id] = hook
+        return handle
+
+    def register_post_accumulate_grad_hook(self, hook: Callable[[Tensor], None]) -> RemovableHandle:
+        """Call `hook(tensor)` after backward has added to this leaf's `.grad`."""
+        leaf = self._node
+        if not isinstance(leaf, Leaf):
+            raise TapeError("register_post_accumulate_grad_hook: the tensor must be a leaf that requires grad")
+        if leaf.post_hooks is None:
+            leaf.post_hooks = {}
+        handle = RemovableHandle(leaf.post_hooks)
+        leaf.post_hooks[handle.id] = lambda _: hook(self)
+        return handle
+
+    @property
+    def _version(self) -> int:
+        return self._cell.count
+
+    @property
+    def _base(self) -> Tensor | None:
+        return None if self._view is None else self._view.base
+
+    def _is_view(self) -> bool:
+        return self._view is not None
+
+    def detach(self) -> Tensor:
+        """A tensor on the same memory without history."""
+        out = wrap(self.numpy_view())
+        out._cell = self._cell
+        return out
+
+    def detach_(self) -> Tensor:
+        """Cut this tensor off its history, in place."""
+        if self._view is not None:
+            raise TapeError("detach_: can't detach a view in place; use detach()")
+        self._node = None
+        return self
+
+    @property
+    def data(self) -> Tensor:
+        """The same memory without history, and with a version counter of its own."""
+        return wrap(self.numpy_view())
+
+    @data.setter
+    def data(self, value: Tensor) -> None:
+        if not isinstance(value, Tensor):
+            raise DTypeError(f"data: expected a Tensor, got {type(value).__name__}")
+        self._data, self._cell, self._view = value.numpy_view(), value._cell, None
+        if isinstance(self._box, Leaf):
+            self._box.shape, self._box.dtype = self._data.shape, self._data.dtype
+
+    # ------------------------------------------------------------------------------------------- conversion
+
+    def numpy_view(self) -> ndarray:
+        """The array of this tensor, whatever its history: what is written to it is seen here, but not by the tape."""
+        return self._data if self._view is None else synced(self)
+
+    def numpy(self, *, force: bool = False) -> ndarray:
+        """The array that shares this tensor's memory. Raises RuntimeError where grad is required, unless force."""
+        if self._node is not None and not force:
+            raise TapeError("numpy: can't call numpy() on a tensor that requires grad; use tensor.detach().numpy()")
+        return self.numpy_view()
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> ndarray:
+        return np.array(self.numpy(), dtype=dtype, copy=copy)
+
+    def item(self) -> Any:
+        """The one element as a Python number."""
+        if self._data.size != 1:
+            raise ShapeError(
+                f"item: a Tensor with {self._data.size} elements cannot be converted to a number; shape {self._data.shape}"
+            )
+        return self.numpy_view().item()
+
+    def tolist(self) -> Any:
+        """Nested lists of Python numbers."""
+        return self.numpy_view().tolist()
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __index__(self) -> int:
+        if self._data.dtype.kind not in "iub" or self._data.size != 1:
+            raise TypeError("only integer tensors of a single element can be converted to an index")
+        return int(self.item())
+
+    def __bool__(self) -> bool:
+        if self._data.size != 1:
+            raise ShapeError(f"bool: the value of a tensor with {self._data.size} elements is ambiguous; use any() or all()")
+        return bool(self.item())
+
+    def __len__(self) -> int:
+        if not self._data.ndim:
+            raise TypeError("len() of a 0-d tensor")
+        return self._data.shape[0]
+
+    def __iter__(self) -> Iterator[Tensor]:
+        if not self._data.ndim:
+            raise TypeError("iteration over a 0-d tensor")
+        return iter(self.unbind(0))  # type: ignore[attr-defined]
+
+    def __contains__(self, element: Any) -> bool:
+        other = element.numpy_view() if isinstance(element, Tensor) else element
+        return bool((self.numpy_view() == other).any())
+
+    def cpu(self) -> Tensor:
+        """This tensor: it is there already."""
+        return self
+
+    def share_memory_(self) -> Tensor:
+        return self
+
+    def pin_memory(self) -> Tensor:
+        return self
+
+    def type(self, dtype: Any = None) -> Any:
+        """The tensor as `dtype`; without one, the name of the type it has."""
+        if dtype is None:
+            return f"autograd.{self.dtype}"
+        return self.to(dtype)  # type: ignore[attr-defined]
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        # history does not travel: as in torch, only leaves can be pickled or copied
+        if not self.is_leaf:
+            raise TapeError("pickle: only leaf tensors can be pickled; use detach()")
+        return _rebuild, (type(self), self.numpy_view(), self.requires_grad, {k: v for k, v in self.__dict__.items() if k[0] != "_"})
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
+        if not self.is_leaf:
+            raise TapeError("deepcopy: only leaf tensors support the deepcopy protocol; use detach().clone()")
+        extra = {k: v for k, v in self.__dict__.items() if k[0] != "_"}
+        out = _rebuild(type(self), self.numpy_view().copy(order="K"), self.requires_grad, extra)
+        if self.grad is not None:
+            out._own_box().grad = wrap(self.grad._data.copy(order="K"))
+        memo[id(self)] = out
+        return out
+
+    # ------------------------------------------------------------------------------------------- printing
+
+    def __repr__(self) -> str:
+        return f"tensor({self._text()}{self._about()})"
+
+    def _text(self) -> str:
+        data = self.numpy_view()
+        if data.dtype.kind == "f":
+            whole = data.size and np.isfinite(data).all() and (data == np.rint(data)).all() and np.abs(data).max() < 1e6
+            formatter = {"float_kind": lambda v: f"{v:.0f}."} if whole else None
+            if formatter is None and not data.ndim:
+                text = f"{data.item():.4f}" if 1e-4 <= abs(data.item()) < 1e8 else f"{data.item():.4e}"
+                return text if np.isfinite(data) else str(data.item())
+        else:
+            formatter = None
+            if not data.ndim:
+                return str(data.item())
+        return np.array2string(data, separator=", ", prefix="tensor(", precision=4, threshold=1000, formatter=formatter)  # type: ignore[call-overload, no-any-return]
+
+    def _about(self) -> str:
+        about = ""
+        if not self._data.size and self._data.shape != (0,):
+            about += f", size={self._data.shape}"
+        if self.dtype not in (dtypes.get_default_dtype(), dtypes.int64, dtypes.bool_):
+            about += f", dtype=autograd.{self.dtype}"
+        if self.grad_fn is not None:
+            about += f", grad_fn=<{self.grad_fn.name()}>"
+        elif self.requires_grad:
+            about += ", requires_grad=True"
+        return about
+
+    def __format__(self, spec: str) -> str:
+        if self._data.ndim == 0:
+            return format(self.item(), spec)
+        if spec:
+            raise TypeError(f"format: a tensor of shape {self._data.shape} takes no format; use .item() on one element")
+        return repr(self)
+
+
+def _rebuild(cls: type, array: ndarray, requires_grad: bool, extra: dict[str, Any]) -> Any:
+    out = _new(cls)
+    out._data = array
+    out._cell = Cell()
+    if requires_grad:
+        out.requires_grad_()
+    out.__dict__.update(extra)
+    return out
+
+
+def wrap(array: ndarray) -> Tensor:
+    """A Tensor on `array`'s memory, without history."""
+    out = _new(Tensor)
+    out._data = array
+    out._cell = Cell()
+    return out
+
+
+def make(array: ndarray, node: Any) -> Tensor:
+    """A Tensor on `array`'s memory with `node` as its history."""
+    out = _new(Tensor)
+    out._data = array
+    out._cell = Cell()
+    out._node = node
+    return out
+
+
+tape.wrap, tape.make = wrap, make
+
+
+def to_array(data: Any, dtype: Any = None) -> ndarray:
+    """Python numbers, nested sequences, arrays or Tensors as an array of a supported dtype; shares memory where it can.
+
+    Python floats become the default dtype, ints int64, bools bool; arrays and Tensors keep their dtype.
+    """
+    if isinstance(data, Tensor):
+        array = data.numpy_view()
+    elif isinstance(data, (ndarray, np.generic)):
+        array = np.asarray(data)
+    else:
+        try:
+            array = np.asarray(_plain(data))
+        except ValueError as error:
+            raise ValueError(f"tensor: nested sequences of unequal length cannot become an array ({error})") from None
+        if array.dtype.kind == "f" and not _has_array(data):
+            array = array.astype(dtypes.get_default_dtype())
+        elif not array.size and array.dtype == np.float64:
+            array = array.astype(dtypes.get_default_dtype())
+    if dtype is not None:
+        return array.astype(dtypes.as_dtype(dtype), copy=False)
+    if array.dtype not in dtypes.SUPPORTED:
+        if array.dtype.kind not in "iubf":
+            raise DTypeError(f"tensor: cannot make a tensor of {array.dtype}; expected numbers")
+        target = {"f": dtypes.float64 if array.dtype.itemsize > 4 else dtypes.float32}.get(array.dtype.kind, dtypes.int64)
+        array = array.astype(target)
+    # one object a dtype, so that `is` tells dtypes apart on the hot path; byte order is native from here on
+    return array if array.dtype is _CANONICAL[array.dtype] else array.astype(_CANONICAL[array.dtype], copy=True)
+
+
+_CANONICAL = {d: d for d in dtypes.SUPPORTED}
+
+
+def _plain(data: Any) -> Any:
+    if isinstance(data, Tensor):
+        return data.numpy_view()
+    if isinstance(data, (list, tuple)):
+        return [_plain(item) for item in data]
+    return data
+
+
+def _has_array(data: Any) -> bool:
+    """Whether a nested sequence holds arrays or tensors, whose dtype then counts."""
+    if isinstance(data, (Tensor, ndarray, np.generic)):
+        return True
+    return isinstance(data, (list, tuple)) and bool(data) and any(_has_array(item) for item in data[:1])
