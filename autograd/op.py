@@ -81,7 +81,14 @@ class Op:
         # inputs whose shape some formula reads, by their place among the inputs
         self.shapes_of = [self.inputs.index(name.removesuffix("_shape")) for name in self.shape_names]
         self._plans: dict[tuple[bool, ...] | bool, tuple[tuple[int, ...], tuple[int, ...]]] = {}
-        self.pull = self._pull_joint if self.joint else self._pull
+        if self.joint:
+            self.pull = self._pull_joint
+        elif n == 1 and adaptors[0]:
+            self.pull = _pull_one(adaptors[0])
+        elif n == 2 and all(adaptors):
+            self.pull = _pull_two(*adaptors)
+        else:
+            self.pull = self._pull
 
     def _place(self, name: str) -> None:
         if name in self.at or name == "needs":
@@ -131,6 +138,18 @@ class Op:
 
     def __repr__(self) -> str:
         return f"<{self.kind} {self.name}>"
+
+
+def _pull_one(adaptor: Any) -> Callable[..., Sequence[Any]]:
+    return lambda g, values, edges: (adaptor(g, values),)
+
+
+def _pull_two(first: Any, second: Any) -> Callable[..., Sequence[Any]]:
+    def pull(g: Any, values: list[Any], edges: Sequence[Any]) -> Sequence[Any]:
+        a, b = edges
+        return (None if a is None else first(g, values), None if b is None else second(g, values))
+
+    return pull
 
 
 def _revived(value: Any, edge: Any) -> Any:
@@ -248,7 +267,9 @@ def _unary(entry: Op) -> Callable[[Any], Any]:
 def _binary(entry: Op) -> Callable[[Any, Any], Any]:
     """The call of an op of two inputs and nothing else."""
     fn, promote, to_float = entry.fn, entry.promote, entry.promote == "float"
-    differentiable = entry.differentiable
+    differentiable, shapes_of = entry.differentiable, entry.shapes_of
+    # which of (input, other, output) to keep when a gradient is wanted for input only, for both, for other only
+    plans = [tuple(i in entry.plan(needs)[1] for i in range(3)) for needs in ((True, False), (True, True), (False, True))]
 
     def call(input: Any, other: Any) -> Any:
         a_tensor, b_tensor = isinstance(input, Tensor), isinstance(other, Tensor)
@@ -279,26 +300,31 @@ def _binary(entry: Op) -> Callable[[Any, Any], Any]:
         if differentiable and mode.enabled:
             edge_a = (input._node if input._view is None else node_of(input)) if a_tensor else None
             edge_b = (other._node if other._view is None else node_of(other)) if b_tensor else None
-            if (edge_a is not None or edge_b is not None) and y.dtype.kind == "f":
-                drop, keep = entry.plan((edge_a is not None, edge_b is not None))
-                out._node = node = Node()
-                node.number = tick()
-                node.op = entry
-                node.edges = (edge_a, edge_b)
-                node.values = values = [a, b, y]
-                for name in entry.shapes_of:
-                    values.append(np.shape(values[name]))
-                for i in drop:
-                    values[i] = None
-                if keep:
-                    node.cells = [
-                        cell if i == 2 else (other if i else input)._cell
-                        for i in keep
-                        if i == 2 or (b_tensor if i else a_tensor)
-                    ]
-                node.shape, node.dtype = y.shape, y.dtype
-                if mode.anomaly:
-                    on_record(node, y)
+            if edge_a is not None:
+                keep_a, keep_b, keep_y = plans[edge_b is not None]
+            elif edge_b is not None:
+                keep_a, keep_b, keep_y = plans[2]
+            else:
+                return out
+            out._node = node = Node()
+            node.number = tick()
+            node.op = entry
+            node.edges = (edge_a, edge_b)
+            node.values = [a if keep_a else None, b if keep_b else None, y if keep_y else None]
+            for name in shapes_of:
+                node.values.append(np.shape(a if name == 0 else b))
+            if keep_a and a_tensor:
+                if keep_b and b_tensor:
+                    node.cells = (input._cell, other._cell, cell) if keep_y else (input._cell, other._cell)
+                else:
+                    node.cells = (input._cell, cell) if keep_y else (input._cell,)
+            elif keep_b and b_tensor:
+                node.cells = (other._cell, cell) if keep_y else (other._cell,)
+            elif keep_y:
+                node.cells = (cell,)
+            node.shape, node.dtype = y.shape, y.dtype
+            if mode.anomaly:
+                on_record(node, y)
         return out
 
     return call
@@ -609,6 +635,7 @@ def _outside(input: Any, view: View) -> Any:
 
 @op(lambda g: g, samples=lambda s: [(s(3, 2), (2,), dtypes.float64), (s(2), (3, 2), dtypes.float64)], method=False)
 def _fitted(input: Any, shape: tuple[int, ...], dtype: np.dtype) -> Any:
+    """A gradient summed, spread and cast to its input's shape and dtype."""
     return tape.fit_array(input, shape, dtype)
 
 

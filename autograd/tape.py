@@ -241,24 +241,17 @@ class Node:
     def name(self) -> str:
         return f"{self.op.name}"
 
-    def pull(self, g: Any, create_graph: bool) -> Sequence[Any]:
-        """The gradients of the inputs (None where none is wanted), given that of the output."""
-        values = self.values
-        if values is None:
-            raise TapeError(
-                f"{self.op.name}: the graph was freed by an earlier backward; "
-                "call that one with retain_graph=True to go through it again"
-            )
-        number = self.number
-        for cell in self.cells:
-            if cell.stamp > number:
-                raise TapeError(
-                    f"{self.op.name}: a value it saved for its gradient was changed in place by {cell.by} "
-                    f"(now at version {cell.count}); use the out-of-place form, or clone() before changing it"
-                )
-        if create_graph:
-            values = self.op.revive(self)
-        return self.op.pull(g, values, self.edges)
+    def freed(self) -> TapeError:
+        return TapeError(
+            f"{self.op.name}: the graph was freed by an earlier backward; "
+            "call that one with retain_graph=True to go through it again"
+        )
+
+    def stale(self, cell: Cell) -> TapeError:
+        return TapeError(
+            f"{self.op.name}: a value it saved for its gradient was changed in place by {cell.by} "
+            f"(now at version {cell.count}); use the out-of-place form, or clone() before changing it"
+        )
 
 
 class Output:
@@ -418,11 +411,30 @@ class Walk:
                     heappush(heap, (-parent.number, parent))
                 waiting[slot] = g
                 continue
-            g = node.pull(g, create_graph)  # type: ignore[union-attr]
+            values = node.values  # type: ignore[union-attr]
+            if values is None:
+                raise node.freed()  # type: ignore[union-attr]
+            number = node.number
+            for cell in node.cells:  # type: ignore[union-attr]
+                if cell.stamp > number:
+                    raise node.stale(cell)  # type: ignore[union-attr]
+            if create_graph:
+                values = node.op.revive(node)
+            g = node.op.pull(g, values, node.edges)
             if not self.retain_graph:
-                node.values = None  # type: ignore[union-attr]
-            for edge, contribution in zip(node.edges, g, strict=True):
-                if contribution is not None and edge is not None and (needed is None or edge in needed):
+                node.values = values = None  # type: ignore[union-attr]
+            for edge, contribution in zip(node.edges, g):  # noqa: B905 - checked when the op was defined
+                if contribution is None or edge is None or (needed is not None and edge not in needed):
+                    continue
+                if (
+                    edge not in pending
+                    and type(contribution) is ndarray
+                    and contribution.shape == edge.shape
+                    and contribution.dtype is edge.dtype
+                ):
+                    pending[edge] = contribution
+                    heappush(heap, (-edge.number, edge))
+                else:
                     self.add(edge, contribution)
             contribution = g = None
 
