@@ -12,7 +12,7 @@ import numpy as np
 
 import autograd
 from autograd.errors import RangeError, ShapeError
-from nn.data.sampler import RandomSource, numpy_generator
+from nn.data.sampler import RandomSource, numpy_generator, random_source
 
 
 class Dataset:
@@ -124,7 +124,7 @@ def random_split(dataset: Any, lengths: Sequence[float], generator: RandomSource
         counts = [int(length) for length in lengths]
     else:
         raise ValueError(f"random_split: lengths {list(lengths)} must sum to {size}, the data set's length, or to 1")
-    order = numpy_generator(generator).permutation(size).tolist()
+    order = numpy_generator(random_source(generator)).permutation(size).tolist()
     return [Subset(dataset, order[end - n : end]) for end, n in zip(itertools.accumulate(counts), counts, strict=True)]
 
 

@@ -14,18 +14,22 @@ RandomSource = Any
 """What `generator=` takes: None for the default generator, an autograd.Generator, a numpy Generator, or a seed."""
 
 
-def numpy_generator(generator: RandomSource) -> np.random.Generator:
-    """The numpy generator behind `generator`; an int is a seed."""
-    if generator is None:
-        generator = autograd.random.default_generator
-    rng = getattr(generator, "rng", generator)
-    if isinstance(rng, np.random.Generator):
-        return rng
-    if isinstance(rng, (int, np.integer)) and not isinstance(rng, bool):
-        return np.random.default_rng(int(rng))
+def random_source(generator: RandomSource) -> RandomSource:
+    """`generator` as it is kept: a seed becomes one stream that goes on, anything unknown is a TypeError."""
+    if isinstance(generator, (int, np.integer)) and not isinstance(generator, bool):
+        return np.random.default_rng(int(generator))
+    if generator is None or isinstance(getattr(generator, "rng", generator), np.random.Generator):
+        return generator
     raise TypeError(
         f"generator: expected an autograd.Generator, a numpy Generator, a seed or None, got {type(generator).__name__}"
     )
+
+
+def numpy_generator(source: RandomSource) -> np.random.Generator:
+    """The numpy generator of a source at this moment: `manual_seed` gives a Generator a new one."""
+    if source is None:
+        source = autograd.random.default_generator
+    return getattr(source, "rng", source)
 
 
 def _check_count(where: str, name: str, value: Any) -> None:
@@ -75,7 +79,7 @@ class RandomSampler(Sampler):
         self.data_source = data_source
         self.replacement = replacement
         self._num_samples = num_samples
-        self.generator = generator
+        self.generator = random_source(generator)
         _check_bool("RandomSampler", "replacement", replacement)
         _check_count("RandomSampler", "num_samples", self.num_samples)
 
@@ -101,7 +105,7 @@ class SubsetRandomSampler(Sampler):
 
     def __init__(self, indices: Sequence[int], generator: RandomSource = None) -> None:
         self.indices = indices
-        self.generator = generator
+        self.generator = random_source(generator)
 
     def __iter__(self) -> Iterator[int]:
         for i in numpy_generator(self.generator).permutation(len(self.indices)).tolist():
@@ -139,7 +143,7 @@ class WeightedRandomSampler(Sampler):
         self.weights = values
         self.num_samples = num_samples
         self.replacement = replacement
-        self.generator = generator
+        self.generator = random_source(generator)
 
     def __iter__(self) -> Iterator[int]:
         rng = numpy_generator(self.generator)

@@ -10,7 +10,7 @@ import numpy as np
 import autograd
 from autograd.errors import DTypeError, ShapeError
 from autograd.kernels.warp import warp_affine
-from nn.data.sampler import RandomSource, numpy_generator
+from nn.data.sampler import RandomSource, numpy_generator, random_source
 
 
 class RandomAffine:
@@ -24,7 +24,7 @@ class RandomAffine:
 
     Shapes: (N, C, H, W) to the same; float32 or float64; an ndarray gives an ndarray, a Tensor a Tensor. No gradient.
     Errors: ValueError for ranges and shapes, TypeError for dtypes.
-    Source: the matrix is rotation x shear x scale, as in torchvision's `functional.affine`.
+    Source: the matrix is torchvision's: scale, then shear along x, shear along y, rotation (clockwise), shift.
     """
 
     def __init__(
@@ -53,8 +53,7 @@ class RandomAffine:
                 raise ValueError(f"RandomAffine: {name} should be given as (low, high), got ({low}, {high})")
         self.low, self.span = ranges[:, 0], ranges[:, 1] - ranges[:, 0]
         self.fill = float(fill)
-        # A seed is a stream that begins here, not the same numbers at every call.
-        self.generator = None if generator is None else numpy_generator(generator)
+        self.generator = random_source(generator)
 
     def __call__(self, images: Any) -> Any:
         tensor = isinstance(images, autograd.Tensor)
