@@ -1,0 +1,215 @@
+"""The base of every optimizer: parameter groups, state, and the loop over the parameters."""
+
+from __future__ import annotations
+
+import math
+from collections import OrderedDict, defaultdict
+from collections.abc import Callable, Iterable
+from copy import deepcopy
+from typing import Any
+
+import numpy as np
+
+from autograd import SparseRows, Tensor, enable_grad, no_grad
+from autograd.tensor import RemovableHandle, wrap
+
+
+class Required:
+    def __repr__(self) -> str:
+        return "<required parameter>"
+
+
+required: Any = Required()
+
+
+def check_range(optimizer: str, low: float = 0.0, high: float = math.inf, **values: float) -> None:
+    """Raise ValueError, naming optimizer and argument, for a value that is NaN or outside [low, high)."""
+    for name, value in values.items():
+        if not low <= float(value) < high:  # NaN fails this too
+            raise ValueError(f"{optimizer}: {name} must be in [{low:g}, {high:g}), got {value}")
+
+
+class Optimizer:
+    """Base class: keeps the parameters in groups with their own settings, and the state of each parameter.
+
+    A subclass gives `_start(p, group)`, the arrays a parameter's state begins with, and `_update(p, g, state, group)`, the
+    update rule on arrays; g is the gradient, negated when the group has `maximize`. `foreach`, `fused`, `capturable` and
+    `differentiable` of torch are accepted as keywords of the subclasses and have no effect: there is one implementation.
+
+    params: an iterable of Tensors, of (name, Tensor) pairs, or of dicts with "params" and settings that override the defaults.
+    """
+
+    def __init__(self, params: Iterable[Any], defaults: dict[str, Any]) -> None:
+        if isinstance(params, Tensor):
+            raise TypeError(
+                "params argument given to the optimizer should be an iterable of Tensors or dicts, but got one Tensor; "
+                "put it in a list"
+            )
+        name = type(self).__name__
+        check_range(name, lr=defaults.get("lr", 0.0))
+        self.defaults = defaults
+        self.param_groups: list[dict[str, Any]] = []
+        self.state: defaultdict[Tensor, dict[str, Any]] = defaultdict(dict)
+        self._pre_hooks: OrderedDict[int, Callable[..., Any]] = OrderedDict()
+        self._post_hooks: OrderedDict[int, Callable[..., Any]] = OrderedDict()
+        groups = list(params)
+        if not groups:
+            raise ValueError(f"{name}: optimizer got an empty parameter list")
+        if not isinstance(groups[0], dict):
+            groups = [{"params": groups}]
+        for group in groups:
+            self.add_param_group(group)
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """Add a group: a dict with "params" and any settings that differ from the defaults."""
+        name = type(self).__name__
+        if not isinstance(param_group, dict):
+            raise TypeError(f"{name}: param_group must be a dict, got {type(param_group).__name__}")
+        group = dict(param_group)
+        params = group["params"]
+        if isinstance(params, Tensor):
+            params = [params]
+        elif isinstance(params, set):
+            raise TypeError(f"{name}: parameters must be in an ordered collection; the order of a set changes between runs")
+        params = list(params)
+        if params and isinstance(params[0], tuple):
+            group["param_names"] = [pair[0] for pair in params]
+            params = [pair[1] for pair in params]
+        for p in params:
+            if not isinstance(p, Tensor):
+                raise TypeError(f"{name}: can only optimize Tensors, got {type(p).__name__}")
+            if not p.is_leaf:
+                raise ValueError(f"{name}: can't optimize a non-leaf Tensor of shape {tuple(p.shape)}")
+        group["params"] = params
+        for key, default in self.defaults.items():
+            if default is required and key not in group:
+                raise ValueError(f"{name}: parameter group didn't specify a value of required parameter {key}")
+            group.setdefault(key, default)
+        check_range(name, lr=group.get("lr", 0.0))
+        held = {id(p) for g in self.param_groups for p in g["params"]}
+        if len({id(p) for p in params}) != len(params) or any(id(p) in held for p in params):
+            raise ValueError(f"{name}: some parameters appear in more than one parameter group")
+        self.param_groups.append(group)
+
+    # ------------------------------------------------------------------------------------------------- the step
+
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Update every parameter that has a gradient. closure: evaluates the model anew and returns the loss."""
+        for hook in list(self._pre_hooks.values()):
+            hook(self, (closure,), {})
+        loss = None
+        if closure is not None:
+            with enable_grad():
+                loss = closure()
+        with no_grad():
+            for group in self.param_groups:
+                check_range(type(self).__name__, lr=float(group.get("lr", 0.0)))
+                self._step_group(group, [p for p in group["params"] if p.grad is not None])
+        for hook in list(self._post_hooks.values()):
+            hook(self, (closure,), {})
+        return loss
+
+    def _step_group(self, group: dict[str, Any], params: list[Tensor]) -> None:
+        for p in params:
+            state = self._state_of(p, group)
+            g = p.grad
+            if isinstance(g, SparseRows):
+                self._update_sparse(p, g.coalesce(), state, group)
+            else:
+                array = g._data
+                self._update(p._data, -array if group.get("maximize") else array, state, group)
+            p._cell.written(type(self).__name__)
+
+    def _state_of(self, p: Tensor, group: dict[str, Any]) -> dict[str, Any]:
+        state = self.state[p]
+        if not state:
+            state.update(self._start(p, group))
+        return state
+
+    def _start(self, p: Tensor, group: dict[str, Any]) -> dict[str, Any]:
+        return {}
+
+    def _update(self, p: np.ndarray, g: np.ndarray, state: dict[str, Any], group: dict[str, Any]) -> None:
+        raise NotImplementedError(f"{type(self).__name__}: _update(p, g, state, group) is the update rule; define it")
+
+    def _update_sparse(self, p: Tensor, g: SparseRows, state: dict[str, Any], group: dict[str, Any]) -> None:
+        raise RuntimeError(f"{type(self).__name__}: does not support sparse gradients; use SGD, SparseAdam or Adagrad")
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget the gradients of all parameters, or fill them with zeros."""
+        for group in self.param_groups:
+            for p in group["params"]:
+                box = p._box
+                if box is None or box.grad is None:
+                    continue
+                if set_to_none:
+                    box.grad = None
+                else:
+                    box.grad = wrap(np.zeros_like(p._data))
+
+    # ------------------------------------------------------------------------------------------------- the state
+
+    def state_dict(self) -> dict[str, Any]:
+        """State and settings by the number of each parameter, in torch's form: {"state": {0: {...}}, "param_groups": [...]}."""
+        numbers = {id(p): i for i, p in enumerate(self._params())}
+        groups = [
+            {**{k: v for k, v in group.items() if k != "params"}, "params": [numbers[id(p)] for p in group["params"]]}
+            for group in self.param_groups
+        ]
+        return {"state": {numbers[id(p)]: dict(s) for p, s in self.state.items() if id(p) in numbers}, "param_groups": groups}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take over state and settings of `state_dict`. Raises ValueError, changing nothing, where the groups do not fit."""
+        name = type(self).__name__
+        groups = state_dict["param_groups"]
+        lengths, saved = [len(g["params"]) for g in self.param_groups], [len(g["params"]) for g in groups]
+        if lengths != saved:
+            raise ValueError(f"{name}: loaded state dict has parameter groups of sizes {saved}, this optimizer {lengths}")
+        mine = [p for p in self._params()]
+        numbers = [number for group in groups for number in group["params"]]
+        fresh: defaultdict[Tensor, dict[str, Any]] = defaultdict(dict)
+        for p, number in zip(mine, numbers, strict=True):
+            held = state_dict["state"].get(number)
+            if held is None:
+                continue
+            for key, value in held.items():
+                shape = tuple(getattr(value, "shape", ()))
+                if shape not in ((), tuple(p.shape)):
+                    raise ValueError(f"{name}: state {key!r} of parameter {number} has shape {shape}, expected {tuple(p.shape)}")
+            fresh[p] = {key: _like(value, p) for key, value in held.items()}
+        self.state = fresh
+        for group, loaded in zip(self.param_groups, groups, strict=True):
+            group.update({k: deepcopy(v) for k, v in loaded.items() if k != "params"})
+
+    def _params(self) -> list[Tensor]:
+        return [p for group in self.param_groups for p in group["params"]]
+
+    def register_step_pre_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """Call `hook(optimizer, args, kwargs)` before each step."""
+        return self._register(self._pre_hooks, hook)
+
+    def register_step_post_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """Call `hook(optimizer, args, kwargs)` after each step."""
+        return self._register(self._post_hooks, hook)
+
+    @staticmethod
+    def _register(hooks: OrderedDict[int, Callable[..., Any]], hook: Callable[..., Any]) -> RemovableHandle:
+        handle = RemovableHandle(hooks)
+        hooks[handle.id] = hook
+        return handle
+
+    def __repr__(self) -> str:
+        lines = [f"{type(self).__name__} ("]
+        for i, group in enumerate(self.param_groups):
+            lines.append(f"Parameter Group {i}")
+            lines += [f"    {key}: {group[key]}" for key in sorted(group) if key != "params"]
+        return "\n".join([*lines, ")"])
+
+
+def _like(value: Any, p: Tensor) -> Any:
+    """A loaded state value as an array of the parameter's dtype; the step count stays a number."""
+    if hasattr(value, "detach"):
+        value = value.detach().numpy()
+    if isinstance(value, np.ndarray) and value.shape == tuple(p.shape) and value.ndim:
+        return value.astype(p.dtype, copy=True)
+    return value.item() if isinstance(value, (np.ndarray, np.generic)) and not np.ndim(value) else deepcopy(value)

@@ -1,0 +1,71 @@
+"""RMSprop, with epsilon outside the root as in torch, or inside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from autograd import Tensor
+
+from .optimizer import Optimizer, check_range
+
+
+class RMSprop(Optimizer):
+    """s = alpha s + (1-alpha) g^2;  p = p - lr * g / (sqrt(s) + eps), or with eps_inside p - lr * g / sqrt(s + eps).
+
+    centered: the squared mean gradient is taken off s. momentum: the quotient goes through v = momentum * v + quotient.
+    Source: Hinton, Neural Networks for Machine Learning, lecture 6e; eps inside the root is the course's form.
+    """
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float = 1e-2,
+        alpha: float = 0.99,
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+        momentum: float = 0.0,
+        centered: bool = False,
+        capturable: bool = False,
+        foreach: bool | None = None,
+        maximize: bool = False,
+        differentiable: bool = False,
+        *,
+        eps_inside: bool = False,
+    ) -> None:
+        check_range("RMSprop", eps=eps, weight_decay=weight_decay, momentum=momentum, alpha=alpha)
+        defaults = dict(
+            lr=lr, alpha=alpha, eps=eps, weight_decay=weight_decay, momentum=momentum, centered=centered, maximize=maximize,
+            eps_inside=eps_inside,
+        )  # fmt: skip
+        super().__init__(params, defaults)
+
+    def _start(self, p: Tensor, group: dict[str, Any]) -> dict[str, Any]:
+        state: dict[str, Any] = {"step": 0, "square_avg": np.zeros_like(p._data)}
+        if group["momentum"]:
+            state["momentum_buffer"] = np.zeros_like(p._data)
+        if group["centered"]:
+            state["grad_avg"] = np.zeros_like(p._data)
+        return state
+
+    def _update(self, p: np.ndarray, g: np.ndarray, state: dict[str, Any], group: dict[str, Any]) -> None:
+        alpha, eps, s = group["alpha"], group["eps"], state["square_avg"]
+        state["step"] += 1
+        if group["weight_decay"]:
+            g = g + group["weight_decay"] * p
+        s *= alpha
+        s += (1 - alpha) * (g * g)
+        if group["centered"]:
+            mean = state["grad_avg"]
+            mean += (1 - alpha) * (g - mean)
+            s = s - mean * mean
+        root = np.sqrt(s + eps) if group["eps_inside"] else np.sqrt(s) + eps
+        if group["momentum"]:
+            v = state["momentum_buffer"]
+            v *= group["momentum"]
+            v += g / root
+            p -= group["lr"] * v
+        else:
+            p -= group["lr"] * (g / root)

@@ -1,0 +1,69 @@
+"""Stochastic gradient descent: plain, with classical or Nesterov momentum, or with the averaged form of momentum."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from autograd import SparseRows, Tensor
+
+from .optimizer import Optimizer, check_range
+
+
+class SGD(Optimizer):
+    """v = momentum * v + (1 - dampening) * g;  p = p - lr * v, where g has weight_decay * p added.
+
+    The first v is g itself, as in torch. nesterov: the step is lr * (g + momentum * v).
+    averaged: v starts at 0 and v = momentum * v + (1 - momentum) * g from the first step on, an exponentially weighted average
+    of the gradients (the course's form; torch's dampening=momentum differs from it in the first step).
+    Source: Sutskever et al., "On the importance of initialization and momentum in deep learning", ICML 2013.
+    """
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float = 1e-3,
+        momentum: float = 0.0,
+        dampening: float = 0.0,
+        weight_decay: float = 0.0,
+        nesterov: bool = False,
+        *,
+        averaged: bool = False,
+        maximize: bool = False,
+        foreach: bool | None = None,
+        differentiable: bool = False,
+        fused: bool | None = None,
+    ) -> None:
+        check_range("SGD", momentum=momentum, weight_decay=weight_decay)
+        if nesterov and (momentum <= 0 or dampening != 0 or averaged):
+            raise ValueError("SGD: Nesterov momentum requires a momentum and zero dampening, and is not averaged")
+        if averaged and (dampening or not momentum):
+            raise ValueError("SGD: averaged requires a momentum and zero dampening")
+        defaults = dict(
+            lr=lr, momentum=momentum, dampening=dampening, weight_decay=weight_decay, nesterov=nesterov, averaged=averaged,
+            maximize=maximize,
+        )  # fmt: skip
+        super().__init__(params, defaults)
+
+    def _update(self, p: np.ndarray, g: np.ndarray, state: dict[str, Any], group: dict[str, Any]) -> None:
+        momentum = group["momentum"]
+        if group["weight_decay"]:
+            g = g + group["weight_decay"] * p
+        if momentum:
+            v = state.get("momentum_buffer")
+            if v is None and not group["averaged"]:
+                state["momentum_buffer"] = v = g.copy(order="K")
+            else:
+                if v is None:
+                    state["momentum_buffer"] = v = np.zeros_like(p)
+                v *= momentum
+                v += (1 - (momentum if group["averaged"] else group["dampening"])) * g
+            g = g + momentum * v if group["nesterov"] else v
+        p -= group["lr"] * g
+
+    def _update_sparse(self, p: Tensor, g: SparseRows, state: dict[str, Any], group: dict[str, Any]) -> None:
+        if group["momentum"] or group["weight_decay"]:
+            super()._update_sparse(p, g, state, group)
+        p._data[g.indices] -= (-group["lr"] if group["maximize"] else group["lr"]) * g.rows
