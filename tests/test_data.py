@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from guard import guarded
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import ndimage  # the oracle of the affine changes
@@ -612,6 +613,16 @@ def test_affine_takes_tensors_views_and_empty_batches() -> None:
 def test_an_extreme_scale_reads_nothing_outside() -> None:
     images = np.ones((4, 1, 5, 5), np.float32)
     assert np.isin(RandomAffine(180, scale=(1e-300, 1e-300), fill=0.5, generator=0)(images), (0.5, 1)).all()
+
+
+@pytest.mark.parametrize("at_end", [False, True])
+@pytest.mark.parametrize("shape", [(3, 1, 28, 28), (2, 3, 1, 5), (4, 1, 7, 1)])
+def test_the_affine_kernel_stays_inside_its_arrays(shape: tuple[int, ...], at_end: bool) -> None:
+    rng = np.random.default_rng(0)
+    images = guarded(rng.random(shape, dtype=np.float32), at_end)
+    for spread in (1.0, 30.0, 1e18, np.inf, np.nan):
+        inverse = guarded(rng.normal(size=(shape[0], 2, 3)) * spread, at_end)
+        assert np.isfinite(warp_affine(images, inverse, 0.0)).all()
 
 
 @pytest.mark.parametrize(
