@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import prange
 
+from autograd.kernels import winograd
 from autograd.kernels.compile import kernel
 from autograd.kernels.conv_simd import ROWS, window_tile
 from autograd.kernels.simd import LANES
@@ -200,7 +201,11 @@ def weight_parallel(
 
 def channels_last(x: Array) -> Array:
     """The values of a (N, C, H, W) array as a flat (N, H, W, C) block; a copy unless they already stand so."""
-    flat = np.ascontiguousarray(x.transpose(0, 2, 3, 1)).reshape(-1)
+    return _flat(x.transpose(0, 2, 3, 1))
+
+
+def _flat(w: Array) -> Array:
+    flat = np.ascontiguousarray(w).reshape(-1)
     return flat if flat.flags.writeable and flat.flags.aligned else flat.copy()
 
 
@@ -334,6 +339,11 @@ def conv2d(
         y[...] = 0 if bias is None else bias.reshape(-1, 1, 1)
         for r, s, there, here in _by_tap(x.shape, w.shape, (Ho, Wo), stride, padding, dilation):
             y[there] += conv2d(x[here], w[:, :, r : r + 1, s : s + 1], groups=groups)
+    elif y.size and winograd.suits(x.dtype, x.shape[1], w.shape, stride, dilation):
+        winograd.convolve(
+            channels_last(x), x.shape, _flat(w), (9 * Cg, 9), False, bias, activation == "relu", flat, (Ho, Wo, K),
+            (-padding[0][0], -padding[1][0]),
+        )  # fmt: skip
     elif y.size and Cg * R * S:
         taps, run = _taps(R, S, dilation, x.shape[1], groups)
         _run(
@@ -388,6 +398,12 @@ def conv2d_input(
             shape = (N, C, part.shape[2], part.shape[3])
             gx[here] += conv2d_input(part, w[:, :, r : r + 1, s : s + 1], shape, groups=groups)
         return gx
+    if phases and winograd.suits(g.dtype, C, w.shape, stride, dilation):
+        winograd.convolve(
+            channels_last(g), g.shape, _flat(w), (9, 9 * Cg), True, None, False, flat, (H, W, C),
+            (padding[0][0] - 2, padding[1][0] - 2),
+        )  # fmt: skip
+        return gx
     # The same taps backwards, with the two channel axes exchanged inside each group.
     back = w.reshape(groups, K // groups, Cg, R, S).transpose(0, 2, 3, 4, 1)
     source = channels_last(g)
@@ -413,9 +429,12 @@ def conv2d_weight(
     """Gradient of `conv2d` for its weights: g is (N, K, Ho, Wo), x (N, C, H, W); the result is contiguous."""
     K, Cg, R, S = w_shape
     N, _, Ho, Wo = g.shape
+    if not (g.size and K * Cg * R * S):
+        return np.zeros(w_shape, g.dtype)
+    if winograd.suits(g.dtype, x.shape[1], w_shape, stride, dilation):
+        start = (-padding[0][0], -padding[1][0])
+        return winograd.weight(channels_last(g), channels_last(x), x.shape, (Ho, Wo, K), start)
     gw = np.zeros(w_shape, g.dtype)
-    if not (g.size and gw.size):
-        return gw
     if _sparse(x.shape, w_shape, stride, padding, dilation):
         for r, s, there, here in _by_tap(x.shape, w_shape, (Ho, Wo), stride, padding, dilation):
             gw[:, :, r : r + 1, s : s + 1] = conv2d_weight(g[there], x[here], (K, Cg, 1, 1), groups=groups)
