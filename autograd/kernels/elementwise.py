@@ -5,8 +5,9 @@ numpy's temporaries are the cost of a chain; here each is one pass over memory, 
 
 from __future__ import annotations
 
+from functools import partial
 from math import factorial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from llvmlite import ir
@@ -22,52 +23,419 @@ STEP = 1 << 13  # elements a piece
 
 @intrinsic
 def _bits(tyctx, x):  # type: ignore[no-untyped-def]
-    """The bits of a float as an integer of the same width."""
-    result = types.int32 if x == types.float32 else types.int64
-    return result(x), lambda context, b, sig, args: b.bitcast(args[0], ir.IntType(result.bitwidth))
+    """The bits of a float as an integer."""
+
+    def codegen(context, b, sig, args):  # type: ignore[no-untyped-def]
+        return (
+            b.zext(b.bitcast(args[0], ir.IntType(x.bitwidth)), ir.IntType(64))
+            if x.bitwidth < 64
+            else b.bitcast(args[0], ir.IntType(64))
+        )
+
+    return types.int64(x), codegen
 
 
 @intrinsic
-def _float(tyctx, bits):  # type: ignore[no-untyped-def]
-    """The float with the given bits."""
-    single = bits == types.int32
-    result = types.float32 if single else types.float64
-    kind = ir.FloatType() if single else ir.DoubleType()
-    return result(bits), lambda context, b, sig, args: b.bitcast(args[0], kind)
+def _float(tyctx, bits, like):  # type: ignore[no-untyped-def]
+    """The float of like's precision with the given bits, the low ones of an int64."""
+
+    def codegen(context, b, sig, args):  # type: ignore[no-untyped-def]
+        low = b.trunc(args[0], ir.IntType(32)) if like.bitwidth < 64 else args[0]
+        return b.bitcast(low, args[1].type)
+
+    return like(types.int64, like), codegen
+
+
+def _llvm(name: str, context: Any, b: Any, sig: Any, args: Any) -> Any:
+    kind = args[0].type
+    function = ir.FunctionType(kind, [kind] * len(args))
+    return b.call(cgutils.get_or_insert_function(b.module, function, f"llvm.{name}.f{sig.return_type.bitwidth}"), args)
 
 
 @intrinsic
 def _fma(tyctx, x, y, z):  # type: ignore[no-untyped-def]
     """x y + z, rounded once where the machine can."""
-
-    def codegen(context, b, sig, args):  # type: ignore[no-untyped-def]
-        kind = args[0].type
-        name = f"llvm.fmuladd.f{x.bitwidth}"
-        return b.call(cgutils.get_or_insert_function(b.module, ir.FunctionType(kind, [kind] * 3), name), args)
-
-    return x(x, x, x), codegen
+    return x(x, x, x), partial(_llvm, "fmuladd")
 
 
-def _constants(dtype: Any) -> tuple[Any, ...]:
-    """For one precision: 1/k! down to k = 1, log2(e), ln 2 in two parts, the rounding constant, its bits, and limits."""
-    single = dtype is np.float32
-    degree, mantissa = (7, 23) if single else (13, 52)
-    series = tuple(dtype(1 / factorial(k)) for k in range(degree, 0, -1))
-    high = dtype(0.693359375) if single else dtype(0.6931471803691238)
-    low = dtype(-2.12194440e-4) if single else dtype(1.9082149292705877e-10)
-    magic = dtype(1.5 * 2**mantissa)
-    integer = np.int32 if single else np.int64
-    bounds = (dtype(-104), dtype(89)) if single else (dtype(-746), dtype(710))
-    top = dtype(10 if single else 20)
-    return (
-        series, dtype(np.log2(np.e)), high, low, magic, magic.view(integer), integer(mantissa),
-        integer(127 if single else 1023), bounds, top, integer(1),
-    )  # fmt: skip
+@intrinsic
+def _copysign(tyctx, x, y):  # type: ignore[no-untyped-def]
+    """The magnitude of x with the sign of y."""
+    return x(x, x), partial(_llvm, "copysign")
 
 
-_SERIES32, _LOG2E32, _HIGH32, _LOW32, _MAGIC32, _MAGIC_BITS32, _SHIFT32, _BIAS32, _BOUNDS32, _TOP32, _ONE32 = _constants(
-    np.float32
-)
-_SERIES64, _LOG2E64, _HIGH64, _LOW64, _MAGIC64, _MAGIC_BITS64, _SHIFT64, _BIAS64, _BOUNDS64, _TOP64, _ONE64 = _constants(
-    np.float64
-)
+class _Format(NamedTuple):
+    """The constants of one precision. An unevaluated sum high + low is ln 2; adding `magic` rounds to an integer."""
+
+    log2e: Any
+    high: Any
+    low: Any
+    magic: Any
+    magic_bits: Any
+    shift: Any  # width of the mantissa
+    bias: Any  # of the exponent
+    least: Any  # exp is 0 below, inf above `most`
+    most: Any
+    ones: Any  # tanh is 1 above
+    zero: Any
+    one: Any
+    two: Any
+
+
+def _format(dtype: Any, high: float, low: float, shift: int, bias: int, limits: tuple[int, int, int]) -> _Format:
+    magic = dtype(1.5 * 2**shift)
+    bits = int(magic.view(f"i{magic.itemsize}"))
+    numbers = [dtype(value) for value in (*limits, 0, 1, 2)]
+    return _Format(dtype(np.log2(np.e)), dtype(high), dtype(low), magic, bits, shift, bias, *numbers)
+
+
+_SINGLE = _format(np.float32, 0.693359375, -2.12194440e-4, 23, 127, (-104, 89, 10))
+_DOUBLE = _format(np.float64, 0.6931471803691238, 1.9082149292705877e-10, 52, 1023, (-746, 710, 20))
+_TAYLOR32 = tuple(np.float32(1 / factorial(k)) for k in range(8))
+_TAYLOR64 = tuple(np.float64(1 / factorial(k)) for k in range(14))
+
+
+def _by_precision(stub: Any, single: Any, double: Any) -> None:
+    """Inside kernels, `stub` of a float32 is `single` and of a float64 `double`."""
+
+    @overload(stub)
+    def choose(x):  # type: ignore[no-untyped-def]
+        return {types.float32: single, types.float64: double}.get(x)
+
+
+def _series(x: Any) -> Any:
+    """(exp(x) - 1 - x) / x**2 for |x| <= ln(2) / 2."""
+    raise NotImplementedError("only inside kernels")
+
+
+def _series32(x):  # type: ignore[no-untyped-def]
+    t = _TAYLOR32
+    p = _fma(_fma(t[7], x, t[6]), x, t[5])
+    p = _fma(_fma(p, x, t[4]), x, t[3])
+    return _fma(p, x, t[2])
+
+
+def _series64(x):  # type: ignore[no-untyped-def]
+    t = _TAYLOR64
+    p = _fma(_fma(t[13], x, t[12]), x, t[11])
+    p = _fma(_fma(p, x, t[10]), x, t[9])
+    p = _fma(_fma(p, x, t[8]), x, t[7])
+    p = _fma(_fma(p, x, t[6]), x, t[5])
+    p = _fma(_fma(p, x, t[4]), x, t[3])
+    return _fma(p, x, t[2])
+
+
+_by_precision(_series, _series32, _series64)
+
+
+@kernel
+def _split(x, f):
+    """x = k ln 2 + r with |r| <= ln(2) / 2; NaN makes r NaN."""
+    n = _fma(x, f.log2e, f.magic)
+    k = _bits(n) - f.magic_bits
+    n -= f.magic
+    return k, _fma(n, -f.low, _fma(n, -f.high, x))
+
+
+@kernel
+def _exp_as(x, f):
+    x = f.least if x < f.least else x
+    x = f.most if x > f.most else x
+    k, r = _split(x, f)
+    half = k >> 1  # two factors, so that neither overflows and a subnormal result is rounded once
+    y = _fma(_fma(_series(r), r, f.one), r, f.one) * _float((half + f.bias) << f.shift, x)
+    return y * _float((k - half + f.bias) << f.shift, x)
+
+
+_TANH32 = tuple(np.float32(c) for c in (-5.70498872745e-3, 2.06390887954e-2, -5.37397155531e-2, 1.33314422036e-1))
+_THIRD32, _SMALL32 = np.float32(-3.33332819422e-1), np.float32(0.625)
+
+
+def _tanh32(x):  # type: ignore[no-untyped-def]
+    """An odd polynomial near 0 (Cephes, tanhf.c), 1 - 2 / (exp(2|x|) + 1) beyond."""
+    f, c, a = _SINGLE, _TANH32, abs(x)
+    a = f.ones if a > f.ones else a
+    z = a * a
+    near = _fma(_fma(_fma(_fma(_fma(c[0], z, c[1]), z, c[2]), z, c[3]), z, _THIRD32) * z, a, a)
+    far = f.one - f.two / (_exp_as(a + a, f) + f.one)
+    return _copysign(near if a < _SMALL32 else far, x)
+
+
+def _tanh64(x):  # type: ignore[no-untyped-def]
+    """(e - 1) / (e + 1) with e = exp(2|x|), and e - 1 formed without cancellation."""
+    f, a = _DOUBLE, abs(x)
+    a = f.ones if a > f.ones else a
+    k, r = _split(a + a, f)
+    power = _float((k + f.bias) << f.shift, x)
+    e1 = _fma(_fma(r * r, _series(r), r), power, power - f.one)
+    return _copysign(e1 / (e1 + f.two), x)
+
+
+@kernel
+def _sigmoid_as(x, f):
+    e = _exp_as(-abs(x), f)
+    return (e if x < f.zero else f.one) / (f.one + e)
+
+
+def exp(x: Any) -> Any:
+    """exp inside kernels, without a branch: at most 1 ulp off in float32 and float64, subnormals, inf and NaN right."""
+    raise NotImplementedError("only inside kernels")
+
+
+def tanh(x: Any) -> Any:
+    """tanh inside kernels, without a branch: at most 2 ulp off (3 in float64); -0, inf and NaN right."""
+    raise NotImplementedError("only inside kernels")
+
+
+def sigmoid(x: Any) -> Any:
+    """1 / (1 + exp(-x)) inside kernels, without a branch or overflow: at most 2.2 ulp off."""
+    raise NotImplementedError("only inside kernels")
+
+
+_by_precision(exp, lambda x: _exp_as(x, _SINGLE), lambda x: _exp_as(x, _DOUBLE))
+_by_precision(tanh, _tanh32, _tanh64)
+_by_precision(sigmoid, lambda x: _sigmoid_as(x, _SINGLE), lambda x: _sigmoid_as(x, _DOUBLE))
+
+
+def flats(*arrays: np.ndarray) -> tuple[np.ndarray, ...]:
+    """1-d views of arrays of one shape in one order of elements, the first array's; the others are copied into it.
+
+    The first array must be dense, as one made by `np.empty_like` is.
+    """
+    if all(a.flags.c_contiguous for a in arrays):
+        return tuple(a.reshape(-1) for a in arrays)
+    first = arrays[0]
+    order = sorted(range(first.ndim), key=lambda axis: -first.strides[axis])
+    return tuple(np.ascontiguousarray(a.transpose(order)).reshape(-1) for a in arrays)
+
+
+# One kernel a function: each is compiled only where it is used.
+
+
+@kernel
+def _relu_range(x, y, i0, i1):
+    for i in range(i0, i1):
+        y[i] = x[i] if not x[i] <= 0 else 0
+
+
+@kernel(parallel=True)
+def _relu_parallel(x, y, n):
+    for k in prange((n + STEP - 1) // STEP):
+        _relu_range(x, y, k * STEP, min(n, (k + 1) * STEP))
+
+
+@kernel
+def _relu_back_range(g, y, gx, i0, i1):
+    for i in range(i0, i1):
+        gx[i] = g[i] if y[i] > 0 else 0
+
+
+@kernel(parallel=True)
+def _relu_back_parallel(g, y, gx, n):
+    for k in prange((n + STEP - 1) // STEP):
+        _relu_back_range(g, y, gx, k * STEP, min(n, (k + 1) * STEP))
+
+
+@kernel
+def _add_relu_range(x, r, y, i0, i1):
+    for i in range(i0, i1):
+        v = x[i] + r[i]
+        y[i] = v if not v <= 0 else 0
+
+
+@kernel(parallel=True)
+def _add_relu_parallel(x, r, y, n):
+    for k in prange((n + STEP - 1) // STEP):
+        _add_relu_range(x, r, y, k * STEP, min(n, (k + 1) * STEP))
+
+
+@kernel
+def _tanh_range(x, y, i0, i1):
+    for i in range(i0, i1):
+        y[i] = tanh(x[i])
+
+
+@kernel(parallel=True)
+def _tanh_parallel(x, y, n):
+    for k in prange((n + STEP - 1) // STEP):
+        _tanh_range(x, y, k * STEP, min(n, (k + 1) * STEP))
+
+
+@kernel
+def _tanh_back_range(g, y, gx, i0, i1):
+    for i in range(i0, i1):
+        gx[i] = g[i] * (1 - y[i] * y[i])
+
+
+@kernel(parallel=True)
+def _tanh_back_parallel(g, y, gx, n):
+    for k in prange((n + STEP - 1) // STEP):
+        _tanh_back_range(g, y, gx, k * STEP, min(n, (k + 1) * STEP))
+
+
+@kernel
+def _sigmoid_range(x, y, i0, i1):
+    for i in range(i0, i1):
+        y[i] = sigmoid(x[i])
+
+
+@kernel(parallel=True)
+def _sigmoid_parallel(x, y, n):
+    for k in prange((n + STEP - 1) // STEP):
+        _sigmoid_range(x, y, k * STEP, min(n, (k + 1) * STEP))
+
+
+@kernel
+def _sigmoid_back_range(g, y, gx, i0, i1):
+    for i in range(i0, i1):
+        gx[i] = g[i] * (y[i] * (1 - y[i]))
+
+
+@kernel(parallel=True)
+def _sigmoid_back_parallel(g, y, gx, n):
+    for k in prange((n + STEP - 1) // STEP):
+        _sigmoid_back_range(g, y, gx, k * STEP, min(n, (k + 1) * STEP))
+
+
+@kernel
+def _silu_range(x, y, i0, i1):
+    for i in range(i0, i1):
+        y[i] = x[i] * sigmoid(x[i])
+
+
+@kernel(parallel=True)
+def _silu_parallel(x, y, n):
+    for k in prange((n + STEP - 1) // STEP):
+        _silu_range(x, y, k * STEP, min(n, (k + 1) * STEP))
+
+
+@kernel
+def _silu_back_range(g, x, gx, i0, i1):
+    for i in range(i0, i1):
+        s = sigmoid(x[i])
+        gx[i] = g[i] * (s + x[i] * s * (1 - s))
+
+
+@kernel(parallel=True)
+def _silu_back_parallel(g, x, gx, n):
+    for k in prange((n + STEP - 1) // STEP):
+        _silu_back_range(g, x, gx, k * STEP, min(n, (k + 1) * STEP))
+
+
+def _run(serial: Any, parallel: Any, dtype: Any, *arrays: np.ndarray) -> np.ndarray:
+    out = np.empty_like(arrays[0], dtype=dtype)
+    first, *others = flats(out, *arrays)
+    if out.size < GATE:
+        serial(*others, first, 0, out.size)
+    else:
+        parallel(*others, first, out.size)
+    return out
+
+
+def relu(x: np.ndarray) -> np.ndarray:
+    """max(x, 0), NaN kept. As every function here: any shape and memory order, which the result keeps."""
+    return _run(_relu_range, _relu_parallel, x.dtype, x)
+
+
+def relu_backward(g: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """g where the output y is positive, else 0."""
+    return _run(_relu_back_range, _relu_back_parallel, g.dtype, g, y)
+
+
+def add_relu(x: np.ndarray, residual: np.ndarray) -> np.ndarray:
+    """max(x + residual, 0)."""
+    return _run(_add_relu_range, _add_relu_parallel, x.dtype, x, residual)
+
+
+def tanh_forward(x: np.ndarray) -> np.ndarray:
+    """tanh of an array."""
+    return _run(_tanh_range, _tanh_parallel, x.dtype, x)
+
+
+def tanh_backward(g: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """g (1 - y**2) from the output y."""
+    return _run(_tanh_back_range, _tanh_back_parallel, g.dtype, g, y)
+
+
+def sigmoid_forward(x: np.ndarray) -> np.ndarray:
+    """1 / (1 + exp(-x)) of an array."""
+    return _run(_sigmoid_range, _sigmoid_parallel, x.dtype, x)
+
+
+def sigmoid_backward(g: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """g y (1 - y) from the output y."""
+    return _run(_sigmoid_back_range, _sigmoid_back_parallel, g.dtype, g, y)
+
+
+def silu(x: np.ndarray) -> np.ndarray:
+    """x sigmoid(x)."""
+    return _run(_silu_range, _silu_parallel, x.dtype, x)
+
+
+def silu_backward(g: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """The gradient of `silu` from its input x."""
+    return _run(_silu_back_range, _silu_back_parallel, g.dtype, g, x)
+
+
+@kernel
+def _mix(seed, counter):
+    """64 random bits of one counter: Steele et al., Fast splittable pseudorandom number generators (splitmix64)."""
+    z = seed + (counter + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return z ^ (z >> np.uint64(31))
+
+
+@kernel
+def _dropout_range(x, y, kept, seed, offset, least, scale, i0, i1):
+    for i in range(i0, i1):
+        keep = (_mix(seed, offset + np.uint64(i)) >> np.uint64(32)) >= least
+        kept[i] = keep
+        y[i] = x[i] * scale if keep else 0
+
+
+@kernel(parallel=True)
+def _dropout_parallel(x, y, kept, seed, offset, least, scale, n):
+    for k in prange((n + STEP - 1) // STEP):
+        _dropout_range(x, y, kept, seed, offset, least, scale, k * STEP, min(n, (k + 1) * STEP))
+
+
+@kernel
+def _mask_range(g, kept, gx, scale, i0, i1):
+    for i in range(i0, i1):
+        gx[i] = g[i] * scale if kept[i] else 0
+
+
+@kernel(parallel=True)
+def _mask_parallel(g, kept, gx, scale, n):
+    for k in prange((n + STEP - 1) // STEP):
+        _mask_range(g, kept, gx, scale, k * STEP, min(n, (k + 1) * STEP))
+
+
+def dropout(x: np.ndarray, p: float, seed: int, offset: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """x / (1 - p) with each element set to 0 with probability p, and the boolean mask of those kept.
+
+    Element i in memory order uses number offset + i of the stream of `seed` (both below 2**64), so the mask does not
+    depend on the number of threads; the next call should start at offset + x.size. p is met to 2**-32.
+    """
+    y, kept = np.empty_like(x), np.empty_like(x, dtype=np.bool_)
+    to, mask, of = flats(y, kept, x)
+    least, scale = np.uint64(min(round(p * 2**32), 2**32)), x.dtype.type(1 / (1 - p) if p < 1 else 0)
+    numbers = np.uint64(seed), np.uint64(offset), least, scale
+    if x.size < GATE:
+        _dropout_range(of, to, mask, *numbers, 0, x.size)
+    else:
+        _dropout_parallel(of, to, mask, *numbers, x.size)
+    return y, kept
+
+
+def dropout_backward(g: np.ndarray, kept: np.ndarray, p: float) -> np.ndarray:
+    """g / (1 - p) where kept, else 0."""
+    gx = np.empty_like(g)
+    to, of, mask = flats(gx, g, kept)
+    scale = g.dtype.type(1 / (1 - p) if p < 1 else 0)
+    if g.size < GATE:
+        _mask_range(of, mask, to, scale, 0, g.size)
+    else:
+        _mask_parallel(of, mask, to, scale, g.size)
+    return gx

@@ -332,7 +332,13 @@ def _layer_back_piece(g, x, gx, weight, mean, rstd, part, C, k, r0, r1):
         gb[:] = 0
         gw[:] = 0
         for r in range(b, min(b + BLOCK, r1)):
-            xr, gr, out, m, a = x[r * C : (r + 1) * C], g[r * C : (r + 1) * C], gx[r * C : (r + 1) * C], mean[r], rstd[r]
+            xr, gr, out, m, a = (
+                x[r * C : (r + 1) * C],
+                g[r * C : (r + 1) * C],
+                gx[r * C : (r + 1) * C],
+                mean[r],
+                rstd[r],
+            )
             s, q = x.dtype.type(0), x.dtype.type(0)
             for c in range(C):
                 h = (xr[c] - m) * a

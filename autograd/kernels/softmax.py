@@ -1,0 +1,267 @@
+"""Softmax, log-softmax and softmax with cross-entropy over rows, each read once and with no temporary.
+
+-inf is a value like any other (probability 0); a row of nothing but -inf, or with +inf, is NaN, as in torch.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import prange
+
+from .compile import kernel
+from .elementwise import exp
+
+GATE = 1 << 13  # elements below which a parallel launch costs more than it saves
+
+# R rows of C columns, flat C-contiguous.
+
+
+@kernel
+def _row_max(x, i, C):
+    """The largest of x[i : i + C], or NaN where one is NaN."""
+    top, odd = x[i], x[i] != x[i]
+    for c in range(1, C):
+        v = x[i + c]
+        top = v if v > top else top
+        odd |= v != v
+    return x.dtype.type(np.nan) if odd else top
+
+
+@kernel(fastmath={"reassoc", "contract"})
+def _softmax_rows(x, y, log, C, r0, r1):
+    for r in range(r0, r1):
+        i = r * C
+        top, s = _row_max(x, i, C), x.dtype.type(0)
+        if log:
+            for c in range(C):
+                s += exp(x[i + c] - top)
+            s = x.dtype.type(np.log(s))
+            for c in range(C):
+                y[i + c] = x[i + c] - top - s
+        else:
+            for c in range(C):
+                e = exp(x[i + c] - top)
+                y[i + c] = e
+                s += e
+            s = 1 / s
+            for c in range(C):
+                y[i + c] *= s
+
+
+@kernel(parallel=True)
+def _softmax_parallel(x, y, log, C, R, step):
+    for k in prange((R + step - 1) // step):
+        _softmax_rows(x, y, log, C, k * step, min(R, (k + 1) * step))
+
+
+@kernel(fastmath={"reassoc", "contract"})
+def _softmax_back_rows(g, y, gx, log, C, r0, r1):
+    for r in range(r0, r1):
+        i, s = r * C, y.dtype.type(0)
+        if log:
+            for c in range(C):
+                s += g[i + c]
+            for c in range(C):
+                gx[i + c] = g[i + c] - exp(y[i + c]) * s
+        else:
+            for c in range(C):
+                s += g[i + c] * y[i + c]
+            for c in range(C):
+                gx[i + c] = (g[i + c] - s) * y[i + c]
+
+
+@kernel(parallel=True)
+def _softmax_back_parallel(g, y, gx, log, C, R, step):
+    for k in prange((R + step - 1) // step):
+        _softmax_back_rows(g, y, gx, log, C, k * step, min(R, (k + 1) * step))
+
+
+@kernel(fastmath={"reassoc", "contract"})
+def _loss_rows(x, labels, weight, ignored, smoothing, mass, lse, loss, C, r0, r1):
+    """lse[r] = log of the sum of exp(x[r]); loss[r] the row's weighted loss, 0 where ignored."""
+    for r in range(r0, r1):
+        i, s = r * C, x.dtype.type(0)
+        t = labels[r]
+        if t == ignored or not 0 <= t < C:
+            loss[r] = 0
+            lse[r] = 0
+            continue
+        top = _row_max(x, i, C)
+        for c in range(C):
+            s += exp(x[i + c] - top)
+        lse[r] = top + np.log(s)
+        w = weight[t] if weight.size else x.dtype.type(1)
+        loss[r] = w * (1 - smoothing) * (lse[r] - x[i + t])
+        if smoothing > 0:
+            spread = 0.0
+            if weight.size:
+                for c in range(C):
+                    spread += weight[c] * (lse[r] - x[i + c])
+            else:
+                for c in range(C):
+                    spread += lse[r] - x[i + c]
+            loss[r] += smoothing / C * spread
+
+
+@kernel(parallel=True)
+def _loss_parallel(x, labels, weight, ignored, smoothing, mass, lse, loss, C, R, step):
+    for k in prange((R + step - 1) // step):
+        _loss_rows(x, labels, weight, ignored, smoothing, mass, lse, loss, C, k * step, min(R, (k + 1) * step))
+
+
+@kernel
+def _check_and_count(labels, weight, ignored, C):
+    """The first row whose label is neither a class nor `ignored` (-1 for none), and the total weight of the others."""
+    total = 0.0
+    for r in range(labels.size):
+        t = labels[r]
+        if t == ignored:
+            continue
+        if not 0 <= t < C:
+            return r, total
+        total += weight[t] if weight.size else 1.0
+    return -1, total
+
+
+@kernel(fastmath={"reassoc", "contract"})
+def _loss_back_rows(g, x, labels, weight, ignored, smoothing, mass, scale, lse, gx, C, r0, r1):
+    """gx = g scale (a p - b at the label - spread everywhere), p the softmax; g has one value or one a row."""
+    for r in range(r0, r1):
+        i, t = r * C, labels[r]
+        if t == ignored or not 0 <= t < C:
+            gx[i : i + C] = 0
+            continue
+        outer = g[r if g.size > 1 else 0] * scale
+        w = weight[t] if weight.size else x.dtype.type(1)
+        a = x.dtype.type(outer * ((1 - smoothing) * w + smoothing / C * mass))
+        for c in range(C):
+            gx[i + c] = a * exp(x[i + c] - lse[r])
+        if smoothing > 0:
+            share = x.dtype.type(outer * smoothing / C)
+            for c in range(C):
+                gx[i + c] -= share * (weight[c] if weight.size else x.dtype.type(1))
+        gx[i + t] -= x.dtype.type(outer * (1 - smoothing) * w)
+
+
+@kernel(parallel=True)
+def _loss_back_parallel(g, x, labels, weight, ignored, smoothing, mass, scale, lse, gx, C, R, step):
+    for k in prange((R + step - 1) // step):
+        r0, r1 = k * step, min(R, (k + 1) * step)
+        _loss_back_rows(g, x, labels, weight, ignored, smoothing, mass, scale, lse, gx, C, r0, r1)
+
+
+def _step(R: int, C: int) -> int:
+    return max(1, min(-(-R // 8), GATE // max(C, 1)))
+
+
+def _softmax(x: np.ndarray, log: bool) -> np.ndarray:
+    x = np.ascontiguousarray(x)
+    R, C = x.shape
+    y = np.empty((R, C), x.dtype)
+    if x.size == 0:
+        return y
+    if x.size < GATE:
+        _softmax_rows(x.reshape(-1), y.reshape(-1), log, C, 0, R)
+    else:
+        _softmax_parallel(x.reshape(-1), y.reshape(-1), log, C, R, _step(R, C))
+    return y
+
+
+def softmax(x: np.ndarray) -> np.ndarray:
+    """exp(x) over its sum, along each row of x (rows, columns)."""
+    return _softmax(x, False)
+
+
+def log_softmax(x: np.ndarray) -> np.ndarray:
+    """x less the log of the sum of exp(x), along each row of x (rows, columns)."""
+    return _softmax(x, True)
+
+
+def _softmax_backward(g: np.ndarray, y: np.ndarray, log: bool) -> np.ndarray:
+    g, y = np.ascontiguousarray(g), np.ascontiguousarray(y)
+    R, C = y.shape
+    gx = np.empty((R, C), y.dtype)
+    if y.size < GATE:
+        _softmax_back_rows(g.reshape(-1), y.reshape(-1), gx.reshape(-1), log, C, 0, R)
+    else:
+        _softmax_back_parallel(g.reshape(-1), y.reshape(-1), gx.reshape(-1), log, C, R, _step(R, C))
+    return gx
+
+
+def softmax_backward(g: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """The gradient of `softmax` in x from its output y (rows, columns): y (g - sum of g y)."""
+    return _softmax_backward(g, y, False)
+
+
+def log_softmax_backward(g: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """The gradient of `log_softmax` in x from its output y (rows, columns): g - exp(y) times the sum of g."""
+    return _softmax_backward(g, y, True)
+
+
+def _class_weights(weight: np.ndarray | None, C: int, dtype: np.dtype) -> tuple[np.ndarray, float]:
+    """The weights as an array (empty for all ones), and their sum."""
+    if weight is None:
+        return np.empty(0, dtype), float(C)
+    return np.ascontiguousarray(weight, dtype), float(weight.sum(dtype=np.float64))
+
+
+def softmax_cross_entropy(
+    logits: np.ndarray,
+    labels: np.ndarray,
+    weight: np.ndarray | None = None,
+    ignore_index: int = -100,
+    label_smoothing: float = 0.0,
+    reduction: str = "mean",
+) -> tuple[np.ndarray, np.ndarray, float]:
+    """The loss of logits (N, C) against class numbers (N,) int64; the rows' log-sum-exp (N,); the total weight.
+
+    The last two are for the backward. reduction 'mean' divides by the total weight of the rows not ignored (NaN if
+    there is none), 'sum' and 'mean' give a 0-d array, 'none' one loss a row. As torch's, label smoothing spreads over
+    the weighted classes. A label that is neither a class nor ignore_index is a ValueError.
+    """
+    logits, labels = np.ascontiguousarray(logits), np.ascontiguousarray(labels)
+    R, C = logits.shape
+    weight, mass = _class_weights(weight, C, logits.dtype)
+    wrong, total = _check_and_count(labels, weight, ignore_index, C)
+    if wrong >= 0:
+        raise ValueError(
+            f"cross_entropy: label {labels[wrong]} in row {wrong} is no class of the {C} (0 to {C - 1}), nor "
+            f"ignore_index ({ignore_index}); number the classes from 0"
+        )
+    lse, loss = np.empty(R, logits.dtype), np.empty(R, logits.dtype)
+    arrays = logits.reshape(-1), labels, weight, ignore_index, float(label_smoothing), mass, lse, loss
+    if logits.size < GATE:
+        _loss_rows(*arrays, C, 0, R)
+    else:
+        _loss_parallel(*arrays, C, R, _step(R, C))
+    if reduction == "none":
+        return loss, lse, total
+    value = loss.sum(dtype=np.float64)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(value / np.float64(total) if reduction == "mean" else value, logits.dtype), lse, total
+
+
+def softmax_cross_entropy_backward(
+    g: np.ndarray,
+    logits: np.ndarray,
+    labels: np.ndarray,
+    lse: np.ndarray,
+    total: float,
+    weight: np.ndarray | None = None,
+    ignore_index: int = -100,
+    label_smoothing: float = 0.0,
+    reduction: str = "mean",
+) -> np.ndarray:
+    """The gradient of `softmax_cross_entropy` in the logits (N, C); g is 0-d, or (N,) for reduction 'none'."""
+    logits, labels, g = np.ascontiguousarray(logits), np.ascontiguousarray(labels), np.asarray(g, logits.dtype)
+    R, C = logits.shape
+    weight, mass = _class_weights(weight, C, logits.dtype)
+    scale = 1 / total if reduction == "mean" and total else 1.0
+    gx = np.empty((R, C), logits.dtype)
+    g = np.ascontiguousarray(g).reshape(-1)
+    arrays = g, logits.reshape(-1), labels, weight, ignore_index, float(label_smoothing), mass, scale, lse
+    if logits.size < GATE:
+        _loss_back_rows(*arrays, gx.reshape(-1), C, 0, R)
+    else:
+        _loss_back_parallel(*arrays, gx.reshape(-1), C, R, _step(R, C))
+    return gx
