@@ -195,7 +195,7 @@ def test_collate_follows_the_structure_of_a_sample() -> None:
     assert batch["a"][0].numpy().tolist() == [[0, 0], [1, 1]] and batch["a"][0].dtype == autograd.float32
     assert batch["a"][1].dtype == autograd.float64
     assert isinstance(batch["b"], Point) and batch["b"].x.dtype == autograd.int64 and list(batch["b"].y) == ["s", "s"]
-    assert batch["c"][0].dtype == autograd.bool and batch["c"][1].dtype == autograd.int32
+    assert batch["c"][0].dtype == np.bool_ and batch["c"][1].dtype == autograd.int32
 
 
 def test_collate_errors() -> None:

@@ -44,7 +44,7 @@ class TensorDataset(Dataset):
     def __init__(self, *tensors: Any) -> None:
         if not tensors:
             raise ValueError("TensorDataset: expected at least one tensor, got none")
-        wrapped = []
+        wrapped: list[Any] = []
         for position, tensor in enumerate(tensors):
             if isinstance(tensor, np.ndarray):
                 tensor = autograd.from_numpy(tensor)

@@ -27,9 +27,8 @@ def random_source(generator: RandomSource) -> RandomSource:
 
 def numpy_generator(source: RandomSource) -> np.random.Generator:
     """The numpy generator of a source at this moment: `manual_seed` gives a Generator a new one."""
-    if source is None:
-        source = autograd.random.default_generator
-    return getattr(source, "rng", source)
+    source = autograd.random.default_generator if source is None else source
+    return source if isinstance(source, np.random.Generator) else source.rng
 
 
 def _check_count(where: str, name: str, value: Any) -> None:
