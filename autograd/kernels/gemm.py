@@ -13,7 +13,6 @@ import math
 from functools import lru_cache
 
 import numpy as np
-from numba import prange
 
 from autograd.errors import ShapeError
 from autograd.kernels.buffer import aligned, flat
@@ -28,16 +27,16 @@ from autograd.kernels.simd import (
     MR,
     NR,
     inner_tile,
+    load_first,
     outer_tile,
+    store_first,
     transpose_tile,
 )
+from autograd.kernels.threads import launch
 
 NONE, RELU, TANH, SIGMOID = range(4)
 ACTIVATIONS = {None: NONE, "relu": RELU, "tanh": TANH, "sigmoid": SIGMOID}
 THIRD, TWO_THIRDS, WIDE = MR // 3, MR // 3 * 2, 4 * NR
-
-# What a run of the kernel does.
-MULTIPLY, PACK, ADD_UP = range(3)
 
 
 @kernel
@@ -48,68 +47,53 @@ def outer_block(M, N, K, A, a0, am, ak, apanel, B, b0, bk, bpanel, C, c0, ldc, s
     for tile in range(across * down):
         i, j = (tile // across, tile % across) if rows_first else (tile % down, tile // down)
         m, n = min(MR, M - i * MR), min(P, N - j * P)
-        ai, bj, ci, di = a0 + i * apanel, b0 + j * bpanel, c0 + i * MR * ldc + j * P, bias0 + j * P
+        a, b, c, d = a0 + i * apanel, b0 + j * bpanel, c0 + i * MR * ldc + j * P, bias0 + j * P
         if m > TWO_THIRDS:
-            outer_tile(MR, NR, A, ai, am, ak, B, bj, bk, C, ci, ldc, K, start, bias, di, floor, m, n)
-        elif m > THIRD:
-            outer_tile(TWO_THIRDS, NR, A, ai, am, ak, B, bj, bk, C, ci, ldc, K, start, bias, di, floor, m, n)
+            outer_tile(MR, NR, A, a, am, ak, B, b, bk, C, c, ldc, K, start, bias, d, floor, m, n)
         elif m > 1 or bpanel != P:
-            outer_tile(THIRD, NR, A, ai, am, ak, B, bj, bk, C, ci, ldc, K, start, bias, di, floor, m, n)
+            while m > 0:
+                outer_tile(THIRD, NR, A, a, am, ak, B, b, bk, C, c, ldc, K, start, bias, d, floor, min(THIRD, m), n)
+                a, c, m = a + THIRD * am, c + THIRD * ldc, m - THIRD
         elif j % 4 == 0:  # one row alone needs more columns to keep the multipliers busy
             n = min(4 * P, N - j * P)
-            outer_tile(1, WIDE, A, ai, am, ak, B, bj, bk, C, ci, ldc, K, start, bias, di, floor, 1, n)
+            outer_tile(1, WIDE, A, a, am, ak, B, b, bk, C, c, ldc, K, start, bias, d, floor, 1, n)
 
 
 @kernel
-def inner_block(M, N, K, A, a0, am, B, b0, bn, C, c0, ldc, start, bias, bias0, floor):
-    """C = start + A @ B, where both A's rows and B's columns are contiguous."""
-    for j in range(0, N, DOT_NR):
-        n = min(DOT_NR, N - j)
-        bj, dj = b0 + j * bn, bias0 + j
-        for i in range(0, M, DOT_MR):
-            m = min(DOT_MR, M - i)
-            ai, ci = a0 + i * am, c0 + i * ldc + j
-            if m > 1:
-                inner_tile(DOT_MR, DOT_NR, A, ai, am, B, bj, bn, C, ci, ldc, K, start, bias, dj, floor, m, n)
-            else:
-                inner_tile(1, DOT_NR, A, ai, am, B, bj, bn, C, ci, ldc, K, start, bias, dj, floor, 1, n)
-
-
-@kernel
-def pack(K, count, width, X, x0, xk, xn, out, o0):
-    """out[k, j] = X[k, j] for K rows of `width`, the columns past `count` zero."""
+def pack(K, N, X, x0, xk, xn, P, out, o0):
+    """Panels of P columns one after the other, out[panel, k, j] = X[k, panel * P + j], zero past column N."""
     lanes = LANES * 4 // X.itemsize
-    if count < width:
-        out[o0 : o0 + K * width] = 0
-    if xk == 1 and xn != 1:
-        for j in range(0, count, lanes):
+    for panel in range(0, N, P):
+        count = min(P, N - panel)
+        x, o = x0 + panel * xn, o0 + panel * K
+        if count < P:
+            out[o : o + K * P] = 0
+        if xk == 1:
             for k in range(0, K, lanes):
-                to, rows, columns = o0 + k * width + j, min(lanes, count - j), min(lanes, K - k)
-                transpose_tile(X, x0 + j * xn + k, xn, out, to, width, rows, columns)
-    else:
-        for k in range(K):
-            for j in range(count):
-                out[o0 + k * width + j] = X[x0 + k * xk + j * xn]
+                for j in range(0, count, lanes):
+                    to, n = o + k * P + j, min(lanes, count - j)
+                    transpose_tile(X, x + j * xn + k, xn, out, to, P, n, min(lanes, K - k))
+        elif xn == 1:
+            for k in range(K):
+                for j in range(0, count, lanes):
+                    store_first(out, o + k * P + j, load_first(X, x + k * xk + j, count - j), count - j)
+        else:
+            for k in range(K):
+                for j in range(count):
+                    out[o + k * P + j] = X[x + k * xk + j * xn]
 
 
 @kernel
-def activate(M, N, C, c0, ldc, activation):
-    one = C.dtype.type(1)
-    for i in range(M):
-        for j in range(c0 + i * ldc, c0 + i * ldc + N):
-            x = C[j]
-            if activation == TANH:
-                C[j] = math.tanh(x)
-            elif x >= 0:
-                C[j] = one / (one + math.exp(-x))
-            else:
-                e = math.exp(x)
-                C[j] = e / (one + e)
+def pack_right(first, last, plan, n0, B, b0, packed):
+    """Panels first to last of the columns of B from n0 on."""
+    N, K, bk, bn, chunk, P = plan[1], plan[2], plan[6], plan[7], plan[13], plan[16]
+    j = first * P
+    pack(K, min(last * P, chunk, N - n0) - j, B, b0 + (n0 + j) * bn, bk, bn, P, packed, j * K)
 
 
 @kernel
-def task(t, stage, plan, n0, A, a0, B, b0, C, start, bias, activation, work):
-    """Task number t of one stage; `plan` is what `_plan` lays down, n0 the first column of the chunk at hand."""
+def outer(first, last, plan, n0, A, a0, B, b0, C, start, bias, floor):
+    """Rectangles first to last of C by outer products; n0 is the first column of the chunk at hand, see `_Plan`."""
     M, N, K, am, ak, abatch, bk, bn, bbatch = (
         plan[0],
         plan[1],
@@ -121,194 +105,165 @@ def task(t, stage, plan, n0, A, a0, B, b0, C, start, bias, activation, work):
         plan[7],
         plan[8],
     )
-    rows, columns, depth, piece, inner, pack_a, pack_b, chunk, by_rows = (
-        plan[9],
-        plan[10],
-        plan[11],
-        plan[12],
-        plan[13],
-        plan[14],
-        plan[15],
-        plan[16],
-        plan[17],
-    )
-    P = NR * LANES * 4 // C.itemsize
+    rows, columns, block, piece, chunk = plan[9], plan[10], plan[11], plan[12], plan[13]
+    pack_a, packed_b, P, tall, rows_first = plan[14], plan[15], plan[16], plan[17], plan[18]
     width = min(chunk, N - n0)
-    if stage == PACK:
-        j = t * P
-        pack(K, min(P, width - j), P, B, b0 + (n0 + j) * bn, bk, bn, work, j * K)
-        return
-    pieces = (K + piece - 1) // piece if K > piece else 1
-    if stage == ADD_UP:
-        first, last = t * rows * N, min((t + 1) * rows, M) * N
-        for i in range(first, last):
-            total = work[i]
-            for p in range(1, pieces):
-                total += work[p * M * N + i]
-            if start == FROM_C:
-                total += C[i]
-            elif start == FROM_BIAS:
-                total += bias[i % N]
-            if activation == RELU and total < 0:
-                total = total * 0
-            C[i] = total
-        if activation >= TANH:
-            activate(1, last - first, C, first, 0, activation)
-        return
-    across, down = (width + columns - 1) // columns, (M + rows - 1) // rows
-    j, t = t % across, t // across
-    i, t = t % down, t // down
-    p, batch = t % pieces, t // pieces
-    i, j = i * rows, j * columns
-    m, n = min(rows, M - i), min(columns, width - j)
-    a, b, c = a0 + batch * abatch + i * am, b0 + batch * bbatch + (n0 + j) * bn, batch * M * N + i * N + n0 + j
-    bias0 = n0 + j
-    out = C
-    if pieces > 1:
-        out, c, start, activation = work, c + p * M * N, FROM_ZERO, NONE
-    k, end = p * piece, min(K, (p + 1) * piece)
-    inf = C.dtype.type(np.inf)
-    packed = np.empty((rows + MR - 1) // MR * MR * depth if pack_a else 0, C.dtype)
-    while True:
-        depth = min(depth, end - k)
-        last = k + depth == end
-        floor = C.dtype.type(0) if last and activation == RELU else -inf
-        if inner:
-            inner_block(m, n, depth, A, a + k, am, B, b + k, bn, out, c, N, start, bias, bias0, floor)
-        else:
-            left, al, as_, apanel, a_k = A, am, ak, am * MR, a + k * ak
+    across, down, pieces = (width + columns - 1) // columns, (M + rows - 1) // rows, (K + piece - 1) // piece
+    room = np.empty((rows + tall - 1) // tall * tall * min(block, K) if pack_a else 0, C.dtype)
+    nothing = C.dtype.type(-np.inf)
+    left, zero = room if pack_a else A, n0 - n0
+    for t in range(first, last):
+        j, i, p, batch = t % across, t // across % down, t // (across * down) % pieces, t // (across * down * pieces)
+        i, j = i * rows, j * columns
+        m, n = min(rows, M - i), min(columns, width - j)
+        a, b = a0 + batch * abatch + i * am, b0 + batch * bbatch + (n0 + j) * bn
+        c = (batch * pieces + p) * M * N + i * N + n0 + j
+        begin, end = p * piece, min(K, (p + 1) * piece)
+        for k in range(begin, end, block):
+            depth = min(block, end - k)
             if pack_a:
-                for r in range(0, m, MR):
-                    pack(depth, min(MR, m - r), MR, A, a_k + r * am, ak, am, packed, r * depth)
-                left, al, as_, apanel, a_k = packed, 1, MR, depth * MR, 0
-            if pack_b:
-                outer_block(
-                    m,
-                    n,
-                    depth,
-                    left,
-                    a_k,
-                    al,
-                    as_,
-                    apanel,
-                    work,
-                    j * K + k * P,
-                    P,
-                    K * P,
-                    out,
-                    c,
-                    N,
-                    start,
-                    bias,
-                    bias0,
-                    floor,
-                    by_rows,
-                )
-            else:
-                outer_block(
-                    m,
-                    n,
-                    depth,
-                    left,
-                    a_k,
-                    al,
-                    as_,
-                    apanel,
-                    B,
-                    b + k * bk,
-                    bk,
-                    P,
-                    out,
-                    c,
-                    N,
-                    start,
-                    bias,
-                    bias0,
-                    floor,
-                    by_rows,
-                )
-        start = FROM_C
-        k += depth
-        if k >= end:
-            break
-    if activation >= TANH:
-        activate(m, n, out, c, N, activation)
+                pack(depth, m, A, a + k * ak, ak, am, tall, room, zero)
+            outer_block(
+                m, n, depth,
+                left, zero if pack_a else a + k * ak, 1 if pack_a else am, tall if pack_a else ak,
+                tall * (depth if pack_a else am),
+                B, b0 + j * K + k * P if packed_b else b + k * bk, P if packed_b else bk, K * P if packed_b else P,
+                C, c, N, start if k == begin else FROM_C, bias, n0 + j, floor if k + depth == end else nothing, rows_first,
+            )  # fmt: skip
 
 
-@kernel(parallel=True)
-def run(tasks, threads, stage, plan, n0, A, a0, B, b0, C, start, bias, activation, work):
-    """Every task of a stage, in parallel if `threads`."""
-    if threads:
-        for t in prange(tasks):
-            task(t, stage, plan, n0, A, a0, B, b0, C, start, bias, activation, work)
-    else:
-        for t in range(tasks):
-            task(t, stage, plan, n0, A, a0, B, b0, C, start, bias, activation, work)
+@kernel
+def inner(first, last, plan, n0, A, a0, B, b0, C, start, bias, floor):
+    """Rectangles first to last of C by inner products: A's rows and B's columns are contiguous."""
+    M, N, K, am, abatch, bn, bbatch = plan[0], plan[1], plan[2], plan[3], plan[5], plan[7], plan[8]
+    rows, columns, block, piece = plan[9], plan[10], plan[11], plan[12]
+    across, down, pieces = (N + columns - 1) // columns, (M + rows - 1) // rows, (K + piece - 1) // piece
+    nothing = C.dtype.type(-np.inf)
+    for t in range(first, last):
+        j, i, p, batch = t % across, t // across % down, t // (across * down) % pieces, t // (across * down * pieces)
+        begin, end = p * piece, min(K, (p + 1) * piece)
+        for k in range(begin, end, block):
+            depth = min(block, end - k)
+            now, limit = start if k == begin else FROM_C, floor if k + depth == end else nothing
+            for y in range(j * columns, min(N, (j + 1) * columns), DOT_NR):
+                n, b = min(DOT_NR, N - y), b0 + batch * bbatch + y * bn + k
+                for x in range(i * rows, min(M, (i + 1) * rows), DOT_MR):
+                    m, a, c = (
+                        min(DOT_MR, M - x),
+                        a0 + batch * abatch + x * am + k,
+                        (batch * pieces + p) * M * N + x * N + y,
+                    )
+                    if m > 1:
+                        inner_tile(DOT_MR, DOT_NR, A, a, am, B, b, bn, C, c, N, depth, now, bias, y, limit, m, n)
+                    else:
+                        inner_tile(1, DOT_NR, A, a, am, B, b, bn, C, c, N, depth, now, bias, y, limit, 1, n)
+
+
+@kernel
+def add_up(first, last, plan, work, C, start, bias, floor):
+    """C = max(start + the sum of the pieces, floor) for bands first to last of rows."""
+    M, N, K, rows, piece = plan[0], plan[1], plan[2], plan[9], plan[12]
+    pieces = (K + piece - 1) // piece
+    for i in range(first * rows * N, min(last * rows, M) * N):
+        total = work[i]
+        for p in range(1, pieces):
+            total += work[p * M * N + i]
+        if start == FROM_C:
+            total += C[i]
+        elif start == FROM_BIAS:
+            total += bias[i % N]
+        C[i] = floor if total < floor else total
+
+
+@kernel
+def activate(first, last, length, C, activation):
+    """C = tanh(C) or its logistic function, for pieces first to last of a length."""
+    one = C.dtype.type(1)
+    for j in range(first * length, min(last * length, C.size)):
+        x = C[j]
+        if activation == TANH:
+            C[j] = math.tanh(x)
+        elif x >= 0:
+            C[j] = one / (one + math.exp(-x))
+        else:
+            e = math.exp(x)
+            C[j] = e / (one + e)
 
 
 SERIAL = 300_000  # multiplications below which a parallel launch costs more than it gains
+TASKS = 16  # a product is cut into at least so many tasks if they are worth it
 
 
-@lru_cache(4096)
-def _plan(batch, M, N, K, am, ak, abatch, bk, bn, bbatch, itemsize):
-    """How a product is cut up: the array `task` reads, and what `_run` needs of it."""
-    P = NR * LANES * 4 // itemsize
-    rows, columns, depth, piece, chunk = 8 * MR, 8 * P, 1024 // itemsize, K, N
-    inner = ak == 1 and bk == 1 and bn != 1 and M <= 32
-    pack_b = not inner and (bn != 1 or (M > 4 * MR and N > P and K * N * itemsize > 2**19))
-    pack_a = not inner and N > 4 * P and M > MR and K > 16
-    if inner:
-        rows, columns, depth = M, 64, 2048
-    elif pack_b:
-        chunk = max(P, min(-(-N // P), 2**23 // itemsize // max(K, 1) // P) * P)
-    elif M <= 2 * MR:
-        depth, columns = 64, 16 * P
-    if not pack_b and batch == 1 and M * N <= 2**16 and K >= 4096:
-        piece = max(1024, -(-K // 32))
-    pieces = max(1, -(-K // piece)) if K else 1
-    work = pieces * M * N if pieces > 1 else chunk * K if pack_b else 0
-    numbers = (
-        M,
-        N,
-        K,
-        am,
-        ak,
-        abatch,
-        bk,
-        bn,
-        bbatch,
-        rows,
-        columns,
-        depth,
-        piece,
-        inner,
-        pack_a,
-        pack_b,
-        chunk,
-        K <= 64,
-    )
-    threads = batch * M * N * K > SERIAL
-    return np.array(numbers, np.int64), threads, pieces, work, batch * pieces * -(-M // rows)
+class _Plan:
+    """How a product of given shapes, strides and dtype is cut up: `numbers` for `multiply`, the rest for `_run`."""
 
+    __slots__ = ("bands", "chunk", "columns", "inner", "numbers", "pack_b", "panel", "pieces", "room", "threads")
+
+    def __init__(self, batch, M, N, K, am, ak, abatch, bk, bn, bbatch, itemsize):
+        P = NR * LANES * 4 // itemsize
+        rows, columns, block, piece, chunk = 8 * MR, 8 * P, 1024 // itemsize, K, N
+        inner = ak == 1 and bk == 1 and bn != 1 and (M <= 32 or N <= P)
+        pack_b = not inner and (bn != 1 or (M > 4 * MR and N > P and K * N * itemsize > 2**19))
+        pack_a = not inner and N > 4 * P and M > MR and K > 16
+        if inner:
+            columns, block = 64, 2048
+        elif pack_b:
+            chunk = max(P, min(-(-N // P), 2**23 // itemsize // K // P) * P)
+        elif M <= 2 * MR:
+            block, columns = 64, 16 * P
+        if not pack_b and batch == 1 and M * N <= 2**16 and K >= 4096:
+            piece = max(1024, -(-K // 32))
+        self.pieces = -(-K // piece)
+        while -(-M // rows) * -(-chunk // columns) * self.pieces * batch < TASKS:
+            if rows > 2 * MR:
+                rows = -(-rows // 2 // MR) * MR
+            elif columns > P:
+                columns = -(-columns // 2 // P) * P
+            else:
+                break
+        self.columns, self.chunk, self.panel, self.pack_b, self.inner = columns, chunk, P, pack_b, inner
+        self.room = self.pieces * M * N if self.pieces > 1 else chunk * K if pack_b else 0
+        self.bands = batch * self.pieces * -(-M // rows)
+        self.threads = batch * M * N * K > SERIAL
+        self.numbers = np.array(
+            [M, N, K, am, ak, abatch, bk, bn, bbatch, rows, columns, block, piece, chunk]
+            + [pack_a, pack_b, P, MR, K <= 64],
+            np.int64,
+        )
+
+
+_plan = lru_cache(4096)(_Plan)
 
 _NOTHING = {np.dtype(kind): np.zeros(1, kind) for kind in (np.float32, np.float64)}
 
 
-def _run(batch, M, N, K, A, a0, a_strides, B, b0, b_strides, C, start, bias, activation):
-    numbers, threads, pieces, room, bands = _plan(batch, M, N, K, *a_strides, *b_strides, C.itemsize)
-    work = aligned(room, C.dtype) if room else _NOTHING[C.dtype]
-    columns, packing, chunk = int(numbers[10]), numbers[15], int(numbers[16])
-    if packing:
-        P = NR * LANES * 4 // C.itemsize
-        for n0 in range(0, N, chunk):
-            width = min(chunk, N - n0)
-            run(-(-width // P), threads, PACK, numbers, n0, A, a0, B, b0, C, start, bias, activation, work)
-            tasks = bands * -(-width // columns)
-            run(tasks, threads, MULTIPLY, numbers, n0, A, a0, B, b0, C, start, bias, activation, work)
-        return
-    run(bands * -(-N // columns), threads, MULTIPLY, numbers, 0, A, a0, B, b0, C, start, bias, activation, work)
-    if pieces > 1:
-        run(-(-M // int(numbers[9])), threads, ADD_UP, numbers, 0, A, a0, B, b0, C, start, bias, activation, work)
+def _do(function, threads, tasks, C, *args):
+    if threads and tasks > 1:
+        launch(function, C.dtype, tasks, *args)
+    else:
+        function(0, tasks, *args)
+
+
+def _run(plan, N, A, a0, B, b0, C, start, bias, activation):
+    numbers, product = plan.numbers, inner if plan.inner else outer
+    floor = 0.0 if activation == RELU else -np.inf
+    if not plan.room:
+        tasks = plan.bands * -(-N // plan.columns)
+        _do(product, plan.threads, tasks, C, numbers, 0, A, a0, B, b0, C, start, bias, floor)
+    elif plan.pack_b:
+        packed = aligned(plan.room, C.dtype)
+        for n0 in range(0, N, plan.chunk):
+            width = min(plan.chunk, N - n0)
+            panels, tasks = -(-width // plan.panel), plan.bands * -(-width // plan.columns)
+            _do(pack_right, plan.room > 2**16, panels, C, numbers, n0, B, b0, packed)
+            _do(product, plan.threads, tasks, C, numbers, n0, A, a0, packed, 0, C, start, bias, floor)
+    else:
+        work = aligned(plan.room, C.dtype)
+        tasks = plan.bands * -(-N // plan.columns)
+        _do(product, plan.threads, tasks, C, numbers, 0, A, a0, B, b0, work, FROM_ZERO, bias, -np.inf)
+        _do(add_up, plan.room > 2**16, plan.bands // plan.pieces, C, numbers, work, C, start, bias, floor)
+    if activation >= TANH:
+        _do(activate, C.size > 2**13, -(-C.size // 2**12), C, 2**12, C, activation)
 
 
 def matmul(
@@ -346,6 +301,8 @@ def matmul(
         )
     if M == 0 or N == 0:
         return out
+    if K == 0:  # an empty sum is 0 * 0
+        a, b, K = np.zeros((M, 1), dtype), np.zeros((1, N), dtype), 1
     start = FROM_C if accumulate else FROM_ZERO
     offsets = _NOTHING[dtype]
     if bias is not None:
@@ -366,7 +323,8 @@ def matmul(
     A, a0, (am, ak) = flat(a)
     B, b0, (bk, bn) = flat(b)
     C = out.reshape(-1)
-    _run(1, M, N, K, A, a0, (am, ak, 0), B, b0, (bk, bn, 0), C, start, offsets, ACTIVATIONS[activation])
+    plan = _plan(1, M, N, K, am, ak, 0, bk, bn, 0, a.itemsize)
+    _run(plan, N, A, a0, B, b0, C, start, offsets, ACTIVATIONS[activation])
     return out
 
 
@@ -390,12 +348,13 @@ def batched_matmul(a: np.ndarray, b: np.ndarray, out: np.ndarray | None = None) 
         return out
     item = a.itemsize
     direct = b.strides[2] == item or (M <= 32 and a.strides[2] == item and b.strides[1] == item)
-    if M * N * K > 2**22 or M == 1 or N == 1 or not direct:
+    if M * N * K > 2**22 or M == 1 or N == 1 or K == 0 or not direct:
         for i in range(batch):
             matmul(a[i], b[i], out=out[i])
         return out
     A, a0, (abatch, am, ak) = flat(a)
     B, b0, (bbatch, bk, bn) = flat(b)
     C = out.reshape(-1)
-    _run(batch, M, N, K, A, a0, (am, ak, abatch), B, b0, (bk, bn, bbatch), C, FROM_ZERO, _NOTHING[dtype], NONE)
+    plan = _plan(batch, M, N, K, am, ak, abatch, bk, bn, bbatch, item)
+    _run(plan, N, A, a0, B, b0, C, FROM_ZERO, _NOTHING[dtype], NONE)
     return out
