@@ -17,3 +17,11 @@ class DTypeError(TypeError, RuntimeError):
 
 class TapeError(RuntimeError):
     """The tape is not in a state that allows what was asked: a freed graph, a changed value, a protected leaf."""
+
+
+class NumberError(ValueError, RuntimeError):
+    """A number outside the range that the operation takes."""
+
+
+class DivisionError(ZeroDivisionError, RuntimeError):
+    """An integer divided by zero."""

@@ -32,7 +32,7 @@ def install() -> None:
     """Give Tensor every registered operation that is a method, its in-place form, and the operators."""
     for key, entry in REGISTRY.items():
         if entry.method and not key.startswith("_") and key not in Tensor.__dict__:
-            setattr(Tensor, key, entry.call)
+            setattr(Tensor, key, entry.method if callable(entry.method) else entry.call)
         if entry.inplace:
             setattr(Tensor, entry.name + "_", _inplace_method(entry.name + "_", entry.call))
     for key, name in OPERATORS.items():

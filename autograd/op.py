@@ -44,7 +44,7 @@ class Op:
         self.kind: str = about.get("kind", "op")
         self.name: str = about.get("name") or fn.__name__.lstrip("_")
         self.samples = about.get("samples")
-        self.method: bool = about.get("method", True)
+        self.method: bool | Callable[..., Any] = about.get("method", True)
         self.inplace: bool = about.get("inplace", False)
         self.promote: bool | str = about.get("promote", False)
         self.view: bool = about.get("view", False)
@@ -166,8 +166,7 @@ def _adaptor(formula: Formula, names: list[str], at: dict[str, int]) -> Callable
     if not names or names[0] != "g":
         raise TypeError(f"a formula's first parameter must be g, got {names}")
     reads = "".join(f", v[{at[name]}]" if name != "needs" else ", needs" for name in names[1:])
-    parameters = "g, v, needs" if "needs" in names else "g, v"
-    return eval(f"lambda {parameters}: formula(g{reads})", {"formula": formula})  # our own text, made once at import
+    return eval(f"lambda g, v, needs=None: formula(g{reads})", {"formula": formula})  # our own text, made once at import
 
 
 REGISTRY: dict[str, Op] = {}
@@ -181,7 +180,8 @@ def op(*formulas: Formula | None, joint: Formula | None = None, **about: Any) ->
     samples: function of a `Draw` giving a list of argument tuples (a trailing dict: keywords); required, tests use it.
     promote: cast the inputs to their common dtype first, `"float"`: to a floating one. ints to floats count as casts.
     view: the result may share the input's memory. aux: how many of the last outputs never have a gradient (indices).
-    inplace: there is a method with a trailing underscore too. method: False where Tensor has no such method.
+    inplace: there is a method with a trailing underscore too. method: False where Tensor has no such method,
+    or a function where the method's arguments stand in another order.
     A function with a leading underscore is not exported: it is the recorded half of a public function.
     """
 

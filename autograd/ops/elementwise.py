@@ -1,37 +1,58 @@
-"""Elementwise operations: arithmetic, comparison, selection, powers and the common functions."""
+"""Arithmetic, powers, exponentials, logarithms, trigonometry and rounding, elementwise."""
 
 from __future__ import annotations
 
+from math import log as _log
+from math import pi as _pi
 from typing import Any
 
 import numpy as np
+from numpy import ndarray
 
-from .. import dtypes
+from ..errors import DivisionError, DTypeError, NumberError
 from ..op import function, op
-from ..samples import binary, comparison, logical, unary
+from ..samples import Draw, binary, unary
+from ..tensor import Tensor
+from .alias import alias
+from .chain import over, quiet, times
+from .compare import _integral, _where
+from .compare import where as where
 
 # ------------------------------------------------------------------------------------------------- arithmetic
 
 
 @op(lambda g: g, lambda g: g, promote=True, samples=binary())
+@quiet
 def _add(input: Any, other: Any) -> Any:
     """input + other, broadcast."""
     return np.add(input, other)
 
 
 @op(lambda g: g, lambda g: -g, promote=True, samples=binary())
+@quiet
 def _sub(input: Any, other: Any) -> Any:
     """input - other, broadcast."""
-    return np.subtract(input, other)
+    try:
+        return np.subtract(input, other)
+    except TypeError:
+        raise DTypeError("sub: bools cannot be subtracted; use logical_xor, or logical_not for 1 - mask") from None
 
 
-@op(lambda g, other: g * other, lambda g, input: g * input, promote=True, inplace=True, samples=binary())
+@op(lambda g, other: times(g, other), lambda g, input: times(g, input), promote=True, inplace=True, samples=binary())
+@quiet
 def mul(input: Any, other: Any) -> Any:
     """input * other, broadcast."""
     return np.multiply(input, other)
 
 
-@op(lambda g, other: g / other, lambda g, other, y: -g * y / other, promote="float", samples=binary(0.5, 3))
+@op(
+    lambda g, other: over(g, other),
+    lambda g, other, y: -times(g, over(y, other)),
+    promote="float",
+    inplace=True,
+    samples=binary(0.5, 3),
+)
+@quiet
 def true_divide(input: Any, other: Any) -> Any:
     """input / other, broadcast; integers become floats."""
     return np.true_divide(input, other)
@@ -40,72 +61,588 @@ def true_divide(input: Any, other: Any) -> Any:
 @op(lambda g: -g, inplace=True, samples=unary())
 def neg(input: Any) -> Any:
     """-input."""
-    return np.negative(input)
+    try:
+        return np.negative(input)
+    except TypeError:
+        raise DTypeError("neg: a bool has no negative; use logical_not") from None
 
 
-@function(inplace=True, samples=binary())
+def _scaled(name: str, other: Any, alpha: Any) -> Any:
+    if isinstance(alpha, int) and alpha == 1:
+        return other
+    if isinstance(alpha, float) and isinstance(other, Tensor) and not other.is_floating_point():
+        raise DTypeError(f"{name}: alpha must not be a float where the tensors are of integers, got {alpha}")
+    return mul(other, alpha)
+
+
+@function(inplace=True, samples=lambda s: [*binary()(s), (s(3), s(3), {"alpha": 0.5})])
 def add(input: Any, other: Any, *, alpha: Any = 1) -> Any:
     """input + alpha * other, broadcast."""
-    return _add(input, other if isinstance(alpha, int) and alpha == 1 else mul(other, alpha))
+    return _add(input, _scaled("add", other, alpha))
+
+
+@function(inplace=True, samples=lambda s: [*binary()(s), (s(3), s(3), {"alpha": 0.5})])
+def sub(input: Any, other: Any, *, alpha: Any = 1) -> Any:
+    """input - alpha * other, broadcast."""
+    return _sub(input, _scaled("sub", other, alpha))
+
+
+@function(samples=lambda s: [*binary()(s), (s(3), s(3), {"alpha": 0.5})], method=False)
+def rsub(input: Any, other: Any, *, alpha: Any = 1) -> Any:
+    """other - alpha * input, broadcast."""
+    return _sub(other, _scaled("rsub", input, alpha))
+
+
+def _modes(s: Draw) -> list[tuple[Any, ...]]:
+    return [*binary(0.5, 3)(s), *((s(3, 4), s(4), {"rounding_mode": mode}) for mode in ("floor", "trunc"))]
+
+
+@function(inplace=True, samples=_modes)
+def div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Any:
+    """input / other; rounded toward zero for rounding_mode "trunc", down for "floor", which keep integers integers."""
+    if rounding_mode is None:
+        return true_divide(input, other)
+    if rounding_mode == "floor":
+        return floor_divide(input, other)
+    if rounding_mode == "trunc":
+        return _trunc_divide(input, other)
+    raise NumberError(f"div: expected rounding_mode None, 'trunc' or 'floor', got {rounding_mode!r}")
+
+
+alias(mul, "multiply")
+alias(sub, "subtract")
+alias(div, "divide")
+alias(neg, "negative")
+
+
+def _no_zero(name: str, other: Any) -> bool:
+    """Whether these are integers, after a check that none divides by zero, where torch has an error and numpy a 0."""
+    integers = np.asarray(other).dtype.kind != "f"
+    if integers and not np.all(other):
+        raise DivisionError(f"{name}: integer division by zero")
+    return integers
+
+
+_DIVISIONS = binary(0.5, 3)
+
+
+def _integer_division(s: Draw) -> list[tuple[Any, ...]]:
+    return [*_DIVISIONS(s), (s(3, 4), s(4)), (s.ints(9, 5, low=-9), s.ints(4, 5, low=1)), (s.ints(9, 5, low=-9), -4)]
+
+
+@op(lambda g: 0.0, lambda g: 0.0, promote=True, inplace=True, samples=_integer_division)
+@quiet
+def floor_divide(input: Any, other: Any) -> Any:
+    """input / other rounded down. The gradient is 0, as that of any rounding."""
+    _no_zero("floor_divide", other)
+    return np.floor_divide(input, other)
+
+
+@op(lambda g: 0.0, lambda g: 0.0, promote=True, samples=_integer_division)
+@quiet
+def _trunc_divide(input: Any, other: Any) -> Any:
+    """input / other rounded toward zero."""
+    if not _no_zero("div", other):
+        return np.trunc(np.true_divide(input, other))
+    quotient = np.floor_divide(input, other)
+    return quotient + ((quotient < 0) & (quotient * other != input)).astype(quotient.dtype)
 
 
 @op(
-    lambda g, input, exponent: g * exponent * pow(input, exponent - 1.0),
-    lambda g, input, y: g * where(input > 0, y * log(where(input > 0, input, 1.0)), 0.0),
+    lambda g: g,
+    lambda g, input, other: -times(g, floor_divide(input, other)),
     promote=True,
+    inplace=True,
+    samples=_integer_division,
+)
+@quiet
+def remainder(input: Any, other: Any) -> Any:
+    """input - other * floor(input / other): the sign is other's, as for Python's %."""
+    _no_zero("remainder", other)
+    return np.remainder(input, other)
+
+
+@op(
+    lambda g: g,
+    lambda g, input, other: -times(g, _trunc_divide(input, other)),
+    promote=True,
+    inplace=True,
+    samples=_integer_division,
+)
+@quiet
+def fmod(input: Any, other: Any) -> Any:
+    """input - other * trunc(input / other): the sign is input's, as for C's fmod."""
+    _no_zero("fmod", other)
+    return np.fmod(input, other)
+
+
+@op(lambda g: g, view=True, samples=unary())
+def positive(input: Any) -> Any:
+    """The input itself. Raises TypeError for bools."""
+    if input.dtype.kind == "b":
+        raise DTypeError("positive: a bool has no sign; convert it with to()")
+    return input
+
+
+@function(inplace=True, samples=lambda s: [(s(3, 4), s(4), s(3, 1)), (s(2), s(2), s(), {"value": 0.5})])
+def addcmul(input: Any, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Any:
+    """input + value * tensor1 * tensor2, broadcast."""
+    return _add(input, _scaled("addcmul", mul(tensor1, tensor2), value))
+
+
+@function(
+    inplace=True, samples=lambda s: [(s(3, 4), s(4), s.positive(3, 1)), (s(2), s(2), s.positive(), {"value": 0.5})]
+)
+def addcdiv(input: Any, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Any:
+    """input + value * tensor1 / tensor2, broadcast."""
+    return _add(input, _scaled("addcdiv", true_divide(tensor1, tensor2), value))
+
+
+@op(
+    lambda g, weight: times(g, 1.0 - weight),
+    lambda g, weight: times(g, weight),
+    lambda g, input, end: times(g, end - input),
+    promote=True,
+    inplace=True,
+    samples=lambda s: [(s(3, 4), s(4), s.unit(3, 1)), (s(3), s(3), 0.25), (s(), s(2), 0.75)],
+)
+@quiet
+def lerp(input: Any, end: Any, weight: Any) -> Any:
+    """input + weight * (end - input): linear interpolation, exact at both ends."""
+    if np.result_type(input, end).kind != "f":
+        raise DTypeError("lerp: expected floating-point tensors; convert with to()")
+    return np.where(np.less(weight, 0.5), input + weight * (end - input), end - (end - input) * (1 - weight))
+
+
+# ----------------------------------------------------------------------------------------------------- powers
+
+
+def _power_base(g: Any, input: Any, exponent: Any) -> Any:
+    """g * exponent * input ** (exponent - 1), 0 for 0 ** 0."""
+    if isinstance(exponent, (float, int)):
+        if exponent == 2:
+            return times(g, input * 2.0)
+        return 0.0 if exponent == 0 else times(g, exponent * pow(input, exponent - 1.0))
+    base = _where((input == 0) & (exponent == 0), 1.0, input)
+    return times(g, exponent * pow(base, exponent - 1.0))
+
+
+def _power_exponent(g: Any, input: Any, exponent: Any, y: Any) -> Any:
+    """g * y * log(input), 0 where 0 has a power that is not negative."""
+    if isinstance(input, (float, int)):
+        input = np.float64(input) if not isinstance(g, ndarray) else g.dtype.type(input)
+    flat = (input == 0) & (exponent >= 0)
+    return times(_where(flat, 0.0, g), y * log(_where(flat, 1.0, input)))
+
+
+@op(
+    lambda g, input, exponent: _power_base(g, input, exponent),
+    lambda g, input, exponent, y: _power_exponent(g, input, exponent, y),
+    promote=True,
+    inplace=True,
     samples=lambda s: [
-        *binary(0.3, 2)(s), (s(3), 2), (s(3), 3.0), (s(2, 2), 1.0), (s(3), 0.0), (s.ints(4, 3), 2),
+        *binary(0.3, 2)(s), (s(3), 2), (s(3), 3.0), (s(2, 2), 1.0), (s(3), 0.0), (s(3), -1.0), (s.positive(3), 0.5), (s.ints(4, 3), 2),
+        (s.positive(4), np.array([0.0, 1.0, 2.0, 3.0])),
     ],
 )  # fmt: skip
+@quiet
 def pow(input: Any, exponent: Any) -> Any:
-    """input ** exponent, broadcast."""
-    return np.power(input, exponent)
+    """input ** exponent, broadcast. Raises RuntimeError for an integer with a negative number as exponent."""
+    if type(exponent) is float and isinstance(input, ndarray):
+        if exponent == 2.0:
+            return np.square(input)
+        if exponent == 0.5:
+            return np.sqrt(input)
+        if exponent == -1.0:
+            return np.reciprocal(input)
+        if exponent == 3.0:
+            return input * input * input
+    try:
+        return np.power(input, exponent)
+    except ValueError as error:
+        if "negative integer powers" not in str(error):
+            raise
+    if not np.ndim(exponent):
+        raise NumberError("pow: integers to negative integer powers are not allowed; convert the base with float()")
+    # as torch: what a real quotient 1 / input**n leaves of an integer, 0 for 0
+    base = np.asarray(input)
+    whole = np.power(base, np.where(exponent < 0, np.where(base == -1, -exponent, 0), exponent))
+    return np.where((exponent < 0) & (np.abs(base) != 1), 0, whole).astype(base.dtype)
 
 
-# -------------------------------------------------------------------------------------------------- functions
+@function(inplace=True, samples=lambda s: [(s.positive(3), 1.5), (s(3), 2), (s.positive(3, 4), s(4))])
+def float_power(input: Any, exponent: Any) -> Any:
+    """input ** exponent, computed in float64 and returned as such."""
+    return pow(_double(input), _double(exponent))
 
 
-@op(lambda g, y: g * y, promote="float", inplace=True, samples=unary())
+@op(lambda g: g, samples=lambda s: [(s(2, 3),), (s.ints(3, 2),)])
+def _double(input: Any) -> Any:
+    """The input as float64."""
+    return np.asarray(input, np.float64)
+
+
+@op(lambda g, input: times(g, 2.0 * input), inplace=True, samples=unary())
+@quiet
+def square(input: Any) -> Any:
+    """input times itself."""
+    return np.square(input) if np.asarray(input).dtype.kind != "b" else np.asarray(input).astype(np.int64)
+
+
+@op(lambda g, y: over(g * 0.5, y), promote="float", inplace=True, samples=unary(0.3, 3))
+@quiet
+def sqrt(input: Any) -> Any:
+    """The square root."""
+    return np.sqrt(input)
+
+
+@op(lambda g, input, y: times(g, -0.5 * y / input), promote="float", inplace=True, samples=unary(0.3, 3))
+@quiet
+def rsqrt(input: Any) -> Any:
+    """1 / sqrt(input)."""
+    return np.true_divide(1.0, np.sqrt(input)) if isinstance(input, np.generic) else np.reciprocal(np.sqrt(input))
+
+
+@op(lambda g, y: times(-g, y * y), promote="float", inplace=True, samples=unary(0.3, 3))
+@quiet
+def reciprocal(input: Any) -> Any:
+    """1 / input."""
+    return np.reciprocal(input)
+
+
+@op(
+    lambda g, input, y: over(times(g, input), y),
+    lambda g, other, y: over(times(g, other), y),
+    promote=True,
+    inplace=True,
+    samples=binary(),
+)
+@quiet
+def hypot(input: Any, other: Any) -> Any:
+    """sqrt(input^2 + other^2) without overflow. The gradient at the origin is 0."""
+    if np.result_type(input, other).kind != "f":
+        raise DTypeError("hypot: expected floating-point tensors; convert with to()")
+    return np.hypot(input, other)
+
+
+# -------------------------------------------------------------------------------- exponentials and logarithms
+
+
+@op(lambda g, y: times(g, y), promote="float", inplace=True, samples=unary())
+@quiet
 def exp(input: Any) -> Any:
     """e to the input."""
     return np.exp(input)
 
 
-@op(lambda g, input: g / input, promote="float", inplace=True, samples=unary(0.3, 3))
+@op(lambda g, y: times(g, y * _log(2)), promote="float", inplace=True, samples=unary())
+@quiet
+def exp2(input: Any) -> Any:
+    """2 to the input."""
+    return np.exp2(input)
+
+
+@op(lambda g, y: times(g, y + 1.0), promote="float", inplace=True, samples=unary())
+@quiet
+def expm1(input: Any) -> Any:
+    """exp(input) - 1, exact near 0."""
+    return np.expm1(input)
+
+
+@op(lambda g, input: over(g, input), promote="float", inplace=True, samples=unary(0.3, 3))
+@quiet
 def log(input: Any) -> Any:
     """Natural logarithm."""
     return np.log(input)
 
 
+@op(lambda g, input: over(g, input * _log(2)), promote="float", inplace=True, samples=unary(0.3, 3))
+@quiet
+def log2(input: Any) -> Any:
+    """Logarithm to base 2."""
+    return np.log2(input)
+
+
+@op(lambda g, input: over(g, input * _log(10)), promote="float", inplace=True, samples=unary(0.3, 3))
+@quiet
+def log10(input: Any) -> Any:
+    """Logarithm to base 10."""
+    return np.log10(input)
+
+
+@op(lambda g, input: over(g, input + 1.0), promote="float", inplace=True, samples=unary(-0.7, 3))
+@quiet
+def log1p(input: Any) -> Any:
+    """log(1 + input), exact near 0."""
+    return np.log1p(input)
+
+
+@op(
+    lambda g, input, other: times(g, sigmoid(input - other)),
+    lambda g, input, other: times(g, sigmoid(other - input)),
+    promote=True,
+    samples=binary(),
+)
+@quiet
+def logaddexp(input: Any, other: Any) -> Any:
+    """log(exp(input) + exp(other)) without overflow."""
+    return np.logaddexp(input, other)
+
+
+@op(
+    lambda g, input, other: times(g, sigmoid((input - other) * _log(2))),
+    lambda g, input, other: times(g, sigmoid((other - input) * _log(2))),
+    promote=True,
+    samples=binary(),
+)
+@quiet
+def logaddexp2(input: Any, other: Any) -> Any:
+    """log2(2^input + 2^other) without overflow."""
+    return np.logaddexp2(input, other)
+
+
+@function(inplace=True, samples=lambda s: [(s(3, 4), s(4)), (s(3), s.ints(4, 3))])
+def ldexp(input: Any, other: Any) -> Any:
+    """input * 2 ** other."""
+    return mul(input, exp2(other) if isinstance(other, (Tensor, ndarray)) else 2.0**other)
+
+
+@op(lambda g, y: g * (y * (1.0 - y)), promote="float", inplace=True, samples=unary())
+@quiet
+def sigmoid(input: Any) -> Any:
+    """1 / (1 + exp(-input))."""
+    t = np.negative(input, out=np.empty_like(input))
+    np.exp(t, out=t)
+    t += 1
+    return np.reciprocal(t, out=t)
+
+
+# ----------------------------------------------------------------------------------------------- trigonometry
+
+
+@op(lambda g, input: times(g, cos(input)), promote="float", inplace=True, samples=unary())
+@quiet
+def sin(input: Any) -> Any:
+    """Sine of an angle in radians."""
+    return np.sin(input)
+
+
+@op(lambda g, input: times(-g, sin(input)), promote="float", inplace=True, samples=unary())
+@quiet
+def cos(input: Any) -> Any:
+    """Cosine of an angle in radians."""
+    return np.cos(input)
+
+
+@op(lambda g, y: times(g, 1.0 + y * y), promote="float", inplace=True, samples=unary(-1.2, 1.2))
+@quiet
+def tan(input: Any) -> Any:
+    """Tangent of an angle in radians."""
+    return np.tan(input)
+
+
+@op(lambda g, input: over(g, sqrt(1.0 - input * input)), promote="float", inplace=True, samples=unary(-0.9, 0.9))
+@quiet
+def asin(input: Any) -> Any:
+    """Inverse sine, in [-pi/2, pi/2]; NaN outside [-1, 1]."""
+    return np.arcsin(input)
+
+
+@op(lambda g, input: over(-g, sqrt(1.0 - input * input)), promote="float", inplace=True, samples=unary(-0.9, 0.9))
+@quiet
+def acos(input: Any) -> Any:
+    """Inverse cosine, in [0, pi]; NaN outside [-1, 1]."""
+    return np.arccos(input)
+
+
+@op(lambda g, input: over(g, 1.0 + input * input), promote="float", inplace=True, samples=unary())
+@quiet
+def atan(input: Any) -> Any:
+    """Inverse tangent, in [-pi/2, pi/2]."""
+    return np.arctan(input)
+
+
+@op(
+    lambda g, input, other: over(times(g, other), input * input + other * other),
+    lambda g, input, other: over(times(-g, input), input * input + other * other),
+    promote="float",
+    inplace=True,
+    samples=binary(),
+)
+@quiet
+def atan2(input: Any, other: Any) -> Any:
+    """The angle of the point (other, input), in [-pi, pi]. The gradient at the origin is 0."""
+    return np.arctan2(input, other)
+
+
+@op(lambda g, input: times(g, cosh(input)), promote="float", inplace=True, samples=unary())
+@quiet
+def sinh(input: Any) -> Any:
+    """Hyperbolic sine."""
+    return np.sinh(input)
+
+
+@op(lambda g, input: times(g, sinh(input)), promote="float", inplace=True, samples=unary())
+@quiet
+def cosh(input: Any) -> Any:
+    """Hyperbolic cosine."""
+    return np.cosh(input)
+
+
 @op(lambda g, y: g * (1.0 - y * y), promote="float", inplace=True, samples=unary())
+@quiet
 def tanh(input: Any) -> Any:
     """Hyperbolic tangent."""
     return np.tanh(input)
 
 
-# -------------------------------------------------------------------------------------------------- selection
+@op(lambda g, input: over(g, sqrt(1.0 + input * input)), promote="float", inplace=True, samples=unary())
+@quiet
+def asinh(input: Any) -> Any:
+    """Inverse hyperbolic sine."""
+    return np.arcsinh(input)
+
+
+@op(lambda g, input: over(g, sqrt(input * input - 1.0)), promote="float", inplace=True, samples=unary(1.2, 4))
+@quiet
+def acosh(input: Any) -> Any:
+    """Inverse hyperbolic cosine; NaN below 1."""
+    return np.arccosh(input)
+
+
+@op(lambda g, input: over(g, 1.0 - input * input), promote="float", inplace=True, samples=unary(-0.9, 0.9))
+@quiet
+def atanh(input: Any) -> Any:
+    """Inverse hyperbolic tangent; NaN outside [-1, 1]."""
+    return np.arctanh(input)
+
+
+@op(lambda g: g * (_pi / 180), promote="float", inplace=True, samples=unary())
+@quiet
+def deg2rad(input: Any) -> Any:
+    """Degrees as radians."""
+    return input * (_pi / 180)
+
+
+@op(lambda g: g * (180 / _pi), promote="float", inplace=True, samples=unary())
+@quiet
+def rad2deg(input: Any) -> Any:
+    """Radians as degrees."""
+    return input * (180 / _pi)
+
+
+for _long, _short in {"arcsin": asin, "arccos": acos, "arctan": atan, "arctan2": atan2, "arcsinh": asinh, "arccosh": acosh, "arctanh": atanh}.items():  # fmt: skip
+    alias(_short, _long)
+
+
+# ------------------------------------------------------------------------------------------- sign and rounding
+
+
+@op(lambda g, input: times(g, sgn(input)), inplace=True, samples=unary())
+def abs(input: Any) -> Any:
+    """The absolute value. The gradient at 0 is 0."""
+    if np.asarray(input).dtype.kind == "b":
+        raise DTypeError("abs: a bool has no absolute value; convert it with to()")
+    return np.absolute(input)
+
+
+def _signs(s: Draw) -> list[tuple[Any, ...]]:
+    return [(s.unit(3, 4),), (s.unit(),), (s(0, 3),), (s.ints(4, 5, low=-3),)]
+
+
+def _sign(input: Any) -> Any:
+    x = np.asarray(input)
+    if x.dtype.kind == "b":
+        return x.copy()
+    return np.where(np.isnan(x), 0, np.sign(x)).astype(x.dtype) if x.dtype.kind == "f" else np.sign(x)
+
+
+@op(lambda g: 0.0, inplace=True, samples=_signs)
+def sign(input: Any) -> Any:
+    """-1, 0 or 1 as the input is negative, zero (or NaN) or positive. The gradient is 0."""
+    return _sign(input)
+
+
+@op(lambda g: 0.0, inplace=True, samples=_signs)
+def sgn(input: Any) -> Any:
+    """`sign`: the same for real tensors."""
+    return _sign(input)
 
 
 @op(
-    None,
-    lambda g, condition: where(condition, g, 0.0),
-    lambda g, condition: where(condition, 0.0, g),
-    method=False,
-    samples=lambda s: [(s.bools(3, 4), s(3, 4), s(4)), (s.bools(3), s(2, 3), 1.5), (s.bools(2, 1), 0.0, s(1, 2))],
+    lambda g, input, other: times(g, sgn(input) * copysign(1.0, other)),
+    lambda g: 0.0,
+    promote="float",
+    inplace=True,
+    samples=binary(),
 )
-def where(condition: Any, input: Any, other: Any) -> Any:
-    """input where condition holds, else other; all broadcast together."""
-    if not isinstance(input, np.ndarray) or not isinstance(other, np.ndarray) or input.dtype is not other.dtype:
-        input, other = dtypes.promote((input, other))
-        dtype = dtypes.result_type(input, other)
-        return np.where(condition, dtype.type(input) if np.isscalar(input) else input, dtype.type(other) if np.isscalar(other) else other)
-    return np.where(condition, input, other)
+def copysign(input: Any, other: Any) -> Any:
+    """|input| with the sign of other, that of -0 included."""
+    return np.copysign(input, other)
 
 
-# ------------------------------------------------------------------------------------------------- comparison
+@op(None, None, promote=True, inplace=True, samples=binary())
+def heaviside(input: Any, values: Any) -> Any:
+    """0 where input < 0, values where it is 0, 1 where it is positive; without a gradient, as in torch."""
+    return np.heaviside(input, values).astype(np.result_type(input, values), copy=False)
 
 
-@op(None, None, promote=True, inplace=True, samples=comparison)
-def gt(input: Any, other: Any) -> Any:
-    """Whether input > other, elementwise."""
-    return np.greater(input, other)
+@op(lambda g: 0.0, inplace=True, samples=_signs)
+def ceil(input: Any) -> Any:
+    """Rounded up. The gradient is 0."""
+    return np.ceil(_number("ceil", input))
+
+
+@op(lambda g: 0.0, inplace=True, samples=_signs)
+def floor(input: Any) -> Any:
+    """Rounded down. The gradient is 0."""
+    return np.floor(_number("floor", input))
+
+
+@op(lambda g: 0.0, inplace=True, samples=_signs)
+def trunc(input: Any) -> Any:
+    """Rounded toward zero. The gradient is 0."""
+    return np.trunc(_number("trunc", input))
+
+
+@op(lambda g: g, inplace=True, samples=unary())
+def frac(input: Any) -> Any:
+    """input - trunc(input)."""
+    if np.asarray(input).dtype.kind != "f":
+        raise DTypeError("frac: expected a floating-point tensor; integers have no fraction")
+    return input - np.trunc(input)
+
+
+@op(lambda g: 0.0, inplace=True, samples=lambda s: [*_signs(s), (s(3, 4), 1), (s(3), {"decimals": -1})])
+@quiet
+def round(input: Any, decimals: int = 0) -> Any:
+    """Rounded to `decimals` places, halves to even. The gradient is 0."""
+    _number("round", input)
+    if decimals == 0 or input.dtype.kind != "f":
+        return np.rint(input).astype(input.dtype, copy=False)
+    scale = 10.0 ** np.absolute(decimals).item()
+    return np.rint(input * scale) / scale if decimals > 0 else np.rint(input / scale) * scale
+
+
+def _number(name: str, input: Any) -> Any:
+    if np.asarray(input).dtype.kind == "b":
+        raise DTypeError(f"{name}: bools cannot be rounded; convert with to()")
+    return input
+
+
+alias(abs, "absolute")
+alias(trunc, "fix")
+
+
+@op(None, None, promote=True, inplace=True, samples=lambda s: [(s.ints(30, 3, 4), s.ints(30, 4)), (s.ints(30, 3), 12)])
+def gcd(input: Any, other: Any) -> Any:
+    """The greatest common divisor of integers."""
+    _integral("gcd", input, other)
+    return np.gcd(input, other)
+
+
+@op(None, None, promote=True, inplace=True, samples=lambda s: [(s.ints(30, 3, 4), s.ints(30, 4)), (s.ints(30, 3), 12)])
+def lcm(input: Any, other: Any) -> Any:
+    """The least common multiple of integers."""
+    _integral("lcm", input, other)
+    return np.lcm(input, other)

@@ -1,1 +1,578 @@
-"""placeholder"""
+"""Reductions: sums, means, variances, extremes, norms and counts over one dimension, several or all."""
+
+from __future__ import annotations
+
+from builtins import max as _larger
+from builtins import min as _smaller
+from collections import namedtuple
+from collections.abc import Callable
+from math import inf
+from math import prod as _product
+from typing import Any
+
+import numpy as np
+from numpy import ndarray
+
+from .. import dtypes
+from ..errors import DTypeError, NumberError, ShapeError
+from ..op import function, op
+from ..samples import Draw
+from ..tensor import Tensor
+from .alias import axis_too
+from .chain import quiet, times
+from .compare import _where, isnan, maximum, minimum
+from .dims import dim_of, dims_of
+from .elementwise import abs as _abs
+from .elementwise import exp, pow, sgn
+from .shape import _reshape
+
+
+def _axes(name: str, dim: Any, ndim: int) -> tuple[int, ...] | None:
+    """The reduced axes as numpy wants them; None for all. A 0-dim tensor has a dimension 0, as in torch."""
+    if dim is None or (isinstance(dim, (tuple, list)) and not dim):
+        return None
+    axes = dims_of(name, dim, ndim)
+    return axes if ndim else None
+
+
+def _kept_shape(shape: tuple[int, ...], dim: Any, name: str = "reduce") -> tuple[int, ...]:
+    axes = _axes(name, dim, len(shape))
+    return tuple(1 if axes is None or i in axes else n for i, n in enumerate(shape))
+
+
+def _kept(g: Any, shape: tuple[int, ...], dim: Any, keepdim: bool) -> Any:
+    """The gradient of a reduction of `shape` with the reduced dimensions put back as 1, so that it broadcasts."""
+    return g if keepdim or dim is None or not shape else _reshape(g, _kept_shape(shape, dim))
+
+
+def _count(shape: tuple[int, ...], dim: Any, name: str = "reduce") -> int:
+    """How many elements fall into one element of the result."""
+    axes = _axes(name, dim, len(shape))
+    return _product(shape) if axes is None else _product(shape[a] for a in axes)
+
+
+def _over_dims(s: Draw) -> list[tuple[Any, ...]]:
+    """Every form of dim and keepdim, for reductions of any number of dimensions."""
+    return [
+        (s(3, 4),), (s(3, 4), 1), (s(3, 4), -2, True), (s(2, 3, 4), (0, 2)), (s(2, 3, 4), (-1, 0), True), (s(),), (s(), 0),
+        (s(2, 3, 2), None, True), (s(3), {"dim": 0}),
+    ]  # fmt: skip
+
+
+def _over_dim(s: Draw) -> list[tuple[Any, ...]]:
+    """Every form of one dim."""
+    return [(s(3, 4), 1), (s(3, 4), -2, True), (s(2, 3, 4), 1), (s(), 0), (s(5), {"dim": -1})]
+
+
+def _with_empty(samples: Callable[[Draw], list[tuple[Any, ...]]]) -> Callable[[Draw], list[tuple[Any, ...]]]:
+    return lambda s: [*samples(s), (s(0, 3),), (s(0, 3), 0), (s(0, 3), 1)]
+
+
+def _floating(name: str, input: Any) -> None:
+    if input.dtype.kind != "f":
+        raise DTypeError(
+            f"{name}: expected a floating-point tensor, got {input.dtype}; convert it with float() or to()"
+        )
+
+
+# -------------------------------------------------------------------------------------------------------- sums
+
+
+@quiet
+def _sum(x: ndarray, axes: tuple[int, ...] | None, keepdim: bool = False) -> Any:
+    """The sum over `axes` in x's dtype.
+
+    numpy adds pairwise only along the axis that is contiguous in memory, and one by one along the others, where the error of
+    float32 grows with their length. Long ones are cut into blocks first, whose sums are then added.
+    """
+    if x.dtype.itemsize < 8 and x.size > 4096 and x.ndim and x.dtype.kind == "f":
+        reduced = range(x.ndim) if axes is None else axes
+        steps = x.strides
+        a = _larger(reduced, key=lambda i: (x.shape[i] > 1) * np.absolute(steps[i]))
+        n = x.shape[a]
+        inner = _smaller(range(x.ndim), key=lambda i: np.absolute(steps[i]) if x.shape[i] > 1 else inf)
+        length = n if axes is not None and a != inner else 0
+        if length > 64:
+            return _blocked_sum(x, tuple(reduced), a, keepdim)
+    return np.add.reduce(x, axis=axes, keepdims=keepdim)
+
+
+def _blocked_sum(x: ndarray, axes: tuple[int, ...], a: int, keepdim: bool) -> Any:
+    """`_sum` with axis `a` cut into blocks of about the square root of its length."""
+    n = x.shape[a]
+    block = int(n**0.5)
+    whole = n // block * block
+    at = (slice(None),) * a
+    cut = np.lib.stride_tricks.as_strided(
+        x,
+        (*x.shape[:a], whole // block, block, *x.shape[a + 1 :]),
+        (*x.strides[:a], x.strides[a] * block, x.strides[a], *x.strides[a + 1 :]),
+        writeable=False,
+    )
+    inner = tuple(i + (i >= a) for i in axes if i != a) + (a + 1,)
+    parts = np.add.reduce(cut, axis=inner, keepdims=True).squeeze(a + 1)
+    total = np.add.reduce(parts, axis=a, keepdims=True)
+    if whole < n:
+        total += np.add.reduce(x[(*at, slice(whole, None))], axis=axes, keepdims=True)
+    return total if keepdim else total.reshape(tuple(m for i, m in enumerate(x.shape) if i not in axes))
+
+
+@op(lambda g, input_shape, dim, keepdim: _kept(g, input_shape, dim, keepdim), samples=_with_empty(_over_dims))
+def sum(input: Any, dim: Any = None, keepdim: bool = False, dtype: Any = None) -> Any:
+    """The sum over `dim` (an int, several, or all), in `dtype`; integers and bools become int64. Of nothing: 0."""
+    if dtype is not None:
+        input = input.astype(dtypes.as_dtype(dtype), copy=False)
+    elif input.dtype.kind != "f":
+        input = input.astype(dtypes.int64, copy=False)
+    return _sum(input, None if dim is None else _axes("sum", dim, input.ndim), keepdim)
+
+
+@op(
+    lambda g, input_shape, dim, keepdim: _kept(g, input_shape, dim, keepdim) * (1.0 / _count(input_shape, dim)),
+    samples=_over_dims,
+)
+@quiet
+def mean(input: Any, dim: Any = None, keepdim: bool = False, dtype: Any = None) -> Any:
+    """The mean over `dim` (an int, several, or all). Of nothing: NaN. Raises TypeError for integers without `dtype`."""
+    if dtype is not None:
+        input = input.astype(dtypes.as_dtype(dtype), copy=False)
+    _floating("mean", input)
+    total = _sum(input, _axes("mean", dim, input.ndim), keepdim)
+    return np.true_divide(total, input.dtype.type(_count(input.shape, dim)))
+
+
+@function(samples=_with_empty(_over_dims))
+@axis_too
+def nansum(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
+    """`sum` with NaN taken as 0."""
+    return sum(_where(isnan(input), 0, input), dim, keepdim, dtype)
+
+
+@function(samples=_over_dims)
+@axis_too
+def nanmean(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
+    """`mean` of the elements that are not NaN; NaN where there are none."""
+    _floating("nanmean", input)
+    return nansum(input, dim, keepdim, dtype=dtype) / sum(isnan(input) == False, dim, keepdim)  # noqa: E712
+
+
+# ---------------------------------------------------------------------------------------------------- variance
+
+
+def _var_pull(g: Any, input: Any, dim: Any, correction: float, keepdim: bool) -> Any:
+    """2 (x - mean) / (n - correction) * g."""
+    shape = tuple(input.shape)
+    free = _larger(_count(shape, dim) - correction, 0)
+    scale = 2.0 / free if free else inf
+    return times(_kept(g, shape, dim, keepdim), (input - mean(input, dim, True)) * scale)
+
+
+def _over_dims_corrected(s: Draw) -> list[tuple[Any, ...]]:
+    return [
+        (s(3, 4),), (s(3, 4), 1), (s(3, 4), -2, 0, True), (s(2, 3, 4), (0, 2), 2), (s(2, 3, 4), (-1, 0), 1, True), (s(5), 0, 0.5),
+        (s(2, 3, 2), None, 0, True),
+    ]  # fmt: skip
+
+
+@op(
+    lambda g, input, dim, correction, keepdim: _var_pull(g, input, dim, correction, keepdim),
+    samples=_over_dims_corrected,
+)
+@quiet
+def _var(input: Any, dim: Any = None, correction: float = 1, keepdim: bool = False) -> Any:
+    """The mean square deviation from the mean, in two passes, n - correction in place of n."""
+    _floating("var", input)
+    axes = _axes("var", dim, input.ndim)
+    n = _count(input.shape, dim)
+    off = input - np.true_divide(_sum(input, axes, True), input.dtype.type(n))
+    total = _sum(np.multiply(off, off), axes, keepdim)
+    return np.true_divide(total, input.dtype.type(_larger(n - correction, 0)))
+
+
+def _std_pull(g: Any, input: Any, dim: Any, correction: float, keepdim: bool, y: Any) -> Any:
+    shape = tuple(input.shape)
+    g, y = _kept(g, shape, dim, keepdim), _kept(y, shape, dim, keepdim)
+    flat = y == 0  # no deviation at all: the subgradient 0, as in torch
+    return _var_pull(_where(flat, 0.0, g * 0.5) / _where(flat, 1.0, y), input, dim, correction, True)
+
+
+@op(
+    lambda g, input, dim, correction, keepdim, y: _std_pull(g, input, dim, correction, keepdim, y),
+    samples=_over_dims_corrected,
+)
+@quiet
+def _std(input: Any, dim: Any = None, correction: float = 1, keepdim: bool = False) -> Any:
+    """The square root of `_var`. The gradient is 0 where it is 0."""
+    return np.sqrt(_var(input, dim, correction, keepdim))
+
+
+def _corrected(call: Any, name: str, input: Any, args: tuple[Any, ...], named: dict[str, Any]) -> Any:
+    """torch's four ways to call var: (unbiased), (dim, unbiased, keepdim), (dim, keepdim=, correction=), (keepdim=)."""
+    if "axis" in named:
+        named["dim"] = named.pop("axis")
+    if "keepdims" in named:
+        named["keepdim"] = named.pop("keepdims")
+    places = ["unbiased"] if len(args) == 1 and isinstance(args[0], bool) else ["dim", "unbiased", "keepdim"]
+    if len(args) > len(places):
+        raise TypeError(f"{name}: expected (input, dim, unbiased, keepdim), got {len(args) + 1} arguments")
+    for place, value in zip(places, args, strict=False):
+        if place in named:
+            raise TypeError(f"{name}: got argument {place!r} twice")
+        named[place] = value
+    unknown = set(named) - {"dim", "unbiased", "keepdim", "correction"}
+    if unknown:
+        raise TypeError(f"{name}: has no argument {unknown.pop()!r}; it takes dim, unbiased, keepdim, correction")
+    correction = named.get("correction")
+    if "unbiased" in named:
+        if correction is not None:
+            raise TypeError(f"{name}: give unbiased or correction, not both")
+        correction = int(named["unbiased"])
+    return call(input, named.get("dim"), 1 if correction is None else correction, named.get("keepdim", False))
+
+
+def _with_correction(s: Draw) -> list[tuple[Any, ...]]:
+    return [
+        (s(3, 4),), (s(3, 4), 1), (s(3, 4), -2, False, True), (s(2, 3, 4), (0, 2), {"correction": 2}), (s(4), True),
+        (s(3, 2), {"correction": 0, "keepdim": True}), (s(5), {"unbiased": False}),
+    ]  # fmt: skip
+
+
+@function(samples=_with_correction)
+def var(input: Any, *args: Any, **named: Any) -> Any:
+    """The variance: var(input, dim=None, unbiased=True, keepdim=False) or var(input, dim=None, *, correction=1, keepdim=False)."""
+    return _corrected(_var, "var", input, args, named)
+
+
+@function(samples=_with_correction)
+def std(input: Any, *args: Any, **named: Any) -> Any:
+    """The standard deviation, called as `var`. The gradient is 0 where nothing deviates."""
+    return _corrected(_std, "std", input, args, named)
+
+
+def _and_mean(call: Any) -> Callable[..., tuple[Any, Any]]:
+    return lambda input, dim, correction, keepdim: (call(input, dim, correction, keepdim), mean(input, dim, keepdim))
+
+
+@function(samples=_with_correction, method=False)
+def var_mean(input: Any, *args: Any, **named: Any) -> Any:
+    """(var, mean), called as `var`."""
+    return _corrected(_and_mean(_var), "var_mean", input, args, named)
+
+
+@function(samples=_with_correction, method=False)
+def std_mean(input: Any, *args: Any, **named: Any) -> Any:
+    """(std, mean), called as `var`."""
+    return _corrected(_and_mean(_std), "std_mean", input, args, named)
+
+
+# ---------------------------------------------------------------------------------------------------- extremes
+
+
+def _evenly(g: Any, input: Any, dim: Any, keepdim: bool, y: Any) -> Any:
+    """g shared evenly by the elements equal to the result y; where that is NaN, by the NaNs."""
+    shape = tuple(input.shape)
+    g, y = _kept(g, shape, dim, keepdim), _kept(y, shape, dim, keepdim)
+    chosen = (input == y) | (isnan(input) & isnan(y))
+    return _where(chosen, g / sum(chosen, dim, True), 0.0)
+
+
+def _nonempty(name: str, input: Any, dim: Any) -> None:
+    axes = _axes(name, dim, input.ndim)
+    reduced = input.shape if axes is None else [input.shape[a] for a in axes]
+    if 0 in reduced:
+        raise ShapeError(
+            f"{name}: the reduced dimensions have no elements and the operation has no identity; "
+            f"shape {tuple(input.shape)}, dim {dim}"
+        )
+
+
+@op(lambda g, input, dim, keepdim, y: _evenly(g, input, dim, keepdim, y), samples=_over_dims)
+def amax(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
+    """The largest element over `dim` (an int, several, or all); NaN if any is. Equal ones share the gradient evenly."""
+    _nonempty("amax", input, dim)
+    return np.maximum.reduce(input, axis=_axes("amax", dim, input.ndim), keepdims=keepdim)
+
+
+@op(lambda g, input, dim, keepdim, y: _evenly(g, input, dim, keepdim, y), samples=_over_dims)
+def amin(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
+    """The smallest element over `dim` (an int, several, or all); NaN if any is. Equal ones share the gradient evenly."""
+    _nonempty("amin", input, dim)
+    return np.minimum.reduce(input, axis=_axes("amin", dim, input.ndim), keepdims=keepdim)
+
+
+aminmax_result = namedtuple("aminmax", "min max")
+
+
+@function(samples=lambda s: [(s(3, 4),), (s(3, 4), {"dim": 1}), (s(3, 4), {"dim": 0, "keepdim": True}), (s(),)])
+@axis_too
+def aminmax(input: Any, *, dim: int | None = None, keepdim: bool = False) -> Any:
+    """(min, max): `amin` and `amax` over one dim or all."""
+    return aminmax_result(amin(input, dim, keepdim), amax(input, dim, keepdim))
+
+
+def _arg_extreme(name: str, choose: Callable[..., Any], input: Any, dim: Any, keepdim: bool) -> Any:
+    """The index of the extreme along `dim`, or in the flattened input."""
+    if input.dtype.kind == "b":
+        raise DTypeError(f"{name}: not for bools; convert with to()")
+    if dim is None:
+        if not input.size:
+            raise ShapeError(
+                f"{name}: expected a nonempty tensor, or a dim that has elements; shape {tuple(input.shape)}"
+            )
+        return choose(input, axis=None, keepdims=keepdim)
+    d = dim_of(name, dim, input.ndim)
+    if not input.ndim:
+        return np.zeros((), np.int64)
+    _nonempty(name, input, d)
+    return choose(input, axis=d, keepdims=keepdim)
+
+
+def _positions(s: Draw) -> list[tuple[Any, ...]]:
+    return [(s(3, 4),), (s(3, 4), 1), (s.ints(3, 3, 4), -2, True), (s(),), (s(3, 2, 2), None, True)]
+
+
+@op(None, samples=_positions)
+def argmax(input: Any, dim: int | None = None, keepdim: bool = False) -> Any:
+    """The index of the largest element along `dim`, or in the flattened input; the first of equal ones; of a NaN if any."""
+    return _arg_extreme("argmax", np.argmax, input, dim, keepdim)
+
+
+@op(None, samples=_positions)
+def argmin(input: Any, dim: int | None = None, keepdim: bool = False) -> Any:
+    """The index of the smallest element along `dim`, or in the flattened input; the first of equal ones; of a NaN if any."""
+    return _arg_extreme("argmin", np.argmin, input, dim, keepdim)
+
+
+# the two halves of choosing along a dimension: each is the other's adjoint. No index occurs twice in one result
+
+
+@op(
+    lambda g, input_shape, index, dim: _put(g, index, dim, input_shape[dim] if input_shape else 1),
+    None,
+    samples=lambda s: [
+        (s(3, 4), np.array([[0], [3], [1]]), 1),
+        (s(4, 2), np.array([[3, 2], [1, 1]]), 0),
+        (s(), np.array(0), 0),
+    ],
+)
+def _take(input: Any, index: Any, dim: int) -> Any:
+    """input[..., index, ...] along `dim`, index of the input's rank."""
+    return np.take_along_axis(input, index, dim) if np.ndim(input) else np.array(input)
+
+
+@op(
+    lambda g, index, dim: _take(g, index, dim),
+    None,
+    samples=lambda s: [(s(3, 1), np.array([[0], [3], [1]]), 1, 4), (s(2, 2), np.array([[3, 2], [1, 0]]), 0, 5)],
+)
+def _put(input: Any, index: Any, dim: int, length: int) -> Any:
+    """Zeros of `length` along `dim` with the input's elements at `index`."""
+    if not np.ndim(input):
+        return np.array(input)
+    out = np.zeros((*input.shape[:dim], length, *input.shape[dim + 1 :]), input.dtype)
+    np.put_along_axis(out, index, input, dim)
+    return out
+
+
+def _put_back(g: Any, index: Any, shape: tuple[int, ...], dim: int, keepdim: bool) -> Any:
+    """The gradient of a choice of one element along `dim`: g at the chosen places."""
+    if not shape:
+        return g
+    d = dim_of("max", dim, len(shape))
+    if not keepdim:
+        g, index = _reshape(g, _kept_shape(shape, d)), np.expand_dims(index, d)
+    return _put(g, index, d, shape[d])
+
+
+def _extreme(name: str, choose: Callable[..., Any], input: Any, dim: int, keepdim: bool) -> tuple[Any, Any]:
+    d = dim_of(name, dim, input.ndim)
+    if not input.ndim:
+        return np.array(input), np.zeros((), np.int64)
+    _nonempty(name, input, d)
+    index = choose(input.view(np.uint8) if input.dtype.kind == "b" else input, axis=d, keepdims=True)
+    values = np.take_along_axis(input, index, d)
+    return (values, index) if keepdim else (values.squeeze(d), index.squeeze(d))
+
+
+@op(
+    lambda g, input_shape, dim, keepdim, y: _put_back(g, y[1], input_shape, dim, keepdim),
+    aux=1,
+    samples=_over_dim,
+)
+def _max(input: Any, dim: int, keepdim: bool = False) -> Any:
+    """The largest element along `dim` and its index, the first of equal ones, which gets the gradient."""
+    return _extreme("max", np.argmax, input, dim, keepdim)
+
+
+@op(
+    lambda g, input_shape, dim, keepdim, y: _put_back(g, y[1], input_shape, dim, keepdim),
+    aux=1,
+    samples=_over_dim,
+)
+def _min(input: Any, dim: int, keepdim: bool = False) -> Any:
+    """The smallest element along `dim` and its index, the first of equal ones, which gets the gradient."""
+    return _extreme("min", np.argmin, input, dim, keepdim)
+
+
+max_result = namedtuple("max", "values indices")
+min_result = namedtuple("min", "values indices")
+
+
+def _max_samples(s: Draw) -> list[tuple[Any, ...]]:
+    return [(s(3, 4),), (s(3, 4), 1), (s(3, 4), -2, True), (s(3, 4), s(3, 4)), (s(3, 4), {"dim": 0}), (s(),), (s(), 0)]
+
+
+def _three_forms(
+    name: str, everything: Any, along: Any, pairwise: Any, result: Any, input: Any, other: Any, keepdim: bool
+) -> Any:
+    if other is None:
+        if np.prod(input.shape) == 0:
+            raise ShapeError(f"{name}: expected a nonempty tensor, or a dim; shape {tuple(input.shape)}")
+        return everything(input)
+    if isinstance(other, (Tensor, ndarray)):
+        return pairwise(input, other)
+    return result(*along(input, other, keepdim))
+
+
+@function(samples=_max_samples)
+@axis_too
+def max(input: Any, dim: Any = None, keepdim: bool = False, *, other: Any = None) -> Any:
+    """max(input): the largest element, ties share the gradient. max(input, dim, keepdim): (values, indices), the first of equal
+    ones has the index and the gradient. max(input, other): `maximum`. NaN wins everywhere."""
+    return _three_forms("max", amax, _max, maximum, max_result, input, dim if other is None else other, keepdim)
+
+
+@function(samples=_max_samples)
+@axis_too
+def min(input: Any, dim: Any = None, keepdim: bool = False, *, other: Any = None) -> Any:
+    """min(input): the smallest element, ties share the gradient. min(input, dim, keepdim): (values, indices), the first of equal
+    ones has the index and the gradient. min(input, other): `minimum`. NaN wins everywhere."""
+    return _three_forms("min", amin, _min, minimum, min_result, input, dim if other is None else other, keepdim)
+
+
+# --------------------------------------------------------------------------------------------- norms and others
+
+
+def _norm_pull(g: Any, input: Any, p: float, dim: Any, keepdim: bool, y: Any) -> Any:
+    """g sgn(x) (|x| / norm)^(p - 1), 0 where x is 0: at the origin the subgradient 0, as in torch."""
+    shape = tuple(input.shape)
+    g, y = _kept(g, shape, dim, keepdim), _kept(y, shape, dim, keepdim)
+    if p == 0:
+        return 0.0
+    if p == 1:
+        return times(g, sgn(input))
+    if p in (inf, -inf):
+        chosen = (_abs(input) == y) | (isnan(input) & isnan(y))
+        return times(_where(chosen, g / sum(chosen, dim, True), 0.0), sgn(input))
+    origin = y == 0
+    unit = input / _where(origin, 1.0, y)
+    if p == 2:
+        return times(_where(origin, 0.0, g), unit)
+    zero = unit == 0
+    power = pow(_abs(_where(zero, 1.0, unit)), p - 1.0)
+    return times(_where(zero | origin, 0.0, g), sgn(input) * power)
+
+
+@op(
+    lambda g, input, p, dim, keepdim, y: _norm_pull(g, input, p, dim, keepdim, y),
+    samples=lambda s: [
+        *((s(3, 4), p) for p in (2, 1, 3, 0.5, 1.5, inf, -inf, 0)), (s(3, 4), 2, 1), (s(3, 4), 3.0, -2, True),
+        (s(2, 3, 4), inf, (0, 2)), (s(), 2), (s(2, 0), 2),
+    ],
+)  # fmt: skip
+@quiet
+def _vector_norm(input: Any, p: float = 2, dim: Any = None, keepdim: bool = False) -> Any:
+    """(sum |x|^p)^(1/p) over `dim`; the largest |x| for p = inf, the smallest for -inf, how many are not 0 for p = 0."""
+    _floating("norm", input)
+    axes = _axes("norm", dim, input.ndim)
+    if p in (inf, -inf):
+        _nonempty("norm", input, dim)
+        return (np.maximum if p > 0 else np.minimum).reduce(np.abs(input), axis=axes, keepdims=keepdim)
+    if p == 0:
+        return _sum((input != 0).astype(input.dtype), axes, keepdim)
+    if p == 1:
+        return _sum(np.abs(input), axes, keepdim)
+    if p == 2:
+        return np.sqrt(_sum(np.square(input), axes, keepdim))
+    return np.power(_sum(np.power(np.abs(input), p), axes, keepdim), 1.0 / p)
+
+
+@function(
+    samples=lambda s: [
+        (s(3, 4),),
+        (s(3, 4), 1),
+        (s(3, 4), 2, 1),
+        (s(3, 4), {"dim": 0, "keepdim": True}),
+        (s(3, 4), inf, (0, 1)),
+    ]
+)
+@axis_too
+def norm(input: Any, p: Any = "fro", dim: Any = None, keepdim: bool = False, dtype: Any = None) -> Any:
+    """The p-norm of the elements over `dim`: "fro" is p = 2, "nuc" the sum of singular values. The gradient at 0 is 0."""
+    if dtype is not None:
+        input = input.to(dtype)
+    if p == "nuc":
+        from .linalg import matrix_norm  # the only norm that needs more than the elements
+
+        return matrix_norm(input, "nuc", (-2, -1) if dim is None else dim, keepdim)
+    if isinstance(p, str) and p != "fro":
+        raise NumberError(f"norm: expected p a number, 'fro' or 'nuc', got {p!r}")
+    return _vector_norm(input, 2 if p in ("fro", None) else p, dim, keepdim)
+
+
+@function(samples=lambda s: [(s(3, 4), s(3, 4)), (s(3), s(2, 3), 1), (s(3), s(3), 3)])
+def dist(input: Any, other: Any, p: float = 2) -> Any:
+    """The p-norm of input - other."""
+    return _vector_norm(input - other, p)
+
+
+def _logsumexp_pull(g: Any, input: Any, dim: Any, keepdim: bool, y: Any) -> Any:
+    shape = tuple(input.shape)
+    g, y = _kept(g, shape, dim, keepdim), _kept(y, shape, dim, keepdim)
+    return times(g, exp(input - _where((y == inf) | (y == -inf), 0.0, y)))
+
+
+@op(
+    lambda g, input, dim, keepdim, y: _logsumexp_pull(g, input, dim, keepdim, y),
+    promote="float",
+    samples=lambda s: [(s(3, 4), 1), (s(3, 4), -2, True), (s(2, 3, 4), (0, 2)), (s(), 0), (s(0, 3), 0)],
+)
+@quiet
+def logsumexp(input: Any, dim: Any, keepdim: bool = False) -> Any:
+    """log(sum(exp(input))) over `dim`, without overflow. Of nothing: -infinity."""
+    axes = _axes("logsumexp", dim, input.ndim)
+    top = np.maximum.reduce(input, axis=axes, keepdims=True, initial=-inf)
+    top = np.where(np.isinf(top), input.dtype.type(0), top)
+    total = np.log(_sum(np.exp(input - top), axes, True)) + top
+    return (
+        total
+        if keepdim
+        else total.reshape(tuple(n for i, n in enumerate(input.shape) if axes is not None and i not in axes))
+    )
+
+
+def _counts(s: Draw) -> list[tuple[Any, ...]]:
+    return [(s.ints(2, 3, 4),), (s.ints(2, 3, 4), 1), (s.bools(3, 4), (0, 1)), (s.bools(0, 3),), (s(),)]
+
+
+@op(None, samples=lambda s: [*_counts(s), (s.bools(3, 4), 0, True)])
+def all(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
+    """Whether every element over `dim` is nonzero."""
+    return _truth(np.logical_and, "all", input, dim, keepdim)
+
+
+@op(None, samples=lambda s: [*_counts(s), (s.bools(3, 4), 0, True)])
+def any(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
+    """Whether some element over `dim` is nonzero."""
+    return _truth(np.logical_or, "any", input, dim, keepdim)
+
+
+def _truth(combine: Any, name: str, input: Any, dim: Any, keepdim: bool) -> Any:
+    y = combine.reduce(input, axis=_axes(name, dim, input.ndim), keepdims=keepdim)
+    return y.astype(np.uint8) if input.dtype == np.uint8 else y  # as torch, for code of the time before bool
+
+
+@op(None, samples=_counts)
+def count_nonzero(input: Any, dim: Any = None) -> Any:
+    """How many elements over `dim` are nonzero, int64."""
+    return np.asarray(np.count_nonzero(input, axis=_axes("count_nonzero", dim, input.ndim)), np.int64)

@@ -1,0 +1,58 @@
+"""The chain rule where a derivative is infinite or NaN, and silence where torch is silent.
+
+`where(x > 0, sqrt(x), x)` hands sqrt a gradient of 0 wherever x <= 0, and sqrt's derivative there is infinite or NaN; 0 times
+that would spoil the whole gradient. So the elementwise formulas multiply by `times` and divide by `over`: an incoming gradient
+of exactly 0 stays 0, whatever the derivative is. Both are operations that differentiate into themselves, so the rule holds in
+every order. Any other gradient meets inf and NaN as arithmetic has it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy import ndarray
+
+from ..op import op
+
+# Overflow, division by zero and invalid operations give inf and NaN without a word, as in torch. A library must not change
+# numpy's setting for the program, so each numpy function that can warn stands under this decorator (0.4 us a call).
+quiet: Callable[[Callable[..., Any]], Callable[..., Any]] = np.errstate(all="ignore")
+
+
+def _zero_stays(y: Any, g: Any) -> Any:
+    """`y`, an array of our own, with NaN replaced by 0 where g is 0."""
+    if type(y) is not ndarray:
+        return y if y == y or g != 0 else type(y)(0)
+    flat = y.ravel("K")
+    total = flat.dot(flat) if flat.dtype.kind == "f" else 0.0  # NaN if and only if some element is: one quick pass
+    if total != total:
+        np.copyto(y, 0, where=np.equal(g, 0))
+    return y
+
+
+@op(
+    lambda g, factor: times(g, factor),
+    lambda g, outer: times(g, outer),
+    samples=lambda s: [(s(3, 4), s(4)), (s(2), s()), (s(3), 2.0), (s(0, 2), s(2))],
+    method=False,
+    name="_times",
+)
+@quiet
+def times(outer: Any, factor: Any) -> Any:
+    """outer * factor, 0 where outer is 0."""
+    return _zero_stays(np.multiply(outer, factor), outer)
+
+
+@op(
+    lambda g, divisor: over(g, divisor),
+    lambda g, divisor, y: -times(g, over(y, divisor)),
+    samples=lambda s: [(s(3, 4), s(4)), (s(2), s()), (s(3), 2.0), (s(0, 2), s(2))],
+    method=False,
+    name="_over",
+)
+@quiet
+def over(outer: Any, divisor: Any) -> Any:
+    """outer / divisor, 0 where outer is 0."""
+    return _zero_stays(np.true_divide(outer, divisor), outer)

@@ -1,0 +1,389 @@
+"""Comparison, logic, selection: masks and what is chosen by them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy import ndarray
+
+from .. import dtypes
+from ..errors import DTypeError, NumberError
+from ..op import function, op
+from ..samples import Draw, binary, comparison, logical, unary
+from ..tensor import Tensor
+from .alias import alias
+
+# ------------------------------------------------------------------------------------------------- comparison
+
+
+@op(None, None, promote=True, inplace=True, samples=comparison)
+def eq(input: Any, other: Any) -> Any:
+    """Whether input == other, elementwise."""
+    return np.equal(input, other)
+
+
+@op(None, None, promote=True, inplace=True, samples=comparison)
+def ne(input: Any, other: Any) -> Any:
+    """Whether input != other, elementwise; NaN differs from itself."""
+    return np.not_equal(input, other)
+
+
+@op(None, None, promote=True, inplace=True, samples=comparison)
+def lt(input: Any, other: Any) -> Any:
+    """Whether input < other, elementwise."""
+    return np.less(input, other)
+
+
+@op(None, None, promote=True, inplace=True, samples=comparison)
+def le(input: Any, other: Any) -> Any:
+    """Whether input <= other, elementwise."""
+    return np.less_equal(input, other)
+
+
+@op(None, None, promote=True, inplace=True, samples=comparison)
+def gt(input: Any, other: Any) -> Any:
+    """Whether input > other, elementwise."""
+    return np.greater(input, other)
+
+
+@op(None, None, promote=True, inplace=True, samples=comparison)
+def ge(input: Any, other: Any) -> Any:
+    """Whether input >= other, elementwise."""
+    return np.greater_equal(input, other)
+
+
+alias(ne, "not_equal")
+alias(lt, "less")
+alias(le, "less_equal")
+alias(gt, "greater")
+alias(ge, "greater_equal")
+
+
+def _data(tensor: Any) -> ndarray:
+    return tensor.numpy_view() if isinstance(tensor, Tensor) else np.asarray(tensor)
+
+
+@function(samples=lambda s: [(s(3, 4), s(3, 4)), (s(3), s(4))])
+def equal(input: Any, other: Any) -> bool:
+    """Whether two tensors have the same shape and elements, as a Python bool."""
+    a, b = _data(input), _data(other)
+    return a.shape == b.shape and bool(np.array_equal(a, b))
+
+
+@function(samples=comparison)
+def isclose(input: Any, other: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Any:
+    """Whether |input - other| <= atol + rtol |other|, elementwise; infinities are close to themselves."""
+    a, b = _data(input), _data(other)
+    if a.dtype != b.dtype:
+        raise DTypeError(f"isclose: the dtypes differ, {a.dtype} and {b.dtype}; convert one with to()")
+    if rtol < 0 or atol < 0:
+        raise NumberError(f"isclose: rtol and atol must not be negative, got {rtol} and {atol}")
+    with np.errstate(all="ignore"):
+        close = a == b
+        if a.dtype.kind == "f":
+            near = np.abs(a - b) <= atol + np.abs(rtol * b)
+            close = close | (near & np.isfinite(a) & np.isfinite(b))
+            if equal_nan:
+                close = close | (np.isnan(a) & np.isnan(b))
+        elif a.dtype.kind in "iu" and (rtol or atol):
+            close = close | (np.abs(a.astype(np.float64) - b) <= atol + np.abs(rtol * b))
+    return _like(close, input, other)
+
+
+def _like(mask: Any, *inputs: Any) -> Any:
+    """A result that has no gradient: a Tensor where an input is one, else the array."""
+    from ..tensor import wrap
+
+    return wrap(np.asarray(mask)) if any(isinstance(x, Tensor) for x in inputs) else mask
+
+
+@function(samples=comparison)
+def allclose(input: Any, other: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> bool:
+    """Whether `isclose` holds everywhere, as a Python bool."""
+    return bool(_data(isclose(input, other, rtol, atol, equal_nan)).all())
+
+
+# ------------------------------------------------------------------------------------------------------- logic
+
+
+@op(None, None, inplace=True, samples=logical)
+def logical_and(input: Any, other: Any) -> Any:
+    """Whether both are nonzero, elementwise."""
+    return np.logical_and(input, other)
+
+
+@op(None, None, inplace=True, samples=logical)
+def logical_or(input: Any, other: Any) -> Any:
+    """Whether either is nonzero, elementwise."""
+    return np.logical_or(input, other)
+
+
+@op(None, None, inplace=True, samples=logical)
+def logical_xor(input: Any, other: Any) -> Any:
+    """Whether exactly one is nonzero, elementwise."""
+    return np.logical_xor(input, other)
+
+
+@op(None, inplace=True, samples=lambda s: [(s.bools(3, 4),), (s.ints(2, 5),), (s(2, 2),), (s(0),)])
+def logical_not(input: Any) -> Any:
+    """Whether the input is zero, elementwise."""
+    return np.logical_not(input)
+
+
+def _bits(s: Draw) -> list[tuple[Any, ...]]:
+    return [(s.ints(9, 3, 4, low=-8), s.ints(9, 4)), (s.ints(9, 3), 5), (6, s.ints(9, 3)), (s.bools(3), s.bools(2, 3))]
+
+
+def _integral(name: str, *arrays: Any) -> None:
+    for a in arrays:
+        kind = np.asarray(a).dtype.kind
+        if kind == "f":
+            raise DTypeError(f"{name}: expected integers or bools, got {np.asarray(a).dtype}; convert with to()")
+
+
+@op(None, None, promote=True, inplace=True, samples=_bits)
+def bitwise_and(input: Any, other: Any) -> Any:
+    """Bitwise and of integers; of bools the logical one."""
+    _integral("bitwise_and", input, other)
+    return np.bitwise_and(input, other)
+
+
+@op(None, None, promote=True, inplace=True, samples=_bits)
+def bitwise_or(input: Any, other: Any) -> Any:
+    """Bitwise or of integers; of bools the logical one."""
+    _integral("bitwise_or", input, other)
+    return np.bitwise_or(input, other)
+
+
+@op(None, None, promote=True, inplace=True, samples=_bits)
+def bitwise_xor(input: Any, other: Any) -> Any:
+    """Bitwise exclusive or of integers; of bools the logical one."""
+    _integral("bitwise_xor", input, other)
+    return np.bitwise_xor(input, other)
+
+
+@op(None, inplace=True, samples=lambda s: [(s.ints(9, 3, 4, low=-8),), (s.bools(3),)])
+def bitwise_not(input: Any) -> Any:
+    """Every bit of an integer turned over; of a bool the logical not."""
+    _integral("bitwise_not", input)
+    return np.invert(input)
+
+
+def _shifts(s: Draw) -> list[tuple[Any, ...]]:
+    return [(s.ints(9, 3, 4), s.ints(5, 4)), (s.ints(9, 3), 2)]
+
+
+@op(None, None, promote=True, inplace=True, samples=_shifts)
+def bitwise_left_shift(input: Any, other: Any) -> Any:
+    """input times 2 to the other, for integers."""
+    _integral("bitwise_left_shift", input, other)
+    return np.left_shift(input, other)
+
+
+@op(None, None, promote=True, inplace=True, samples=_shifts)
+def bitwise_right_shift(input: Any, other: Any) -> Any:
+    """input divided by 2 to the other, rounded down, for integers."""
+    _integral("bitwise_right_shift", input, other)
+    return np.right_shift(input, other)
+
+
+# ---------------------------------------------------------------------------------------------- kinds of number
+
+
+def _kinds(s: Draw) -> list[tuple[Any, ...]]:
+    x = s(3, 4)
+    x[0, :3] = np.nan, np.inf, -np.inf
+    return [(x,), (s(),), (s.ints(3, 4),), (s(0, 2),)]
+
+
+@op(None, samples=_kinds)
+def isnan(input: Any) -> Any:
+    """Whether an element is NaN."""
+    return np.isnan(input)
+
+
+@op(None, samples=_kinds)
+def isinf(input: Any) -> Any:
+    """Whether an element is infinite."""
+    return np.isinf(input)
+
+
+@op(None, samples=_kinds)
+def isfinite(input: Any) -> Any:
+    """Whether an element is neither NaN nor infinite."""
+    return np.isfinite(input)
+
+
+@op(None, samples=_kinds)
+def isposinf(input: Any) -> Any:
+    """Whether an element is +infinity."""
+    return np.equal(input, np.inf)
+
+
+@op(None, samples=_kinds)
+def isneginf(input: Any) -> Any:
+    """Whether an element is -infinity."""
+    return np.equal(input, -np.inf)
+
+
+@op(None, samples=_kinds)
+def isreal(input: Any) -> Any:
+    """Whether an element is real: always, since there are no complex tensors."""
+    return np.ones(np.shape(input), bool)
+
+
+@op(None, samples=_kinds)
+def signbit(input: Any) -> Any:
+    """Whether the sign bit is set: negative numbers and -0."""
+    return np.signbit(input) if np.asarray(input).dtype.kind == "f" else np.less(input, 0)
+
+
+# --------------------------------------------------------------------------------------------------- selection
+
+
+@op(
+    None,
+    lambda g, condition: _where(condition, g, 0.0),
+    lambda g, condition: _where(condition, 0.0, g),
+    samples=lambda s: [(s.bools(3, 4), s(3, 4), s(4)), (s.bools(3), s(2, 3), 1.5), (s.bools(2, 1), 0.0, s(1, 2))],
+)
+def _where(condition: Any, input: Any, other: Any) -> Any:
+    """input where condition holds, else other; all broadcast together."""
+    if not isinstance(input, ndarray) or not isinstance(other, ndarray) or input.dtype is not other.dtype:
+        dtype = dtypes.result_type(input, other)
+        input, other = np.asarray(input, dtype), np.asarray(other, dtype)
+    return np.where(condition, input, other)
+
+
+@function(
+    method=lambda input, condition, other: where(condition, input, other),
+    samples=lambda s: [(s.bools(3, 4), s(3, 4), s(4)), (s.bools(3), s(2, 3), 1.5), (s.bools(2, 3),)],
+)
+def where(condition: Any, input: Any = None, other: Any = None) -> Any:
+    """input where the bool condition holds, else other, all broadcast together; of a condition alone, `nonzero` as a tuple.
+
+    The branch not chosen gets a gradient of exactly 0, also where its own derivative is infinite or NaN.
+    """
+    if input is None and other is None:
+        from .index import nonzero
+
+        return nonzero(condition, as_tuple=True)
+    if _data(condition).dtype.kind != "b":
+        raise DTypeError(
+            f"where: expected a condition of dtype bool, got {_data(condition).dtype}; compare it, as in x != 0"
+        )
+    return _where(condition, input, other)
+
+
+@op(
+    lambda g, input, other: _larger_part(g, input, other),
+    lambda g, input, other: _larger_part(g, other, input),
+    promote=True,
+    samples=binary(),
+)
+def maximum(input: Any, other: Any) -> Any:
+    """The larger of two elements; NaN if either is. Equal elements share the gradient, half each."""
+    return np.maximum(input, other)
+
+
+@op(
+    lambda g, input, other: _larger_part(g, other, input),
+    lambda g, input, other: _larger_part(g, input, other),
+    promote=True,
+    samples=binary(),
+)
+def minimum(input: Any, other: Any) -> Any:
+    """The smaller of two elements; NaN if either is. Equal elements share the gradient, half each."""
+    return np.minimum(input, other)
+
+
+def _larger_part(g: Any, a: Any, b: Any) -> Any:
+    """The part of g that belongs to a where a > b; half at a tie, as in torch; all of it where either is NaN, as in torch."""
+    return _where(a < b, 0.0, _where(a == b, g * 0.5, g))
+
+
+@op(
+    lambda g, input, other: _where((input >= other) | isnan(other), g, 0.0),
+    lambda g, input, other: _where((input >= other) | isnan(other), 0.0, g),
+    promote=True,
+    samples=binary(),
+)
+def fmax(input: Any, other: Any) -> Any:
+    """The larger of two elements, the other one where one is NaN. At a tie the gradient is input's."""
+    return np.fmax(input, other)
+
+
+@op(
+    lambda g, input, other: _where((input <= other) | isnan(other), g, 0.0),
+    lambda g, input, other: _where((input <= other) | isnan(other), 0.0, g),
+    promote=True,
+    samples=binary(),
+)
+def fmin(input: Any, other: Any) -> Any:
+    """The smaller of two elements, the other one where one is NaN. At a tie the gradient is input's."""
+    return np.fmin(input, other)
+
+
+def _clamp_pull(g: Any, input: Any, min: Any, max: Any, needs: list[bool]) -> list[Any]:
+    parts: list[Any] = [None, None, None]
+    if needs[0]:
+        inside = input <= max if min is None else input >= min if max is None else (input >= min) & (input <= max)
+        parts[0] = _where(inside, g, 0.0)
+    if needs[1]:
+        parts[1] = _where(input < min if max is None else (input < min) & (min <= max), g, 0.0)
+    if needs[2]:
+        parts[2] = _where(input > max if min is None else (input > max) | (max < min), g, 0.0)
+    return parts
+
+
+@op(
+    joint=lambda g, input, min, max, needs: _clamp_pull(g, input, min, max, needs),
+    n_inputs=3,
+    promote=True,
+    inplace=True,
+    samples=lambda s: [
+        (s(3, 4), -1.0, 1.0), (s(3, 4), None, 0.5), (s(3, 4), 0.5), (s(), -1, 1), (s(3, 4), s(4), s(4) + 3), (s.ints(9, 4), 2, 5),
+        (s(3, 4), s(3, 1)), (s(0, 3), 0.0, 1.0),
+    ],
+)  # fmt: skip
+def clamp(input: Any, min: Any = None, max: Any = None) -> Any:
+    """input limited to [min, max], numbers or tensors; max where min > max. The gradient passes at the bounds themselves."""
+    if min is None and max is None:
+        raise NumberError("clamp: at least one of min and max must not be None")
+    if min is not None:
+        input = np.maximum(input, min)
+    return input if max is None else np.minimum(input, max)
+
+
+alias(clamp, "clip")
+
+
+@function(inplace=True, samples=lambda s: [(s(3, 4), 0.5), (s(3), s(3))])
+def clamp_min(input: Any, min: Any) -> Any:
+    """input, but min where it is smaller."""
+    return clamp(input, min, None)
+
+
+@function(inplace=True, samples=lambda s: [(s(3, 4), 0.5), (s(3), s(3))])
+def clamp_max(input: Any, max: Any) -> Any:
+    """input, but max where it is larger."""
+    return clamp(input, None, max)
+
+
+@op(
+    lambda g, input: _where(isfinite(input), g, 0.0),
+    inplace=True,
+    samples=lambda s: [*unary()(s), (_kinds(s)[0][0], 1.0, 2.0, -2.0)],
+)
+def nan_to_num(input: Any, nan: float | None = 0.0, posinf: float | None = None, neginf: float | None = None) -> Any:
+    """input with NaN, +infinity and -infinity replaced; by default by 0 and the largest and smallest finite numbers."""
+    if np.asarray(input).dtype.kind != "f":
+        return np.array(input)
+    limits = np.finfo(input.dtype)
+    return np.nan_to_num(
+        input,
+        nan=0.0 if nan is None else nan,
+        posinf=limits.max if posinf is None else posinf,
+        neginf=limits.min if neginf is None else neginf,
+    )
