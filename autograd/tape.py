@@ -486,7 +486,7 @@ def _seed(name: str, output: Any, gradient: Any, create_graph: bool) -> Any:
                 f"{name}: grad can be implicitly created only for scalar outputs, got shape {tuple(data.shape)}; "
                 "pass the gradient of the output, or reduce it first, as with sum() or mean()"
             )
-        array = np.ones(data.shape, data.dtype)
+        array = np.array(1.0, data.dtype) if not data.ndim else np.ones(data.shape, data.dtype)
         return wrap(array) if create_graph else array
     given = gradient._data if hasattr(gradient, "_data") else np.asarray(gradient)
     if given.shape != data.shape:
@@ -531,10 +531,11 @@ def backward(
     inputs: only these tensors' `.grad` are added to. create_graph: the gradients are recorded and can be differentiated.
     Raises RuntimeError for a non-scalar without gradient, a freed graph, or an output without history.
     """
-    outputs = _sequence(tensors)
     walk = Walk(create_graph, create_graph if retain_graph is None else retain_graph)
-    with _recording(create_graph):
-        roots = _start("backward", outputs, grad_tensors, walk)
+    before = mode.enabled
+    mode.enabled = create_graph
+    try:
+        roots = _start("backward", _sequence(tensors), grad_tensors, walk)
         if inputs is None:
             walk.run()
             return
@@ -548,6 +549,8 @@ def backward(
             g = capture[node]
             if g is not None:
                 tensor._own_box().accumulate(g if create_graph else owned(g), create_graph)
+    finally:
+        mode.enabled = before
 
 
 def grad(

@@ -1,0 +1,127 @@
+"""`save` and `load`: tensors in safetensors files, never pickle; a file is replaced only when the new one is whole."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import tempfile
+from collections import OrderedDict
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .tensor import Tensor, wrap
+
+_KEY = "tapegrad"  # the metadata entry that holds the structure around the tensors
+
+
+def save(obj: Any, f: str | os.PathLike[str]) -> None:
+    """Write a state_dict, or any nesting of dicts, lists, tuples, Tensors, arrays, numbers, strings, bools and None.
+
+    A flat dict of tensors becomes a plain safetensors file that other libraries read by name. The file appears under its
+    name only when it is complete: an interrupted or failed save leaves the old one as it was.
+    Raises TypeError for anything else, naming where it stands.
+    """
+    from safetensors.numpy import save as to_bytes
+
+    arrays: dict[str, np.ndarray] = {}
+    structure = _pack(obj, "", arrays)
+    flat = isinstance(obj, Mapping) and all(isinstance(v, (Tensor, np.ndarray)) for v in obj.values())
+    metadata = {"format": "pt"} if flat else {_KEY: json.dumps(structure)}
+    whole_write(f, to_bytes(arrays, metadata=metadata))
+
+
+def whole_write(f: str | os.PathLike[str], content: bytes) -> None:
+    """Write `content` beside the file `f`, bring it to disk, and only then put it in the place of `f`."""
+    path = Path(f)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as out:
+            out.write(content)
+            out.flush()
+            os.fsync(out.fileno())
+        mode = path.stat().st_mode if path.exists() else 0o666 & ~_umask()
+        os.chmod(name, mode & 0o777)
+        os.replace(name, path)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(name)
+        raise
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def load(f: str | os.PathLike[str]) -> Any:
+    """Read what `save` wrote, or any safetensors file (then a dict of Tensors by name).
+
+    Raises FileNotFoundError, or ValueError where the file is damaged or is no safetensors file.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    path = Path(f)
+    if not path.is_file():
+        raise FileNotFoundError(f"load: there is no file {path}")
+    try:
+        with safe_open(str(path), framework="numpy") as file:
+            tensors = OrderedDict((key, wrap(file.get_tensor(key))) for key in file.keys())  # noqa: SIM118 - not a dict
+            metadata = file.metadata() or {}
+    except (SafetensorError, ValueError, OSError) as error:
+        raise ValueError(f"load: {path} is damaged or not a safetensors file ({error})") from None
+    if _KEY not in metadata:
+        return tensors
+    try:
+        return _unpack(json.loads(metadata[_KEY]), tensors)
+    except (KeyError, json.JSONDecodeError) as error:
+        raise ValueError(f"load: {path} is damaged: its structure does not fit its tensors ({error})") from None
+
+
+def _pack(value: Any, at: str, arrays: dict[str, np.ndarray]) -> Any:
+    """`value` as JSON, its arrays put into `arrays` under the path where they stand."""
+    if isinstance(value, Tensor):
+        value = value.numpy(force=True)
+    if isinstance(value, np.ndarray):
+        name = at
+        while name in arrays:  # {"a": {"b": ...}, "a.b": ...}
+            name += "'"
+        arrays[name] = np.ascontiguousarray(value).reshape(value.shape)
+        return {"tensor": name}
+    if isinstance(value, np.generic):
+        value = value.item()
+    if value is None or isinstance(value, (bool, int, str)):
+        return value
+    if isinstance(value, float):
+        return {"float": value.hex()}
+    if isinstance(value, Mapping):
+        items = [[_key(k, at), _pack(v, f"{at}.{k}" if at else str(k), arrays)] for k, v in value.items()]
+        return {"dict": items}
+    if isinstance(value, (list, tuple)):
+        items = [_pack(v, f"{at}.{i}" if at else str(i), arrays) for i, v in enumerate(value)]
+        return {"tuple" if isinstance(value, tuple) else "list": items}
+    raise TypeError(f"save: {at or 'the object'} is a {type(value).__name__}, which a weights file cannot hold")
+
+
+def _key(key: Any, at: str) -> Any:
+    if isinstance(key, (str, int)) and not isinstance(key, bool):
+        return key
+    raise TypeError(f"save: key {key!r} in {at or 'the dict'} is a {type(key).__name__}; expected a string or an int")
+
+
+def _unpack(value: Any, tensors: Mapping[str, Tensor]) -> Any:
+    if not isinstance(value, dict):
+        return value
+    ((kind, held),) = value.items()
+    if kind == "tensor":
+        return tensors[held]
+    if kind == "float":
+        return float.fromhex(held)
+    if kind == "dict":
+        return {k: _unpack(v, tensors) for k, v in held}
+    items = [_unpack(v, tensors) for v in held]
+    return tuple(items) if kind == "tuple" else items

@@ -1,0 +1,313 @@
+"""The tape: grad modes, backward and grad, freed graphs, hooks, versions, views, memory."""
+
+from __future__ import annotations
+
+import gc
+import threading
+import tracemalloc
+
+import numpy as np
+import pytest
+
+import autograd
+from autograd.tensor import wrap
+
+
+def leaf(*values, dtype=np.float64):
+    return wrap(np.array(values, dtype)).requires_grad_()
+
+
+def test_gradients_of_two_paths_add_up():
+    x = leaf(2.0, 3.0)
+    (x * x + x.exp() * x).sum().backward()
+    X = x.detach().numpy()
+    np.testing.assert_allclose(x.grad.numpy(), 2 * X + np.exp(X) * (1 + X))
+
+
+def test_backward_accumulates_into_the_same_buffer():
+    x = leaf(1.0, 2.0)
+    x.grad = bucket = wrap(np.zeros(2))
+    (x * 3.0).sum().backward()
+    (x * 4.0).sum().backward()
+    assert x.grad is bucket
+    np.testing.assert_array_equal(bucket.numpy(), [7.0, 7.0])
+
+
+def test_grads_are_never_shared_between_leaves_or_with_the_seed():
+    a, b = leaf(1.0, 2.0), leaf(3.0, 4.0)
+    seed = wrap(np.ones(2))
+    (a + b).backward(seed)
+    a.grad.numpy()[0] = 100
+    assert b.grad.tolist() == [1.0, 1.0] and seed.tolist() == [1.0, 1.0]
+    assert a.grad.numpy().flags.writeable and b.grad.numpy().flags.writeable
+
+
+def test_grad_of_a_reduction_is_writeable():
+    a = leaf(1.0, 2.0, 3.0)
+    a.sum().backward()
+    assert a.grad.numpy().flags.writeable
+    a.grad.numpy()[:] = 0
+
+
+def test_grad_does_not_alias_saved_values():
+    a, b = leaf(1.0, 2.0), leaf(3.0, 4.0)
+    (a * b).backward(wrap(np.ones(2)))
+    a.grad.numpy()[:] = -1
+    assert b.tolist() == [3.0, 4.0]
+
+
+def test_grad_of_several_outputs_and_unused_inputs():
+    a, b, c = leaf(1.0), leaf(2.0), leaf(5.0)
+    ga, gb = autograd.grad([a * b, a * 3.0], [a, b])
+    assert ga.tolist() == [5.0] and gb.tolist() == [1.0] and a.grad is None
+    with pytest.raises(RuntimeError, match=r"inputs\[1\].*not to have been used"):
+        autograd.grad(a * 2.0, [a, c])
+    assert autograd.grad(a * 2.0, [a, c], allow_unused=True)[1] is None
+    assert autograd.grad(a * 2.0, [a, c], materialize_grads=True)[1].tolist() == [0.0]
+
+
+def test_grad_with_respect_to_an_inner_tensor():
+    x = leaf(2.0)
+    h = x * x
+    (g,) = autograd.grad(h * h, h)
+    assert g.tolist() == [8.0]
+
+
+def test_backward_to_named_inputs_only():
+    a, b = leaf(2.0), leaf(3.0)
+    (a * b).backward(inputs=[a])
+    assert a.grad.tolist() == [3.0] and b.grad is None
+
+
+def test_third_order():
+    x = leaf(0.3)
+    y = x.tanh()
+    for _ in range(3):
+        (y,) = autograd.grad(y, x, create_graph=True)
+    t = np.tanh(0.3)
+    np.testing.assert_allclose(y.item(), (1 - t**2) * (6 * t**2 - 2), rtol=1e-12)
+
+
+def test_create_graph_into_grad():
+    x = leaf(2.0)
+    (x * x * x).backward(create_graph=True)
+    assert x.grad.requires_grad
+    (g,) = autograd.grad(x.grad, x)
+    assert g.tolist() == [12.0]
+    x.grad = None
+
+
+def test_freed_graph_non_scalar_and_no_history():
+    x = leaf(1.0, 2.0)
+    y = (x * x).sum()
+    y.backward()
+    with pytest.raises(RuntimeError, match="freed.*retain_graph=True"):
+        y.backward()
+    z = (x * x).sum()
+    z.backward(retain_graph=True)
+    z.backward()
+    with pytest.raises(RuntimeError, match=r"scalar outputs.*\(2,\)"):
+        (x * x).backward()
+    with pytest.raises(RuntimeError, match="does not require grad"):
+        wrap(np.ones(())).backward()
+    with pytest.raises(ValueError, match="gradient has shape"):
+        (x * x).backward(wrap(np.ones(3)))
+
+
+def test_modes_as_context_and_decorator():
+    x = leaf(1.0)
+    with autograd.no_grad():
+        assert not (x * 2.0).requires_grad
+        with autograd.enable_grad():
+            assert (x * 2.0).requires_grad
+
+    @autograd.no_grad()
+    def f():
+        return x * 2.0
+
+    @autograd.no_grad
+    def bare():
+        return x * 2.0
+
+    @autograd.no_grad()
+    def items():
+        yield autograd.is_grad_enabled()
+        yield (x * 2.0).requires_grad
+
+    assert not f().requires_grad and not bare().requires_grad
+    seen = []
+    for value in items():
+        seen.append(value)
+        assert autograd.is_grad_enabled()  # the mode holds while the generator runs, not between
+    assert seen == [False, False]
+    with autograd.set_grad_enabled(False):
+        assert not autograd.is_grad_enabled()
+    assert autograd.is_grad_enabled()
+    autograd.set_grad_enabled(False)
+    assert not autograd.is_grad_enabled()
+    autograd.set_grad_enabled(True)
+
+    @autograd.set_grad_enabled(False)
+    def g():
+        return autograd.is_grad_enabled()
+
+    assert not g() and autograd.is_grad_enabled()
+    with autograd.inference_mode():
+        assert autograd.is_inference_mode_enabled() and not (x * 2.0).requires_grad
+
+
+def test_mode_is_of_the_thread():
+    seen = []
+    with autograd.no_grad():
+        thread = threading.Thread(target=lambda: seen.append(autograd.is_grad_enabled()))
+        thread.start()
+        thread.join()
+    assert seen == [True]
+
+
+def test_hooks():
+    x = leaf(1.0, 2.0)
+    h = x * 2.0
+    handle = h.register_hook(lambda g: g * 10.0)
+    x.register_hook(lambda g: g + 1.0)
+    h.retain_grad()
+    h.sum().backward()
+    assert h.grad.tolist() == [10.0, 10.0] and x.grad.tolist() == [21.0, 21.0]
+    handle.remove()
+    x.grad = None
+    seen = []
+    x.register_post_accumulate_grad_hook(lambda p: seen.append(p.grad.tolist()))
+    (x * 2.0).sum().backward()
+    assert seen == [[3.0, 3.0]]
+    with pytest.raises(RuntimeError):
+        wrap(np.ones(1)).register_hook(lambda g: g)
+
+
+def test_changed_saved_value_is_an_error_that_names_both_ops():
+    x = leaf(1.0, 2.0)
+    y = x * 2.0
+    z = y.exp()
+    z.mul_(2.0)
+    with pytest.raises(RuntimeError, match=r"exp: .*changed in place by mul_"):
+        z.sum().backward()
+
+
+def test_in_place_on_values_not_saved_is_fine():
+    x = leaf(1.0, 2.0)
+    y = x * 2.0
+    y.add_(1.0)
+    y.mul_(y)
+    y.sum().backward()
+    np.testing.assert_allclose(x.grad.numpy(), 2 * (2 * x.detach().numpy() + 1) * 2)
+
+
+def test_in_place_on_leaf_is_refused_before_the_write():
+    x = leaf(1.0, 2.0)
+    with pytest.raises(RuntimeError, match="leaf"):
+        x.mul_(2.0)
+    with pytest.raises(RuntimeError, match="leaf"):
+        x[0:1].mul_(2.0)
+    assert x.tolist() == [1.0, 2.0]
+    with autograd.no_grad():
+        x.mul_(2.0)
+    assert x.tolist() == [2.0, 4.0] and x._version == 1
+
+
+def test_write_through_a_view_gives_base_and_siblings_a_new_history():
+    x = leaf(1.0, 2.0, 3.0)
+    base = x * 1.0
+    first, whole = base[0:2], base[0:3]
+    first.mul_(x[1:3])
+    (base.sum() + (whole * whole).sum()).backward()
+    X = np.array([1.0, 2.0, 3.0])
+    b = np.array([X[0] * X[1], X[1] * X[2], X[2]])
+    db = 1 + 2 * b
+    np.testing.assert_allclose(x.grad.numpy(), [db[0] * X[1], db[0] * X[0] + db[1] * X[2], db[1] * X[1] + db[2]])
+
+
+def test_copied_view_of_channels_last_memory_acts_as_a_view():
+    block = wrap(np.arange(24.0).reshape(2, 2, 2, 3))  # N, H, W, C
+    image = block.permute(0, 3, 1, 2)
+    flat = image.view(2, 12)
+    flat[0, 0] = 100.0
+    assert image[0, 0, 0, 0].item() == 100.0 and block[0, 0, 0, 0].item() == 100.0
+    block.mul_(2.0)
+    assert flat[0, 0].item() == 200.0
+    np.testing.assert_array_equal(flat.numpy(), block.numpy().transpose(0, 3, 1, 2).reshape(2, 12))
+
+
+def test_detach_shares_memory_and_version():
+    x = leaf(1.0, 2.0)
+    y = x.exp()
+    d = y.detach()
+    assert not d.requires_grad
+    d.zero_()
+    with pytest.raises(RuntimeError, match="changed in place by zero_"):
+        y.sum().backward()
+
+
+def test_requires_grad_rules():
+    with pytest.raises(RuntimeError, match="floating point"):
+        wrap(np.arange(3)).requires_grad_()
+    x = leaf(1.0)
+    with pytest.raises(RuntimeError, match="leaf"):
+        (x * 2.0).requires_grad_(False)
+    x.requires_grad = False
+    assert not x.requires_grad and x.is_leaf
+
+
+def test_million_ops_without_recursion():
+    x = leaf(1.0)
+    y = x
+    for _ in range(1_000_000):
+        y = y * 1.0
+    y.backward()
+    assert x.grad.tolist() == [1.0]
+    del y  # frees a chain of a million nodes
+
+
+def test_no_cycles_training_steps_do_not_grow_memory():
+    rng = np.random.default_rng(0)
+    w = wrap(rng.standard_normal((64, 64))).requires_grad_()
+    x = wrap(rng.standard_normal((32, 64)))
+
+    def step():
+        loss = ((x @ w).tanh() * x).sum()
+        loss.backward()
+        with autograd.no_grad():
+            w.sub_(w.grad * 1e-4)
+        w.grad = None
+
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(20):
+            step()
+        tracemalloc.start()
+        step()
+        before = tracemalloc.get_traced_memory()[0]
+        for _ in range(200):
+            step()
+        grown = tracemalloc.get_traced_memory()[0] - before
+    finally:
+        tracemalloc.stop()
+        gc.enable()
+    assert grown < 4096, f"{grown} bytes more after 200 steps"
+
+
+def test_backward_on_several_threads():
+    x = wrap(np.ones(100))
+    results = []
+
+    def work(k):
+        w = wrap(np.full(100, float(k))).requires_grad_()
+        for _ in range(50):
+            (w * x * w).sum().backward()
+        results.append((k, w.grad.numpy()[0]))
+
+    threads = [threading.Thread(target=work, args=(k,)) for k in range(4)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert sorted(results) == [(k, 100.0 * k) for k in range(4)]
