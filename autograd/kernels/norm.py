@@ -17,8 +17,8 @@ GATE = 1 << 14  # elements below which a parallel launch costs more than it save
 BLOCK = 32  # rows summed in the array's own precision before they join a float64 total
 PIECES = 64  # partial sums at most
 
-# M rows (batch and space together), C channels, flat C-contiguous (M, C) arrays; piece k owns rows k·step to (k+1)·step.
-# A partial is one row of `part`: float64 (pieces, 2C).
+# M rows (batch and space together), C channels, flat C-contiguous (M, C) arrays; piece k owns the rows from k·step on,
+# and its partial is row k of `part`, float64 (pieces, 2C).
 
 
 @kernel(fastmath={"contract"})

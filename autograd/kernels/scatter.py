@@ -1,0 +1,156 @@
+"""Rows gathered by index (embedding), and sums by index without atomics: who writes an element owns it alone.
+
+Duplicates are added in the order of the indices, whatever the number of threads.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import prange
+
+from .compile import kernel
+
+GATE = 1 << 14  # elements moved below which a parallel launch costs more than it saves
+PIECES = 16
+
+# n indices into R rows of C values, or (outer, dim, inner) views. Indices outside are skipped, never followed.
+
+
+@kernel
+def _take_rows(w, index, y, R, C, i0, i1):
+    for i in range(i0, i1):
+        r = index[i]
+        if 0 <= r < R:
+            for c in range(C):
+                y[i * C + c] = w[r * C + c]
+        else:
+            y[i * C : (i + 1) * C] = 0
+
+
+@kernel(parallel=True)
+def _take_parallel(w, index, y, R, C, n, step):
+    for k in prange((n + step - 1) // step):
+        _take_rows(w, index, y, R, C, k * step, min(n, (k + 1) * step))
+
+
+@kernel
+def _sort_by_row(index, R, skip, start, order):
+    """Counting sort: order[start[r] : start[r + 1]] are the positions, ascending, where index is r."""
+    start[:] = 0
+    for i in range(index.size):
+        r = index[i]
+        if 0 <= r < R and r != skip:
+            start[r + 1] += 1
+    for r in range(R):
+        start[r + 1] += start[r]
+    kept = start[R]
+    for i in range(index.size - 1, -1, -1):
+        r = index[i]
+        if 0 <= r < R and r != skip:
+            start[r + 1] -= 1
+            order[start[r + 1]] = i
+    for r in range(R):  # start[r + 1] is now where row r begins
+        start[r] = start[r + 1]
+    start[R] = kept
+
+
+@kernel
+def _add_rows(g, start, order, out, C, fresh, r0, r1):
+    for r in range(r0, r1):
+        row = out[r * C : (r + 1) * C]
+        if fresh:
+            row[:] = 0
+        for k in range(start[r], start[r + 1]):
+            i = order[k] * C
+            for c in range(C):
+                row[c] += g[i + c]
+
+
+@kernel(parallel=True)
+def _add_parallel(g, start, order, out, C, fresh, R, step):
+    for k in prange((R + step - 1) // step):
+        _add_rows(g, start, order, out, C, fresh, k * step, min(R, (k + 1) * step))
+
+
+@kernel
+def _scatter_block(out, index, src, D, E, K, o, k0, k1):
+    """out[o, index[o, e, k], k] += src[o, e, k] for the columns k0 to k1; D and E are the two lengths along dim."""
+    for e in range(E):
+        at = (o * E + e) * K
+        for k in range(k0, k1):
+            d = index[at + k]
+            if 0 <= d < D:
+                out[(o * D + d) * K + k] += src[at + k]
+
+
+@kernel(parallel=True)
+def _scatter_parallel(out, index, src, D, E, K, O, step):  # noqa: E741
+    blocks = (K + step - 1) // step
+    for b in prange(O * blocks):
+        o, k0 = b // blocks, b % blocks * step
+        _scatter_block(out, index, src, D, E, K, o, k0, min(K, k0 + step))
+
+
+def embedding(weight: np.ndarray, indices: np.ndarray) -> np.ndarray:
+    """The rows of weight (rows, cols) at int64 indices of any shape: (*indices.shape, cols)."""
+    R, C = weight.shape
+    y = np.empty((*indices.shape, C), weight.dtype)
+    arrays = np.ascontiguousarray(weight).reshape(-1), np.ascontiguousarray(indices).reshape(-1), y.reshape(-1)
+    n = indices.size
+    if y.size < GATE:
+        _take_rows(*arrays, R, C, 0, n)
+    else:
+        _take_parallel(*arrays, R, C, n, -(-n // PIECES))
+    return y
+
+
+def _add(out: np.ndarray, indices: np.ndarray, g: np.ndarray, skip: int, fresh: bool) -> None:
+    """out[indices[i]] += g[i], out (rows, cols) contiguous, zeroed first where fresh."""
+    R, C = out.shape
+    index = np.ascontiguousarray(indices).reshape(-1)
+    start, order = np.empty(R + 1, np.int64), np.empty(index.size, np.int64)
+    _sort_by_row(index, R, skip, start, order)
+    arrays = np.ascontiguousarray(g).reshape(-1), start, order, out.reshape(-1)
+    if out.size + g.size < GATE:
+        _add_rows(*arrays, C, fresh, 0, R)
+    else:
+        _add_parallel(*arrays, C, fresh, R, -(-R // PIECES))
+
+
+def embedding_backward(g: np.ndarray, indices: np.ndarray, num_rows: int, padding_idx: int | None = None) -> np.ndarray:
+    """The dense gradient (num_rows, cols) of `embedding` in weight from g (*indices.shape, cols).
+
+    The row padding_idx gets none.
+    """
+    gw = np.empty((num_rows, g.shape[-1]), g.dtype)
+    _add(gw, indices, g, -1 if padding_idx is None else padding_idx, True)
+    return gw
+
+
+def index_add(out: np.ndarray, indices: np.ndarray, rows: np.ndarray) -> None:
+    """out[indices[i]] += rows[i] in place: out (rows, cols) C-contiguous, indices (n,) int64, rows (n, cols)."""
+    if not out.flags.c_contiguous:
+        raise ValueError(f"index_add: out has strides {out.strides}; it must be C-contiguous, so pass a copy")
+    _add(out, indices, rows, -1, False)
+
+
+def scatter_add(out: np.ndarray, dim: int, index: np.ndarray, src: np.ndarray) -> None:
+    """out[.., index[.., e, ..], ..] += src[.., e, ..] along dim, in place; all axes but dim agree.
+
+    out is C-contiguous, index (int64) and src have one shape.
+    """
+    if not out.flags.c_contiguous:
+        raise ValueError(f"scatter_add: out has strides {out.strides}; it must be C-contiguous, so pass a copy")
+    if index.shape != src.shape or any(
+        a != b for axis, (a, b) in enumerate(zip(out.shape, src.shape, strict=True)) if axis != dim % out.ndim
+    ):
+        raise ValueError(f"scatter_add: index {index.shape}, src {src.shape}, out {out.shape} differ beside dim {dim}")
+    dim %= out.ndim
+    D, E = out.shape[dim], src.shape[dim]
+    outer, K = int(np.prod(out.shape[:dim], dtype=np.int64)), int(np.prod(out.shape[dim + 1 :], dtype=np.int64))
+    flat = out.reshape(-1), np.ascontiguousarray(index).reshape(-1), np.ascontiguousarray(src).reshape(-1)
+    if src.size < GATE or outer * K < 2:
+        for o in range(outer):
+            _scatter_block(*flat, D, E, K, o, 0, K)
+    else:
+        _scatter_parallel(*flat, D, E, K, outer, max(64, -(-K * outer // PIECES)))
