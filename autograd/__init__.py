@@ -1,12 +1,52 @@
 """An autograd engine on numpy and numba, with PyTorch's names and meanings."""
 
+# ruff: noqa: F401  the names imported here are what the package exports
 from __future__ import annotations
 
 from typing import Any
 
-from . import dtypes, errors, ops, random, tape
+from . import creation, dtypes, errors, ops, random, tape
 from .check import gradcheck, gradgradcheck
+from .creation import (
+    arange,
+    as_tensor,
+    asarray,
+    can_cast,
+    empty,
+    empty_like,
+    eye,
+    finfo,
+    from_numpy,
+    frombuffer,
+    full,
+    full_like,
+    iinfo,
+    is_floating_point,
+    is_nonzero,
+    is_tensor,
+    linspace,
+    logspace,
+    numel,
+    ones,
+    ones_like,
+    promote_types,
+    rand,
+    rand_like,
+    randint,
+    randint_like,
+    randn,
+    randn_like,
+    randperm,
+    result_type,
+    scalar_tensor,
+    tensor,
+    tril_indices,
+    triu_indices,
+    zeros,
+    zeros_like,
+)
 from .dtypes import (
+    bool_,
     float32,
     float64,
     get_default_dtype,
@@ -14,13 +54,25 @@ from .dtypes import (
     int16,
     int32,
     int64,
-    promote_types,
     set_default_dtype,
     uint8,
 )
 from .install import install
+from .io import load, save
 from .op import REGISTRY
-from .random import Generator, default_generator, manual_seed
+from .ops.shape import broadcast_shapes
+from .random import (
+    Generator,
+    bernoulli,
+    default_generator,
+    get_rng_state,
+    initial_seed,
+    manual_seed,
+    multinomial,
+    normal,
+    seed,
+    set_rng_state,
+)
 from .tape import (
     SparseRows,
     backward,
@@ -34,6 +86,10 @@ from .tape import (
 )
 from .tensor import Device as device
 from .tensor import Size, Tensor
+
+# torch's short names; some hide Python's own, in this module only
+double, long, short = float64, int64, int16
+float, int, bool = float32, int32, bool_
 
 install()
 globals().update({name: entry.call for name, entry in REGISTRY.items() if not name.startswith("_")})

@@ -5,7 +5,9 @@ from __future__ import annotations
 import functools
 from typing import Any
 
+from . import creation, random
 from .op import REGISTRY, inplace
+from .ops import convert, index, shape
 from .tensor import Tensor
 
 
@@ -26,6 +28,13 @@ OPERATORS = {
 }  # fmt: skip
 COMPARISONS = {"eq": "eq", "ne": "ne", "lt": "lt", "le": "le", "gt": "gt", "ge": "ge"}
 UNARY = {"neg": "neg", "abs": "abs", "bitwise_not": "invert", "positive": "pos"}
+SUBSCRIPTS = {"__getitem__": index.getitem, "__setitem__": index.setitem}
+PROPERTIES = {
+    "T": shape.reversed_dims,
+    "mT": shape.matrix_transpose,
+    "mH": shape.matrix_transpose,
+    "H": shape.matrix_transpose,
+}
 
 
 def install() -> None:
@@ -44,3 +53,7 @@ def install() -> None:
     for key, name in {**COMPARISONS, **UNARY}.items():
         if key in REGISTRY:
             setattr(Tensor, f"__{name}__", REGISTRY[key].call)
+    for name, method in {**SUBSCRIPTS, **convert.METHODS, **creation.METHODS, **random.METHODS}.items():
+        setattr(Tensor, name, method)
+    for name, getter in PROPERTIES.items():
+        setattr(Tensor, name, property(getter))

@@ -1,30 +1,295 @@
-"""Random numbers: `Generator`, and the default one that `manual_seed` sets."""
+"""Random numbers: Generator, the seed, and the factories and in-place fills that draw."""
 
 from __future__ import annotations
 
+import json
+import secrets
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
+from numpy import ndarray
+
+from . import dtypes
+from .errors import DTypeError, RangeError, ShapeError
+from .op import check_writable, rebase
+from .tensor import Device, Tensor, wrap
 
 
 class Generator:
-    """A stream of random numbers with a seed of its own. `rng` is the numpy Generator behind it."""
+    """A stream of random numbers of its own, from seed 0 on unless told otherwise: pass it as `generator=`.
 
-    def __init__(self, device: str = "cpu") -> None:
+    `rng` is the numpy Generator (PCG64) that draws. The numbers are numpy's, not torch's, for the same seed.
+    """
+
+    rng: np.random.Generator
+
+    def __init__(self, device: Any = "cpu") -> None:
+        self.device = Device(device)
         self.manual_seed(0)
 
     def manual_seed(self, seed: int) -> Generator:
-        """Start again from `seed`; returns this generator."""
+        """Start the stream that belongs to `seed`, any int; returns self."""
         self._seed = int(seed)
         self.rng = np.random.Generator(np.random.PCG64(self._seed % 2**64))
         return self
 
-    def initial_seed(self) -> int:
-        """The seed it started from."""
+    def seed(self) -> int:
+        """Start at a seed from the operating system, which is returned."""
+        self.manual_seed(secrets.randbits(63))
         return self._seed
+
+    def initial_seed(self) -> int:
+        """The seed the stream was started with."""
+        return self._seed
+
+    def get_state(self) -> Tensor:
+        """Where the stream stands, as a uint8 Tensor that can be saved."""
+        state = {"seed": self._seed, **self.rng.bit_generator.state}
+        return wrap(np.frombuffer(json.dumps(state).encode(), np.uint8).astype(dtypes.uint8))
+
+    def set_state(self, state: Tensor) -> None:
+        """Go on from where `get_state` was called. Raises RuntimeError for anything that did not come from there."""
+        try:
+            held = json.loads(bytes(state.numpy().tobytes()))
+            self._seed = held.pop("seed")
+            self.rng.bit_generator.state = held
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise DTypeError(
+                f"set_state: not a generator's state ({error}); expected what get_state() returned"
+            ) from None
+
+    def clone_state(self) -> Generator:
+        """Another generator that stands where this one does."""
+        other = Generator()
+        other.set_state(self.get_state())
+        return other
 
 
 default_generator = Generator()
 
 
 def manual_seed(seed: int) -> Generator:
-    """Seed the default generator, from which everything random is drawn unless told otherwise; returns it."""
+    """Start the default stream, which everything without a generator draws from, at `seed`; returns its Generator."""
     return default_generator.manual_seed(seed)
+
+
+def seed() -> int:
+    """Start the default stream at a seed from the operating system, which is returned."""
+    return default_generator.seed()
+
+
+def initial_seed() -> int:
+    """The seed the default stream was started with."""
+    return default_generator.initial_seed()
+
+
+def get_rng_state() -> Tensor:
+    """Where the default stream stands, as a uint8 Tensor."""
+    return default_generator.get_state()
+
+
+def set_rng_state(state: Tensor) -> None:
+    """Put the default stream back to where `get_rng_state` was called."""
+    default_generator.set_state(state)
+
+
+def rng_of(generator: Generator | None) -> np.random.Generator:
+    """The numpy Generator to draw from."""
+    if generator is None:
+        return default_generator.rng
+    if not isinstance(generator, Generator):
+        raise DTypeError(f"generator: expected an autograd.Generator or None, got {type(generator).__name__}")
+    return generator.rng
+
+
+# ------------------------------------------------------------------------------------------------------- arrays
+
+
+def uniform_array(shape: Any, dtype: np.dtype, generator: Generator | None = None) -> ndarray:
+    """Uniform in [0, 1), drawn in `dtype` itself."""
+    return rng_of(generator).random(shape, dtype)
+
+
+def normal_array(shape: Any, dtype: np.dtype, generator: Generator | None = None) -> ndarray:
+    """Standard normal, drawn in `dtype` itself."""
+    return rng_of(generator).standard_normal(shape, dtype)
+
+
+def _as_array(out: Any, dtype: np.dtype) -> ndarray:
+    # a single draw is a number, not an array
+    return np.asarray(out, dtype)
+
+
+def _probabilities(name: str, p: Any) -> Any:
+    p = p.numpy_view() if isinstance(p, Tensor) else p
+    if not np.all((np.asarray(p) >= 0) & (np.asarray(p) <= 1)):
+        raise RangeError(f"{name}: probabilities must be between 0 and 1")
+    return p
+
+
+def bernoulli(input: Tensor, p: float | None = None, *, generator: Generator | None = None) -> Tensor:
+    """1 with probability `input` (or `p` for every element), else 0: shape and dtype of input, without gradient."""
+    x = input.numpy_view()
+    if p is None and x.dtype.kind != "f":
+        raise DTypeError(f"bernoulli: expected floating-point probabilities, got {x.dtype}")
+    chance = _probabilities("bernoulli", x if p is None else p)
+    return wrap(_as_array(rng_of(generator).random(x.shape) < chance, x.dtype))
+
+
+def multinomial(
+    input: Tensor, num_samples: int, replacement: bool = False, *, generator: Generator | None = None
+) -> Tensor:
+    """`num_samples` indices drawn with the weights of each row of `input`, (n,) or (m, n); int64, (num_samples,) or (m, num_samples).
+
+    The weights need not sum to 1. Without replacement at most as many as have a weight above 0. Raises RuntimeError for
+    negative, infinite or NaN weights, or a row of zeros.
+    """
+    weights = input.numpy_view()
+    if weights.ndim not in (1, 2) or weights.dtype.kind != "f":
+        raise DTypeError(f"multinomial: expected 1 or 2 dims of floats, got shape {weights.shape} of {weights.dtype}")
+    if num_samples <= 0:
+        raise ShapeError(f"multinomial: num_samples must be positive, got {num_samples}")
+    rows = np.atleast_2d(weights).astype(np.float64)
+    n = rows.shape[1]
+    if not np.isfinite(rows).all() or (rows < 0).any():
+        raise ShapeError("multinomial: weights must be finite and not negative")
+    if not replacement and num_samples > n:
+        raise ShapeError(f"multinomial: cannot draw {num_samples} of {n} without replacement")
+    if n == 0 or (rows.sum(1) <= 0).any():
+        raise ShapeError("multinomial: a row of weights sums to 0")
+    rng = rng_of(generator)
+    if replacement:
+        steps = rows.cumsum(1)
+        at = rng.random((len(rows), num_samples)) * steps[:, -1:]
+        picks = np.stack([np.searchsorted(s, a, side="right") for s, a in zip(steps, at, strict=True)])
+        # a draw at the very end must not fall on a class of weight 0
+        last = n - 1 - np.argmax(rows[:, ::-1] > 0, axis=1)
+        picks = np.minimum(picks, last[:, None])
+    else:
+        if ((rows > 0).sum(1) < num_samples).any():
+            raise ShapeError(f"multinomial: fewer than {num_samples} weights above 0, without replacement")
+        # exponential clocks: the order in which they ring is a draw without replacement (Efraimidis, Spirakis 2006)
+        with np.errstate(divide="ignore"):
+            clocks = rng.standard_exponential(rows.shape) / rows
+        picks = np.argsort(clocks, axis=1)[:, :num_samples]
+    return wrap(picks.astype(dtypes.int64).reshape((*weights.shape[:-1], num_samples)))
+
+
+def normal(
+    mean: Any = 0.0,
+    std: Any = 1.0,
+    size: Any = None,
+    *,
+    generator: Generator | None = None,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """Normal draws with `mean` and `std`, Tensors (broadcast) or numbers; with two numbers `size` says how many."""
+    m = mean.numpy_view() if isinstance(mean, Tensor) else mean
+    s = std.numpy_view() if isinstance(std, Tensor) else std
+    if np.any(np.asarray(s) < 0):
+        raise RangeError(f"normal: std must not be negative, got {s}")
+    if size is not None:
+        chosen = dtypes.get_default_dtype() if dtype is None else dtypes.as_dtype(dtype)
+        shape = tuple(size)
+    else:
+        tensors = [a for a in (m, s) if isinstance(a, ndarray)]
+        if not tensors:
+            raise TypeError("normal: with two numbers give size")
+        chosen = tensors[0].dtype
+        if chosen.kind != "f":
+            raise DTypeError(f"normal: expected floating-point mean and std, got {chosen}")
+        shape = np.broadcast_shapes(*[a.shape for a in tensors])
+    out = wrap(_as_array(normal_array(shape, chosen, generator) * s + m, chosen))
+    return out.requires_grad_() if requires_grad else out
+
+
+# ---------------------------------------------------------------------------------------------- in-place fills
+
+
+def _filled(name: str, draw: Callable[..., ndarray]) -> Callable[..., Tensor]:
+    def method(self: Tensor, *args: Any, generator: Generator | None = None, **kwargs: Any) -> Tensor:
+        check_writable(self, name)
+        x = self.numpy_view()
+        np.copyto(x, draw(x, rng_of(generator), *args, **kwargs), casting="unsafe")
+        rebase(self, name, None)
+        return self
+
+    method.__name__ = method.__qualname__ = name
+    method.__doc__ = draw.__doc__
+    return method
+
+
+def _floating(name: str, x: ndarray) -> None:
+    if x.dtype.kind != "f":
+        raise DTypeError(f"{name}: expected a floating-point tensor, got {x.dtype}")
+
+
+def _uniform(x: ndarray, rng: np.random.Generator, low: float = 0.0, high: float = 1.0, **named: float) -> ndarray:
+    """Fill with draws uniform in [from, to)."""
+    low, high = named.get("from", named.get("a", low)), named.get("to", named.get("b", high))
+    _floating("uniform_", x)
+    if low > high:
+        raise RangeError(f"uniform_: from must not exceed to, got {low} and {high}")
+    return rng.random(x.shape, x.dtype) * x.dtype.type(high - low) + x.dtype.type(low)
+
+
+def _normal(x: ndarray, rng: np.random.Generator, mean: float = 0.0, std: float = 1.0) -> ndarray:
+    """Fill with normal draws."""
+    _floating("normal_", x)
+    if not std >= 0:
+        raise RangeError(f"normal_: std must not be negative, got {std}")
+    return rng.standard_normal(x.shape, x.dtype) * x.dtype.type(std) + x.dtype.type(mean)
+
+
+def _bernoulli(x: ndarray, rng: np.random.Generator, p: Any = 0.5) -> ndarray:
+    """Fill with 1 with probability p, else 0; p may be a tensor."""
+    return rng.random(x.shape) < _probabilities("bernoulli_", p)
+
+
+def _exponential(x: ndarray, rng: np.random.Generator, lambd: float = 1.0) -> ndarray:
+    """Fill with exponential draws of rate lambd."""
+    _floating("exponential_", x)
+    if not lambd > 0:
+        raise RangeError(f"exponential_: lambd must be positive, got {lambd}")
+    return rng.standard_exponential(x.shape, x.dtype) / x.dtype.type(lambd)
+
+
+def _random(x: ndarray, rng: np.random.Generator, low: int = 0, high: int | None = None, **named: int) -> ndarray:
+    """Fill with integers of [from, to), of [0, to) or of the whole range that the dtype holds exactly."""
+    low, high = named.get("from", low), named.get("to", high)
+    if high is None and low:
+        low, high = 0, low
+    if high is None:
+        bits = {"f": {4: 24, 8: 53}.get(x.itemsize, 0), "b": 1}.get(x.dtype.kind)
+        high = 2**bits + (x.dtype.kind == "f") if bits else int(np.iinfo(x.dtype).max) + (x.itemsize < 8)
+    if low >= high:
+        raise RangeError(f"random_: from must be smaller than to, got {low} and {high}")
+    return rng.integers(low, high, x.shape)
+
+
+def _cauchy(x: ndarray, rng: np.random.Generator, median: float = 0.0, sigma: float = 1.0) -> ndarray:
+    """Fill with Cauchy draws."""
+    _floating("cauchy_", x)
+    return rng.standard_cauchy(x.shape) * sigma + median
+
+
+def _log_normal(x: ndarray, rng: np.random.Generator, mean: float = 1.0, std: float = 2.0) -> ndarray:
+    """Fill with draws whose logarithm is normal with this mean and std."""
+    _floating("log_normal_", x)
+    return np.exp(rng.standard_normal(x.shape) * std + mean)
+
+
+def _geometric(x: ndarray, rng: np.random.Generator, p: float) -> ndarray:
+    """Fill with the number of trials until the first success of probability p."""
+    if not 0 < p < 1:
+        raise RangeError(f"geometric_: p must be in (0, 1), got {p}")
+    return rng.geometric(p, x.shape)
+
+
+METHODS: dict[str, Any] = {
+    f"{draw.__name__.lstrip('_')}_": _filled(f"{draw.__name__.lstrip('_')}_", draw)
+    for draw in (_uniform, _normal, _bernoulli, _exponential, _random, _cauchy, _log_normal, _geometric)
+} | {"bernoulli": bernoulli, "multinomial": multinomial}

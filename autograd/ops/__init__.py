@@ -1,5 +1,45 @@
 """Every operation of the library, one family a file; importing this package fills the registry."""
 
-from . import activation, chain, compare, elementwise, index, linalg, reduce, shape
+from . import (
+    activation,
+    chain,
+    compare,
+    conv,
+    convert,
+    dropout,
+    elementwise,
+    embedding,
+    index,
+    join,
+    linalg,
+    loss,
+    norm,
+    pad,
+    pool,
+    reduce,
+    scatter,
+    shape,
+    softmax,
+)
 
-__all__ = ["activation", "chain", "compare", "elementwise", "index", "linalg", "reduce", "shape"]
+__all__ = [
+    "activation",
+    "chain",
+    "compare",
+    "conv",
+    "convert",
+    "dropout",
+    "elementwise",
+    "embedding",
+    "index",
+    "join",
+    "linalg",
+    "loss",
+    "norm",
+    "pad",
+    "pool",
+    "reduce",
+    "scatter",
+    "shape",
+    "softmax",
+]

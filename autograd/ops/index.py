@@ -1,1 +1,591 @@
-"""placeholder"""
+"""Reading and writing by index: subscripts, select, narrow, gather, take, masks."""
+
+from __future__ import annotations
+
+from operator import index as as_int
+from types import EllipsisType
+from typing import Any
+
+import numpy as np
+from numpy import ndarray
+
+from .. import dtypes
+from ..errors import DTypeError, RangeError, ShapeError
+from ..op import REGISTRY as _REGISTRY
+from ..op import check_writable, function, op, rebase, record_node
+from ..tape import mode, node_of, synced
+from ..tensor import Tensor, to_array
+from .dims import dim_of
+
+Basic = tuple[int | slice | None | EllipsisType, ...]
+Advanced = tuple[slice | ndarray, ...]
+_ALL = slice(None)
+
+# ------------------------------------------------------------------------------------------------- subscripts
+
+
+@op(
+    lambda g, input_shape, index: _put_zeros(g, input_shape, index),
+    view=True,
+    samples=lambda s: [(s(4, 3), (1, ...)), (s(4, 3), (slice(1, None, 2), None, -1, ...)), (s(3), (slice(2, 0), ...))],
+)
+def _getitem(input: Any, index: Basic) -> Any:
+    """`input[index]` for ints, slices, None and, so that the result is never a scalar, an Ellipsis; a view."""
+    try:
+        return input[index]
+    except IndexError:
+        raise _explained(tuple(input.shape), index) from None
+
+
+@op(
+    lambda g, index: _getitem(g, index),
+    samples=lambda s: [(s(3), (4, 3), (1, ...)), (s(2, 3), (4, 3), (slice(0, 4, 2), ...))],
+)
+def _put_zeros(input: Any, shape: tuple[int, ...], index: Basic) -> Any:
+    """Zeros of `shape` but for `input` at a basic index: the adjoint of `_getitem`."""
+    out = np.zeros(shape, input.dtype)
+    out[index] = input
+    return out
+
+
+@op(
+    lambda g, input_shape, indices: _index_sum(g, input_shape, indices),
+    samples=lambda s: [
+        (s(4, 3), (s.ints(4, 5),)), (s(4, 3), (_ALL, s.ints(3, 2, 2))), (s(4, 3), (s.bools(4, 3),)),
+        (s(3, 2, 4), (s.ints(3, 2), _ALL, s.ints(4, 3, 1))), (s(3, 2), (np.zeros(0, np.int64),)),
+    ],
+)  # fmt: skip
+def _index(input: Any, indices: Advanced) -> Any:
+    """`input[indices]` for integer arrays and masks, full slices between them; a copy."""
+    try:
+        return input[indices]
+    except IndexError:
+        raise _explained(tuple(input.shape), indices) from None
+
+
+@op(
+    lambda g, indices: _index(g, indices),
+    samples=lambda s: [(s(5, 3), (4, 3), (s.ints(4, 5),)), (s(2, 2), (4, 2), (np.array([True, False, True, False]),))],
+)
+def _index_sum(input: Any, shape: tuple[int, ...], indices: Advanced) -> Any:
+    """Zeros of `shape` to which `input` is added at `indices`: the adjoint of `_index`."""
+    out = np.zeros(shape, input.dtype)
+    if all(type(i) is slice or i.dtype.kind == "b" for i in indices):
+        out[indices] = input  # a mask names no element twice
+    else:
+        add_at(out, indices, input)
+    return out
+
+
+@op(
+    lambda g, indices: _index_put(g, 0.0, indices),
+    lambda g, indices: _index(g, indices),
+    samples=lambda s: [
+        (s(4, 3), s(2, 3), (np.array([2, 0]),)),
+        (s(4, 3), s(), (s.bools(4, 3),)),
+        (s(4, 3), s(3), (np.array([1]),)),
+    ],
+)
+def _index_put(input: Any, value: Any, indices: Advanced) -> Any:
+    """A copy of `input` with `value`, broadcast, at `indices`."""
+    out = np.array(input, order="K")
+    out[indices] = value
+    return out
+
+
+def add_at(out: ndarray, indices: Advanced, values: Any) -> None:
+    """out[indices] += values, with every repetition of an index counted."""
+    first = indices[0]
+    if len(indices) == 1 and type(first) is ndarray and out.ndim > 1 and first.size:
+        # numpy adds fast only in one dimension: rows become places of single elements
+        width = out[0].size
+        rows = first.reshape(-1)
+        rows = np.where(rows < 0, rows + len(out), rows)
+        places = (rows[:, None] * width + np.arange(width)).reshape(-1)
+        np.add.at(
+            out.reshape(-1),
+            places,
+            np.ascontiguousarray(np.broadcast_to(values, (*first.shape, *out.shape[1:]))).reshape(-1),
+        )
+        return
+    np.add.at(out, indices, values)
+
+
+@op(
+    lambda g: 0.0 * g,
+    lambda g: g,
+    samples=lambda s: [(s(2, 3), s(3)), (s(2), s())],
+)
+def _overwrite(input: Any, other: Any) -> Any:
+    """`other` broadcast to `input`'s shape, in its dtype: what an assignment records."""
+    return np.array(np.broadcast_to(other, input.shape), input.dtype)
+
+
+def parse(shape: tuple[int, ...], index: Any) -> tuple[Basic | None, Advanced]:
+    """A subscript as torch reads it: first the ints, slices and Nones (a view), then integer arrays and masks (a copy).
+
+    The first part is None where it would take everything as it is. Ints beside arrays are taken first: unlike numpy,
+    they do not move the arrays' dims to the front.
+    """
+    items = index if type(index) is tuple else (index,)
+    basic: list[Any] = []
+    arrays = False
+    used = 0
+    for item in items:
+        kind = type(item)
+        if kind is int:
+            used += 1
+        elif kind is slice:
+            used += 1
+            if item.step is not None:
+                if as_int(item.step) <= 0:
+                    raise ShapeError(f"index: a slice's step must be greater than zero, got {item.step}; use flip()")
+                item = slice(_bound(item.start), _bound(item.stop), as_int(item.step))
+        elif item is None or item is Ellipsis:
+            pass
+        else:
+            item = _as_index(item)
+            if type(item) is int:
+                used += 1
+            else:
+                arrays = True
+                used += item.ndim if item.dtype.kind == "b" else 1
+        basic.append(item)
+    if used > len(shape):
+        raise RangeError(f"index: too many indices for a tensor of {len(shape)} dimensions: {used}")
+    dots = [i for i, item in enumerate(basic) if item is Ellipsis]
+    if len(dots) > 1:
+        raise RangeError("index: only one Ellipsis (...) can be used")
+    if not arrays:
+        if not dots:
+            basic.append(...)
+        return tuple(basic), ()
+    first: list[Any] = []
+    second: list[Any] = []
+    trivial = True
+    for item in basic:
+        if type(item) is ndarray:
+            if item.dtype.kind == "b" and not item.ndim:  # x[True]: a new dim of size 1, or 0 for False
+                first.append(None)
+                trivial = False
+                second.append(np.zeros(int(item), np.int64))
+            else:
+                first.extend([_ALL] * (item.ndim if item.dtype.kind == "b" else 1))
+                second.append(item)
+        elif item is Ellipsis:
+            first.append(item)
+            second.extend([_ALL] * (len(shape) - used))
+        else:
+            first.append(item)
+            if type(item) is not int:
+                second.append(_ALL)
+            trivial = trivial and type(item) is slice and item == _ALL
+    if not dots:
+        first.append(...)
+    while type(second[-1]) is slice:
+        second.pop()
+    return None if trivial else tuple(first), tuple(second)
+
+
+def _bound(value: Any) -> int | None:
+    return None if value is None else as_int(value)
+
+
+def _as_index(item: Any) -> int | ndarray:
+    """An int (a view's index), or an int64 or bool array."""
+    if isinstance(item, Tensor):
+        array = item.numpy_view()
+    elif isinstance(item, (bool, ndarray, np.generic)):
+        array = np.asarray(item)
+    elif isinstance(item, (list, tuple, range)):
+        array = to_array(list(item))
+        if not array.size:
+            array = array.astype(np.int64)
+    elif hasattr(item, "__index__"):
+        return as_int(item)
+    else:
+        raise RangeError(
+            f"index: expected ints, slices, None, ..., or tensors, lists and arrays of ints or bools; got {type(item).__name__}"
+        )
+    if array.dtype == np.uint8 and array.ndim:
+        array = array.astype(bool)  # torch's old masks
+    kind = array.dtype.kind
+    if kind not in "iub":
+        raise RangeError(f"index: tensors used as indices must be of integers or bools, got {array.dtype}")
+    if kind != "b" and not array.ndim:
+        return int(array)
+    return array
+
+
+def _explained(shape: tuple[int, ...], index: Any) -> RangeError:
+    """What is wrong with an index that numpy refused."""
+    d = 0
+    for item in index:
+        if item is None:
+            continue
+        if item is Ellipsis:
+            d = len(shape) - sum(i is not None for i in index[index.index(...) + 1 :])
+            continue
+        if type(item) is int and not -shape[d] <= item < shape[d]:
+            return RangeError(f"index: {item} is out of range for dim {d} with size {shape[d]}")
+        if type(item) is ndarray and item.dtype.kind == "b":
+            if item.shape != shape[d : d + item.ndim]:
+                return RangeError(
+                    f"index: the shape of the mask {item.shape} at dim {d} does not match the indexed tensor's {shape[d : d + item.ndim]}"
+                )
+            d += item.ndim - 1
+        elif type(item) is ndarray and item.size and (item.min() < -shape[d] or item.max() >= shape[d]):
+            bad = item[(item < -shape[d]) | (item >= shape[d])][0]
+            return RangeError(f"index: {bad} is out of range for dim {d} with size {shape[d]}")
+        d += 1
+    shapes = [i.shape for i in index if type(i) is ndarray]
+    return RangeError(f"index: shapes {' and '.join(map(str, shapes))} of the indices cannot be broadcast together")
+
+
+def getitem(input: Tensor, index: Any) -> Tensor:
+    """`input[index]`: a view for ints, slices, None and Ellipsis; a copy once an integer array or a mask takes part."""
+    if type(index) is int:
+        if not input._data.ndim:
+            raise RangeError("index: a 0-dim tensor has no dimension to index; use item()")
+        return _getitem(input, (index, ...))  # type: ignore[no-any-return]
+    basic, advanced = parse(input._data.shape, index)
+    if basic is not None:
+        input = _getitem(input, basic)
+    if not advanced:
+        return input
+    if mode.enabled and node_of(input) is not None:
+        # the tape keeps the indices: later changes of the caller's arrays must not reach it
+        advanced = tuple([i if type(i) is slice else i.copy() for i in advanced])
+    return _index(input, advanced)  # type: ignore[no-any-return]
+
+
+def setitem(input: Tensor, index: Any, value: Any) -> None:
+    """`input[index] = value`, the value broadcast and cast; written straight into the memory, and recorded."""
+    check_writable(input, "setitem")
+    x = input._data if input._view is None else synced(input)
+    basic, advanced = parse(x.shape, index)
+    given = value.numpy_view() if isinstance(value, Tensor) else to_array(value)
+    source = node_of(value) if isinstance(value, Tensor) and mode.enabled else None
+    floating = x.dtype.kind == "f"
+    recorded = floating and mode.enabled and (source is not None or node_of(input) is not None)
+    copied = input._view is not None and input._view.copied
+    if not recorded and not copied:
+        if basic is not None:
+            x = _view_of(x, basic)
+        _assign(x, advanced, given)
+        input._cell.written("setitem")
+        return
+    target = input if basic is None else _getitem(input, basic)
+    # a write through a view gives the base a new history, so the target must be a view of what is written
+    edges = (node_of(target), source)
+    _assign(target._data, advanced, given)
+    node = None
+    if recorded:
+        if advanced:
+            node = record_node(
+                _REGISTRY["_index_put"],
+                edges,
+                [None, None, tuple([i if type(i) is slice else i.copy() for i in advanced]), None],
+                target._data,
+            )
+        else:
+            node = record_node(_REGISTRY["_overwrite"], edges, [None, None, None], target._data)
+    rebase(target, "setitem", node)
+
+
+def _view_of(x: ndarray, basic: Basic) -> Any:
+    try:
+        return x[basic]
+    except IndexError:
+        raise _explained(x.shape, basic) from None
+
+
+def _assign(x: ndarray, advanced: Advanced, value: ndarray) -> None:
+    """x[advanced] = value, cast as torch casts; nothing is written where an index or a shape is wrong."""
+    try:
+        if advanced:
+            x[advanced] = value
+        else:
+            np.copyto(x, value if value.ndim <= x.ndim else _without_ones(value, x.ndim), casting="unsafe")
+    except IndexError:
+        raise _explained(x.shape, advanced) from None
+    except ValueError:
+        where = x[advanced].shape if advanced else x.shape
+        raise ShapeError(
+            f"setitem: a value of shape {value.shape} cannot be broadcast to the indexed shape {where}"
+        ) from None
+
+
+def _without_ones(value: ndarray, ndim: int) -> ndarray:
+    extra = value.ndim - ndim
+    return value.reshape(value.shape[extra:]) if set(value.shape[:extra]) == {1} else value
+
+
+# ----------------------------------------------------------------------------------------------- select, narrow
+
+
+@function(samples=lambda s: [(s(3, 4), 0, 1), (s(3, 4), -1, -2)])
+def select(input: Any, dim: int, index: int) -> Any:
+    """The slice at `index` along `dim`, without that dim; a view."""
+    shape = input.shape
+    if not len(shape):
+        raise RangeError("select: a 0-dim tensor has no dimension to select from")
+    d, i = dim_of("select", dim, len(shape)), as_int(index)
+    if not -shape[d] <= i < shape[d]:
+        raise RangeError(f"select: index {i} is out of range for dim {d} with size {shape[d]}")
+    return _getitem(input, (_ALL,) * d + (i, ...))
+
+
+@function(samples=lambda s: [(s(3, 4), 1, 1, 2), (s(3, 4), 0, -2, 1), (s(3), 0, 3, 0)])
+def narrow(input: Any, dim: int, start: Any, length: int) -> Any:
+    """`length` elements along `dim` from `start` on, which may be negative; a view."""
+    shape = input.shape
+    if not len(shape):
+        raise ShapeError("narrow: cannot be applied to a 0-dim tensor")
+    d, at = dim_of("narrow", dim, len(shape)), as_int(start)
+    if not -shape[d] <= at <= shape[d]:
+        raise RangeError(f"narrow: start {at} is out of range for dim {d} with size {shape[d]}")
+    at += shape[d] if at < 0 else 0
+    if length < 0 or at + length > shape[d]:
+        raise ShapeError(f"narrow: start {start} and length {length} exceed dim {d} of size {shape[d]}")
+    return _getitem(input, (_ALL,) * d + (slice(at, at + length), ...))
+
+
+# --------------------------------------------------------------------------------------------------- by tensors
+
+
+def check_index(name: str, index: Any, size: int, dim: int, negative: bool = False) -> ndarray:
+    """`index` as an array of ints in [0, size), or from -size on. Raises before anything is read or written."""
+    array = np.asarray(index)
+    if array.dtype.kind not in "iu" or array.dtype == np.uint8:
+        raise DTypeError(f"{name}: index must be an int64 or int32 tensor, got {array.dtype}")
+    if array.size:
+        low, high = array.min(), array.max()
+        if high >= size or low < (-size if negative else 0):
+            raise RangeError(
+                f"{name}: index {high if high >= size else low} is out of range for dim {dim} with size {size}"
+            )
+    return array
+
+
+@op(
+    lambda g, index, input_shape, dim: _index_select_sum(g, index, input_shape, dim),
+    None,
+    samples=lambda s: [(s(4, 3), s.ints(4, 5), 0), (s(4, 3), s.ints(3, 2), -1), (s(3, 2), np.zeros(0, np.int64), 0)],
+)
+def _index_select(input: Any, index: Any, dim: int) -> Any:
+    return np.take(input, index, dim)
+
+
+@op(
+    lambda g, index, dim: _index_select(g, index, dim),
+    None,
+    samples=lambda s: [(s(5, 3), s.ints(4, 5), (4, 3), 0), (s(4, 2), s.ints(3, 2), (4, 3), 1)],
+)
+def _index_select_sum(input: Any, index: Any, shape: tuple[int, ...], dim: int) -> Any:
+    """Zeros of `shape` to which the slices of `input` are added at `index` along `dim`."""
+    out = np.zeros(shape, input.dtype)
+    add_at(np.moveaxis(out, dim, 0), (index,), np.moveaxis(input, dim, 0)) if dim else add_at(out, (index,), input)
+    return out
+
+
+@function(samples=lambda s: [(s(4, 3), 0, s.ints(4, 5)), (s(4, 3), -1, s.ints(3, 2)), (s(3), 0, np.array(1))])
+def index_select(input: Any, dim: int, index: Any) -> Any:
+    """The slices along `dim` that the vector `index` names, in its order, repetitions included."""
+    n = len(input.shape)
+    d = dim_of("index_select", dim, n)
+    if not n:
+        return reshape(index_select(reshape(input, (1,)), 0, index), ())
+    array = index.numpy_view() if isinstance(index, Tensor) else np.asarray(index)
+    if array.ndim > 1:
+        raise RangeError(f"index_select: index must be a vector, got shape {array.shape}")
+    check_index("index_select", array, input.shape[d], d)
+    return _index_select(input, reshape(index, (1,)) if not array.ndim else index, d)
+
+
+def places(index: ndarray, dim: int, shape: tuple[int, ...]) -> ndarray:
+    """For each element of `index`, read as positions along `dim`, its place in a row-major array of `shape`."""
+    strides = np.cumprod([1, *shape[:0:-1]])[::-1]
+    where = index * strides[dim]
+    for d, n in enumerate(index.shape):
+        if d != dim and n > 1:
+            where = where + (np.arange(n) * strides[d]).reshape((-1,) + (1,) * (index.ndim - 1 - d))
+    return where
+
+
+@op(
+    lambda g, index, input_shape, dim: _gather_sum(g, index, input_shape, dim),
+    None,
+    samples=lambda s: [
+        (s(4, 3), s.ints(4, 2, 3), 0),
+        (s(4, 3), s.ints(3, 4, 2), 1),
+        (s(3, 2), np.zeros((0, 2), np.int64), 0),
+    ],
+)
+def _gather(input: Any, index: Any, dim: int) -> Any:
+    part = input[tuple([slice(None) if d == dim else slice(n) for d, n in enumerate(index.shape)])]
+    return np.take_along_axis(part, index, dim)
+
+
+@op(
+    lambda g, index, dim: _gather(g, index, dim),
+    None,
+    samples=lambda s: [(s(2, 3), s.ints(4, 2, 3), (4, 3), 0), (s(4, 2), s.ints(3, 4, 2), (4, 3), 1)],
+)
+def _gather_sum(input: Any, index: Any, shape: tuple[int, ...], dim: int) -> Any:
+    """Zeros of `shape` to which `input` is added where `gather` would read."""
+    out = np.zeros(shape, input.dtype)
+    np.add.at(out.reshape(-1), places(index, dim, shape).reshape(-1), np.ascontiguousarray(input).reshape(-1))
+    return out
+
+
+def check_gather(name: str, shape: tuple[int, ...], dim: int, index: Any, exact: bool = False) -> tuple[int, ndarray]:
+    """`dim` made non-negative and the index array, checked: as many dims, no longer than the input but along `dim`."""
+    array = index.numpy_view() if isinstance(index, Tensor) else np.asarray(index)
+    n = len(shape)
+    d = dim_of(name, dim, n)
+    if array.ndim != n and array.size:
+        raise ShapeError(f"{name}: index must have as many dimensions as input, {n}, got shape {array.shape}")
+    for i in range(n):
+        if array.size and i != d and array.shape[i] > shape[i]:
+            raise ShapeError(
+                f"{name}: size {array.shape[i]} of index in dim {i} exceeds input's {shape[i]}; shapes {array.shape}, {shape}"
+            )
+    check_index(name, array, shape[d] if n else 1, d)
+    return d, array
+
+
+@function(samples=lambda s: [(s(4, 3), 0, s.ints(4, 2, 3)), (s(4, 3), -1, s.ints(3, 4, 5)), (s(), 0, np.array(0))])
+def gather(input: Any, dim: int, index: Any, *, sparse_grad: bool = False) -> Any:
+    """out[i][j][k] = input[index[i][j][k]][j][k] for dim 0, and so on: shape of `index`, int64."""
+    d, array = check_gather("gather", tuple(input.shape), dim, index)
+    if not len(input.shape):
+        return reshape(_gather(reshape(input, (1,)), reshape(index, (1,)), 0), tuple(array.shape))
+    if not array.size:  # torch lets an empty index have any number of dims
+        return _index(reshape(input, (-1,)), (array.astype(np.int64),))
+    return _gather(input, index, d)
+
+
+@function(samples=lambda s: [(s(4, 3), s.ints(12, 2, 3)), (s(3), np.array([-1, 0, 0])), (s(), np.array([0]))])
+def take(input: Any, index: Any) -> Any:
+    """The elements of the flattened input at `index`, in the shape of `index`."""
+    flat = reshape(input, (-1,))
+    array = index.numpy_view() if isinstance(index, Tensor) else np.asarray(index)
+    check_index("take", array, flat.shape[0], 0, negative=True)
+    return _index(flat, (array.astype(np.int64),))
+
+
+@function(samples=lambda s: [(s(4, 3), s.ints(4, 2, 3), 0), (s(4, 3), s.ints(3, 1, 2), 1), (s(4, 3), s.ints(12, 5))])
+def take_along_dim(input: Any, indices: Any, dim: int | None = None) -> Any:
+    """`gather` whose input and indices are broadcast together in the other dims; without dim, of the flattened input."""
+    if dim is None:
+        return gather(reshape(input, (-1,)), 0, reshape(indices, (-1,)))
+    n = len(input.shape)
+    if len(indices.shape) != n:
+        raise ShapeError(
+            f"take_along_dim: indices must have as many dimensions as input, {n}, got {len(indices.shape)}"
+        )
+    d = dim_of("take_along_dim", dim, n)
+    a, b = list(input.shape), list(indices.shape)
+    common = broadcast_shapes([*a[:d], 1, *a[d + 1 :]], [*b[:d], 1, *b[d + 1 :]])
+    input = expand(input, (*common[:d], a[d], *common[d + 1 :]))
+    return gather(input, d, expand(indices, (*common[:d], b[d], *common[d + 1 :])))
+
+
+# -------------------------------------------------------------------------------------------------------- masks
+
+
+def _mask(name: str, mask: Any) -> ndarray:
+    array = mask.numpy_view() if isinstance(mask, Tensor) else np.asarray(mask)
+    if array.dtype.kind != "b":
+        raise DTypeError(
+            f"{name}: expected a mask of dtype bool, got {array.dtype}; compare, as in x > 0, or use bool()"
+        )
+    return array
+
+
+@function(
+    samples=lambda s: [(s(3, 4), s.bools(3, 4)), (s(3, 1), s.bools(4)), (s(2), np.array(False)), (s(), np.array(True))]
+)
+def masked_select(input: Any, mask: Any) -> Any:
+    """The elements where the mask holds, both broadcast together, as a vector."""
+    array = _mask("masked_select", mask)
+    shape = broadcast_shapes(tuple(input.shape), array.shape)
+    return _index(reshape(expand(input, shape), (-1,)), (np.broadcast_to(array, shape).reshape(-1),))
+
+
+@op(
+    lambda g, mask: _masked_fill(g, mask, 0.0),
+    None,
+    lambda g, mask: where(mask, g, 0.0),
+    samples=lambda s: [(s(3, 4), s.bools(3, 4), 1.5), (s(3, 4), s.bools(4), s()), (s(3), s.bools(2, 3), 0.0)],
+)
+def _masked_fill(input: Any, mask: Any, value: Any) -> Any:
+    if mask.shape == np.shape(input):
+        out = np.array(input, order="K")
+        if not out.ndim:
+            return np.where(mask, value, out).astype(out.dtype)
+        np.copyto(out, value, where=mask, casting="unsafe")
+        return out
+    try:
+        return np.where(mask, np.asarray(value, input.dtype), input)
+    except ValueError:
+        raise ShapeError(
+            f"masked_fill: mask {mask.shape} and input {input.shape} cannot be broadcast together"
+        ) from None
+
+
+@function(
+    inplace=True,
+    samples=lambda s: [(s(3, 4), s.bools(3, 4), 1.5), (s(3, 4), s.bools(4), s()), (s.ints(4, 3), s.bools(3), 2)],
+)
+def masked_fill(input: Any, mask: Any, value: Any) -> Any:
+    """`input` with `value`, a number or a 0-dim tensor, where the bool mask holds; the mask is broadcast."""
+    _mask("masked_fill", mask)
+    if len(getattr(value, "shape", ())):
+        raise ShapeError(f"masked_fill: value must be a number or 0-dim, got shape {tuple(value.shape)}")
+    given = (
+        value.dtype.kind
+        if hasattr(value, "dtype")
+        else "bif"[isinstance(value, float) * 2 or not isinstance(value, bool)]
+    )
+    if "biuf".index(given) > "biuf".index(input.dtype.kind) and {given, input.dtype.kind} != {"i", "u"}:
+        raise DTypeError(f"masked_fill: a value of {value} cannot be cast to the input's {input.dtype}")
+    return _masked_fill(input, mask, value)
+
+
+@op(None, samples=lambda s: [(s.ints(2, 3, 4),), (s.bools(4),), (s.ints(2),)])
+def _nonzero(input: Any) -> Any:
+    return np.argwhere(input)
+
+
+@function(samples=lambda s: [(s.ints(2, 3, 4),), (s.bools(4), {"as_tuple": True}), (s.ints(2),)])
+def nonzero(input: Any, *, as_tuple: bool = False) -> Any:
+    """The indices of the elements that are not zero: int64 (count, ndim), or with as_tuple one vector a dim."""
+    if as_tuple:
+        return unbind(_nonzero(input if len(input.shape) else reshape(input, (1,))), 1)
+    return _nonzero(input)
+
+
+@function(samples=lambda s: [(s.ints(2, 3, 4),)])
+def argwhere(input: Any) -> Any:
+    """`nonzero` under numpy's name."""
+    return _nonzero(input)
+
+
+@op(None, method=False, samples=lambda s: [(s.ints(4, 3), 4), (s.ints(3, 2, 2),), (s.ints(3), 3)])
+def one_hot(tensor: Any, num_classes: int = -1) -> Any:
+    """Each class number as a row of zeros with a one: int64 (..., num_classes); -1 takes the largest number present."""
+    if tensor.dtype != dtypes.int64:
+        raise DTypeError(f"one_hot: expected class numbers of int64, got {tensor.dtype}; use long()")
+    if num_classes == -1:
+        if not tensor.size:
+            raise ShapeError("one_hot: an empty tensor says nothing of the number of classes; give num_classes")
+        num_classes = int(tensor.max()) + 1
+    check_index("one_hot", tensor, num_classes, -1)
+    return (tensor[..., None] == np.arange(num_classes)).astype(np.int64)
+
+
+from .compare import _where as where  # noqa: E402  these build on the ops above
+from .join import unbind  # noqa: E402
+from .shape import broadcast_shapes, expand, reshape  # noqa: E402

@@ -1,0 +1,518 @@
+"""Factories: tensors from data, constants, ranges and random numbers; conversions; questions about dtypes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import ceil
+from operator import index as as_int
+from typing import Any
+
+import numpy as np
+from numpy import ndarray
+
+from . import dtypes
+from .errors import DTypeError, RangeError, ShapeError
+from .random import Generator, normal_array, rng_of, uniform_array
+from .tensor import Device, Tensor, to_array, wrap
+
+
+def _finish(array: ndarray, device: Any, requires_grad: bool) -> Tensor:
+    if device is not None:
+        Device(device)
+    out = wrap(array)
+    return out.requires_grad_() if requires_grad else out
+
+
+def _dtype(dtype: Any) -> np.dtype:
+    return dtypes._default if dtype is None else dtypes.as_dtype(dtype)
+
+
+def _shape(name: str, sizes: Sequence[Any], size: Any) -> tuple[int, ...]:
+    """`f(2, 3)`, `f((2, 3))` and `f(size=(2, 3))` alike; sizes checked."""
+    if size is None:
+        size = sizes[0] if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)) else sizes
+    elif isinstance(size, int):
+        size = (size,)
+    try:
+        shape = tuple([as_int(n) for n in size])
+    except TypeError:
+        raise TypeError(f"{name}: sizes must be ints, got {size}") from None
+    if shape and min(shape) < 0:
+        raise ShapeError(f"{name}: a size must not be negative, got {shape}")
+    return shape
+
+
+# ---------------------------------------------------------------------------------------------------- from data
+
+
+def tensor(
+    data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, pin_memory: bool = False
+) -> Tensor:
+    """A new Tensor with a copy of `data`: numbers, nested sequences, an array or a Tensor.
+
+    Python floats become the default dtype, ints int64, bools bool; arrays and Tensors keep their dtype.
+    Raises ValueError for ragged sequences, TypeError for what are not numbers.
+    """
+    array = to_array(data, dtype)
+    if isinstance(data, (Tensor, ndarray)) and (
+        np.may_share_memory(array, data.numpy_view() if isinstance(data, Tensor) else data)
+    ):
+        array = array.copy()
+    elif not array.flags.owndata or not array.flags.writeable:
+        array = array.copy()
+    return _finish(array, device, requires_grad)
+
+
+def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
+    """`data` as a Tensor without a copy where it can be: a Tensor of that dtype itself, an array's own memory."""
+    if isinstance(data, Tensor):
+        return data if dtype is None else data.to(dtype)  # type: ignore[attr-defined, no-any-return]
+    return _finish(to_array(data, dtype), device, False)
+
+
+def asarray(
+    obj: Any, *, dtype: Any = None, device: Any = None, copy: bool | None = None, requires_grad: bool = False
+) -> Tensor:
+    """`as_tensor`, or a copy where `copy` is True. copy=False raises ValueError where only a copy would do."""
+    if copy:
+        held = tensor(obj, dtype=dtype, device=device)
+    else:
+        held = as_tensor(obj, dtype, device)
+        source = obj.numpy_view() if isinstance(obj, Tensor) else obj
+        if copy is False and not (isinstance(source, ndarray) and np.may_share_memory(source, held.numpy_view())):
+            raise ValueError(
+                f"asarray: cannot make a Tensor of {type(obj).__name__} without a copy; leave out copy=False"
+            )
+        if isinstance(obj, Tensor) and not requires_grad and obj.requires_grad:
+            held = held.detach()
+    return held.requires_grad_() if requires_grad else held
+
+
+def from_numpy(ndarray: ndarray) -> Tensor:
+    """A Tensor on the array's own memory. Raises TypeError for other objects and dtypes not supported."""
+    if not isinstance(ndarray, np.ndarray):
+        raise DTypeError(f"from_numpy: expected an ndarray, got {type(ndarray).__name__}")
+    if ndarray.dtype not in dtypes.SUPPORTED or not ndarray.dtype.isnative:
+        names = ", ".join(str(d) for d in dtypes.SUPPORTED)
+        raise DTypeError(
+            f"from_numpy: arrays of {ndarray.dtype} are not supported, expected one of {names}; use astype()"
+        )
+    canonical = dtypes.as_dtype(ndarray.dtype)
+    canonical = next(d for d in dtypes.SUPPORTED if d == canonical)
+    return wrap(ndarray.view() if ndarray.dtype is canonical else ndarray.view(canonical))
+
+
+def frombuffer(buffer: Any, *, dtype: Any, count: int = -1, offset: int = 0, requires_grad: bool = False) -> Tensor:
+    """A one-dimensional Tensor on the memory of an object with the buffer interface."""
+    return _finish(np.frombuffer(buffer, dtypes.as_dtype(dtype), count, offset), None, requires_grad)
+
+
+# ---------------------------------------------------------------------------------------------------- constants
+
+
+def zeros(
+    *sizes: Any,
+    size: Any = None,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
+) -> Tensor:
+    """All zeros, of the default dtype unless one is given."""
+    return _finish(np.zeros(_shape("zeros", sizes, size), _dtype(dtype)), device, requires_grad)
+
+
+def ones(
+    *sizes: Any,
+    size: Any = None,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
+) -> Tensor:
+    """All ones, of the default dtype unless one is given."""
+    return _finish(np.ones(_shape("ones", sizes, size), _dtype(dtype)), device, requires_grad)
+
+
+def empty(
+    *sizes: Any,
+    size: Any = None,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
+    memory_format: Any = None,
+) -> Tensor:
+    """Memory as it was found, of the default dtype unless one is given."""
+    return _finish(np.empty(_shape("empty", sizes, size), _dtype(dtype)), device, requires_grad)
+
+
+def full(
+    size: Any,
+    fill_value: Any,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
+) -> Tensor:
+    """`fill_value` everywhere; without dtype that of the value: bool, int64 or the default float."""
+    value = fill_value.item() if isinstance(fill_value, Tensor) else fill_value
+    chosen = dtypes._scalar_dtype(value) if dtype is None else dtypes.as_dtype(dtype)
+    return _finish(np.full(_shape("full", (), size), value, chosen), device, requires_grad)
+
+
+def scalar_tensor(s: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """A number as a 0-dim Tensor of the default dtype unless one is given."""
+    return full((), s, dtype=_dtype(dtype), device=device, requires_grad=requires_grad)
+
+
+def _like(name: str, input: Any) -> ndarray:
+    if not isinstance(input, Tensor):
+        raise DTypeError(f"{name}: expected a Tensor, got {type(input).__name__}")
+    return input._data
+
+
+def _like_dtype(x: ndarray, dtype: Any) -> np.dtype:
+    return x.dtype if dtype is None else dtypes.as_dtype(dtype)
+
+
+def zeros_like(
+    input: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, memory_format: Any = None
+) -> Any:
+    """All zeros, of `input`'s shape and, unless one is given, dtype."""
+    if not isinstance(input, Tensor):
+        return np.zeros_like(input, dtype)
+    return _finish(np.zeros_like(input._data, _like_dtype(input._data, dtype)), device, requires_grad)
+
+
+def ones_like(
+    input: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, memory_format: Any = None
+) -> Any:
+    """All ones, of `input`'s shape and, unless one is given, dtype."""
+    if not isinstance(input, Tensor):
+        return np.ones_like(input, dtype)
+    return _finish(np.ones_like(input._data, _like_dtype(input._data, dtype)), device, requires_grad)
+
+
+def empty_like(
+    input: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, memory_format: Any = None
+) -> Tensor:
+    """Memory as it was found, of `input`'s shape and, unless one is given, dtype."""
+    x = _like("empty_like", input)
+    return _finish(np.empty_like(x, _like_dtype(x, dtype)), device, requires_grad)
+
+
+def full_like(
+    input: Any,
+    fill_value: Any,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    memory_format: Any = None,
+) -> Tensor:
+    """`fill_value` everywhere, of `input`'s shape and, unless one is given, dtype."""
+    x = _like("full_like", input)
+    value = fill_value.item() if isinstance(fill_value, Tensor) else fill_value
+    return _finish(np.full_like(x, value, _like_dtype(x, dtype)), device, requires_grad)
+
+
+def eye(n: int, m: int | None = None, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """Ones on the diagonal of an n x m (n x n) matrix, zeros elsewhere."""
+    if n < 0 or (m is not None and m < 0):
+        raise ShapeError(f"eye: sizes must not be negative, got {n} and {m}")
+    return _finish(np.eye(n, m, dtype=_dtype(dtype)), device, requires_grad)
+
+
+# ------------------------------------------------------------------------------------------------------- ranges
+
+
+def arange(
+    start: Any, end: Any = None, step: Any = 1, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
+    """start, start + step, ... up to but without `end`; `arange(end)` starts at 0. int64 where all are ints."""
+    if end is None:
+        start, end = 0, start
+    start, end, step = (v.item() if isinstance(v, (Tensor, np.generic)) else v for v in (start, end, step))
+    if not step:
+        raise ShapeError("arange: step must be nonzero")
+    if not all(np.isfinite(v) for v in (start, end)):
+        raise ShapeError(f"arange: start and end must be finite, got {start} and {end}")
+    if (end - start) * step < 0:
+        raise ShapeError(f"arange: end {end} does not lie in the direction of step {step} from start {start}")
+    whole = all(isinstance(v, int) for v in (start, end, step))
+    chosen = (dtypes.int64 if whole else dtypes._default) if dtype is None else dtypes.as_dtype(dtype)
+    if whole:
+        return _finish(np.arange(start, end, step, dtype=np.int64).astype(chosen), device, requires_grad)
+    count = ceil((end - start) / step)
+    # each element from its own place: sums of steps would drift
+    return _finish((start + step * np.arange(count)).astype(chosen), device, requires_grad)
+
+
+def range_count(name: str, steps: Any) -> int:
+    n = as_int(steps)
+    if n < 0:
+        raise ShapeError(f"{name}: steps must not be negative, got {n}")
+    return n
+
+
+def linspace(
+    start: Any, end: Any, steps: int, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
+    """`steps` values at equal distances from `start` to `end`, both included."""
+    start, end = (v.item() if isinstance(v, Tensor) else v for v in (start, end))
+    chosen = _dtype(dtype)
+    values = np.linspace(start, end, range_count("linspace", steps), dtype=np.float64)
+    return _finish((np.trunc(values) if chosen.kind != "f" else values).astype(chosen), device, requires_grad)
+
+
+def logspace(
+    start: Any,
+    end: Any,
+    steps: int,
+    base: float = 10.0,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """base to the powers at equal distances from `start` to `end`, both included."""
+    start, end = (v.item() if isinstance(v, Tensor) else v for v in (start, end))
+    powers = np.linspace(start, end, range_count("logspace", steps), dtype=np.float64)
+    return _finish(np.power(np.float64(base), powers).astype(_dtype(dtype)), device, requires_grad)
+
+
+def _triangle_indices(name: str, row: int, col: int, offset: int, lower: bool, dtype: Any, device: Any) -> Tensor:
+    if row < 0 or col < 0:
+        raise ShapeError(f"{name}: row and col must not be negative, got {row} and {col}")
+    found = np.tril_indices(row, offset, col) if lower else np.triu_indices(row, offset, col)
+    return _finish(np.stack(found).astype(dtypes.as_dtype(dtype)), device, False)
+
+
+def tril_indices(row: int, col: int, offset: int = 0, *, dtype: Any = dtypes.int64, device: Any = None) -> Tensor:
+    """The rows and columns of the elements on and below a diagonal, (2, count)."""
+    return _triangle_indices("tril_indices", row, col, offset, True, dtype, device)
+
+
+def triu_indices(row: int, col: int, offset: int = 0, *, dtype: Any = dtypes.int64, device: Any = None) -> Tensor:
+    """The rows and columns of the elements on and above a diagonal, (2, count)."""
+    return _triangle_indices("triu_indices", row, col, offset, False, dtype, device)
+
+
+# ------------------------------------------------------------------------------------------------------- random
+
+
+def _float_dtype(name: str, dtype: np.dtype) -> np.dtype:
+    if dtype.kind != "f":
+        raise DTypeError(f"{name}: expected a floating dtype, got {dtype}; use randint for integers")
+    return dtype
+
+
+def rand(
+    *sizes: Any,
+    size: Any = None,
+    generator: Generator | None = None,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
+) -> Tensor:
+    """Uniform in [0, 1)."""
+    shape = _shape("rand", sizes, size)
+    return _finish(uniform_array(shape, _float_dtype("rand", _dtype(dtype)), generator), device, requires_grad)
+
+
+def randn(
+    *sizes: Any,
+    size: Any = None,
+    generator: Generator | None = None,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
+) -> Tensor:
+    """Standard normal."""
+    shape = _shape("randn", sizes, size)
+    return _finish(normal_array(shape, _float_dtype("randn", _dtype(dtype)), generator), device, requires_grad)
+
+
+def randint(
+    low: int,
+    high: Any = None,
+    size: Any = None,
+    *,
+    generator: Generator | None = None,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """Integers of [low, high), or of [0, low) where high is left out; int64 unless another dtype is given."""
+    if size is None and isinstance(high, (tuple, list)):
+        high, size = None, high
+    if high is None:
+        low, high = 0, low
+    if size is None:
+        raise TypeError("randint: give size")
+    if low >= high:
+        raise ShapeError(f"randint: low must be smaller than high, got {low} and {high}")
+    draws = rng_of(generator).integers(low, high, _shape("randint", (), size))
+    return _finish(draws.astype(dtypes.int64 if dtype is None else dtypes.as_dtype(dtype)), device, requires_grad)
+
+
+def randperm(
+    n: int,
+    *,
+    generator: Generator | None = None,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
+) -> Tensor:
+    """The numbers 0 to n-1 in random order; int64 unless another dtype is given."""
+    if n < 0:
+        raise ShapeError(f"randperm: n must not be negative, got {n}")
+    order = rng_of(generator).permutation(n)
+    return _finish(order.astype(dtypes.int64 if dtype is None else dtypes.as_dtype(dtype)), device, requires_grad)
+
+
+def rand_like(
+    input: Tensor,
+    *,
+    generator: Generator | None = None,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    memory_format: Any = None,
+) -> Tensor:
+    """Uniform in [0, 1), of `input`'s shape and, unless one is given, dtype."""
+    x = _like("rand_like", input)
+    return rand(x.shape, generator=generator, dtype=_like_dtype(x, dtype), device=device, requires_grad=requires_grad)
+
+
+def randn_like(
+    input: Tensor,
+    *,
+    generator: Generator | None = None,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    memory_format: Any = None,
+) -> Tensor:
+    """Standard normal, of `input`'s shape and, unless one is given, dtype."""
+    x = _like("randn_like", input)
+    return randn(x.shape, generator=generator, dtype=_like_dtype(x, dtype), device=device, requires_grad=requires_grad)
+
+
+def randint_like(
+    input: Tensor,
+    low: int,
+    high: int | None = None,
+    *,
+    generator: Generator | None = None,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    memory_format: Any = None,
+) -> Tensor:
+    """Integers of [low, high), of `input`'s shape and, unless one is given, dtype."""
+    x = _like("randint_like", input)
+    return randint(
+        low, high, x.shape, generator=generator, dtype=_like_dtype(x, dtype), device=device, requires_grad=requires_grad
+    )
+
+
+# ---------------------------------------------------------------------------------------------------- questions
+
+
+def is_tensor(obj: Any) -> bool:
+    """Whether `obj` is a Tensor."""
+    return isinstance(obj, Tensor)
+
+
+def is_floating_point(input: Tensor) -> bool:
+    """Whether the dtype is float32 or float64."""
+    return input.is_floating_point()
+
+
+def is_nonzero(input: Tensor) -> bool:
+    """Whether the one element is not zero."""
+    return bool(input)
+
+
+def numel(input: Tensor) -> int:
+    """The number of elements."""
+    return input.numel()
+
+
+def result_type(tensor1: Any, tensor2: Any) -> np.dtype:
+    """The dtype of an arithmetic result of two Tensors or numbers."""
+    return dtypes.result_type(*[t._data if isinstance(t, Tensor) else t for t in (tensor1, tensor2)])
+
+
+def can_cast(from_: Any, to: Any) -> bool:
+    """Whether the rules of in-place results allow to write `from_` into `to`: not to a lower category."""
+    a, b = dtypes.as_dtype(from_), dtypes.as_dtype(to)
+    return dtypes._RANK[a.kind] <= dtypes._RANK[b.kind]
+
+
+def promote_types(type1: Any, type2: Any) -> np.dtype:
+    """The smallest dtype that both convert to."""
+    return dtypes.promote_types(dtypes.as_dtype(type1), dtypes.as_dtype(type2))
+
+
+def finfo(type: Any = None) -> np.finfo:
+    """The limits of a floating dtype (the default one): bits, eps, max, min, tiny, ..."""
+    dtype = _dtype(type)
+    if dtype.kind != "f":
+        raise DTypeError(f"finfo: expected a floating dtype, got {dtype}; use iinfo")
+    return np.finfo(dtype)
+
+
+def iinfo(type: Any) -> np.iinfo:
+    """The limits of an integer dtype: bits, max, min."""
+    dtype = dtypes.as_dtype(type)
+    if dtype.kind not in "iu":
+        raise DTypeError(f"iinfo: expected an integer dtype, got {dtype}; use finfo")
+    return np.iinfo(dtype)
+
+
+# ------------------------------------------------------------------------------------------------- Tensor.new_*
+
+
+def new_tensor(
+    self: Tensor, data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
+    """`tensor(data)` of this tensor's dtype."""
+    return tensor(data, dtype=_like_dtype(self._data, dtype), device=device, requires_grad=requires_grad)
+
+
+def new_zeros(
+    self: Tensor, *sizes: Any, size: Any = None, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
+    """`zeros(size)` of this tensor's dtype."""
+    return zeros(*sizes, size=size, dtype=_like_dtype(self._data, dtype), device=device, requires_grad=requires_grad)
+
+
+def new_ones(
+    self: Tensor, *sizes: Any, size: Any = None, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
+    """`ones(size)` of this tensor's dtype."""
+    return ones(*sizes, size=size, dtype=_like_dtype(self._data, dtype), device=device, requires_grad=requires_grad)
+
+
+def new_empty(
+    self: Tensor, *sizes: Any, size: Any = None, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
+    """`empty(size)` of this tensor's dtype."""
+    return empty(*sizes, size=size, dtype=_like_dtype(self._data, dtype), device=device, requires_grad=requires_grad)
+
+
+def new_full(
+    self: Tensor, size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
+    """`full(size, fill_value)` of this tensor's dtype."""
+    return full(size, fill_value, dtype=_like_dtype(self._data, dtype), device=device, requires_grad=requires_grad)
+
+
+METHODS = {f.__name__: f for f in (new_tensor, new_zeros, new_ones, new_empty, new_full)}

@@ -1,0 +1,136 @@
+"""Dtype conversion, and what writes whole tensors in place: fill_, zero_, copy_."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy import ndarray
+
+from .. import dtypes
+from ..errors import DTypeError, ShapeError
+from ..op import REGISTRY, check_writable, function, op, rebase, record_node
+from ..tape import mode, node_of
+from ..tensor import Device, Tensor, to_array
+from .shape import clone
+
+# ------------------------------------------------------------------------------------------------------- dtypes
+
+
+@op(lambda g: g, samples=lambda s: [(s(2, 3), dtypes.float64), (s.ints(3, 2), dtypes.float32), (s(), dtypes.int64)])
+def _convert(input: Any, dtype: np.dtype) -> Any:
+    with np.errstate(invalid="ignore"):  # NaN to int is as undefined as in torch, and as silent
+        return input.astype(dtype)
+
+
+def to_dtype(input: Any, dtype: np.dtype) -> Any:
+    """`input` itself where it has that dtype, else converted."""
+    return input if input.dtype == dtype else _convert(input, dtype)
+
+
+@function(
+    samples=lambda s: [(s(2, 3), "float64"), (s(2, 3), s(1)), (s(3), "cpu"), (s(3), {"dtype": "float64", "copy": True})]
+)
+def to(
+    input: Any,
+    *args: Any,
+    dtype: Any = None,
+    device: Any = None,
+    other: Any = None,
+    non_blocking: bool = False,
+    copy: bool = False,
+    memory_format: Any = None,
+) -> Any:
+    """`input` in another dtype, `to(dtype)`, or that of another Tensor, `to(other)`; itself where nothing changes, unless copy.
+
+    The only device is "cpu": any other is a RuntimeError. A float becomes an integer by cutting off its fraction.
+    """
+    for arg in args:
+        if isinstance(arg, (Tensor, ndarray)):
+            other = arg
+        elif isinstance(arg, (Device, str)) and str(arg).partition(":")[0] not in _DTYPE_NAMES:
+            device = arg
+        elif isinstance(arg, bool):
+            copy = arg if args.index(arg) else copy
+        elif arg is not None:
+            dtype = arg
+    if device is not None:
+        Device(device)
+    if other is not None:
+        dtype = other.dtype
+    chosen = input.dtype if dtype is None else dtypes.as_dtype(dtype)
+    if chosen == input.dtype:
+        return clone(input) if copy else input
+    return _convert(input, chosen)
+
+
+_DTYPE_NAMES = {str(d) for d in dtypes.SUPPORTED} | {"float", "double", "int", "long", "short"}
+
+
+@function(samples=lambda s: [(s(2, 3), s(1))])
+def type_as(input: Any, other: Any) -> Any:
+    """`input` in the dtype of `other`."""
+    return to_dtype(input, other.dtype)
+
+
+def _conversion(name: str, dtype: np.dtype) -> Any:
+    def method(self: Tensor) -> Tensor:
+        return to_dtype(self, dtype)  # type: ignore[no-any-return]
+
+    method.__name__ = method.__qualname__ = name
+    method.__doc__ = f"The tensor as {dtype}, itself where it is already."
+    return method
+
+
+# --------------------------------------------------------------------------------------------------- in place
+
+
+def _write(tensor: Tensor, name: str, value: Any) -> Tensor:
+    """Write `value`, broadcast and cast, over all of `tensor`, and record it."""
+    check_writable(tensor, name)
+    x = tensor.numpy_view()
+    given = value.numpy_view() if isinstance(value, Tensor) else value
+    edges = (None, None)
+    if mode.enabled and x.dtype.kind == "f":
+        edges = (node_of(tensor), node_of(value) if isinstance(value, Tensor) else None)
+    try:
+        with np.errstate(invalid="ignore"):
+            np.copyto(x, given, casting="unsafe")
+    except ValueError:
+        raise ShapeError(f"{name}: shape {given.shape} cannot be broadcast to the tensor's {x.shape}") from None
+    node = (
+        record_node(REGISTRY["_overwrite"], edges, [None, None, None], x) if any(e is not None for e in edges) else None
+    )
+    rebase(tensor, name, node)
+    return tensor
+
+
+def copy_(self: Tensor, src: Any, non_blocking: bool = False) -> Tensor:
+    """Write `src`, broadcast and converted, over this tensor."""
+    return _write(self, "copy_", src if isinstance(src, Tensor) else to_array(src))
+
+
+def fill_(self: Tensor, value: Any) -> Tensor:
+    """Write `value`, a number or a 0-dim tensor, everywhere."""
+    if len(getattr(value, "shape", ())):
+        raise ShapeError(f"fill_: value must be a number or 0-dim, got shape {tuple(value.shape)}")
+    if not isinstance(value, (Tensor, int, float, np.generic, ndarray)):
+        raise DTypeError(f"fill_: expected a number or a 0-dim tensor, got {type(value).__name__}")
+    return _write(self, "fill_", value)
+
+
+def zero_(self: Tensor) -> Tensor:
+    """Write 0 everywhere."""
+    return _write(self, "zero_", 0)
+
+
+METHODS: dict[str, Any] = {
+    **{
+        name: _conversion(name, dtype)
+        for name, dtype in {
+            "float": dtypes.float32, "double": dtypes.float64, "long": dtypes.int64, "int": dtypes.int32,
+            "short": dtypes.int16, "char": dtypes.int8, "byte": dtypes.uint8, "bool": dtypes.bool_,
+        }.items()
+    },
+    "copy_": copy_, "fill_": fill_, "zero_": zero_,
+}  # fmt: skip

@@ -1,0 +1,36 @@
+"""Arguments that name dimensions and sizes, checked and made non-negative."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from operator import index
+from typing import Any
+
+from ..errors import RangeError, ShapeError
+
+
+def dim_of(op: str, dim: Any, ndim: int) -> int:
+    """`dim` in [0, ndim); a 0-dim tensor counts as one-dimensional, as in torch. Raises IndexError out of range."""
+    n = ndim or 1
+    try:
+        d = index(dim)
+    except TypeError:
+        raise TypeError(f"{op}: dim must be an int, got {type(dim).__name__}") from None
+    if not -n <= d < n:
+        raise RangeError(f"{op}: dim {d} is out of range for a tensor of {ndim} dimensions; expected {-n} to {n - 1}")
+    return d + n if d < 0 else d
+
+
+def dims_of(op: str, dims: Any, ndim: int) -> tuple[int, ...]:
+    """One dim or several, each in [0, ndim), none twice. Raises IndexError out of range, RuntimeError for a repetition."""
+    found = tuple([dim_of(op, d, ndim) for d in (dims if isinstance(dims, (tuple, list)) else (dims,))])
+    if len(set(found)) != len(found):
+        raise ShapeError(f"{op}: dim {max(found, key=found.count)} appears more than once in {tuple(dims)}")
+    return found
+
+
+def sizes_of(sizes: Sequence[Any]) -> tuple[Any, ...]:
+    """`f(2, 3)` and `f((2, 3))` alike as (2, 3)."""
+    if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)):
+        return tuple(sizes[0])
+    return tuple(sizes)

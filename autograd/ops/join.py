@@ -1,0 +1,294 @@
+"""Tensors joined into one and cut up again: cat, stack, split, chunk, unbind and their relatives."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import ceil
+from typing import Any
+
+import numpy as np
+
+from ..errors import DTypeError, ShapeError
+from ..op import function, op
+from .dims import dim_of
+
+
+def _slots(g: Any) -> list[Any]:
+    """The gradients of the outputs as a list; of a single output it comes bare."""
+    return list(g) if isinstance(g, (list, tuple)) else [g]
+
+
+def _with_zeros(slots: list[Any], shapes: Sequence[tuple[int, ...]]) -> list[Any]:
+    """The slots' gradients with zeros for those that none came to."""
+    dtype = next(g.dtype for g in slots if g is not None)
+    return [np.zeros(shape, dtype) if g is None else g for g, shape in zip(slots, shapes, strict=True)]
+
+
+# --------------------------------------------------------------------------------------------------------- join
+
+
+def _cat_gradients(g: Any, tensors_shape: Any, dim: int, needs: list[bool]) -> list[Any]:
+    at, gradients = 0, []
+    for shape, needed in zip(tensors_shape, needs, strict=True):
+        gradients.append(narrow(g, dim, at, shape[dim]) if needed else None)
+        at += shape[dim]
+    return gradients
+
+
+@op(
+    joint=lambda g, tensors_shape, dim, needs: _cat_gradients(g, tensors_shape, dim, needs),
+    promote=True,
+    samples=lambda s: [
+        (s(2, 3), s(1, 3), {"dim": 0}), (s(2, 3), s(2, 1), s(2, 0), {"dim": 1}), (s(4), {"dim": 0}), (s(2, 1), s.ints(4, 2, 2), {"dim": -1}),
+    ],
+)  # fmt: skip
+def _cat(*tensors: Any, dim: int = 0) -> Any:
+    return np.concatenate(tensors, dim)
+
+
+def _sequence(op: str, tensors: Any) -> list[Any]:
+    if not isinstance(tensors, (list, tuple)):
+        raise DTypeError(f"{op}: expected a list or tuple of Tensors, got {type(tensors).__name__}")
+    if not tensors:
+        raise ShapeError(f"{op}: expected at least one Tensor, got none")
+    for i, x in enumerate(tensors):
+        if not hasattr(x, "shape"):
+            raise DTypeError(f"{op}: tensors[{i}] must be a Tensor, got {type(x).__name__}")
+    return list(tensors)
+
+
+@function(
+    method=False,
+    samples=lambda s: [([s(2, 3), s(1, 3)],), ([s(2, 3), s(2, 1)], 1), ([s(2, 2), s(0)], -1), ([s(0), s(0)],)],
+)
+def cat(tensors: Any, dim: int = 0) -> Any:
+    """Tensors one after the other along `dim`; the other sizes must agree. Empty 1-d tensors are passed over, as in torch."""
+    tensors = _sequence("cat", tensors)
+    full = [x for x in tensors if len(x.shape) != 1 or x.shape[0]] or tensors[:1]
+    shape = tuple(full[0].shape)
+    if not shape:
+        raise ShapeError("cat: zero-dimensional tensors cannot be concatenated; use stack()")
+    d = dim_of("cat", dim, len(shape))
+    for i, x in enumerate(full):
+        other = tuple(x.shape)
+        if len(other) != len(shape) or other[:d] + other[d + 1 :] != shape[:d] + shape[d + 1 :]:
+            raise ShapeError(
+                f"cat: sizes must match except in dim {d}; got {shape} and, for tensor {i} of the list, {other}"
+            )
+    # those passed over still have a say in the dtype
+    if len(full) != len(tensors) and len({x.dtype for x in tensors}) > 1:
+        rest = [x for x in tensors if len(x.shape) == 1 and not x.shape[0]]
+        full += [np.zeros((*shape[:d], 0, *shape[d + 1 :]), x.dtype) for x in rest]
+    return _cat(*full, dim=d)
+
+
+@function(method=False, samples=lambda s: [([s(2, 3), s(1, 3)], 0)])
+def concat(tensors: Any, dim: int = 0) -> Any:
+    """`cat` under another name."""
+    return cat(tensors, dim)
+
+
+@function(method=False, samples=lambda s: [([s(2, 3), s(1, 3)], 0)])
+def concatenate(tensors: Any, axis: int = 0, *, dim: int | None = None) -> Any:
+    """`cat` under numpy's name."""
+    return cat(tensors, axis if dim is None else dim)
+
+
+def _stack_gradients(g: Any, dim: int, needs: list[bool]) -> list[Any]:
+    if all(needs):
+        return list(unbind(g, dim))
+    return [select(g, dim, k) if needed else None for k, needed in enumerate(needs)]
+
+
+@op(
+    joint=lambda g, dim, needs: _stack_gradients(g, dim, needs),
+    promote=True,
+    samples=lambda s: [(s(2, 3), s(2, 3), {"dim": 0}), (s(2), s(2), s.ints(4, 2), {"dim": -1}), (s(), s(), {"dim": 0})],
+)
+def _stack(*tensors: Any, dim: int = 0) -> Any:
+    return np.stack(tensors, dim)
+
+
+@function(method=False, samples=lambda s: [([s(2, 3), s(2, 3)],), ([s(2), s(2)], -1), ([s(), s()],), ([s(0, 2)], 1)])
+def stack(tensors: Any, dim: int = 0) -> Any:
+    """Tensors of one shape side by side in a new dim."""
+    tensors = _sequence("stack", tensors)
+    shape = tuple(tensors[0].shape)
+    for i, x in enumerate(tensors):
+        if tuple(x.shape) != shape:
+            raise ShapeError(
+                f"stack: expects each tensor to have equal size, got {shape} and, for tensor {i}, {tuple(x.shape)}"
+            )
+    return _stack(*tensors, dim=dim_of("stack", dim, len(shape) + 1))
+
+
+@function(method=False, samples=lambda s: [([s(2), s(3)],), ([s(2, 1), s(2, 2)],), ([s(), s()],)])
+def hstack(tensors: Any) -> Any:
+    """Side by side: along dim 1, vectors along dim 0."""
+    lifted = [atleast_1d(x) for x in _sequence("hstack", tensors)]
+    return cat(lifted, 0 if len(lifted[0].shape) == 1 else 1)
+
+
+@function(method=False, samples=lambda s: [([s(2), s(2)],), ([s(1, 2), s(2, 2)],), ([s(), s()],)])
+def vstack(tensors: Any) -> Any:
+    """One above the other: along dim 0, vectors as rows."""
+    return cat([atleast_2d(x) for x in _sequence("vstack", tensors)], 0)
+
+
+@function(method=False, samples=lambda s: [([s(2), s(2)],)])
+def row_stack(tensors: Any) -> Any:
+    """`vstack` under another name."""
+    return vstack(tensors)
+
+
+@function(method=False, samples=lambda s: [([s(2), s(2)],), ([s(2, 2), s(2)],), ([s(), s()],)])
+def column_stack(tensors: Any) -> Any:
+    """Vectors as columns and matrices, side by side."""
+    columns = [_reshape(x, (-1, 1)) if len(x.shape) < 2 else x for x in _sequence("column_stack", tensors)]
+    return cat(columns, 1)
+
+
+@function(method=False, samples=lambda s: [([s(2), s(2)],), ([s(2, 2), s(2, 2)],)])
+def dstack(tensors: Any) -> Any:
+    """One behind the other: along dim 2."""
+    return cat([atleast_3d(x) for x in _sequence("dstack", tensors)], 2)
+
+
+# ---------------------------------------------------------------------------------------------------------- cut
+
+
+def _split_gradient(g: Any, input_shape: tuple[int, ...], sizes: tuple[int, ...], dim: int) -> list[Any]:
+    shapes = [(*input_shape[:dim], n, *input_shape[dim + 1 :]) for n in sizes]
+    return [cat(_with_zeros(_slots(g), shapes), dim)]
+
+
+@op(
+    joint=lambda g, input_shape, sizes, dim: _split_gradient(g, input_shape, sizes, dim),
+    n_inputs=1,
+    view=True,
+    samples=lambda s: [(s(5, 2), (2, 2, 1), 0), (s(2, 3), (3,), 1), (s(2, 3), (1, 0, 2), 1)],
+)
+def _split(input: Any, sizes: tuple[int, ...], dim: int) -> Any:
+    head, at, parts = (slice(None),) * dim, 0, []
+    for n in sizes:
+        parts.append(input[(*head, slice(at, at + n))])
+        at += n
+    return tuple(parts)
+
+
+@function(samples=lambda s: [(s(5, 2), 2), (s(2, 5), [1, 4], 1), (s(4), 4), (s(3, 2), 5, -2)])
+def split(input: Any, split_size_or_sections: Any, dim: int = 0, *, split_size: Any = None) -> Any:
+    """Consecutive pieces along `dim`, of that size (the last may be smaller) or of those sizes; views, in a tuple."""
+    sections = split_size_or_sections if split_size is None else split_size
+    if not len(input.shape):
+        raise ShapeError("split: expected at least a 1-dimensional tensor, got 0 dimensions")
+    d = dim_of("split", dim, len(input.shape))
+    length = input.shape[d]
+    if isinstance(sections, (list, tuple)):
+        if sum(sections) != length or any(n < 0 for n in sections):
+            raise ShapeError(
+                f"split: sizes {tuple(sections)} must be non-negative and sum to {length}, the size of dim {dim}"
+            )
+        return _split(input, tuple(sections), d)
+    if sections < 0 or (not sections and length):
+        raise ShapeError(f"split: split_size must be positive, got {sections}")
+    count = max(ceil(length / sections), 1) if sections else 1
+    return _split(input, (sections,) * (count - 1) + (length - sections * (count - 1),), d)
+
+
+@function(samples=lambda s: [(s(5, 2), [2, 3])])
+def split_with_sizes(input: Any, split_sizes: Any, dim: int = 0) -> Any:
+    """`split` with a list of sizes."""
+    return split(input, tuple(split_sizes), dim)
+
+
+@function(samples=lambda s: [(s(5, 2), 2), (s(2, 5), 3, 1), (s(2), 5), (s(7), 4)])
+def chunk(input: Any, chunks: int, dim: int = 0) -> Any:
+    """At most `chunks` consecutive pieces of equal size along `dim`, the last may be smaller; views, in a tuple."""
+    if not len(input.shape):
+        raise ShapeError("chunk: expected at least a 1-dimensional tensor, got 0 dimensions")
+    if chunks <= 0:
+        raise ShapeError(f"chunk: chunks must be greater than 0, got {chunks}")
+    length = input.shape[dim_of("chunk", dim, len(input.shape))]
+    if not length:
+        return split(input, [0] * chunks, dim)
+    return split(input, ceil(length / chunks), dim)
+
+
+@function(samples=lambda s: [(s(5, 2), 2), (s(2, 5), (1, 3), 1), (s(7), 4), (s(3), 5), (s(3), [2, 1])])
+def tensor_split(
+    input: Any, indices_or_sections: Any, dim: int = 0, *, indices: Any = None, sections: Any = None
+) -> Any:
+    """Pieces along `dim`: that many, the first ones longer by one where needed, or cut before each of the given indices."""
+    where = next(w for w in (indices, sections, indices_or_sections) if w is not None)
+    if not len(input.shape):
+        raise ShapeError("tensor_split: expected at least a 1-dimensional tensor, got 0 dimensions")
+    d = dim_of("tensor_split", dim, len(input.shape))
+    length = input.shape[d]
+    where = where.tolist() if hasattr(where, "tolist") else where
+    if isinstance(where, int):
+        if where <= 0:
+            raise ShapeError(f"tensor_split: number of sections must be larger than 0, got {where}")
+        small, longer = divmod(length, where)
+        return _split(input, tuple([small + (k < longer) for k in range(where)]), d)
+    # pieces by slices, whose bounds may be negative, beyond the end or in any order
+    bounds = [0, *where, length]
+    return tuple(
+        [_getitem(input, (slice(None),) * d + (slice(a, b), ...)) for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
+    )
+
+
+@function(samples=lambda s: [(s(2, 4), 2), (s(4), 2)])
+def hsplit(input: Any, indices_or_sections: Any) -> Any:
+    """`tensor_split` along dim 1, of vectors along dim 0; a number of sections must divide the size."""
+    return _even_split("hsplit", input, indices_or_sections, 1 if len(input.shape) > 1 else 0, 1)
+
+
+@function(samples=lambda s: [(s(4, 2), 2)])
+def vsplit(input: Any, indices_or_sections: Any) -> Any:
+    """`tensor_split` along dim 0; a number of sections must divide the size."""
+    return _even_split("vsplit", input, indices_or_sections, 0, 2)
+
+
+@function(samples=lambda s: [(s(2, 2, 4), (1, 3))])
+def dsplit(input: Any, indices_or_sections: Any) -> Any:
+    """`tensor_split` along dim 2; a number of sections must divide the size."""
+    return _even_split("dsplit", input, indices_or_sections, 2, 3)
+
+
+def _even_split(op: str, input: Any, where: Any, dim: int, least: int) -> Any:
+    if len(input.shape) < least:
+        raise ShapeError(f"{op}: expected at least {least} dimensions, got {len(input.shape)}")
+    if isinstance(where, int) and (where <= 0 or input.shape[dim] % where):
+        raise ShapeError(f"{op}: size {input.shape[dim]} of dim {dim} is not divisible by {where} sections")
+    return tensor_split(input, where, dim)
+
+
+def _unbind_gradient(g: Any, input_shape: tuple[int, ...], dim: int) -> list[Any]:
+    slots = _slots(g)
+    return [stack(_with_zeros(slots, [(*input_shape[:dim], *input_shape[dim + 1 :])] * len(slots)), dim)]
+
+
+@op(
+    joint=lambda g, input_shape, dim: _unbind_gradient(g, input_shape, dim),
+    n_inputs=1,
+    view=True,
+    samples=lambda s: [(s(3, 2), 0), (s(2, 3), 1), (s(1, 2), 0), (s(3), 0)],
+)
+def _unbind(input: Any, dim: int) -> Any:
+    moved = input if dim == 0 else np.moveaxis(input, dim, 0)
+    # `...` keeps 0-dim pieces views
+    return tuple([moved[k, ...] for k in range(len(moved))])
+
+
+@function(samples=lambda s: [(s(3, 2),), (s(2, 3), -1), (s(0, 2),)])
+def unbind(input: Any, dim: int = 0) -> Any:
+    """The slices along `dim`, without it; views, in a tuple."""
+    n = len(input.shape)
+    if not n:
+        raise ShapeError("unbind: expected at least a 1-dimensional tensor, got 0 dimensions")
+    return _unbind(input, dim_of("unbind", dim, n))
+
+
+from .index import _getitem, narrow, select  # noqa: E402  these build on the ops above
+from .shape import _reshape, atleast_1d, atleast_2d, atleast_3d  # noqa: E402

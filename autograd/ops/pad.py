@@ -1,0 +1,131 @@
+"""Padding at the borders: constant, reflect, replicate, circular."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..errors import ShapeError
+from ..op import function, op
+
+Pads = tuple[tuple[int, int], ...]
+
+
+def _crop(input: Any, pads: Pads) -> Any:
+    n = input.shape
+    return _getitem(input, tuple([slice(a, n[i] - b) for i, (a, b) in enumerate(pads)]) + (...,))
+
+
+@op(
+    lambda g, pads: _crop(g, pads),
+    samples=lambda s: [(s(2, 3), ((1, 0), (0, 2))), (s(2), ((3, 1),), 2.5), (s(0, 2), ((1, 1), (0, 0)))],
+)
+def _pad_constant(input: Any, pads: Pads, value: float = 0) -> Any:
+    shape = tuple([n + a + b for n, (a, b) in zip(input.shape, pads, strict=True)])
+    out = _empty(input, shape)
+    out.fill(value)
+    out[tuple([slice(a, a + n) for n, (a, _) in zip(input.shape, pads, strict=True)])] = input
+    return out
+
+
+def _empty(like: Any, shape: tuple[int, ...]) -> Any:
+    """An empty array of `shape` whose axes lie in memory in the order of `like`'s."""
+    order = sorted(range(like.ndim), key=lambda i: -abs(like.strides[i]))
+    return np.empty([shape[i] for i in order], like.dtype).transpose(np.argsort(order) if order else ())
+
+
+def _source(mode: str, length: int, before: int, after: int) -> Any:
+    """For each place along a padded dim the place of the input it repeats."""
+    at = np.arange(-before, length + after)
+    if mode == "replicate":
+        return at.clip(0, length - 1)
+    if mode == "circular":
+        return at % length
+    return length - 1 - abs(length - 1 - abs(at))  # reflect
+
+
+@op(
+    lambda g, input_shape, pads, mode: _pad_fold(g, input_shape, pads, mode),
+    samples=lambda s: [
+        (s(2, 3, 4), ((0, 0), (2, 1), (0, 3)), mode) for mode in ("reflect", "replicate", "circular")
+    ] + [(s(2, 3), ((0, 0), (-1, 2)), "replicate"), (s(2, 4), ((0, 0), (-1, 2)), "circular")],
+)  # fmt: skip
+def _pad_copies(input: Any, pads: Pads, mode: str) -> Any:
+    for d, (a, b) in enumerate(pads):
+        if a or b:
+            input = np.take(input, _source(mode, input.shape[d], a, b), d)
+    return input
+
+
+@op(
+    lambda g, pads, mode: _pad_copies(g, pads, mode),
+    samples=lambda s: [(s(2, 6), (2, 3), ((0, 0), (1, 2)), mode) for mode in ("reflect", "replicate", "circular")],
+)
+def _pad_fold(input: Any, shape: tuple[int, ...], pads: Pads, mode: str) -> Any:
+    """The adjoint of `_pad_copies`: what the copies got is added to the elements they were made of."""
+    for d, (a, b) in enumerate(pads):
+        if a or b:
+            out = np.zeros((*input.shape[:d], shape[d], *input.shape[d + 1 :]), input.dtype)
+            np.add.at(out, (slice(None),) * d + (_source(mode, shape[d], a, b),), input)
+            input = out
+    return input
+
+
+def _check(mode: str, shape: tuple[int, ...], pads: Pads) -> None:
+    for d, (a, b) in enumerate(pads):
+        n = shape[d]
+        limit = {"reflect": n - 1, "circular": n, "replicate": None}[mode]
+        if limit is not None and max(a, b) > limit:
+            reason = "less than" if mode == "reflect" else "at most"
+            raise ShapeError(
+                f"pad: mode {mode!r} needs a padding of {reason} the size of the dim; got {(a, b)} for dim {d} of {n}"
+            )
+        if n + a + b < 0 or (mode == "replicate" and not n and (a or b)):
+            raise ShapeError(f"pad: padding {(a, b)} does not fit dim {d} of size {n}")
+
+
+@function(
+    method=False,
+    samples=lambda s: [
+        (s(2, 3), (1, 2)), (s(2, 3), (1, 0, 0, 2), "constant", 1.5), (s(2, 3, 4), (-1, 2)), (s(2, 3, 4), (2, 1), "reflect"),
+        (s(1, 2, 3, 4), (1, 2, 0, 2), "replicate"), (s(1, 3, 4), (1, 2, 2, 0), "circular"),
+    ],
+)  # fmt: skip
+def pad(input: Any, pad: Any, mode: str = "constant", value: float | None = None) -> Any:
+    """`input` with borders, of `value` or of its own elements; negative sizes cut off.
+
+    pad: (left, right) of the last dim, then of the one before it, and so on. mode: constant, reflect, replicate, circular;
+    all but the first pad the last 1 to 3 dims of a tensor with one or two more. Raises ShapeError for sizes that do not fit.
+    """
+    sizes = tuple(int(n) for n in pad)
+    shape = tuple(input.shape)
+    n = len(shape)
+    if len(sizes) % 2 or len(sizes) > 2 * n:
+        raise ShapeError(
+            f"pad: expected an even number of sizes, at most {2 * n}, for {n} dimensions; got {len(sizes)}"
+        )
+    pads = ((0, 0),) * (n - len(sizes) // 2) + tuple(zip(sizes[-2::-2], sizes[::-2], strict=True))
+    if mode == "constant":
+        for d, (a, b) in enumerate(pads):
+            if shape[d] + a + b < 0:
+                raise ShapeError(f"pad: padding {(a, b)} takes more than all of dim {d} of size {shape[d]}")
+        cut = any(a < 0 or b < 0 for a, b in pads)
+        if cut:
+            input = _crop(input, tuple([(max(-a, 0), max(-b, 0)) for a, b in pads]))
+        return _pad_constant(input, tuple([(max(a, 0), max(b, 0)) for a, b in pads]), 0 if value is None else value)
+    if mode not in ("reflect", "replicate", "circular"):
+        raise ValueError(f"pad: mode must be constant, reflect, replicate or circular, got {mode!r}")
+    if value not in (None, 0):
+        raise ShapeError(f"pad: mode {mode!r} takes no value, got {value}")
+    padded = len(sizes) // 2
+    if padded not in (1, 2, 3) or n not in (padded + 1, padded + 2):
+        raise ShapeError(
+            f"pad: mode {mode!r} pads the last 1 to 3 dims of a tensor with one or two more; "
+            f"got sizes for {padded} dims of {n}"
+        )
+    _check(mode, shape, pads)
+    return _pad_copies(input, pads, mode)
+
+
+from .index import _getitem  # noqa: E402  cropping is a slice
