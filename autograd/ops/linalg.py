@@ -1,1 +1,302 @@
-"""placeholder"""
+"""Matrix products, and the decompositions and solvers of `autograd.linalg`."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any
+
+import numpy as np
+from numpy import ndarray
+
+from ..errors import DTypeError, ShapeError
+from ..kernels import gemm
+from ..op import function, op
+from ..samples import Draw
+from .elementwise import mul
+from .shape import reshape, transpose, unsqueeze
+
+# ------------------------------------------------------------------------------------------------ matmul
+
+
+def product(a: ndarray, b: ndarray) -> ndarray:
+    """a @ b for arrays (..., M, K) and (..., K, N) whose batches broadcast; floats run on this library's own kernel."""
+    if a.dtype.kind != "f":
+        return np.matmul(a, b)
+    if a.ndim == b.ndim == 2:
+        return gemm.matmul(a, b)
+    M, K, N = a.shape[-2], a.shape[-1], b.shape[-1]
+    if b.ndim == 2:
+        return gemm.matmul(a.reshape(prod(a.shape[:-1]), K), b).reshape(*a.shape[:-1], N)
+    batch = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+    a3 = np.broadcast_to(a, (*batch, M, K)).reshape(prod(batch), M, K)
+    b3 = np.broadcast_to(b, (*batch, K, N)).reshape(prod(batch), K, N)
+    return gemm.batched_matmul(a3, b3).reshape(*batch, M, N)
+
+
+def _check_product(name: str, a: Any, b: Any, first: str = "input", second: str = "other") -> None:
+    """Both of one numeric dtype, at least 1-d, inner lengths equal, batches broadcastable."""
+    for what, x in ((first, a), (second, b)):
+        if not isinstance(x, ndarray):
+            raise DTypeError(f"{name}: {second} and {first} must be Tensors, got {type(x).__name__} for {what}")
+        if not x.ndim:
+            raise ShapeError(f"{name}: {what} is 0-dimensional; expected at least one dimension, use mul for scalars")
+    if a.dtype != b.dtype:
+        raise DTypeError(
+            f"{name}: {first} is {a.dtype} and {second} {b.dtype}; expected one dtype, cast one of them with to()"
+        )
+    if a.dtype.kind == "b":
+        raise DTypeError(f"{name}: bool tensors have no product; cast them to a number type with to()")
+    inner = b.shape[0] if b.ndim == 1 else b.shape[-2]
+    fits = a.shape[-1] == inner
+    if fits and a.ndim > 2 and b.ndim > 2:
+        fits = all(m == n or 1 in (m, n) for m, n in zip(a.shape[-3::-1], b.shape[-3::-1], strict=False))
+    if not fits:
+        raise ShapeError(
+            f"{name}: {first} of shape {a.shape} and {second} of shape {b.shape} do not go together; expected (..., M, K) "
+            "and (..., K, N) with equal K and batch dimensions that broadcast"
+        )
+
+
+def mT(x: Any) -> Any:
+    """The matrices of x transposed."""
+    return transpose(x, -1, -2)
+
+
+def _rows(x: Any) -> Any:
+    """x (..., K) as (rows, K)."""
+    return x if x.ndim == 2 else reshape(x, (prod(x.shape[:-1]), x.shape[-1]))
+
+
+def _matmul_input(g: Any, other: Any, input_shape: tuple[int, ...]) -> Any:
+    if other.ndim == 1:
+        return g * other if len(input_shape) == 1 else unsqueeze(g, -1) * other
+    if len(input_shape) == 1:  # batch dimensions of other are summed by the tape
+        return (unsqueeze(g, -2) @ mT(other))[..., 0, :] if other.ndim > 2 else other @ g
+    return matmul(g, mT(other))
+
+
+def _matmul_other(g: Any, input: Any, other_shape: tuple[int, ...]) -> Any:
+    if len(other_shape) == 1:
+        return g * input if input.ndim == 1 else matmul(reshape(g, (prod(g.shape),)), _rows(input))
+    if input.ndim == 1:
+        return unsqueeze(input, -1) * unsqueeze(g, -2)
+    if len(other_shape) == 2:
+        return matmul(mT(_rows(input)), _rows(g))
+    return matmul(mT(input), g)
+
+
+def _matmul_samples(s: Draw) -> list[tuple[Any, ...]]:
+    return [
+        (s(4), s(4)), (s(3, 4), s(4)), (s(4), s(4, 2)), (s(3, 4), s(4, 2)), (s(2, 3, 4), s(4, 2)), (s(3, 4), s(2, 4, 2)),
+        (s(2, 3, 4), s(4)), (s(4), s(2, 4, 3)), (s(2, 1, 3, 4), s(5, 4, 2)), (s(0, 3, 4), s(4, 2)), (s(3, 0), s(0, 2)),
+        (s(2, 3, 2), s(2, 2, 3)),
+    ]  # fmt: skip
+
+
+@op(_matmul_input, _matmul_other, samples=_matmul_samples)
+def matmul(input: Any, other: Any) -> Any:
+    """Matrix product: vectors and matrices as in `torch.matmul`, batches (...) of matrices broadcast.
+
+    input (..., M, K) or (K,), other (..., K, N) or (K,), of one dtype. A 1-d input is a row, a 1-d other a column, and
+    that dimension is dropped from the result. Raises ShapeError for shapes, DTypeError for unlike dtypes.
+    """
+    _check_product("matmul", input, other)
+    a = input[None, :] if input.ndim == 1 else input
+    b = other[:, None] if other.ndim == 1 else other
+    y = product(a, b)
+    if other.ndim == 1:
+        y = y[..., 0]
+    if input.ndim == 1:
+        y = y[..., 0] if other.ndim == 1 else y[..., 0, :]
+    return y
+
+
+def _of_rank(name: str, argument: str, x: Any, ndim: int) -> None:
+    if x.ndim != ndim:
+        raise ShapeError(f"{name}: {argument} has shape {tuple(x.shape)}; expected a {ndim}-dimensional tensor")
+
+
+@function(samples=lambda s: [(s(3, 4), s(4, 2)), (s(0, 4), s(4, 2))])
+def mm(input: Any, mat2: Any) -> Any:
+    """Product of two matrices (M, K) and (K, N), without broadcasting."""
+    _of_rank("mm", "input", input, 2)
+    _of_rank("mm", "mat2", mat2, 2)
+    return matmul(input, mat2)
+
+
+@function(samples=lambda s: [(s(2, 3, 4), s(2, 4, 2)), (s(0, 3, 4), s(0, 4, 2))])
+def bmm(input: Any, mat2: Any) -> Any:
+    """Products of two stacks of matrices (B, M, K) and (B, K, N), without broadcasting."""
+    _of_rank("bmm", "input", input, 3)
+    _of_rank("bmm", "mat2", mat2, 3)
+    if input.shape[0] != mat2.shape[0]:
+        raise ShapeError(f"bmm: input has {input.shape[0]} matrices and mat2 {mat2.shape[0]}; expected as many")
+    return matmul(input, mat2)
+
+
+@function(samples=lambda s: [(s(3, 4), s(4))])
+def mv(input: Any, vec: Any) -> Any:
+    """Product of a matrix (M, K) and a vector (K,)."""
+    _of_rank("mv", "input", input, 2)
+    _of_rank("mv", "vec", vec, 1)
+    return matmul(input, vec)
+
+
+@function(samples=lambda s: [(s(4), s(4)), (s(0), s(0))])
+def dot(input: Any, tensor: Any) -> Any:
+    """Sum of products of two vectors of one length."""
+    _of_rank("dot", "input", input, 1)
+    _of_rank("dot", "tensor", tensor, 1)
+    return matmul(input, tensor)
+
+
+@function(samples=lambda s: [(s(4), s(4))])
+def vdot(input: Any, other: Any) -> Any:
+    """`dot`: the tensors are real."""
+    return dot(input, other)
+
+
+# ------------------------------------------------------------------------------------------------ linear
+
+
+def _linear_samples(s: Draw) -> list[tuple[Any, ...]]:
+    return [
+        (s(5, 4), s(3, 4), s(3)), (s(4), s(3, 4), None), (s(2, 3, 4), s(3, 4), s(3)), (s(0, 4), s(3, 4), s(3)),
+        (s(4), s(3, 4), s(3)),
+    ]  # fmt: skip
+
+
+@op(
+    lambda g, weight: matmul(g, weight),
+    lambda g, input: mT(matmul(mT(_rows(input)), _rows(g))) if input.ndim > 1 else unsqueeze(g, -1) * input,
+    lambda g: g,
+    samples=_linear_samples,
+)
+def _linear(input: Any, weight: Any, bias: Any) -> Any:
+    """input @ weight.T + bias in one pass."""
+    rows = input if input.ndim == 2 else input.reshape(prod(input.shape[:-1]), input.shape[-1])
+    y = gemm.matmul(rows, weight.T, bias) if rows.dtype.kind == "f" else rows @ weight.T + (0 if bias is None else bias)
+    return y if input.ndim == 2 else y.reshape(*input.shape[:-1], weight.shape[0])
+
+
+@function(
+    method=False,
+    samples=lambda s: [
+        *[case if case[2] is not None else case[:2] for case in _linear_samples(s)],
+        (s(2, 4), s(4), s()),
+    ],
+)
+def linear(input: Any, weight: Any, bias: Any = None) -> Any:
+    """input @ weight.T + bias: input (..., I), weight (O, I), bias (O,) or None, result (..., O).
+
+    A 1-d weight (I,) is one output and its dimension is dropped. Raises ShapeError, DTypeError (all of one dtype).
+    """
+    if weight.ndim == 1:
+        y = matmul(input, weight)
+        return y if bias is None else y + bias
+    _of_rank("linear", "weight", weight, 2)
+    if not input.ndim or input.shape[-1] != weight.shape[1]:
+        raise ShapeError(
+            f"linear: input has shape {tuple(input.shape)}, whose last dimension a weight of shape {tuple(weight.shape)} "
+            f"expects to be {weight.shape[1]}"
+        )
+    if input.dtype != weight.dtype or (bias is not None and bias.dtype != weight.dtype):
+        raise DTypeError(
+            f"linear: input is {input.dtype}, weight {weight.dtype}{'' if bias is None else f', bias {bias.dtype}'}; "
+            "expected one dtype, cast with to()"
+        )
+    if bias is not None and tuple(bias.shape) != (weight.shape[0],):
+        y = matmul(input, mT(weight))
+        if bias.ndim > y.ndim or any(n not in (1, m) for n, m in zip(bias.shape[::-1], y.shape[::-1], strict=False)):
+            raise ShapeError(f"linear: bias has shape {tuple(bias.shape)}; expected ({weight.shape[0]},)")
+        return y + bias
+    return _linear(input, weight, bias)
+
+
+# ---------------------------------------------------------------------------------- products that add to something
+
+
+def _scaled(x: Any, factor: Any) -> Any:
+    return x if isinstance(factor, int) and factor == 1 else mul(x, factor)
+
+
+def _added(name: str, input: Any, term: Any, beta: Any, alpha: Any) -> Any:
+    """beta * input + alpha * term; as in torch a beta of 0 leaves input out, NaN and all."""
+    if input.dtype != term.dtype:
+        raise DTypeError(f"{name}: input is {input.dtype} and the product {term.dtype}; expected one dtype")
+    shape = tuple(term.shape)
+    if input.ndim > len(shape) or any(n not in (1, m) for n, m in zip(input.shape[::-1], shape[::-1], strict=False)):
+        raise ShapeError(
+            f"{name}: input of shape {tuple(input.shape)} does not broadcast to the product's shape {shape}"
+        )
+    if isinstance(beta, (int, float)) and beta == 0:
+        return _scaled(term, alpha)
+    return _scaled(input, beta) + _scaled(term, alpha)
+
+
+@function(
+    inplace=True, samples=lambda s: [(s(3, 2), s(3, 4), s(4, 2)), (s(2), s(3, 4), s(4, 2), {"beta": 0.5, "alpha": 2.0})]
+)
+def addmm(input: Any, mat1: Any, mat2: Any, *, beta: Any = 1, alpha: Any = 1) -> Any:
+    """beta * input + alpha * (mat1 @ mat2): mat1 (M, K), mat2 (K, N), input broadcast to (M, N)."""
+    return _added("addmm", input, mm(mat1, mat2), beta, alpha)
+
+
+@function(inplace=True, samples=lambda s: [(s(3), s(3, 4), s(4)), (s(1), s(3, 4), s(4), {"beta": 0.5, "alpha": 2.0})])
+def addmv(input: Any, mat: Any, vec: Any, *, beta: Any = 1, alpha: Any = 1) -> Any:
+    """beta * input + alpha * (mat @ vec): mat (M, K), vec (K,), input broadcast to (M,)."""
+    return _added("addmv", input, mv(mat, vec), beta, alpha)
+
+
+@function(inplace=True, samples=lambda s: [(s(3, 4), s(3), s(4)), (s(4), s(3), s(4), {"beta": 0.5, "alpha": 2.0})])
+def addr(input: Any, vec1: Any, vec2: Any, *, beta: Any = 1, alpha: Any = 1) -> Any:
+    """beta * input + alpha * outer(vec1, vec2): vec1 (M,), vec2 (N,), input broadcast to (M, N)."""
+    return _added("addr", input, outer(vec1, vec2), beta, alpha)
+
+
+@function(
+    inplace=True,
+    samples=lambda s: [(s(3, 5), s(2, 3, 4), s(2, 4, 5)), (s(5), s(2, 3, 4), s(2, 4, 5), {"beta": 0.5, "alpha": 2.0})],
+)
+def addbmm(input: Any, batch1: Any, batch2: Any, *, beta: Any = 1, alpha: Any = 1) -> Any:
+    """beta * input + alpha * sum over b of batch1[b] @ batch2[b]: batch1 (B, M, K), batch2 (B, K, N), result (M, N)."""
+    _check_stacks("addbmm", batch1, batch2)
+    B, M, K = batch1.shape
+    # one product over (b, k) together
+    a = reshape(transpose(batch1, 0, 1), (M, B * K))
+    return _added("addbmm", input, matmul(a, reshape(batch2, (B * K, batch2.shape[2]))), beta, alpha)
+
+
+@function(
+    inplace=True,
+    samples=lambda s: [
+        (s(2, 3, 5), s(2, 3, 4), s(2, 4, 5)),
+        (s(3, 1), s(2, 3, 4), s(2, 4, 5), {"beta": 0.5, "alpha": 2.0}),
+    ],
+)
+def baddbmm(input: Any, batch1: Any, batch2: Any, *, beta: Any = 1, alpha: Any = 1) -> Any:
+    """beta * input + alpha * bmm(batch1, batch2): batch1 (B, M, K), batch2 (B, K, N), input broadcast to (B, M, N)."""
+    return _added("baddbmm", input, bmm(batch1, batch2), beta, alpha)
+
+
+def _check_stacks(name: str, batch1: Any, batch2: Any) -> None:
+    _of_rank(name, "batch1", batch1, 3)
+    _of_rank(name, "batch2", batch2, 3)
+    if batch1.shape[0] != batch2.shape[0] or batch1.shape[2] != batch2.shape[1]:
+        raise ShapeError(
+            f"{name}: batch1 has shape {tuple(batch1.shape)} and batch2 {tuple(batch2.shape)}; expected (B, M, K) and (B, K, N)"
+        )
+
+
+@function(samples=lambda s: [(s(3), s(4)), (s(0), s(2))])
+def outer(input: Any, vec2: Any) -> Any:
+    """All products of the elements of two vectors: (M,) and (N,) give (M, N)."""
+    _of_rank("outer", "input", input, 1)
+    _of_rank("outer", "vec2", vec2, 1)
+    return mul(unsqueeze(input, -1), vec2)
+
+
+@function(samples=lambda s: [(s(3), s(4))])
+def ger(input: Any, vec2: Any) -> Any:
+    """`outer`."""
+    return outer(input, vec2)

@@ -1,0 +1,463 @@
+"""Convolutions of one, two and three dimensions and their transposes, and the windows of an image as columns (unfold).
+
+A convolution and the gradients of its input and of its weight are three ops, each bilinear and each the others' adjoint, so
+every order of derivative comes from these three. Convolutions of one dimension run as two-dimensional ones of height 1, of
+three as two-dimensional ones whose channels are (channel, depth of the window) pairs.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..errors import DTypeError, ShapeError
+from ..kernels import conv as kernels
+from ..op import function, op
+from ..samples import Draw
+from .pad import pad
+from .shape import permute, reshape, squeeze, unsqueeze
+
+Pair = tuple[int, int]
+Padding = tuple[Pair, Pair]
+PLAIN: Padding = ((0, 0), (0, 0))
+
+# ------------------------------------------------------------------------------------------------ the three ops
+
+
+def _conv_samples(s: Draw) -> list[tuple[Any, ...]]:
+    return [
+        (s(2, 2, 4, 5), s(3, 2, 2, 3), s(3), (1, 1), PLAIN, (1, 1), 1),
+        (s(1, 4, 5, 4), s(2, 2, 2, 2), None, (2, 1), ((1, 1), (0, 1)), (1, 2), 2),
+    ]
+
+
+@op(
+    lambda g, weight, input_shape, stride, padding, dilation, groups: _conv2d_input(
+        g, weight, input_shape, stride, padding, dilation, groups
+    ),
+    lambda g, input, weight_shape, stride, padding, dilation, groups: _conv2d_weight(
+        g, input, weight_shape, stride, padding, dilation, groups
+    ),
+    lambda g: _conv2d_bias(g),
+    samples=_conv_samples,
+)
+def _conv2d(input: Any, weight: Any, bias: Any, stride: Pair, padding: Padding, dilation: Pair, groups: int) -> Any:
+    """Convolution of images, the bias added in the same pass."""
+    return kernels.conv2d(input, weight, bias, stride, padding, dilation, groups)
+
+
+@op(
+    lambda g, weight, stride, padding, dilation, groups: _conv2d(g, weight, None, stride, padding, dilation, groups),
+    lambda g, grad, weight_shape, stride, padding, dilation, groups: _conv2d_weight(
+        grad, g, weight_shape, stride, padding, dilation, groups
+    ),
+    samples=lambda s: [
+        (s(2, 3, 3, 3), s(3, 2, 2, 3), (2, 2, 4, 5), (1, 1), PLAIN, (1, 1), 1),
+        (s(1, 2, 3, 3), s(2, 2, 2, 2), (1, 4, 5, 4), (2, 1), ((1, 1), (0, 1)), (1, 2), 2),
+    ],
+)
+def _conv2d_input(
+    grad: Any, weight: Any, shape: tuple[int, ...], stride: Pair, padding: Padding, dilation: Pair, groups: int
+) -> Any:
+    """The adjoint of `_conv2d` in its input, of that `shape`; also the transposed convolution."""
+    return kernels.conv2d_input(grad, weight, shape, stride, padding, dilation, groups)  # type: ignore[arg-type]
+
+
+@op(
+    lambda g, input, stride, padding, dilation, groups: _conv2d(input, g, None, stride, padding, dilation, groups),
+    lambda g, grad, input_shape, stride, padding, dilation, groups: _conv2d_input(
+        grad, g, input_shape, stride, padding, dilation, groups
+    ),
+    samples=lambda s: [
+        (s(2, 3, 3, 3), s(2, 2, 4, 5), (3, 2, 2, 3), (1, 1), PLAIN, (1, 1), 1),
+        (s(1, 2, 3, 3), s(1, 4, 5, 4), (2, 2, 2, 2), (2, 1), ((1, 1), (0, 1)), (1, 2), 2),
+    ],
+)
+def _conv2d_weight(
+    grad: Any, input: Any, shape: tuple[int, ...], stride: Pair, padding: Padding, dilation: Pair, groups: int
+) -> Any:
+    """The adjoint of `_conv2d` in its weight, of that `shape`."""
+    return kernels.conv2d_weight(grad, input, shape, stride, padding, dilation, groups)  # type: ignore[arg-type]
+
+
+@op(lambda g: reshape(g, (1, g.shape[0], 1, 1)), samples=lambda s: [(s(2, 3, 2, 4),)])
+def _conv2d_bias(input: Any) -> Any:
+    """The sum over all but the channels."""
+    return kernels.conv2d_bias(input)
+
+
+# ------------------------------------------------------------------------------------------------ windows along one axis
+
+
+@op(
+    lambda g, input_shape, dim, size, stride, dilation: _overlap(g, input_shape[dim], dim, stride, dilation),
+    samples=lambda s: [(s(2, 7, 2), 1, 3, 2, 1), (s(6), 0, 2, 1, 3)],
+)
+def _windows(input: Any, dim: int, size: int, stride: int, dilation: int) -> Any:
+    """The windows of `size` values along `dim` (not negative): there stand now window and position in the window."""
+    n = (input.shape[dim] - dilation * (size - 1) - 1) // stride + 1
+    step = input.strides[dim]
+    shape = (*input.shape[:dim], n, size, *input.shape[dim + 1 :])
+    strides = (*input.strides[:dim], step * stride, step * dilation, *input.strides[dim + 1 :])
+    return np.lib.stride_tricks.as_strided(input, shape, strides).copy()
+
+
+@op(
+    lambda g, input_shape, dim, stride, dilation: _windows(g, dim, input_shape[dim + 1], stride, dilation),
+    samples=lambda s: [(s(2, 3, 3, 2), 7, 1, 2, 1), (s(3, 2), 6, 0, 1, 3)],
+)
+def _overlap(input: Any, length: int, dim: int, stride: int, dilation: int) -> Any:
+    """The adjoint of `_windows`: windows added up where they overlap, along an axis of `length`."""
+    y = np.zeros((*input.shape[:dim], length, *input.shape[dim + 2 :]), input.dtype)
+    before = (slice(None),) * dim
+    n = input.shape[dim]
+    for k in range(input.shape[dim + 1]):
+        start = k * dilation
+        y[(*before, slice(start, start + (n - 1) * stride + 1, stride))] += input[(*before, slice(None), k)]
+    return y
+
+
+# ------------------------------------------------------------------------------------------------ arguments
+
+
+def numbers(name: str, argument: str, value: Any, n: int, least: int = 0) -> tuple[int, ...]:
+    """`value` as n ints, each at least `least`: one int for all, or a sequence of one or n."""
+    many = tuple(value) if isinstance(value, (list, tuple)) else (value,)
+    if len(many) == 1:
+        many *= n
+    if len(many) != n or not all(isinstance(v, (int, np.integer)) and not isinstance(v, bool) for v in many):
+        raise (ShapeError if len(many) != n else DTypeError)(
+            f"{name}: {argument} is {value!r}; expected an int or {n} of them"
+        )
+    if any(v < least for v in many):
+        raise ShapeError(f"{name}: {argument} is {value!r}; expected values of at least {least}")
+    return tuple(int(v) for v in many)
+
+
+def _check(name: str, input: Any, weight: Any, bias: Any, n: int, groups: int, transposed: bool = False) -> bool:
+    """Check ranks, dtypes and channels; whether the input lacks the batch dimension."""
+    space = "LHD"[n - 1] if n == 1 else ("H, W" if n == 2 else "D, H, W")
+    if weight.ndim != n + 2:
+        raise ShapeError(f"{name}: weight has shape {tuple(weight.shape)}; expected {n + 2} dimensions")
+    if input.ndim not in (n + 1, n + 2):
+        raise ShapeError(f"{name}: input has shape {tuple(input.shape)}; expected (N, C, {space}) or (C, {space})")
+    given = [("input", input), ("weight", weight)] + ([("bias", bias)] if bias is not None else [])
+    if any(x.dtype != input.dtype for _, x in given) or input.dtype.kind != "f":
+        raise DTypeError(
+            f"{name}: "
+            + ", ".join(f"{what} is {x.dtype}" for what, x in given)
+            + "; expected one floating dtype, cast with to()"
+        )
+    if groups < 1:
+        raise ShapeError(f"{name}: groups is {groups}; expected at least 1")
+    channels = input.shape[-n - 1]
+    first = weight.shape[0]
+    if first % groups:
+        raise ShapeError(
+            f"{name}: weight of shape {tuple(weight.shape)} has {first} channels first, which groups={groups} does not divide"
+        )
+    expected = first if transposed else weight.shape[1] * groups
+    if channels != expected:
+        raise ShapeError(
+            f"{name}: input has {channels} channels, weight of shape {tuple(weight.shape)} with groups={groups} expects {expected}"
+        )
+    out = weight.shape[1] * groups if transposed else first
+    if bias is not None and tuple(bias.shape) != (out,):
+        raise ShapeError(f"{name}: bias has shape {tuple(bias.shape)}; expected ({out},), one value an output channel")
+    return input.ndim == n + 1
+
+
+def _padding(
+    name: str, padding: Any, size: tuple[int, ...], stride: tuple[int, ...], dilation: tuple[int, ...]
+) -> tuple[Pair, ...]:
+    """(before, after) of each axis from a number, a sequence, 'same' or 'valid'."""
+    if isinstance(padding, str):
+        if padding == "valid":
+            return ((0, 0),) * len(size)
+        if padding != "same":
+            raise ShapeError(f"{name}: padding is {padding!r}; expected 'same', 'valid' or numbers")
+        if any(s != 1 for s in stride):
+            raise ShapeError(f"{name}: padding='same' is not supported for strided convolutions, stride is {stride}")
+        total = [d * (k - 1) for d, k in zip(dilation, size, strict=True)]
+        return tuple((t // 2, t - t // 2) for t in total)
+    return tuple((p, p) for p in numbers(name, "padding", padding, len(size)))
+
+
+def _check_output(
+    name: str, space: tuple[int, ...], size: tuple[int, ...], padding: tuple[Pair, ...], dilation: tuple[int, ...]
+) -> None:
+    for n, k, p, d in zip(space, size, padding, dilation, strict=True):
+        if n + p[0] + p[1] < d * (k - 1) + 1:
+            raise ShapeError(
+                f"{name}: the window of {tuple(size)} with dilation {tuple(dilation)} does not fit the input of {tuple(space)} "
+                f"padded by {tuple(padding)}; the output would have size less than 1"
+            )
+
+
+def _settings(
+    name: str, input: Any, weight: Any, stride: Any, padding: Any, dilation: Any, n: int
+) -> tuple[tuple[int, ...], tuple[Pair, ...], tuple[int, ...]]:
+    stride = numbers(name, "stride", stride, n, 1)
+    dilation = numbers(name, "dilation", dilation, n, 1)
+    size = tuple(weight.shape[2:])
+    padding = _padding(name, padding, size, stride, dilation)
+    _check_output(name, tuple(input.shape[-n:]), size, padding, dilation)
+    return stride, padding, dilation
+
+
+# ------------------------------------------------------------------------------------------------ convolutions
+
+
+@function(
+    method=False,
+    samples=lambda s: [
+        (s(2, 3, 5, 6), s(4, 3, 3, 2), s(4)),
+        (s(3, 5, 6), s(4, 3, 3, 2), None, {"padding": "same", "dilation": 2}),
+        (s(1, 4, 6, 5), s(6, 2, 3, 3), s(6), {"stride": (2, 1), "padding": (1, 2), "groups": 2}),
+        (s(0, 3, 5, 6), s(4, 3, 3, 2), s(4)),
+    ],
+)
+def conv2d(
+    input: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1
+) -> Any:
+    """Convolution (cross-correlation) of images: input (N, C, H, W) or (C, H, W), weight (K, C/groups, R, S), bias (K,).
+
+    padding: numbers, 'valid' (none) or 'same' (output as large as the input, stride 1). Output (N, K, H', W') with
+    H' = floor((H + 2 padding - dilation (R - 1) - 1) / stride) + 1. All of one floating dtype. Raises ShapeError, DTypeError.
+    """
+    single = _check("conv2d", input, weight, bias, 2, groups)
+    stride, padding, dilation = _settings("conv2d", input, weight, stride, padding, dilation, 2)
+    if not single:
+        return _conv2d(input, weight, bias, stride, padding, dilation, groups)
+    return squeeze(_conv2d(unsqueeze(input, 0), weight, bias, stride, padding, dilation, groups), 0)
+
+
+@function(
+    method=False,
+    samples=lambda s: [
+        (s(2, 3, 7), s(4, 3, 3), s(4)),
+        (s(4, 7), s(6, 2, 3), None, {"stride": 2, "padding": 1, "dilation": 2, "groups": 2}),
+    ],
+)
+def conv1d(
+    input: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1
+) -> Any:
+    """Convolution of sequences: input (N, C, L) or (C, L), weight (K, C/groups, R), bias (K,), as `conv2d`."""
+    single = _check("conv1d", input, weight, bias, 1, groups)
+    (s,), (p,), (d,) = _settings("conv1d", input, weight, stride, padding, dilation, 1)
+    x = unsqueeze(unsqueeze(input, 0) if single else input, 2)
+    y = squeeze(_conv2d(x, unsqueeze(weight, 2), bias, (1, s), ((0, 0), p), (1, d), groups), 2)
+    return squeeze(y, 0) if single else y
+
+
+def _flat_depth(weight: Any) -> Any:
+    """A weight (K, C, T, R, S) as one of a two-dimensional convolution (K, C*T, R, S)."""
+    K, C, T, R, S = weight.shape
+    return reshape(weight, (K, C * T, R, S))
+
+
+@function(
+    method=False,
+    samples=lambda s: [
+        (s(2, 2, 4, 4, 3), s(3, 2, 2, 3, 2), s(3)),
+        (
+            s(4, 5, 4, 4),
+            s(2, 2, 2, 2, 3),
+            None,
+            {"stride": (2, 1, 2), "padding": 1, "dilation": (2, 1, 1), "groups": 2},
+        ),
+    ],
+)
+def conv3d(
+    input: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1
+) -> Any:
+    """Convolution of volumes: input (N, C, D, H, W) or (C, D, H, W), weight (K, C/groups, T, R, S), as `conv2d`."""
+    single = _check("conv3d", input, weight, bias, 3, groups)
+    stride, padding, dilation = _settings("conv3d", input, weight, stride, padding, dilation, 3)
+    x = unsqueeze(input, 0) if single else input
+    if padding[0] != (0, 0):
+        x = pad(x, (0, 0, 0, 0, *padding[0]))
+    x = _windows(x, 2, weight.shape[2], stride[0], dilation[0])
+    N, C, D, T, H, W = x.shape
+    x = reshape(permute(x, (0, 2, 1, 3, 4, 5)), (N * D, C * T, H, W))
+    y = _conv2d(x, _flat_depth(weight), bias, stride[1:], padding[1:], dilation[1:], groups)
+    y = permute(reshape(y, (N, D, *y.shape[1:])), (0, 2, 1, 3, 4))
+    return squeeze(y, 0) if single else y
+
+
+# ------------------------------------------------------------------------------------------------ transposed convolutions
+
+
+def _transposed(
+    name: str, input: Any, weight: Any, stride: Any, padding: Any, output_padding: Any, dilation: Any, n: int
+) -> tuple[tuple[int, ...], tuple[Pair, ...], tuple[int, ...], tuple[int, ...]]:
+    """stride, padding, dilation as tuples, and the output's size: (H - 1) stride - 2 padding + dilation (R - 1) + 1 + extra."""
+    stride = numbers(name, "stride", stride, n, 1)
+    dilation = numbers(name, "dilation", dilation, n, 1)
+    pads = numbers(name, "padding", padding, n)
+    extra = numbers(name, "output_padding", output_padding, n)
+    if any(e >= max(s, d) for e, s, d in zip(extra, stride, dilation, strict=True)):
+        raise ShapeError(
+            f"{name}: output_padding {extra} must be smaller than either stride {stride} or dilation {dilation}"
+        )
+    size = tuple(
+        (h - 1) * s - 2 * p + d * (k - 1) + 1 + e
+        for h, s, p, d, k, e in zip(input.shape[-n:], stride, pads, dilation, weight.shape[2:], extra, strict=True)
+    )
+    if any(m < 1 for m in size):
+        raise ShapeError(f"{name}: the output would have size {size}; each must be at least 1, padding is {pads}")
+    return stride, tuple((p, p) for p in pads), dilation, size
+
+
+def _with_bias(y: Any, bias: Any) -> Any:
+    return y if bias is None else y + reshape(bias, (bias.shape[0], *(1,) * (y.ndim - 2)))
+
+
+@function(
+    method=False,
+    samples=lambda s: [
+        (s(2, 3, 3, 2), s(3, 2, 2, 3), s(2)),
+        (
+            s(4, 3, 2),
+            s(4, 2, 3, 2),
+            None,
+            {"stride": (2, 3), "padding": 1, "output_padding": (1, 2), "groups": 2, "dilation": 2},
+        ),
+    ],
+)
+def conv_transpose2d(
+    input: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, output_padding: Any = 0,
+    groups: int = 1, dilation: Any = 1,
+) -> Any:  # fmt: skip
+    """Transposed convolution, the adjoint of `conv2d`: input (N, C, H, W) or (C, H, W), weight (C, K/groups, R, S), bias (K,).
+
+    Output (N, K, H', W') with H' = (H - 1) stride - 2 padding + dilation (R - 1) + output_padding + 1. Raises ShapeError,
+    DTypeError.
+    """
+    single = _check("conv_transpose2d", input, weight, bias, 2, groups, transposed=True)
+    stride, pads, dilation, size = _transposed(
+        "conv_transpose2d", input, weight, stride, padding, output_padding, dilation, 2
+    )
+    x = unsqueeze(input, 0) if single else input
+    shape = (x.shape[0], weight.shape[1] * groups, *size)
+    y = _with_bias(_conv2d_input(x, weight, shape, stride, pads, dilation, groups), bias)
+    return squeeze(y, 0) if single else y
+
+
+@function(
+    method=False,
+    samples=lambda s: [
+        (s(2, 3, 4), s(3, 2, 3), s(2)),
+        (s(4, 3), s(4, 2, 2), None, {"stride": 3, "padding": 1, "output_padding": 1, "groups": 2}),
+    ],
+)
+def conv_transpose1d(
+    input: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, output_padding: Any = 0,
+    groups: int = 1, dilation: Any = 1,
+) -> Any:  # fmt: skip
+    """Transposed convolution of sequences: input (N, C, L) or (C, L), weight (C, K/groups, R), as `conv_transpose2d`."""
+    single = _check("conv_transpose1d", input, weight, bias, 1, groups, transposed=True)
+    settings = _transposed("conv_transpose1d", input, weight, stride, padding, output_padding, dilation, 1)
+    (s,), (p,), (d,), (length,) = settings
+    x = unsqueeze(unsqueeze(input, 0) if single else input, 2)
+    shape = (x.shape[0], weight.shape[1] * groups, 1, length)
+    y = squeeze(_conv2d_input(x, unsqueeze(weight, 2), shape, (1, s), ((0, 0), p), (1, d), groups), 2)
+    y = _with_bias(y, bias)
+    return squeeze(y, 0) if single else y
+
+
+@function(
+    method=False,
+    samples=lambda s: [
+        (s(1, 2, 3, 2, 2), s(2, 2, 2, 2, 2), s(2)),
+        (s(2, 2, 3, 2), s(2, 1, 2, 3, 2), None, {"stride": 2, "padding": (1, 1, 0), "output_padding": 1, "groups": 2}),
+    ],
+)
+def conv_transpose3d(
+    input: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, output_padding: Any = 0,
+    groups: int = 1, dilation: Any = 1,
+) -> Any:  # fmt: skip
+    """Transposed convolution of volumes: input (N, C, D, H, W) or (C, D, H, W), weight (C, K/groups, T, R, S)."""
+    single = _check("conv_transpose3d", input, weight, bias, 3, groups, transposed=True)
+    settings = _transposed("conv_transpose3d", input, weight, stride, padding, output_padding, dilation, 3)
+    stride, pads, dilation, (depth, height, width) = settings
+    x = unsqueeze(input, 0) if single else input
+    N, C, D, H, W = x.shape
+    K, T = weight.shape[1] * groups, weight.shape[2]
+    x = reshape(permute(x, (0, 2, 1, 3, 4)), (N * D, C, H, W))
+    shape = (N * D, K * T, height, width)
+    y = _conv2d_input(x, _flat_depth(weight), shape, stride[1:], pads[1:], dilation[1:], groups)
+    y = permute(reshape(y, (N, D, K, T, height, width)), (0, 2, 1, 3, 4, 5))
+    before = pads[0][0]
+    y = _overlap(y, depth + 2 * before, 2, stride[0], dilation[0])[:, :, before : before + depth]
+    y = _with_bias(y, bias)
+    return squeeze(y, 0) if single else y
+
+
+# ------------------------------------------------------------------------------------------------ windows as columns
+
+
+@function(
+    method=False,
+    name="im2col",
+    samples=lambda s: [
+        (s(2, 2, 4, 5), (2, 3)),
+        (s(3, 5, 5), 2, {"dilation": 2, "padding": (1, 0), "stride": (2, 1)}),
+    ],
+)
+def im2col(input: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1) -> Any:
+    """The windows of images as columns: (N, C, H, W) or (C, H, W) gives (N, C R S, number of windows); `nn.functional.unfold`."""
+    if input.ndim not in (3, 4):
+        raise ShapeError(f"unfold: input has shape {tuple(input.shape)}; expected (N, C, H, W) or (C, H, W)")
+    size = numbers("unfold", "kernel_size", kernel_size, 2, 1)
+    dilation, stride = numbers("unfold", "dilation", dilation, 2, 1), numbers("unfold", "stride", stride, 2, 1)
+    p = numbers("unfold", "padding", padding, 2)
+    _check_output("unfold", tuple(input.shape[-2:]), size, ((p[0], p[0]), (p[1], p[1])), dilation)
+    x = unsqueeze(input, 0) if input.ndim == 3 else input
+    if p != (0, 0):
+        x = pad(x, (p[1], p[1], p[0], p[0]))
+    x = _windows(_windows(x, 2, size[0], stride[0], dilation[0]), 4, size[1], stride[1], dilation[1])
+    N, C, H, R, W, S = x.shape
+    y = reshape(permute(x, (0, 1, 3, 5, 2, 4)), (N, C * R * S, H * W))
+    return squeeze(y, 0) if input.ndim == 3 else y
+
+
+@function(
+    method=False,
+    name="col2im",
+    samples=lambda s: [
+        (s(2, 12, 9), (4, 5), (2, 3)),
+        (s(12, 12), (5, 5), 2, {"dilation": 2, "padding": (1, 0), "stride": (2, 1)}),
+    ],
+)
+def col2im(input: Any, output_size: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1) -> Any:
+    """Columns added up into images, the adjoint of `im2col`: (N, C R S, windows) gives (N, C, *output_size); `nn.functional.fold`."""
+    if input.ndim not in (2, 3):
+        raise ShapeError(
+            f"fold: input has shape {tuple(input.shape)}; expected (N, C R S, windows) or (C R S, windows)"
+        )
+    (height, width), (R, S) = (
+        numbers("fold", "output_size", output_size, 2, 1),
+        numbers("fold", "kernel_size", kernel_size, 2, 1),
+    )
+    dilation, stride = numbers("fold", "dilation", dilation, 2, 1), numbers("fold", "stride", stride, 2, 1)
+    p = numbers("fold", "padding", padding, 2)
+    H, W = (
+        (n + 2 * q - d * (k - 1) - 1) // s + 1
+        for n, q, d, k, s in zip((height, width), p, dilation, (R, S), stride, strict=True)
+    )
+    rows, columns = input.shape[-2:]
+    if rows % (R * S):
+        raise ShapeError(f"fold: input has {rows} rows; expected a multiple of the window's {R * S} values")
+    if H < 1 or W < 1 or columns != H * W:
+        raise ShapeError(
+            f"fold: input has {columns} columns; output_size {(height, width)} and these windows expect {H} x {W}"
+        )
+    N, C = (input.shape[0] if input.ndim == 3 else 1), rows // (R * S)
+    x = permute(reshape(input, (N, C, R, S, H, W)), (0, 1, 4, 2, 5, 3))
+    x = _overlap(x, width + 2 * p[1], 4, stride[1], dilation[1])
+    y = _overlap(x, height + 2 * p[0], 2, stride[0], dilation[0])
+    if p != (0, 0):
+        y = y[:, :, p[0] : p[0] + height, p[1] : p[1] + width]
+    return squeeze(y, 0) if input.ndim == 2 else y

@@ -1,0 +1,117 @@
+"""Dropout: a mask drawn from the default generator, then a product. The mask is an input of the op, never drawn inside."""
+
+from __future__ import annotations
+
+from math import sqrt
+from typing import Any
+
+import numpy as np
+from numpy import ndarray
+
+from .. import random
+from ..errors import NumberError, ShapeError
+from ..op import function
+from ..tensor import wrap
+from .elementwise import mul
+
+
+def _check(name: str, p: float) -> None:
+    if not 0 <= p <= 1:
+        raise NumberError(f"{name}: p is {p}, the probability of dropping a value; expected 0 to 1")
+
+
+def keep_mask(shape: tuple[int, ...], p: float, dtype: np.dtype, like: ndarray | None = None) -> ndarray:
+    """1 with probability 1 - p, else 0, drawn from the default generator; in the order of `like`'s memory."""
+    order = sorted(range(len(shape)), key=lambda i: -like.strides[i]) if like is not None else list(range(len(shape)))
+    drawn = random.default_generator.rng.random([shape[i] for i in order], np.float32) >= p
+    return drawn.astype(dtype).transpose(np.argsort(order) if order else ())
+
+
+def _array(x: Any) -> ndarray:
+    return x if isinstance(x, ndarray) else x._data
+
+
+def _dropped(name: str, input: Any, p: float, training: bool, rank: int = 0) -> Any:
+    """Whole values, or with `rank` whole channels of that many spatial dimensions, set to 0 and the others scaled up."""
+    _check(name, p)
+    if not training or p == 0:
+        return input
+    shape, like = tuple(input.shape), _array(input)
+    if rank:
+        shape = (*shape[: input.ndim - rank], *(1,) * rank)
+        like = None
+    mask = keep_mask(shape, p, input.dtype, like)
+    if p < 1:
+        mask *= 1 / (1 - p)
+    return mul(input, mask if isinstance(input, ndarray) else wrap(mask))
+
+
+@function(method=False, inplace=False, samples=lambda s: [(s(3, 4), 0.0), (s(3), 0.5, False), (s(2, 2), 1.0)])
+def dropout(input: Any, p: float = 0.5, training: bool = True) -> Any:
+    """In training each value is set to 0 with probability p, at random, and the others are scaled by 1 / (1 - p).
+
+    Source: Srivastava et al. 2014, https://jmlr.org/papers/v15/srivastava14a.html. Raises ValueError for p.
+    """
+    return _dropped("dropout", input, p, training)
+
+
+def _channels(name: str, input: Any, p: float, training: bool, rank: int) -> Any:
+    if input.ndim not in (rank + 1, rank + 2):
+        raise ShapeError(f"{name}: input has shape {tuple(input.shape)}; expected {rank + 1} or {rank + 2} dimensions")
+    return _dropped(name, input, p, training, rank)
+
+
+@function(method=False, samples=lambda s: [(s(2, 3, 4), 0.0), (s(3, 4), 0.5, False)])
+def dropout1d(input: Any, p: float = 0.5, training: bool = True) -> Any:
+    """`dropout` of whole channels, chosen at random, of input (N, C, L) or (C, L)."""
+    return _channels("dropout1d", input, p, training, 1)
+
+
+@function(method=False, samples=lambda s: [(s(2, 3, 4, 2), 0.0), (s(3, 4, 2), 0.5, False)])
+def dropout2d(input: Any, p: float = 0.5, training: bool = True) -> Any:
+    """`dropout` of whole channels, chosen at random, of input (N, C, H, W) or (C, H, W).
+
+    Source: Tompson et al. 2015, https://arxiv.org/abs/1411.4280.
+    """
+    return _channels("dropout2d", input, p, training, 2)
+
+
+@function(method=False, samples=lambda s: [(s(1, 2, 3, 2, 2), 0.0), (s(2, 3, 2, 2), 0.5, False)])
+def dropout3d(input: Any, p: float = 0.5, training: bool = True) -> Any:
+    """`dropout` of whole channels, chosen at random, of input (N, C, D, H, W) or (C, D, H, W)."""
+    return _channels("dropout3d", input, p, training, 3)
+
+
+_SELU_FLOOR = -1.7580993408473766  # minus SELU's scale times its alpha: the value SELU tends to on the left
+
+
+def _alpha_dropped(name: str, input: Any, p: float, training: bool, channels: bool) -> Any:
+    _check(name, p)
+    if not training or p == 0:
+        return input
+    shape = (*input.shape[:2], *(1,) * (input.ndim - 2)) if channels else tuple(input.shape)
+    if p == 1:
+        return input * 0.0
+    keep = keep_mask(shape, p, input.dtype)
+    a = 1 / sqrt((_SELU_FLOOR**2 * p + 1) * (1 - p))
+    scale, shift = keep * a, (1 - keep) * (a * _SELU_FLOOR) + _SELU_FLOOR * a * -p
+    if isinstance(input, ndarray):
+        return input * scale + shift
+    return input * wrap(scale) + wrap(shift)
+
+
+@function(method=False, samples=lambda s: [(s(3, 4), 0.0), (s(3), 0.5, False)])
+def alpha_dropout(input: Any, p: float = 0.5, training: bool = False) -> Any:
+    """Dropout for SELU networks: values chosen at random take SELU's lower limit, then mean and variance are restored.
+
+    Source: Klambauer et al. 2017, https://arxiv.org/abs/1706.02515.
+    """
+    return _alpha_dropped("alpha_dropout", input, p, training, False)
+
+
+@function(method=False, samples=lambda s: [(s(2, 3, 4), 0.0), (s(2, 3), 0.5, False)])
+def feature_alpha_dropout(input: Any, p: float = 0.5, training: bool = False) -> Any:
+    """`alpha_dropout` of whole channels, chosen at random, of input (N, C, ...)."""
+    if input.ndim < 2:
+        raise ShapeError(f"feature_alpha_dropout: input has shape {tuple(input.shape)}; expected (N, C, ...)")
+    return _alpha_dropped("feature_alpha_dropout", input, p, training, True)

@@ -1,0 +1,125 @@
+"""Rows of a table by their numbers: embedding, and bags of them summed, averaged or maximised."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy import ndarray
+
+from ..errors import DTypeError, NumberError, RangeError, ShapeError
+from ..op import function, op
+from ..tape import SparseRows
+from ..tensor import Tensor
+from .elementwise import mul
+
+
+def _rows_gradient(
+    g: Any, indices: ndarray, weight_shape: tuple[int, ...], padding_idx: int | None, by_frequency: bool, sparse: bool
+) -> Any:
+    if sparse and type(g) is ndarray and not by_frequency:
+        flat, rows = indices.reshape(-1), g.reshape(indices.size, *weight_shape[1:])
+        if padding_idx is not None:
+            keep = flat != padding_idx
+            flat, rows = flat[keep], rows[keep]
+        return SparseRows(flat, rows, weight_shape)
+    return _embedding_weight(g, indices, weight_shape[0], padding_idx, by_frequency)
+
+
+@op(
+    _rows_gradient,
+    None,
+    samples=lambda s: [(s(5, 3), s.ints(5, 2, 4), None, False, False), (s(5, 3), np.array(2), None, False, False)],
+)
+def _embedding(weight: Any, indices: ndarray, padding_idx: int | None, by_frequency: bool, sparse: bool) -> Any:
+    """Rows `indices` of weight."""
+    return weight.take(indices, 0)
+
+
+@op(
+    lambda g, indices, padding_idx, by_frequency: _picked(g, indices, padding_idx, by_frequency),
+    None,
+    samples=lambda s: [(s(2, 4, 3), s.ints(5, 2, 4), 5, None, False), (s(2, 4, 3), s.ints(5, 2, 4), 5, 1, True)],
+)
+def _embedding_weight(input: Any, indices: ndarray, rows: int, padding_idx: int | None, by_frequency: bool) -> Any:
+    """Rows of input added at `indices` into a table of zeros, each divided by how often its index occurs if by_frequency."""
+    flat, values = indices.reshape(-1), input.reshape(indices.size, *input.shape[indices.ndim :])
+    if padding_idx is not None or by_frequency:
+        values = values * _row_scale(flat, rows, padding_idx, by_frequency, input.dtype).reshape(
+            -1, *(1,) * (values.ndim - 1)
+        )
+    table = np.zeros((rows, *values.shape[1:]), input.dtype)
+    np.add.at(table, flat, values)
+    return table
+
+
+def _row_scale(flat: ndarray, rows: int, padding_idx: int | None, by_frequency: bool, dtype: np.dtype) -> ndarray:
+    scale = 1 / np.bincount(flat, minlength=rows)[flat] if by_frequency else np.ones(flat.size)
+    if padding_idx is not None:
+        scale[flat == padding_idx] = 0
+    return scale.astype(dtype)
+
+
+def _picked(g: Any, indices: ndarray, padding_idx: int | None, by_frequency: bool) -> Any:
+    """The adjoint of `_embedding_weight`: rows of g, scaled as they were."""
+    y = _embedding(g, indices, None, False, False)
+    if padding_idx is None and not by_frequency:
+        return y
+    scale = _row_scale(indices.reshape(-1), g.shape[0], padding_idx, by_frequency, g.dtype)
+    return mul(y, scale.reshape(*indices.shape, *(1,) * (g.ndim - 1)))
+
+
+def indices_of(name: str, indices: Any, rows: int, what: str = "input") -> ndarray:
+    """Integer indices into a table of `rows` rows as int64, each checked. Raises TypeError, IndexError."""
+    array = indices.numpy_view() if isinstance(indices, Tensor) else np.asarray(indices)
+    if array.dtype.kind not in "iu":
+        raise DTypeError(f"{name}: {what} is {array.dtype}; expected integer indices, cast with long()")
+    if array.size and (array.min() < 0 or array.max() >= rows):
+        bad = tuple(np.argwhere((array < 0) | (array >= rows))[0])
+        raise RangeError(
+            f"{name}: {what}[{', '.join(map(str, bad))}] is {array[bad]}; the table has rows 0 to {rows - 1}"
+        )
+    return array.astype(np.int64, copy=False)
+
+
+def _renormed(weight: Any, indices: ndarray, max_norm: float, norm_type: float) -> None:
+    """Scale the rows in use down, in place, to a norm of at most max_norm."""
+    table = weight.numpy_view() if isinstance(weight, Tensor) else weight
+    used = np.unique(indices)
+    norms = np.linalg.norm(table[used], norm_type, axis=1)
+    large = norms > max_norm
+    if large.any():
+        table[used[large]] *= (max_norm / (norms[large] + 1e-7)).astype(table.dtype)[:, None]
+        if isinstance(weight, Tensor):
+            weight._cell.written("embedding")
+
+
+@function(
+    method=False,
+    samples=lambda s: [
+        (s.ints(5, 2, 4), s(5, 3)),
+        (s.ints(5, 3), s(5, 3), {"scale_grad_by_freq": True}),
+        (s.ints(5, 0), s(5, 3)),
+    ],
+)
+def embedding(
+    input: Any, weight: Any, padding_idx: int | None = None, max_norm: float | None = None, norm_type: float = 2.0,
+    scale_grad_by_freq: bool = False, sparse: bool = False,
+) -> Any:  # fmt: skip
+    """Rows of weight (V, D) by their numbers: input of integers of any shape (*), result (*, D).
+
+    padding_idx: a row that gets no gradient. max_norm: rows in use are first scaled, in place, to at most that norm_type
+    norm. scale_grad_by_freq: gradients are divided by how often their row occurs. sparse: the gradient is a `SparseRows`.
+    Raises IndexError for a number outside 0 to V - 1, naming its place.
+    """
+    if weight.ndim != 2:
+        raise ShapeError(f"embedding: weight has shape {tuple(weight.shape)}; expected (V, D)")
+    rows = weight.shape[0]
+    if padding_idx is not None:
+        if not -rows <= padding_idx < rows:
+            raise NumberError(f"embedding: padding_idx is {padding_idx}; the table has rows 0 to {rows - 1}")
+        padding_idx %= rows
+    indices = indices_of("embedding", input, rows)
+    if max_norm is not None:
+        _renormed(weight, indices, max_norm, norm_type)
+    return _embedding(weight, indices, padding_idx, scale_grad_by_freq, sparse)

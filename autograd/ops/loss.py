@@ -1,0 +1,379 @@
+"""Losses. `reduction` is 'mean', 'sum' or 'none'; the older size_average and reduce are understood as torch does."""
+
+from __future__ import annotations
+
+import warnings
+from math import prod
+from typing import Any
+
+import numpy as np
+from numpy import ndarray
+
+from ..errors import DTypeError, NumberError, RangeError, ShapeError
+from ..kernels import softmax as kernels
+from ..op import function, op
+from ..tensor import Tensor
+from .compare import clamp_min, where
+from .elementwise import abs, exp, log, log1p, sigmoid
+from .reduce import mean, sum
+from .shape import movedim, reshape, unsqueeze
+from .softmax import _log_softmax, _softmax
+
+
+def _reduction(name: str, reduction: str, size_average: Any = None, reduce: Any = None) -> str:
+    """The reduction's name, from the deprecated flags where they are given."""
+    if size_average is not None or reduce is not None:
+        return "none" if reduce is False else ("sum" if size_average is False else "mean")
+    if reduction not in ("none", "mean", "sum"):
+        raise NumberError(f"{name}: reduction is {reduction!r}; expected 'none', 'mean' or 'sum'")
+    return reduction
+
+
+def _reduced(loss: Any, reduction: str) -> Any:
+    return mean(loss) if reduction == "mean" else sum(loss) if reduction == "sum" else loss
+
+
+def _array(x: Any) -> ndarray:
+    return x.numpy_view() if isinstance(x, Tensor) else np.asarray(x)
+
+
+def _warn_sizes(name: str, input: Any, target: Any) -> None:
+    if tuple(input.shape) != tuple(target.shape):
+        warnings.warn(
+            f"{name}: target has size {tuple(target.shape)}, input {tuple(input.shape)}; they are broadcast, which is rarely "
+            "meant; give them the same size",
+            stacklevel=3,
+        )
+
+
+# ------------------------------------------------------------------------------------------------ class labels
+
+
+def _cross_entropy_input(
+    g: Any, input: Any, target: ndarray, weight: Any, y: Any, ignore_index: int, label_smoothing: float, reduction: str
+) -> Any:
+    if type(input) is ndarray and not isinstance(g, Tensor):
+        total = float(y[2])
+        return kernels.softmax_cross_entropy_backward(
+            g, input, target, y[1], total, weight, ignore_index, label_smoothing, reduction
+        )
+    # the same out of ops: each row's gradient is g (a softmax - b), with a and b fixed by labels and weights
+    C = input.shape[1]
+    valid = target != ignore_index
+    label = np.where(valid, target, 0)
+    weights = np.ones(C, input.dtype) if weight is None else weight
+    b = np.zeros(tuple(input.shape), input.dtype)
+    b[np.arange(len(label)), label] = (1 - label_smoothing) * weights[label]
+    b = (b + weights * (label_smoothing / C)) * valid[:, None]
+    b = (b / float(y[2]) if reduction == "mean" and y[2] else b).astype(input.dtype)
+    row = b.sum(1, keepdims=True)
+    return (unsqueeze(g, 1) if reduction == "none" else g) * (_softmax(input, 1) * row - b)
+
+
+@op(
+    _cross_entropy_input,
+    None,
+    None,
+    aux=2,
+    samples=lambda s: [
+        (s(4, 3), s.ints(3, 4), None, -100, 0.0, "mean"), (s(4, 3), s.ints(3, 4), None, 1, 0.1, "none"),
+    ],
+)  # fmt: skip
+def _softmax_cross_entropy(
+    input: Any, target: ndarray, weight: Any, ignore_index: int, label_smoothing: float, reduction: str
+) -> Any:
+    """The loss of logits (N, C) against labels (N,); also each row's log-sum-exp, and the total weight."""
+    loss, lse, total = kernels.softmax_cross_entropy(input, target, weight, ignore_index, label_smoothing, reduction)
+    return loss, lse, np.asarray(total, input.dtype)
+
+
+def _labels(name: str, input: Any, target: Any, ignore_index: int) -> ndarray:
+    """target as int64, of the input's shape without the classes, each label a class or ignore_index."""
+    array = _array(target)
+    expected = tuple(input.shape[:1] + input.shape[2:]) if input.ndim > 1 else ()
+    if array.dtype.kind not in "iu":
+        raise DTypeError(
+            f"{name}: target is {array.dtype}; expected class numbers of an integer dtype, cast with long()"
+        )
+    if array.shape != expected:
+        raise ShapeError(
+            f"{name}: target has shape {array.shape}; expected {expected}, a class number for each of input's {tuple(input.shape)}"
+        )
+    C = input.shape[1] if input.ndim > 1 else input.shape[0]
+    wrong = (array != ignore_index) & ((array < 0) | (array >= C))
+    if wrong.any():
+        at = tuple(np.argwhere(wrong)[0])
+        raise RangeError(
+            f"{name}: target[{', '.join(map(str, at))}] is {array[at]}; the {C} classes of input are numbered 0 to {C - 1}"
+        )
+    return array.astype(np.int64, copy=False)
+
+
+def _class_weight(name: str, input: Any, weight: Any, C: int) -> Any:
+    if weight is None:
+        return None
+    weight = _array(weight)
+    if weight.shape != (C,):
+        raise ShapeError(f"{name}: weight has shape {weight.shape}; expected ({C},), one value a class")
+    if weight.dtype != input.dtype:
+        raise DTypeError(f"{name}: weight is {weight.dtype} and input {input.dtype}; expected one dtype")
+    return weight
+
+
+def _logits(name: str, input: Any) -> int:
+    """Check the scores; the number of classes."""
+    if not input.ndim:
+        raise ShapeError(f"{name}: input is 0-dimensional; expected (C,), (N, C) or (N, C, d1, ...)")
+    if input.dtype.kind != "f":
+        raise DTypeError(f"{name}: input is {input.dtype}; expected float32 or float64")
+    return input.shape[1] if input.ndim > 1 else input.shape[0]
+
+
+@function(
+    method=False,
+    samples=lambda s: [
+        (s(4, 3), s.ints(3, 4)), (s(3), np.array(1)), (s(2, 3, 2, 2), s.ints(3, 2, 2, 2), {"reduction": "none"}),
+        (s(4, 3), s.ints(3, 4), {"weight": s.positive(3), "label_smoothing": 0.1}), (s(4, 3), s.ints(3, 4), {"ignore_index": 1, "reduction": "sum"}),
+        (s(2, 3, 4), s(2, 3, 4)), (s(3), s(3), {"label_smoothing": 0.2}), (s(4, 3), s(4, 3), {"reduction": "none"}),
+    ],
+)  # fmt: skip
+def cross_entropy(
+    input: Any, target: Any, weight: Any = None, size_average: Any = None, ignore_index: int = -100, reduce: Any = None,
+    reduction: str = "mean", label_smoothing: float = 0.0,
+) -> Any:  # fmt: skip
+    """Softmax cross-entropy of scores (N, C), (C,) or (N, C, d1, ...) against class numbers (N, d1, ...) or probabilities.
+
+    weight: a factor a class (C,); ignore_index: a label that counts nothing; label_smoothing: the share of the label spread
+    over all classes (Szegedy et al., https://arxiv.org/abs/1512.00567). 'mean' divides by the labels' total weight, with
+    probabilities by the number of positions. Raises ShapeError, DTypeError, and IndexError naming the place of a wrong label.
+    """
+    reduction = _reduction("cross_entropy", reduction, size_average, reduce)
+    C = _logits("cross_entropy", input)
+    weight = _class_weight("cross_entropy", input, weight, C)
+    if not 0 <= label_smoothing <= 1:
+        raise NumberError(f"cross_entropy: label_smoothing is {label_smoothing}; expected 0 to 1")
+    if target.dtype.kind == "f":
+        return _against_probabilities(input, target, weight, reduction, label_smoothing, C)
+    label = _labels("cross_entropy", input, target, ignore_index)
+    x = input
+    if x.ndim == 1:
+        x = unsqueeze(x, 0)
+    elif x.ndim > 2:
+        x = reshape(movedim(x, 1, -1), (label.size, C))
+    loss, _, _ = _softmax_cross_entropy(
+        x, label.reshape(-1), weight, int(ignore_index), float(label_smoothing), reduction
+    )
+    return reshape(loss, label.shape) if reduction == "none" and input.ndim != 2 else loss
+
+
+def _against_probabilities(input: Any, target: Any, weight: Any, reduction: str, label_smoothing: float, C: int) -> Any:
+    if tuple(target.shape) != tuple(input.shape):
+        raise ShapeError(
+            f"cross_entropy: target has shape {tuple(target.shape)}; probabilities need input's {tuple(input.shape)}"
+        )
+    axis = min(1, input.ndim - 1)
+    if label_smoothing:
+        target = target * (1 - label_smoothing) + label_smoothing / C
+    terms = target * _log_softmax(input, axis)
+    if weight is not None:
+        terms = terms * weight.reshape(C, *(1,) * max(input.ndim - 2, 0))
+    loss = -sum(terms, axis)
+    if reduction == "mean":
+        return sum(loss) / max(prod(input.shape) // max(C, 1), 0) if prod(loss.shape) else mean(loss)
+    return _reduced(loss, reduction)
+
+
+@op(
+    lambda g, target, input_shape: _place(g, target, input_shape[1]),
+    None,
+    samples=lambda s: [(s(4, 3), s.ints(3, 4))],
+)
+def _at_label(input: Any, target: ndarray) -> Any:
+    """The value of each row of input (N, C) at its label (N,)."""
+    return input[np.arange(len(target)), target]
+
+
+@op(lambda g, target: _at_label(g, target), None, samples=lambda s: [(s(4), s.ints(3, 4), 3)])
+def _place(input: Any, target: ndarray, classes: int) -> Any:
+    """The adjoint of `_at_label`: rows of zeros with a value at the label."""
+    y = np.zeros((len(target), classes), input.dtype)
+    y[np.arange(len(target)), target] = input
+    return y
+
+
+@function(
+    method=False,
+    samples=lambda s: [
+        (s(4, 3), s.ints(3, 4)), (s(3), np.array(1)), (s(2, 3, 2, 2), s.ints(3, 2, 2, 2), {"reduction": "none"}),
+        (s(4, 3), s.ints(3, 4), {"ignore_index": 1, "reduction": "sum"}),
+    ],
+)  # fmt: skip
+def nll_loss(
+    input: Any, target: Any, weight: Any = None, size_average: Any = None, ignore_index: int = -100, reduce: Any = None,
+    reduction: str = "mean",
+) -> Any:  # fmt: skip
+    """Minus the log-probability of the label: input (N, C), (C,) or (N, C, d1, ...) of log-probabilities, target class numbers.
+
+    Arguments and errors as in `cross_entropy`.
+    """
+    reduction = _reduction("nll_loss", reduction, size_average, reduce)
+    C = _logits("nll_loss", input)
+    weight = _class_weight("nll_loss", input, weight, C)
+    label = _labels("nll_loss", input, target, ignore_index)
+    x = input
+    if x.ndim == 1:
+        x = unsqueeze(x, 0)
+    elif x.ndim > 2:
+        x = reshape(movedim(x, 1, -1), (label.size, C))
+    flat = label.reshape(-1)
+    valid = flat != ignore_index
+    flat = np.where(valid, flat, 0)
+    factor = valid.astype(input.dtype) if weight is None else np.where(valid, weight[flat], 0).astype(input.dtype)
+    # where, not a product: an ignored row may hold infinities
+    loss = where(valid, -_at_label(x, flat), 0.0) * factor
+    if reduction == "none":
+        return reshape(loss, label.shape)
+    total = sum(loss)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return total * np.asarray(1 / factor.sum(), input.dtype) if reduction == "mean" else total
+
+
+# ------------------------------------------------------------------------------------------------ distances
+
+
+@op(
+    lambda g, input, other: g * (input - other) * 2.0,
+    lambda g, input, other: g * (other - input) * 2.0,
+    promote=True,
+    method=False,
+    samples=lambda s: [(s(3, 4), s(3, 4)), (s(3, 1), s(4))],
+)
+def _squared_difference(input: Any, other: Any) -> Any:
+    """(input - other)**2, broadcast."""
+    d = input - other
+    return d * d
+
+
+def _weighted(loss: Any, weight: Any, reduction: str) -> Any:
+    """The loss times a weight an element; 'mean' divides by the weights' sum, as torch does."""
+    if weight is None:
+        return _reduced(loss, reduction)
+    loss = loss * weight
+    return sum(loss) / sum(weight) if reduction == "mean" else _reduced(loss, reduction)
+
+
+@function(
+    method=False,
+    samples=lambda s: [(s(3, 4), s(3, 4)), (s(3), s(3), {"reduction": "sum"}), (s(), s(), {"reduction": "none"})],
+)
+def mse_loss(
+    input: Any, target: Any, size_average: Any = None, reduce: Any = None, reduction: str = "mean", weight: Any = None
+) -> Any:
+    """The mean of (input - target)**2; weight: a factor an element."""
+    reduction = _reduction("mse_loss", reduction, size_average, reduce)
+    _warn_sizes("mse_loss", input, target)
+    return _weighted(_squared_difference(input, target), weight, reduction)
+
+
+# ------------------------------------------------------------------------------------------------ binary cross-entropy
+
+
+@op(
+    lambda g, input, target: g * (input - target) / clamp_min((1.0 - input) * input, 1e-12),
+    lambda g, input: g * (_log_clamped(1.0 - input) - _log_clamped(input)),
+    samples=lambda s: [(s(3, 4, low=0.1, high=0.9), s(3, 4, low=0.1, high=0.9))],
+)
+def _binary_cross_entropy(input: Any, target: Any) -> Any:
+    """-(target log(input) + (1 - target) log(1 - input)), the logarithms not below -100."""
+    with np.errstate(divide="ignore"):
+        one, zero = np.maximum(np.log(input), -100), np.maximum(np.log1p(-input), -100)
+    return (target - 1) * zero - target * one
+
+
+def _log_clamped(x: Any) -> Any:
+    with np.errstate(divide="ignore"):
+        return clamp_min(log(x), -100.0)
+
+
+def _same_size(name: str, input: Any, target: Any) -> None:
+    if tuple(input.shape) != tuple(target.shape):
+        raise ShapeError(f"{name}: target has shape {tuple(target.shape)}; expected input's {tuple(input.shape)}")
+
+
+@function(
+    method=False,
+    samples=lambda s: [
+        (s(3, 4, low=0.1, high=0.9), s(3, 4, low=0.1, high=0.9)),
+        (s(3, low=0.1, high=0.9), s(3, low=0.1, high=0.9), s.positive(3), {"reduction": "sum"}),
+    ],
+)
+def binary_cross_entropy(
+    input: Any, target: Any, weight: Any = None, size_average: Any = None, reduce: Any = None, reduction: str = "mean"
+) -> Any:
+    """-(target log(input) + (1 - target) log(1 - input)), of probabilities; the logarithms not below -100.
+
+    input and target of one shape and floating dtype, input within 0 and 1; weight broadcasts. Raises ShapeError, ValueError.
+    """
+    name = "binary_cross_entropy"
+    reduction = _reduction(name, reduction, size_average, reduce)
+    _same_size(name, input, target)
+    array = _array(input)
+    if input.dtype.kind != "f" or target.dtype != input.dtype:
+        raise DTypeError(
+            f"{name}: input is {input.dtype} and target {target.dtype}; expected one floating dtype, cast with to()"
+        )
+    if ((array < 0) | (array > 1)).any():
+        bad = array[(array < 0) | (array > 1)][0]
+        raise NumberError(
+            f"{name}: input holds {bad}; all elements should be between 0 and 1, apply sigmoid or use the form with logits"
+        )
+    loss = _binary_cross_entropy(input, target)
+    return _reduced(loss if weight is None else loss * weight, reduction)
+
+
+@op(
+    lambda g, input, target, pos_weight: (
+        g * (sigmoid(input) * (1.0 - target) + (sigmoid(input) - 1.0) * target * pos_weight)
+        if pos_weight is not None
+        else g * (sigmoid(input) - target)
+    ),
+    lambda g, input, pos_weight: (
+        g * (softplus(-input) * pos_weight - softplus(input)) if pos_weight is not None else -g * input
+    ),
+    lambda g, input, target: g * target * softplus(-input),
+    samples=lambda s: [(s(3, 4), s(3, 4), None), (s(3, 4), s(3, 4), s.positive(4))],
+)
+def _binary_cross_entropy_with_logits(input: Any, target: Any, pos_weight: Any) -> Any:
+    """(1 - target) softplus(input) + target pos_weight softplus(-input), without overflow."""
+    tail = np.log1p(np.exp(-np.abs(input)))
+    if pos_weight is None:
+        return np.maximum(input, 0) - input * target + tail
+    return (1 - target) * (np.maximum(input, 0) + tail) + target * pos_weight * (np.maximum(-input, 0) + tail)
+
+
+def softplus(x: Any) -> Any:
+    """log(1 + exp(x)) without overflow and without a threshold."""
+    return clamp_min(x, 0.0) + log1p(exp(-abs(x)))
+
+
+@function(
+    method=False,
+    samples=lambda s: [
+        (s(3, 4), s(3, 4)), (s(3), s(3), s.positive(3), {"reduction": "sum"}), (s(2, 3), s(2, 3), {"pos_weight": np.array([1.0, 2, 3])}),
+    ],
+)  # fmt: skip
+def binary_cross_entropy_with_logits(
+    input: Any, target: Any, weight: Any = None, size_average: Any = None, reduce: Any = None, reduction: str = "mean",
+    pos_weight: Any = None,
+) -> Any:  # fmt: skip
+    """`binary_cross_entropy` of sigmoid(input), exact for large scores; pos_weight: a factor for the positive part.
+
+    input and target of one shape; weight and pos_weight broadcast. Raises ShapeError.
+    """
+    name = "binary_cross_entropy_with_logits"
+    reduction = _reduction(name, reduction, size_average, reduce)
+    _same_size(name, input, target)
+    if input.dtype.kind != "f":
+        raise DTypeError(f"{name}: input is {input.dtype}; expected float32 or float64")
+    loss = _binary_cross_entropy_with_logits(input, target, pos_weight)
+    return _reduced(loss if weight is None else loss * weight, reduction)

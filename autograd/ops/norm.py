@@ -1,0 +1,338 @@
+"""Normalisation: batch, layer, group, instance and RMS norm, local response norm, and scaling to unit norm.
+
+Batch norm and layer norm are fused: a kernel pair for the first order, and formulas made of ops, which recompute the moments,
+for gradients that are themselves recorded.
+"""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any
+
+import numpy as np
+from numpy import ndarray
+
+from ..errors import DTypeError, ShapeError
+from ..kernels import norm as kernels
+from ..op import function, op
+from ..tensor import Tensor
+from .compare import clamp_min
+from .elementwise import pow, rsqrt
+from .pad import pad
+from .pool import avg_pool2d
+from .reduce import _vector_norm, sum
+from .reduce import mean as average
+from .shape import reshape
+
+# ------------------------------------------------------------------------------------------------ batch norm
+
+
+def _per_channel(v: Any, ndim: int) -> Any:
+    """(C,) as (C, 1, ...) to go with (N, C, *space)."""
+    return reshape(v, (v.shape[0], *(1,) * (ndim - 2)))
+
+
+def _composed(g: Any, input: Any, weight: Any, mean: Any, var: Any, eps: float, needs: list[bool]) -> list[Any]:
+    """The gradients of batch norm out of ops, in input, weight, bias, mean and var; without mean these are the batch's."""
+    axes, ndim = (0, *range(2, input.ndim)), input.ndim
+    if mean is None:
+        center = input - average(input, axes, True)
+        rstd = rsqrt(average(center * center, axes, True) + eps)
+    else:
+        center = input - _per_channel(mean, ndim)
+        rstd = rsqrt(_per_channel(var, ndim) + eps)
+    normal = center * rstd
+    gx = g if weight is None else g * _per_channel(weight, ndim)
+    moments = [None, None]
+    if mean is not None:
+        gx = gx * rstd
+        moments = [-sum(gx, axes), -0.5 * sum(gx * normal * rstd, axes)]
+    elif needs[0]:
+        gx = (gx - average(gx, axes, True) - normal * average(gx * normal, axes, True)) * rstd
+    return [gx, sum(g * normal, axes) if needs[1] else None, sum(g, axes) if needs[2] else None, *moments]
+
+
+def _batch_norm_train_pull(g: Any, input: Any, weight: Any, y: Any, eps: float, needs: list[bool]) -> Any:
+    if type(g) is ndarray:
+        return kernels.batch_norm_backward(g, input, weight, y[1], y[3], True, tuple(needs))  # type: ignore[arg-type]
+    return _composed(g, input, weight, None, None, eps, needs)[:3]
+
+
+@op(
+    joint=_batch_norm_train_pull,
+    n_inputs=3,
+    aux=3,
+    samples=lambda s: [(s(4, 3), s(3), s(3), 1e-5), (s(2, 3, 2, 3), None, None, 1e-3), (s(3, 2, 4), s(2), None, 1e-5)],
+)
+def _batch_norm_train(input: Any, weight: Any, bias: Any, eps: float) -> Any:
+    """Normalised by the batch's moments; also mean, biased variance and 1/std."""
+    return kernels.batch_norm_train(input, weight, bias, eps)
+
+
+def _batch_norm_eval_pull(g: Any, input: Any, weight: Any, mean: Any, var: Any, eps: float, needs: list[bool]) -> Any:
+    if type(g) is not ndarray or needs[3] or needs[4]:
+        return _composed(g, input, weight, mean, var, eps, needs)
+    return [
+        *kernels.batch_norm_backward(g, input, weight, mean, 1 / np.sqrt(var + eps), False, tuple(needs[:3])),
+        None,
+        None,
+    ]  # type: ignore[arg-type]
+
+
+@op(
+    joint=_batch_norm_eval_pull,
+    n_inputs=5,
+    samples=lambda s: [
+        (s(4, 3), s(3), s(3), s(3), s.positive(3), 1e-5), (s(2, 3, 2, 3), None, None, s(3), s.positive(3), 1e-3),
+    ],
+)  # fmt: skip
+def _batch_norm_eval(input: Any, weight: Any, bias: Any, mean: Any, var: Any, eps: float) -> Any:
+    """Normalised by given moments."""
+    return kernels.batch_norm_eval(input, weight, bias, mean, var, eps)
+
+
+def _vector(name: str, argument: str, v: Any, n: int, dtype: np.dtype) -> None:
+    """Check a value a channel."""
+    if v is not None and tuple(v.shape) != (n,):
+        raise ShapeError(
+            f"{name}: {argument} has shape {tuple(v.shape)}; expected ({n},), one value a channel of the input"
+        )
+    if v is not None and v.dtype != dtype:
+        raise DTypeError(f"{name}: {argument} is {v.dtype} and input {dtype}; expected one dtype, cast with to()")
+
+
+def _floating(name: str, input: Any) -> None:
+    if input.dtype.kind != "f":
+        raise DTypeError(f"{name}: input is {input.dtype}; expected float32 or float64, cast it with to()")
+
+
+def _update(running: Any, value: ndarray, momentum: float) -> None:
+    """running = (1 - momentum) running + momentum value, in place, seen by version counters."""
+    array = running.numpy_view() if isinstance(running, Tensor) else running
+    array *= 1 - momentum
+    array += (momentum * value).astype(array.dtype)
+    if isinstance(running, Tensor):
+        running._cell.written("batch_norm")
+
+
+def _array(x: Any) -> ndarray:
+    return x.numpy_view() if isinstance(x, Tensor) else x
+
+
+@function(
+    method=False,
+    samples=lambda s: [
+        (s(4, 3), None, None, s(3), s(3), True), (s(2, 3, 2, 3), np.zeros(3), np.ones(3), s(3), s(3), False, 0.1, 1e-3),
+    ],
+)  # fmt: skip
+def batch_norm(
+    input: Any, running_mean: Any, running_var: Any, weight: Any = None, bias: Any = None, training: bool = False,
+    momentum: float = 0.1, eps: float = 1e-5,
+) -> Any:  # fmt: skip
+    """Each channel of input (N, C, *) normalised over batch and space, times weight (C,), plus bias (C,).
+
+    training: by the batch's moments, and running_mean, running_var (C,) move towards them, in place, by `momentum` (the
+    variance unbiased); else by the running ones. Source: Ioffe and Szegedy, https://arxiv.org/abs/1502.03167. Raises
+    ShapeError, DTypeError, and ValueError for a single value a channel in training.
+    """
+    if input.ndim < 2:
+        raise ShapeError(f"batch_norm: input has shape {tuple(input.shape)}; expected (N, C, *)")
+    _floating("batch_norm", input)
+    C = input.shape[1]
+    for argument, v in (("weight", weight), ("bias", bias)):
+        _vector("batch_norm", argument, v, C, input.dtype)
+    for argument, v in (("running_mean", running_mean), ("running_var", running_var)):
+        _vector("batch_norm", argument, v, C, v.dtype if v is not None else input.dtype)
+    if not training:
+        if running_mean is None or running_var is None:
+            raise ShapeError("batch_norm: running_mean and running_var are needed unless training=True")
+        if running_mean.dtype != input.dtype:
+            raise DTypeError(
+                f"batch_norm: running_mean is {running_mean.dtype} and input {input.dtype}; expected one dtype"
+            )
+        return _batch_norm_eval(input, weight, bias, running_mean, running_var, float(eps))
+    count = prod(input.shape) // max(C, 1)
+    if count <= 1 and C:
+        raise ShapeError(
+            f"batch_norm: expected more than 1 value per channel when training, got input of shape {tuple(input.shape)}"
+        )
+    y, mean, var, _ = _batch_norm_train(input, weight, bias, float(eps))
+    if running_mean is not None:
+        _update(running_mean, _array(mean), momentum)
+    if running_var is not None:
+        _update(running_var, _array(var) * (count / (count - 1)), momentum)
+    return y
+
+
+# ------------------------------------------------------------------------------------------------ layer norm
+
+
+def _layer_norm_pull(g: Any, input: Any, weight: Any, y: Any, eps: float, needs: list[bool]) -> Any:
+    if type(g) is ndarray:
+        return kernels.layer_norm_backward(g, input, weight, y[1], y[2])
+    center = input - average(input, 1, True)
+    rstd = rsqrt(average(center * center, 1, True) + eps)
+    normal = center * rstd
+    gx = g if weight is None else g * weight
+    gx = (gx - average(gx, 1, True) - normal * average(gx * normal, 1, True)) * rstd
+    return [gx, sum(g * normal, 0) if needs[1] else None, sum(g, 0) if needs[2] else None]
+
+
+@op(
+    joint=_layer_norm_pull,
+    n_inputs=3,
+    aux=2,
+    samples=lambda s: [(s(4, 3), s(3), s(3), 1e-5), (s(2, 5), None, None, 1e-3), (s(2, 5), s(5), None, 1e-3)],
+)
+def _layer_norm(input: Any, weight: Any, bias: Any, eps: float) -> Any:
+    """Rows normalised; also their mean and 1/std."""
+    return kernels.layer_norm(input, weight, bias, eps)
+
+
+def _normal_shape(name: str, input: Any, normalized_shape: Any, **arguments: Any) -> tuple[int, ...]:
+    shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+    if not shape or tuple(input.shape[-len(shape) :]) != shape:
+        raise ShapeError(
+            f"{name}: input has shape {tuple(input.shape)}; its last dimensions should be normalized_shape {shape}"
+        )
+    _floating(name, input)
+    for argument, v in arguments.items():
+        if v is not None and tuple(v.shape) != shape:
+            raise ShapeError(f"{name}: {argument} has shape {tuple(v.shape)}; expected normalized_shape {shape}")
+        if v is not None and v.dtype != input.dtype:
+            raise DTypeError(
+                f"{name}: {argument} is {v.dtype} and input {input.dtype}; expected one dtype, cast with to()"
+            )
+    return shape
+
+
+@function(
+    method=False,
+    samples=lambda s: [
+        (s(4, 3), (3,), s(3), s(3)), (s(2, 3, 4), (3, 4)), (s(2, 3, 4), 4, s(4), None, 1e-3), (s(0, 3), (3,), s(3), s(3)),
+    ],
+)  # fmt: skip
+def layer_norm(input: Any, normalized_shape: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Any:
+    """The last dimensions of input, which are normalized_shape, normalised together, times weight, plus bias (of that shape).
+
+    Source: Ba et al., https://arxiv.org/abs/1607.06450. Raises ShapeError, DTypeError.
+    """
+    shape = _normal_shape("layer_norm", input, normalized_shape, weight=weight, bias=bias)
+    C = prod(shape)
+    if not prod(input.shape):
+        return input * 1.0
+    flat = [None if v is None else reshape(v, (C,)) for v in (weight, bias)]
+    y, _, _ = _layer_norm(reshape(input, (prod(input.shape) // C, C)), *flat, float(eps))
+    return reshape(y, tuple(input.shape))
+
+
+@function(
+    method=False,
+    samples=lambda s: [(s(4, 3), (3,), s(3)), (s(2, 3, 4), (3, 4)), (s(2, 4), [4], s(4), 1e-3)],
+)
+def rms_norm(input: Any, normalized_shape: Any, weight: Any = None, eps: float | None = None) -> Any:
+    """The last dimensions of input, which are normalized_shape, divided by their root mean square, times weight.
+
+    eps is added to the mean square; by default the dtype's smallest step from 1. Source: Zhang and Sennrich,
+    https://arxiv.org/abs/1910.07467. Raises ShapeError, DTypeError.
+    """
+    shape = _normal_shape("rms_norm", input, normalized_shape, weight=weight)
+    axes = tuple(range(-len(shape), 0))
+    eps = float(np.finfo(input.dtype).eps) if eps is None else eps
+    y = input * rsqrt(average(input * input, axes, True) + eps)
+    return y if weight is None else y * weight
+
+
+# ------------------------------------------------------------------------------------------------ groups of channels
+
+
+def _grouped(name: str, input: Any, groups: int, weight: Any, bias: Any, eps: float) -> Any:
+    """Each group of channels of each example normalised: a batch norm whose channels are the (example, group) pairs."""
+    N, C = input.shape[:2]
+    _floating(name, input)
+    _vector(name, "weight", weight, C, input.dtype)
+    _vector(name, "bias", bias, C, input.dtype)
+    if not prod(input.shape):
+        return input * 1.0
+    rows = reshape(input, (N * groups, prod(input.shape) // (N * groups)))
+    y = reshape(_layer_norm(rows, None, None, float(eps))[0], tuple(input.shape))
+    if weight is not None:
+        y = y * _per_channel(weight, input.ndim)
+    return y if bias is None else y + _per_channel(bias, input.ndim)
+
+
+@function(
+    method=False,
+    samples=lambda s: [(s(2, 4, 3), 2, s(4), s(4)), (s(3, 6), 3), (s(1, 4, 2, 2), 4, s(4), None, 1e-3)],
+)
+def group_norm(input: Any, num_groups: int, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Any:
+    """Each of num_groups groups of channels of each example of input (N, C, *) normalised, times weight (C,), plus bias (C,).
+
+    Source: Wu and He, https://arxiv.org/abs/1803.08494. Raises ShapeError, DTypeError.
+    """
+    if input.ndim < 2:
+        raise ShapeError(f"group_norm: input has shape {tuple(input.shape)}; expected (N, C, *)")
+    if num_groups < 1 or input.shape[1] % num_groups:
+        raise ShapeError(f"group_norm: {input.shape[1]} channels cannot be divided into num_groups={num_groups}")
+    return _grouped("group_norm", input, num_groups, weight, bias, eps)
+
+
+@function(
+    method=False,
+    samples=lambda s: [
+        (s(2, 3, 4), None, None, s(3), s(3)),
+        (s(2, 2, 3, 2), np.zeros(2), np.ones(2), s(2), s(2), False),
+    ],
+)
+def instance_norm(
+    input: Any, running_mean: Any = None, running_var: Any = None, weight: Any = None, bias: Any = None,
+    use_input_stats: bool = True, momentum: float = 0.1, eps: float = 1e-5,
+) -> Any:  # fmt: skip
+    """Each channel of each example of input (N, C, *) normalised over space, times weight (C,), plus bias (C,).
+
+    use_input_stats: by its own moments, whose mean over the batch moves the running ones, in place, by `momentum`; else by
+    the running ones. Source: Ulyanov et al., https://arxiv.org/abs/1607.08022. Raises ShapeError, DTypeError.
+    """
+    if input.ndim < 2:
+        raise ShapeError(f"instance_norm: input has shape {tuple(input.shape)}; expected (N, C, *)")
+    if not use_input_stats:
+        return batch_norm(input, running_mean, running_var, weight, bias, False, momentum, eps)
+    space = prod(input.shape[2:])
+    if space <= 1:
+        raise ShapeError(
+            f"instance_norm: expected more than 1 spatial element when training, got input of shape {tuple(input.shape)}"
+        )
+    if running_mean is not None or running_var is not None:
+        x = _array(input).reshape(*input.shape[:2], space)
+        if running_mean is not None:
+            _update(running_mean, x.mean(2).mean(0), momentum)
+        if running_var is not None:
+            _update(running_var, x.var(2, ddof=1).mean(0), momentum)
+    return _grouped("instance_norm", input, input.shape[1], weight, bias, eps)
+
+
+# ------------------------------------------------------------------------------------------------ others
+
+
+@function(method=False, samples=lambda s: [(s(2, 5, 3), 3), (s(2, 4, 2, 3), 2, 0.1, 0.5, 2.0), (s(1, 3, 2, 2, 2), 5)])
+def local_response_norm(input: Any, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> Any:
+    """input (N, C, *) over (k + alpha times the mean square of `size` neighbouring channels) ** beta.
+
+    Source: Krizhevsky et al. 2012, section 3.3; the sum is divided by size as in torch. Raises ShapeError.
+    """
+    if input.ndim < 3:
+        raise ShapeError(
+            f"local_response_norm: input has shape {tuple(input.shape)}; expected (N, C, *) of at least 3 dimensions"
+        )
+    if not prod(input.shape):
+        return input * 1.0
+    N, C = input.shape[:2]
+    squares = reshape(input * input, (N, 1, C, prod(input.shape[2:])))
+    squares = avg_pool2d(pad(squares, (0, 0, size // 2, (size - 1) // 2)), (size, 1), 1)
+    return input / pow(reshape(squares, tuple(input.shape)) * alpha + k, beta)
+
+
+@function(method=False, samples=lambda s: [(s(3, 4),), (s(2, 3, 2), 1.0, -1), (s(2, 3), 3.0, 0), (s(5), 2.0, 0)])
+def normalize(input: Any, p: float = 2.0, dim: Any = 1, eps: float = 1e-12) -> Any:
+    """input over its p-norm along `dim`, or over eps where that is larger."""
+    return input / clamp_min(_vector_norm(input, p, dim, True), eps)

@@ -1,0 +1,82 @@
+"""Softmax along a dimension, its logarithm, and softmin."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy import ndarray
+
+from .. import dtypes
+from ..errors import DTypeError
+from ..kernels import softmax as kernels
+from ..op import function, op
+from ..samples import Draw
+from .dims import dim_of
+from .elementwise import exp
+from .reduce import sum
+
+
+def _by_rows(kernel: Callable[..., ndarray], dim: int, *arrays: ndarray) -> ndarray:
+    """`kernel`, which works along the rows of matrices, along `dim` of arrays of any shape."""
+    if not arrays[0].ndim:
+        return kernel(*(a.reshape(1, 1) for a in arrays)).reshape(())
+    moved = [np.moveaxis(a, dim, -1) for a in arrays]
+    shape = moved[0].shape
+    if not arrays[0].size:
+        return np.empty(arrays[0].shape, arrays[0].dtype)
+    return np.moveaxis(kernel(*(a.reshape(-1, shape[-1]) for a in moved)).reshape(shape), -1, dim)
+
+
+def _samples(s: Draw) -> list[tuple[Any, ...]]:
+    return [(s(3, 4), 1), (s(3, 4), 0), (s(2, 3, 2), 1), (s(), 0), (s(0, 3), 1)]
+
+
+def _softmax_input(g: Any, y: Any, dim: int) -> Any:
+    if type(g) is ndarray and type(y) is ndarray:
+        return _by_rows(kernels.softmax_backward, dim, g, y)
+    return y * (g - sum(g * y, dim, True))
+
+
+@op(_softmax_input, samples=_samples)
+def _softmax(input: Any, dim: int, dtype: Any = None) -> Any:
+    """exp(input) over its sum along `dim`, computed in `dtype`."""
+    return _by_rows(kernels.softmax, dim, input if dtype is None else input.astype(dtype))
+
+
+def _log_softmax_input(g: Any, y: Any, dim: int) -> Any:
+    if type(g) is ndarray and type(y) is ndarray:
+        return _by_rows(kernels.log_softmax_backward, dim, g, y)
+    return g - exp(y) * sum(g, dim, True)
+
+
+@op(_log_softmax_input, samples=_samples)
+def _log_softmax(input: Any, dim: int, dtype: Any = None) -> Any:
+    """input less the log of the sum of exp(input) along `dim`, computed in `dtype`."""
+    return _by_rows(kernels.log_softmax, dim, input if dtype is None else input.astype(dtype))
+
+
+def _prepared(name: str, input: Any, dim: Any, dtype: Any) -> tuple[Any, int, Any]:
+    dtype = None if dtype is None else dtypes.as_dtype(dtype)
+    if (input.dtype if dtype is None else dtype).kind != "f":
+        raise DTypeError(f"{name}: input is {input.dtype}; expected float32 or float64, or give one as dtype")
+    return input, dim_of(name, dim, input.ndim), dtype
+
+
+@function(samples=lambda s: [(s(3, 4), 1), (s(2, 3, 2), -2), (s(), 0), (s(0, 3), 0)])
+def softmax(input: Any, dim: int, dtype: Any = None) -> Any:
+    """exp(input) over its sum along `dim`; `dtype` casts the input first. Raises IndexError for dim, TypeError for dtype."""
+    return _softmax(*_prepared("softmax", input, dim, dtype))
+
+
+@function(samples=lambda s: [(s(3, 4), 1), (s(2, 3, 2), -2), (s(), 0), (s(0, 3), 0)])
+def log_softmax(input: Any, dim: int, dtype: Any = None) -> Any:
+    """The logarithm of `softmax`, exact where that is 0 in floating point."""
+    return _log_softmax(*_prepared("log_softmax", input, dim, dtype))
+
+
+@function(method=False, samples=lambda s: [(s(3, 4), 1), (s(2, 3, 2), -2)])
+def softmin(input: Any, dim: int, dtype: Any = None) -> Any:
+    """`softmax` of -input."""
+    return softmax(-input, dim, dtype)
