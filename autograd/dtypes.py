@@ -47,7 +47,7 @@ def as_dtype(dtype: Any) -> np.dtype:
     if dtype is float:
         return _default
     try:
-        found = _BUILTIN[dtype] if dtype in (bool, int) else np.dtype(dtype)
+        found = _BUILTIN[dtype] if dtype is bool or dtype is int else np.dtype(dtype)
     except TypeError:
         raise DTypeError(f"dtype: {dtype!r} is not a dtype") from None
     if found not in SUPPORTED:

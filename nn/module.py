@@ -1,0 +1,774 @@
+"""Module: the base class of everything that owns parameters."""
+
+from __future__ import annotations
+
+import reprlib
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+
+from autograd import Tensor, dtypes, no_grad
+from autograd.errors import ShapeError
+from autograd.op import op, rebase
+from autograd.tensor import Device, RemovableHandle, wrap
+
+from .parameter import Buffer, Parameter
+
+M = TypeVar("M", bound="Module")
+Hook = Callable[..., Any]
+
+
+class IncompatibleKeys(NamedTuple):
+    """What `load_state_dict(strict=False)` passed over."""
+
+    missing_keys: list[str]
+    unexpected_keys: list[str]
+
+    def __repr__(self) -> str:
+        if not self.missing_keys and not self.unexpected_keys:
+            return "<All keys matched successfully>"
+        return f"IncompatibleKeys(missing_keys={self.missing_keys}, unexpected_keys={self.unexpected_keys})"
+
+
+class _Hooks:
+    """The hooks of one module, made when the first one is registered: a module without hooks pays nothing for them."""
+
+    def __init__(self) -> None:
+        self.forward_pre: dict[int, tuple[Hook, bool]] = {}  # hook, with_kwargs
+        self.forward: dict[int, tuple[Hook, bool, bool]] = {}  # hook, with_kwargs, always_call
+        self.backward_pre: dict[int, Hook] = {}
+        self.backward: dict[int, Hook] = {}
+
+    @staticmethod
+    def add(hooks: dict[int, Any], entry: Any, prepend: bool) -> RemovableHandle:
+        handle = RemovableHandle(hooks)
+        hooks[handle.id] = entry
+        if prepend:
+            others = [(key, value) for key, value in hooks.items() if key != handle.id]
+            hooks.clear()
+            hooks.update([(handle.id, entry), *others])
+        return handle
+
+
+class Module:
+    """Base class of all layers and models: assign Parameters, buffers and Modules as attributes and write `forward`.
+
+    Names, rules and results are torch.nn.Module's, with one deliberate difference: Modules and Parameters inside plain
+    lists, tuples and dicts that are attributes (nested ones too, and what is appended later) are found, under the names
+    that a ModuleList, ParameterList or ModuleDict would give them: `layers.0.weight`. They come after those that are
+    attributes themselves. torch loses them silently.
+    """
+
+    training: bool
+    _parameters: dict[str, Parameter | None]
+    _buffers: dict[str, Tensor | None]
+    _modules: dict[str, Module | None]
+    _non_persistent: set[str]
+    _hooks: _Hooks | None = None
+
+    def __init__(self) -> None:
+        self.__dict__.update(training=True, _parameters={}, _buffers={}, _modules={}, _non_persistent=set())
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """What the module computes; every subclass writes its own."""
+        raise NotImplementedError(f'Module [{type(self).__name__}] is missing the required "forward" function')
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            if self._hooks is None:
+                return self.forward(*args, **kwargs)
+            return self._call_hooked(self._hooks, args, kwargs)
+        except Exception as error:
+            _note_where(error, self)
+            raise
+
+    # ------------------------------------------------------------------------------------------- attributes
+
+    def __getattr__(self, name: str) -> Any:
+        own = self.__dict__
+        if "_parameters" not in own:
+            raise AttributeError(_not_initialised(self, f"read {name!r}"))
+        for held in (own["_parameters"], own["_buffers"], own["_modules"]):
+            if name in held:
+                return held[name]
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        own = self.__dict__
+        if isinstance(value, Parameter):
+            self._release(name, "_parameters")
+            self.register_parameter(name, value)
+        elif isinstance(value, Module):
+            self._release(name, "_modules")
+            self.register_module(name, value)
+        elif isinstance(value, Buffer):
+            self._release(name, "_buffers")
+            self.register_buffer(name, value, value.persistent)
+        elif "_parameters" not in own:
+            object.__setattr__(self, name, value)
+        elif name in own["_parameters"]:
+            if value is not None:
+                raise TypeError(
+                    f"cannot assign {type(value).__name__!r} as parameter {name!r} (nn.Parameter or None expected)"
+                )
+            own["_parameters"][name] = None
+        elif name in own["_modules"]:
+            if value is not None:
+                raise TypeError(
+                    f"cannot assign {type(value).__name__!r} as child module {name!r} (nn.Module or None expected)"
+                )
+            own["_modules"][name] = None
+        elif name in own["_buffers"]:
+            if value is not None and not isinstance(value, Tensor):
+                raise TypeError(f"cannot assign {type(value).__name__!r} as buffer {name!r} (Tensor or None expected)")
+            own["_buffers"][name] = value
+        else:
+            object.__setattr__(self, name, value)
+
+    def __delattr__(self, name: str) -> None:
+        for held in (self._parameters, self._buffers, self._modules):
+            if name in held:
+                del held[name]
+                self._non_persistent.discard(name)
+                return
+        object.__delattr__(self, name)
+
+    def __dir__(self) -> list[str]:
+        return sorted({*object.__dir__(self), *self._parameters, *self._buffers, *self._modules})
+
+    def _release(self, name: str, held: str) -> None:
+        """Take a name from whatever had it: an assignment replaces, `register_...` does not."""
+        own = self.__dict__
+        if "_parameters" in own:
+            own.pop(name, None)
+            for other in {"_parameters", "_buffers", "_modules"} - {held}:
+                own[other].pop(name, None)
+            self._non_persistent.discard(name)
+
+    def _claim(self, kind: str, name: Any, held: str) -> None:
+        """Check the name of a new parameter, buffer or module."""
+        own = self.__dict__
+        if "_parameters" not in own:
+            raise AttributeError(_not_initialised(self, f"assign {kind} {name!r}"))
+        if not isinstance(name, str):
+            raise TypeError(f"{kind} name should be a string, got {type(name).__name__}")
+        if not name or "." in name:
+            raise KeyError(f'{kind} name can\'t be empty or contain ".", got {name!r}')
+        if hasattr(self, name) and name not in own[held]:
+            raise KeyError(f"attribute {name!r} already exists")
+
+    def register_parameter(self, name: str, param: Parameter | None) -> None:
+        """Add a parameter under `name`; None reserves the name."""
+        if param is not None and not isinstance(param, Parameter):
+            raise TypeError(
+                f"cannot assign {type(param).__name__!r} object to parameter {name!r} (nn.Parameter or None required)"
+            )
+        if param is not None and not param.is_leaf:
+            raise ValueError(
+                f"cannot assign non-leaf Tensor to parameter {name!r}; make it anew with Parameter(x.detach())"
+            )
+        self._claim("parameter", name, "_parameters")
+        self._parameters[name] = param
+
+    def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
+        """Add state that is not learned; `persistent`: whether it is part of the state_dict."""
+        if tensor is not None and not isinstance(tensor, Tensor):
+            raise TypeError(
+                f"cannot assign {type(tensor).__name__!r} object to buffer {name!r} (Tensor or None required)"
+            )
+        self._claim("buffer", name, "_buffers")
+        self._buffers[name] = tensor
+        (self._non_persistent.discard if persistent else self._non_persistent.add)(name)
+
+    def register_module(self, name: str, module: Module | None) -> None:
+        """Add a child module under `name`."""
+        if module is not None and not isinstance(module, Module):
+            raise TypeError(f"{type(module).__name__} is not a Module subclass")
+        self._claim("module", name, "_modules")
+        self._modules[name] = module
+
+    add_module = register_module
+
+    # ------------------------------------------------------------------------------------------- finding
+
+    def _own(self, kind: type[Any], held: str) -> Iterator[tuple[str, Any]]:
+        """The members of a kind that are this module's own: attributes first, then those in its lists and dicts."""
+        if held not in self.__dict__:
+            raise AttributeError(_not_initialised(self, "use the module"))
+        for name, member in self.__dict__[held].items():
+            if member is not None:
+                yield name, member
+        for name, value in self.__dict__.items():
+            if name not in _INTERNAL and isinstance(value, (list, tuple, dict)):
+                yield from _inside(name, value, kind, ())
+
+    def _own_parameters(self) -> Iterator[tuple[str, Parameter]]:
+        return self._own(Parameter, "_parameters")
+
+    def _own_buffers(self) -> Iterator[tuple[str, Tensor]]:
+        return self._own(Buffer, "_buffers")
+
+    def named_children(self) -> Iterator[tuple[str, Module]]:
+        """Names and modules directly below this one, each module once."""
+        seen = set()
+        for name, module in self._own(Module, "_modules"):
+            if id(module) not in seen:
+                seen.add(id(module))
+                yield name, module
+
+    def children(self) -> Iterator[Module]:
+        """The modules directly below this one."""
+        return (module for _, module in self.named_children())
+
+    def named_modules(
+        self, memo: set[Any] | None = None, prefix: str = "", remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Module]]:
+        """Dotted names and modules of the whole tree, this one first; a shared module once, unless told otherwise."""
+        memo = set() if memo is None else memo
+        stack: list[tuple[str, Module, tuple[Module, ...]]] = [(prefix, self, ())]
+        while stack:
+            name, module, above = stack.pop()
+            # a module may hold its parent in a list: stop there, or the walk without a memo would not end
+            if module in memo if remove_duplicate else module in above:
+                continue
+            memo.add(module)
+            yield name, module
+            dot = f"{name}." if name else ""
+            below = [(dot + key, child, (*above, module)) for key, child in module._own(Module, "_modules")]
+            stack.extend(reversed(below))
+
+    def modules(self) -> Iterator[Module]:
+        """Every module of the tree once, this one first."""
+        return (module for _, module in self.named_modules())
+
+    def _members(self, own: str, prefix: str, recurse: bool, remove_duplicate: bool) -> Iterator[tuple[str, Any]]:
+        seen = set()
+        tree = self.named_modules(prefix=prefix, remove_duplicate=remove_duplicate) if recurse else [(prefix, self)]
+        for path, module in tree:
+            for name, member in getattr(module, own)():
+                if remove_duplicate:
+                    if id(member) in seen:
+                        continue
+                    seen.add(id(member))
+                yield (f"{path}.{name}" if path else name), member
+
+    def named_parameters(
+        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Parameter]]:
+        """Dotted names and parameters; a shared parameter once, under its first name."""
+        return self._members("_own_parameters", prefix, recurse, remove_duplicate)
+
+    def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
+        """Every parameter once."""
+        return (param for _, param in self.named_parameters(recurse=recurse))
+
+    def named_buffers(
+        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Tensor]]:
+        """Dotted names and buffers, persistent or not."""
+        return self._members("_own_buffers", prefix, recurse, remove_duplicate)
+
+    def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
+        """Every buffer once."""
+        return (buffer for _, buffer in self.named_buffers(recurse=recurse))
+
+    def get_submodule(self, target: str) -> Module:
+        """The module of that dotted name; "" is this one. Raises AttributeError where there is none."""
+        found: Any = self
+        for i, atom in enumerate(target.split(".") if target else ()):
+            found = _step(found, atom)
+            if found is None:
+                path = ".".join(target.split(".")[: i + 1])
+                raise AttributeError(f"{type(self).__name__} has no submodule {path!r} (asked for {target!r})")
+        if not isinstance(found, Module):
+            raise AttributeError(f"{target!r} of {type(self).__name__} is a {type(found).__name__}, not a Module")
+        return found
+
+    def get_parameter(self, target: str) -> Parameter:
+        """The parameter of that dotted name. Raises AttributeError where there is none."""
+        return self._get_tensor(target, Parameter, "parameter")
+
+    def get_buffer(self, target: str) -> Tensor:
+        """The buffer of that dotted name. Raises AttributeError where there is none."""
+        path, _, name = target.rpartition(".")
+        if name not in self.get_submodule(path)._buffers:
+            raise AttributeError(f"{type(self).__name__} has no buffer {target!r}")
+        return self._get_tensor(target, Tensor, "buffer")
+
+    def _get_tensor(self, target: str, kind: type[Any], what: str) -> Any:
+        found: Any = self
+        for atom in target.split("."):
+            found = _step(found, atom)
+        if not isinstance(found, kind):
+            raise AttributeError(f"{type(self).__name__} has no {what} {target!r}")
+        return found
+
+    def set_submodule(self, target: str, module: Module) -> None:
+        """Replace the module of that dotted name, or add it to its parent."""
+        if not isinstance(module, Module):
+            raise ValueError(f"set_submodule: {module!r} is not an nn.Module")
+        if not target:
+            raise ValueError("set_submodule: the target name is empty")
+        path, _, name = target.rpartition(".")
+        setattr(self.get_submodule(path), name, module)
+
+    # ------------------------------------------------------------------------------------------- changing all at once
+
+    def apply(self: M, fn: Callable[[Module], None]) -> M:
+        """Call `fn` on every module of the tree once, children before parents."""
+        for module in reversed(list(self._parents_last())):
+            fn(module)
+        return self
+
+    def _parents_last(self) -> Iterator[Module]:
+        """The tree in post-order, backwards: with an explicit stack, for a list may hold a parent."""
+        seen, stack = set(), [self]
+        while stack:
+            module = stack.pop()
+            if module not in seen:
+                seen.add(module)
+                yield module
+                stack.extend(module.children())
+
+    def train(self: M, mode: bool = True) -> M:
+        """Set `training` here and below: dropout drops, batch norm uses the batch's statistics."""
+        if not isinstance(mode, bool):
+            raise ValueError(f"train: mode is expected to be boolean, got {mode!r}")
+        if not any(module is self for module in _in_train):
+            _in_train.append(self)
+            try:
+                self.training = mode
+                for child in self.children():
+                    child.train(mode)
+            finally:
+                _in_train.pop()
+        return self
+
+    def eval(self: M) -> M:
+        """`train(False)`."""
+        return self.train(False)
+
+    def requires_grad_(self: M, requires_grad: bool = True) -> M:
+        """Ask, or stop asking, for the gradients of all parameters."""
+        for param in self.parameters():
+            param.requires_grad_(requires_grad)
+        return self
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Drop every parameter's gradient, or fill it with zeros."""
+        for param in self.parameters():
+            if set_to_none or param.grad is None:
+                param.grad = None
+            else:
+                param.grad = wrap(np.zeros(param.shape, param.dtype))
+
+    def _apply(self: M, fn: Callable[[Tensor], Tensor]) -> M:
+        """Replace the values of all parameters, their gradients, and the buffers by `fn` of them."""
+        seen: set[int] = set()
+        with no_grad():
+            for module in self.modules():
+                for _, param in module._own_parameters():
+                    if id(param) in seen:
+                        continue
+                    seen.add(id(param))
+                    grad = param.grad
+                    param.grad = None
+                    param.data = fn(param.data)
+                    if grad is not None:
+                        param.grad = fn(grad)
+                for name, buffer in list(module._own_buffers()):
+                    if name in module._buffers:
+                        module._buffers[name] = fn(buffer)
+                    else:
+                        buffer.data = fn(buffer)
+        return self
+
+    def to(self: M, *args: Any, **kwargs: Any) -> M:
+        """Convert floating-point parameters and buffers: `to(dtype)`, `to(tensor)`, `to(device)` ("cpu" is the only one)."""
+        dtype = kwargs.pop("dtype", None)
+        targets = [*args, kwargs.pop("device", None), kwargs.pop("tensor", None)]
+        for unused in ("non_blocking", "copy", "memory_format"):
+            kwargs.pop(unused, None)
+        if kwargs:
+            raise TypeError(f"to() has no argument {', '.join(map(repr, kwargs))}")
+        for target in targets:
+            if isinstance(target, Tensor):
+                dtype = target.dtype
+            elif isinstance(target, str):
+                Device(target)
+            elif target is not None and not isinstance(target, bool):
+                dtype = target
+        if dtype is None:
+            return self
+        wanted = dtypes.as_dtype(dtype)
+        if wanted.kind != "f":
+            raise TypeError(f"to: nn.Module.to only accepts floating point dtypes, got {wanted}")
+        return self._apply(lambda t: t.to(wanted) if t.is_floating_point() else t)  # type: ignore[attr-defined, no-any-return]
+
+    def float(self: M) -> M:
+        """Floating-point parameters and buffers to float32."""
+        return self.to(dtypes.float32)
+
+    def double(self: M) -> M:
+        """Floating-point parameters and buffers to float64."""
+        return self.to(dtypes.float64)
+
+    def type(self: M, dst_type: Any) -> M:
+        """All parameters and buffers to a dtype."""
+        return self._apply(lambda t: t.to(dst_type))  # type: ignore[attr-defined, no-any-return]
+
+    def cpu(self: M) -> M:
+        """This module: it is there already."""
+        return self
+
+    def share_memory(self: M) -> M:
+        return self
+
+    # ------------------------------------------------------------------------------------------- state
+
+    def get_extra_state(self) -> Any:
+        """What beyond parameters and buffers belongs into the state_dict; None: nothing."""
+        return None
+
+    def set_extra_state(self, state: Any) -> None:
+        """Take back what `get_extra_state` gave."""
+        raise RuntimeError(f"{type(self).__name__} gives an extra state but has no set_extra_state to take it back")
+
+    def _own_state(self) -> Iterator[tuple[str, Tensor]]:
+        yield from self._own_parameters()
+        yield from ((name, b) for name, b in self._own_buffers() if name not in self._non_persistent)
+
+    def state_dict(
+        self, *, destination: dict[str, Any] | None = None, prefix: str = "", keep_vars: bool = False
+    ) -> dict[str, Any]:
+        """Dotted names and tensors of all parameters and persistent buffers, in the memory of the module.
+
+        prefix: put before every name. keep_vars: give the parameters themselves, not detached.
+        """
+        out = OrderedDict() if destination is None else destination
+        for path, module in self.named_modules(remove_duplicate=False):
+            dot = f"{prefix}{path}." if path else prefix
+            for name, tensor in module._own_state():
+                out[dot + name] = tensor if keep_vars else tensor.detach()
+            extra = module.get_extra_state()
+            if extra is not None:
+                out[f"{dot}_extra_state"] = extra
+        return out
+
+    def load_state_dict(
+        self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
+    ) -> IncompatibleKeys:
+        """Copy values into the parameters and buffers of the same names; nothing is written unless everything fits.
+
+        state_dict: Tensors, numpy arrays, or tensors of another library that have `detach().numpy()`. strict: missing and
+        unexpected names are errors. assign: take over the given memory and dtype in place of copying.
+        Returns (missing_keys, unexpected_keys). Raises RuntimeError (where shapes differ, a ValueError too) that lists
+        everything that does not fit.
+        """
+        if not isinstance(state_dict, Mapping):
+            raise TypeError(f"load_state_dict: expected state_dict to be dict-like, got {type(state_dict).__name__}")
+        slots: dict[str, Tensor] = {}
+        extras: dict[str, Module] = {}
+        for path, module in self.named_modules(remove_duplicate=False):
+            dot = f"{path}." if path else ""
+            slots.update((dot + name, tensor) for name, tensor in module._own_state())
+            if type(module).get_extra_state is not Module.get_extra_state:
+                extras[f"{dot}_extra_state"] = module
+        missing = [name for name in (*slots, *extras) if name not in state_dict]
+        unexpected = [name for name in state_dict if name not in slots and name not in extras]
+        values, misfits = {}, []
+        for name, tensor in slots.items():
+            if name in state_dict:
+                value, problem = _fitting(name, tensor, state_dict[name])
+                values[name] = value
+                misfits += [problem] if problem else []
+        complaints = list(misfits)
+        if strict and unexpected:
+            complaints.insert(0, f"Unexpected key(s) in state_dict: {', '.join(map(repr, unexpected))}.")
+        if strict and missing:
+            complaints.insert(0, f"Missing key(s) in state_dict: {', '.join(map(repr, missing))}.")
+        if complaints:
+            text = "".join(f"\n\t{line}" for line in complaints)
+            kind = ShapeError if misfits else RuntimeError
+            raise kind(f"Error(s) in loading state_dict for {type(self).__name__}:{text}")
+        with no_grad():
+            for name, array in values.items():
+                if assign:
+                    slots[name].data = wrap(array)
+                else:
+                    write(slots[name], array, "load_state_dict")
+        for name, module in extras.items():
+            if name in state_dict:
+                module.set_extra_state(state_dict[name])
+        return IncompatibleKeys(missing, unexpected)
+
+    # ------------------------------------------------------------------------------------------- hooks
+
+    def _own_hooks(self) -> _Hooks:
+        if self._hooks is None:
+            self._hooks = _Hooks()
+        return self._hooks
+
+    def register_forward_pre_hook(
+        self, hook: Hook, *, prepend: bool = False, with_kwargs: bool = False
+    ) -> RemovableHandle:
+        """Call `hook(module, args)` before forward; what it returns, if not None, takes the place of args.
+
+        with_kwargs: call `hook(module, args, kwargs)`, which returns None or (args, kwargs).
+        """
+        return _Hooks.add(self._own_hooks().forward_pre, (hook, with_kwargs), prepend)
+
+    def register_forward_hook(
+        self, hook: Hook, *, prepend: bool = False, with_kwargs: bool = False, always_call: bool = False
+    ) -> RemovableHandle:
+        """Call `hook(module, args, output)` after forward; what it returns, if not None, takes the place of output.
+
+        with_kwargs: call `hook(module, args, kwargs, output)`. always_call: also when forward raised, with output None.
+        """
+        return _Hooks.add(self._own_hooks().forward, (hook, with_kwargs, always_call), prepend)
+
+    def register_full_backward_pre_hook(self, hook: Hook, prepend: bool = False) -> RemovableHandle:
+        """Call `hook(module, grad_output)` in backward; what it returns, if not None, takes the place of grad_output."""
+        return _Hooks.add(self._own_hooks().backward_pre, hook, prepend)
+
+    def register_full_backward_hook(self, hook: Hook, prepend: bool = False) -> RemovableHandle:
+        """Call `hook(module, grad_input, grad_output)` when the gradients of the positional inputs are known.
+
+        What it returns, if not None, takes the place of grad_input. Inputs without gradient have None.
+        """
+        return _Hooks.add(self._own_hooks().backward, hook, prepend)
+
+    def _call_hooked(self, hooks: _Hooks, args: Any, kwargs: dict[str, Any]) -> Any:
+        called: set[int] = set()
+        result = None
+        try:
+            for pre, with_kwargs in list(hooks.forward_pre.values()):
+                if with_kwargs:
+                    changed = pre(self, args, kwargs)
+                    if changed is not None:
+                        if not isinstance(changed, tuple) or len(changed) != 2:
+                            raise RuntimeError(
+                                f"forward pre-hook must return None or a tuple (args, kwargs), got {changed}"
+                            )
+                        args, kwargs = changed
+                else:
+                    changed = pre(self, args)
+                    if changed is not None:
+                        args = changed if isinstance(changed, tuple) else (changed,)
+            gates = _Gates(self, hooks) if hooks.backward or hooks.backward_pre else None
+            if gates:
+                args = gates.inputs(args)
+            result = self.forward(*args, **kwargs)
+            for key, (hook, with_kwargs, _) in list(hooks.forward.items()):
+                called.add(key)
+                changed = hook(self, args, kwargs, result) if with_kwargs else hook(self, args, result)
+                if changed is not None:
+                    result = changed
+            return gates.outputs(result) if gates else result
+        except Exception:
+            for key, (hook, with_kwargs, always) in list(hooks.forward.items()):
+                if always and key not in called:
+                    hook(self, args, kwargs, result) if with_kwargs else hook(self, args, result)
+            raise
+
+    # ------------------------------------------------------------------------------------------- printing
+
+    def _get_name(self) -> str:
+        return type(self).__name__
+
+    def extra_repr(self) -> str:
+        """What the layer's line says between its parentheses."""
+        return ""
+
+    @reprlib.recursive_repr("...")
+    def __repr__(self) -> str:
+        extra = self.extra_repr().split("\n") if self.extra_repr() else []
+        children = []
+        for name, module in self._lines():
+            children.append(f"({name}): {_indent(repr(module))}")
+        if not children and len(extra) <= 1:
+            return f"{self._get_name()}({''.join(extra)})"
+        return f"{self._get_name()}(\n  " + "\n  ".join([*extra, *children]) + "\n)"
+
+    def _lines(self) -> Iterator[tuple[str, Any]]:
+        yield from ((name, module) for name, module in self._modules.items() if module is None)
+        yield from self._own(Module, "_modules")
+
+
+_INTERNAL = {"_parameters", "_buffers", "_modules", "_non_persistent", "_hooks"}
+_in_train: list[Module] = []  # the modules whose train() is running
+
+
+def _not_initialised(module: Module, what: str) -> str:
+    name = type(module).__name__
+    return f"cannot {what} before Module.__init__() call: {name}.__init__ must begin with super().__init__()"
+
+
+def _inside(name: str, value: Any, kind: type[Any], above: tuple[int, ...]) -> Iterator[tuple[str, Any]]:
+    """Members of a kind in a list, tuple or dict, with their dotted names."""
+    if id(value) in above:
+        return
+    items = value.items() if isinstance(value, dict) else enumerate(value)
+    for key, item in items:
+        if isinstance(item, kind):
+            yield f"{name}.{key}", item
+        elif isinstance(item, (list, tuple, dict)):
+            yield from _inside(f"{name}.{key}", item, kind, (*above, id(value)))
+
+
+def _step(found: Any, atom: str) -> Any:
+    """One step of a dotted name: an attribute of a module, or a place in a list or dict."""
+    if isinstance(found, Module):
+        return getattr(found, atom, None)
+    if isinstance(found, (list, tuple)):
+        return found[int(atom)] if atom.isdecimal() and int(atom) < len(found) else None
+    if isinstance(found, dict):
+        return next((value for key, value in found.items() if str(key) == atom), None)
+    return None
+
+
+def _fitting(name: str, tensor: Tensor, value: Any) -> tuple[Any, str]:
+    """A value of a state_dict as an array of the tensor's shape, or what is wrong with it."""
+    if isinstance(value, Tensor):
+        value = value.numpy_view()
+    elif hasattr(value, "detach"):
+        value = value.detach().cpu().numpy()
+    elif not isinstance(value, (np.ndarray, np.generic)):
+        return None, f"While copying {name!r}: expected a Tensor or an array, got {type(value).__name__}."
+    array = np.asarray(value)
+    if array.shape != tuple(tensor.shape):
+        return None, (
+            f"size mismatch for {name}: copying a param with shape {array.shape} from checkpoint, "
+            f"the shape in current model is {tuple(tensor.shape)}."
+        )
+    if array.dtype.kind not in "fiub":
+        return None, f"While copying {name!r}: cannot convert {array.dtype} to {tensor.dtype}."
+    if not tensor.numpy_view().flags.writeable:
+        return None, f"While copying {name!r}: the memory of the tensor in the model is read-only."
+    return array, ""
+
+
+def write(tensor: Tensor, values: Any, name: str) -> None:
+    """Put values into a tensor's memory, unrecorded; saved values of earlier operations count as changed, by `name`."""
+    with no_grad():
+        np.copyto(tensor.numpy_view(), values, casting="unsafe")
+        rebase(tensor, name, None)
+
+
+def _indent(text: str) -> str:
+    return text.replace("\n", "\n  ")
+
+
+def _note_where(error: Exception, module: Module) -> None:
+    """Note on an error in forward in which layer it arose, by its dotted name as far as the call came."""
+    trail = error.__dict__.setdefault("_trail", [])
+    text = _where(trail)
+    trail.append(module)
+    notes = getattr(error, "__notes__", [])
+    if text in notes:
+        notes.remove(text)
+    error.add_note(_where(trail))
+
+
+def _where(trail: list[Module]) -> str:
+    if not trail:
+        return ""
+    names = []
+    for child, parent in zip(trail, trail[1:], strict=False):
+        names.append(next((name for name, module in parent._own(Module, "_modules") if module is child), "?"))
+    layer = trail[0]._get_name() if "\n" in repr(trail[0]) else repr(trail[0])
+    inside = f", {'.'.join(reversed(names))!r} of {type(trail[-1]).__name__}" if names else ""
+    return f"in the forward of {layer}{inside}"
+
+
+# ------------------------------------------------------------------------------------------------- backward hooks
+
+
+@op(
+    joint=lambda g, hook: hook(g if isinstance(g, (list, tuple)) else [g]),
+    samples=lambda s: [(s(3), {"hook": lambda g: g}), (s(3, 2), s(4), {"hook": lambda g: g})],
+    method=False,
+)
+def _gate(*tensors: Any, hook: Hook) -> Any:
+    """Copies of the tensors, whose gradients all pass through `hook` together."""
+    return tuple([np.copy(t) for t in tensors])
+
+
+class _Gates:
+    """What a module's backward hooks need: all gradients of its outputs together, then all those of its inputs."""
+
+    def __init__(self, module: Module, hooks: _Hooks) -> None:
+        self.module = module
+        self.pre, self.post = list(hooks.backward_pre.values()), list(hooks.backward.values())
+        self.arguments = 0
+        self.at: list[int] = []
+        self.grad_output: tuple[Any, ...] = ()
+
+    def inputs(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
+        self.arguments = len(args)
+        self.at = [i for i, a in enumerate(args) if isinstance(a, Tensor) and a.requires_grad]
+        gated = list(args)
+        if self.at:
+            for i, out in zip(self.at, _gate(*[args[i] for i in self.at], hook=self._on_inputs), strict=True):
+                gated[i] = out
+        return tuple(gated)
+
+    def outputs(self, result: Any) -> Any:
+        several = isinstance(result, (tuple, list))
+        outs = list(result) if several else [result]
+        at = [i for i, out in enumerate(outs) if isinstance(out, Tensor) and out.requires_grad]
+        if not at:
+            return result
+        size = len(outs)
+        gated = _gate(*[outs[i] for i in at], hook=lambda g: self._on_outputs(g, at, size))
+        for i, out in zip(at, gated, strict=True):
+            outs[i] = out
+        if not several:
+            return outs[0]
+        return type(result)(*outs) if hasattr(result, "_fields") else type(result)(outs)
+
+    def _on_outputs(self, grads: list[Any], at: list[int], size: int) -> list[Any]:
+        shown = _spread(grads, at, size)
+        for hook in self.pre:
+            changed = hook(self.module, shown)
+            if changed is not None:
+                shown = changed if isinstance(changed, tuple) else (changed,)
+        self.grad_output = shown
+        if not self.at:
+            for hook in self.post:
+                if hook(self.module, (None,) * self.arguments, shown) is not None:
+                    raise RuntimeError("a full backward hook may not return gradients for inputs that require none")
+        return _gathered(shown, at, grads)
+
+    def _on_inputs(self, grads: list[Any]) -> list[Any]:
+        shown = _spread(grads, self.at, self.arguments)
+        for hook in self.post:
+            changed = hook(self.module, shown, self.grad_output)
+            if changed is not None:
+                shown = changed if isinstance(changed, tuple) else (changed,)
+                if len(shown) != self.arguments:
+                    raise RuntimeError(
+                        f"a full backward hook returned {len(shown)} gradients for {self.arguments} inputs"
+                    )
+        self.grad_output = ()
+        return _gathered(shown, self.at, grads)
+
+
+def _spread(grads: list[Any], at: list[int], size: int) -> tuple[Any, ...]:
+    """Gradients at their places among all arguments, as Tensors."""
+    shown: list[Any] = [None] * size
+    for i, g in zip(at, grads, strict=True):
+        shown[i] = g if g is None or isinstance(g, Tensor) else wrap(np.asarray(g))
+    return tuple(shown)
+
+
+def _gathered(shown: tuple[Any, ...], at: list[int], grads: list[Any]) -> list[Any]:
+    """Back to what the tape carries: Tensors only while it records a second order."""
+    recording = any(isinstance(g, Tensor) for g in grads)
+    out = []
+    for i in at:
+        g = shown[i]
+        out.append(g.numpy_view() if isinstance(g, Tensor) and not recording else g)
+    return out
