@@ -3,8 +3,6 @@
 # ruff: noqa: F401  the names imported here are what the package exports
 from __future__ import annotations
 
-from typing import Any
-
 from . import creation, dtypes, errors, ops, random, tape
 from .check import gradcheck, gradgradcheck
 from .creation import (
@@ -93,8 +91,3 @@ float, int, bool = float32, int32, bool_
 
 install()
 globals().update({name: entry.call for name, entry in REGISTRY.items() if not name.startswith("_")})
-
-
-def __getattr__(name: str) -> Any:
-    # the registry's functions are put here by the line above; this tells type checkers that they exist
-    raise AttributeError(f"module 'autograd' has no attribute {name!r}")

@@ -11,7 +11,7 @@ import numpy as np
 from numpy import ndarray
 
 from . import dtypes
-from .errors import DTypeError, RangeError, ShapeError
+from .errors import DTypeError, ShapeError
 from .random import Generator, normal_array, rng_of, uniform_array
 from .tensor import Device, Tensor, to_array, wrap
 
@@ -56,9 +56,7 @@ def tensor(
     array = to_array(data, dtype)
     if isinstance(data, (Tensor, ndarray)) and (
         np.may_share_memory(array, data.numpy_view() if isinstance(data, Tensor) else data)
-    ):
-        array = array.copy()
-    elif not array.flags.owndata or not array.flags.writeable:
+    ) or not array.flags.owndata or not array.flags.writeable:
         array = array.copy()
     return _finish(array, device, requires_grad)
 

@@ -6,6 +6,7 @@ from . import (
     compare,
     conv,
     convert,
+    cumulative,
     dropout,
     elementwise,
     embedding,
@@ -20,6 +21,8 @@ from . import (
     scatter,
     shape,
     softmax,
+    sorting,
+    special,
 )
 
 __all__ = [
@@ -28,6 +31,7 @@ __all__ = [
     "compare",
     "conv",
     "convert",
+    "cumulative",
     "dropout",
     "elementwise",
     "embedding",
@@ -42,4 +46,6 @@ __all__ = [
     "scatter",
     "shape",
     "softmax",
+    "sorting",
+    "special",
 ]

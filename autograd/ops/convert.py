@@ -19,6 +19,7 @@ from .shape import clone
 
 @op(lambda g: g, samples=lambda s: [(s(2, 3), dtypes.float64), (s.ints(3, 2), dtypes.float32), (s(), dtypes.int64)])
 def _convert(input: Any, dtype: np.dtype) -> Any:
+    """`input` in another dtype."""
     with np.errstate(invalid="ignore"):  # NaN to int is as undefined as in torch, and as silent
         return input.astype(dtype)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from operator import index as as_int
 from types import EllipsisType
 from typing import Any
@@ -11,6 +12,7 @@ from numpy import ndarray
 
 from .. import dtypes
 from ..errors import DTypeError, RangeError, ShapeError
+from ..kernels import scatter
 from ..op import REGISTRY as _REGISTRY
 from ..op import check_writable, function, op, rebase, record_node
 from ..tape import mode, node_of, synced
@@ -18,8 +20,21 @@ from ..tensor import Tensor, to_array
 from .dims import dim_of
 
 Basic = tuple[int | slice | None | EllipsisType, ...]
-Advanced = tuple[slice | ndarray, ...]
 _ALL = slice(None)
+
+
+class Subscript:
+    """Integer arrays and masks, full slices between them: the part of a subscript that copies."""
+
+    def __init__(self, *items: slice | ndarray) -> None:
+        self.items = items
+        # a mask names no element twice
+        self.repeats = any(type(i) is ndarray and i.dtype.kind != "b" for i in items)
+
+    def own(self) -> Subscript:
+        """The same with arrays of its own, for the tape: the caller's may change."""
+        return Subscript(*[i if type(i) is slice else i.copy() for i in self.items])
+
 
 # ------------------------------------------------------------------------------------------------- subscripts
 
@@ -51,29 +66,32 @@ def _put_zeros(input: Any, shape: tuple[int, ...], index: Basic) -> Any:
 @op(
     lambda g, input_shape, indices: _index_sum(g, input_shape, indices),
     samples=lambda s: [
-        (s(4, 3), (s.ints(4, 5),)), (s(4, 3), (_ALL, s.ints(3, 2, 2))), (s(4, 3), (s.bools(4, 3),)),
-        (s(3, 2, 4), (s.ints(3, 2), _ALL, s.ints(4, 3, 1))), (s(3, 2), (np.zeros(0, np.int64),)),
+        (s(4, 3), Subscript(s.ints(4, 5))), (s(4, 3), Subscript(_ALL, s.ints(3, 2, 2))), (s(4, 3), Subscript(s.bools(4, 3))),
+        (s(3, 2, 4), Subscript(s.ints(3, 2), _ALL, s.ints(4, 3, 1))), (s(3, 2), Subscript(np.zeros(0, np.int64))),
+        (s(3, 2, 2), Subscript(s.ints(3, 4), np.array([-1, 0, 1, -1]))),
     ],
 )  # fmt: skip
-def _index(input: Any, indices: Advanced) -> Any:
-    """`input[indices]` for integer arrays and masks, full slices between them; a copy."""
+def _index(input: Any, indices: Subscript) -> Any:
+    """`input` at integer arrays and masks; a copy."""
     try:
-        return input[indices]
+        return input[indices.items]
     except IndexError:
-        raise _explained(tuple(input.shape), indices) from None
+        raise _explained(tuple(input.shape), indices.items) from None
 
 
 @op(
     lambda g, indices: _index(g, indices),
-    samples=lambda s: [(s(5, 3), (4, 3), (s.ints(4, 5),)), (s(2, 2), (4, 2), (np.array([True, False, True, False]),))],
-)
-def _index_sum(input: Any, shape: tuple[int, ...], indices: Advanced) -> Any:
+    samples=lambda s: [
+        (s(5, 3), (4, 3), Subscript(s.ints(4, 5))), (s(2, 2), (4, 2), Subscript(np.array([True, False, True, False]))),
+    ],
+)  # fmt: skip
+def _index_sum(input: Any, shape: tuple[int, ...], indices: Subscript) -> Any:
     """Zeros of `shape` to which `input` is added at `indices`: the adjoint of `_index`."""
     out = np.zeros(shape, input.dtype)
-    if all(type(i) is slice or i.dtype.kind == "b" for i in indices):
-        out[indices] = input  # a mask names no element twice
+    if indices.repeats:
+        add_at(out, indices.items, input)
     else:
-        add_at(out, indices, input)
+        out[indices.items] = input
     return out
 
 
@@ -81,38 +99,44 @@ def _index_sum(input: Any, shape: tuple[int, ...], indices: Advanced) -> Any:
     lambda g, indices: _index_put(g, 0.0, indices),
     lambda g, indices: _index(g, indices),
     samples=lambda s: [
-        (s(4, 3), s(2, 3), (np.array([2, 0]),)),
-        (s(4, 3), s(), (s.bools(4, 3),)),
-        (s(4, 3), s(3), (np.array([1]),)),
+        (s(4, 3), s(2, 3), Subscript(np.array([2, 0]))), (s(4, 3), s(), Subscript(s.bools(4, 3))),
+        (s(4, 3), s(3), Subscript(np.array([1]))),
     ],
-)
-def _index_put(input: Any, value: Any, indices: Advanced) -> Any:
+)  # fmt: skip
+def _index_put(input: Any, value: Any, indices: Subscript) -> Any:
     """A copy of `input` with `value`, broadcast, at `indices`."""
     out = np.array(input, order="K")
-    out[indices] = value
+    out[indices.items] = value
     return out
 
 
-def add_at(out: ndarray, indices: Advanced, values: Any) -> None:
-    """out[indices] += values, with every repetition of an index counted."""
-    first = indices[0]
-    if len(indices) == 1 and type(first) is ndarray and out.ndim > 1 and first.size:
-        # numpy adds fast only in one dimension: rows become places of single elements
-        width = out[0].size
-        rows = first.reshape(-1)
-        rows = np.where(rows < 0, rows + len(out), rows)
-        places = (rows[:, None] * width + np.arange(width)).reshape(-1)
-        np.add.at(
-            out.reshape(-1),
-            places,
-            np.ascontiguousarray(np.broadcast_to(values, (*first.shape, *out.shape[1:]))).reshape(-1),
-        )
+def add_at(out: ndarray, indices: tuple[slice | ndarray, ...], values: Any) -> None:
+    """out[indices] += values, every repetition of an index counted; values in the shape of out[indices]."""
+    if not out.flags.c_contiguous or not all(type(i) is ndarray and i.dtype.kind == "i" for i in indices):
+        np.add.at(out, indices, values)
         return
-    np.add.at(out, indices, values)
+    depth = len(indices)
+    rows: Any = 0
+    for n, index in zip(out.shape, indices, strict=False):
+        rows = rows * n + np.where(index < 0, index + n, index)
+    rows = rows.reshape(-1)
+    if rows.size:
+        add_rows(out.reshape(prod(out.shape[:depth]), -1), rows, np.asarray(values).reshape(rows.size, -1))
+
+
+def add_rows(out: ndarray, rows: ndarray, values: ndarray) -> None:
+    """out[rows[i]] += values[i] for a row-major (n, width) array."""
+    if out.dtype.kind == "f" and out.shape[1] > 1 and values.size >= 512:
+        scatter.index_add(out, rows.astype(np.int64, copy=False), values)
+        return
+    # numpy adds fast only in one dimension: rows become places of single elements
+    width = out.shape[1]
+    at = rows if width == 1 else (rows[:, None] * width + np.arange(width)).reshape(-1)
+    np.add.at(out.reshape(-1), at, values.reshape(-1))
 
 
 @op(
-    lambda g: 0.0 * g,
+    lambda g: 0.0,
     lambda g: g,
     samples=lambda s: [(s(2, 3), s(3)), (s(2), s())],
 )
@@ -121,7 +145,7 @@ def _overwrite(input: Any, other: Any) -> Any:
     return np.array(np.broadcast_to(other, input.shape), input.dtype)
 
 
-def parse(shape: tuple[int, ...], index: Any) -> tuple[Basic | None, Advanced]:
+def parse(shape: tuple[int, ...], index: Any) -> tuple[Basic | None, Subscript | None]:
     """A subscript as torch reads it: first the ints, slices and Nones (a view), then integer arrays and masks (a copy).
 
     The first part is None where it would take everything as it is. Ints beside arrays are taken first: unlike numpy,
@@ -159,7 +183,7 @@ def parse(shape: tuple[int, ...], index: Any) -> tuple[Basic | None, Advanced]:
     if not arrays:
         if not dots:
             basic.append(...)
-        return tuple(basic), ()
+        return tuple(basic), None
     first: list[Any] = []
     second: list[Any] = []
     trivial = True
@@ -184,7 +208,7 @@ def parse(shape: tuple[int, ...], index: Any) -> tuple[Basic | None, Advanced]:
         first.append(...)
     while type(second[-1]) is slice:
         second.pop()
-    return None if trivial else tuple(first), tuple(second)
+    return None if trivial else tuple(first), Subscript(*second)
 
 
 def _bound(value: Any) -> int | None:
@@ -251,11 +275,10 @@ def getitem(input: Tensor, index: Any) -> Tensor:
     basic, advanced = parse(input._data.shape, index)
     if basic is not None:
         input = _getitem(input, basic)
-    if not advanced:
+    if advanced is None:
         return input
     if mode.enabled and node_of(input) is not None:
-        # the tape keeps the indices: later changes of the caller's arrays must not reach it
-        advanced = tuple([i if type(i) is slice else i.copy() for i in advanced])
+        advanced = advanced.own()
     return _index(input, advanced)  # type: ignore[no-any-return]
 
 
@@ -281,15 +304,10 @@ def setitem(input: Tensor, index: Any, value: Any) -> None:
     _assign(target._data, advanced, given)
     node = None
     if recorded:
-        if advanced:
-            node = record_node(
-                _REGISTRY["_index_put"],
-                edges,
-                [None, None, tuple([i if type(i) is slice else i.copy() for i in advanced]), None],
-                target._data,
-            )
-        else:
+        if advanced is None:
             node = record_node(_REGISTRY["_overwrite"], edges, [None, None, None], target._data)
+        else:
+            node = record_node(_REGISTRY["_index_put"], edges, [None, None, advanced.own(), None], target._data)
     rebase(target, "setitem", node)
 
 
@@ -300,17 +318,17 @@ def _view_of(x: ndarray, basic: Basic) -> Any:
         raise _explained(x.shape, basic) from None
 
 
-def _assign(x: ndarray, advanced: Advanced, value: ndarray) -> None:
+def _assign(x: ndarray, advanced: Subscript | None, value: ndarray) -> None:
     """x[advanced] = value, cast as torch casts; nothing is written where an index or a shape is wrong."""
     try:
-        if advanced:
-            x[advanced] = value
+        if advanced is not None:
+            x[advanced.items] = value
         else:
             np.copyto(x, value if value.ndim <= x.ndim else _without_ones(value, x.ndim), casting="unsafe")
     except IndexError:
-        raise _explained(x.shape, advanced) from None
+        raise _explained(x.shape, advanced.items if advanced is not None else ()) from None
     except ValueError:
-        where = x[advanced].shape if advanced else x.shape
+        where = x.shape if advanced is None else x[advanced.items].shape
         raise ShapeError(
             f"setitem: a value of shape {value.shape} cannot be broadcast to the indexed shape {where}"
         ) from None
@@ -371,9 +389,10 @@ def check_index(name: str, index: Any, size: int, dim: int, negative: bool = Fal
 @op(
     lambda g, index, input_shape, dim: _index_select_sum(g, index, input_shape, dim),
     None,
-    samples=lambda s: [(s(4, 3), s.ints(4, 5), 0), (s(4, 3), s.ints(3, 2), -1), (s(3, 2), np.zeros(0, np.int64), 0)],
+    samples=lambda s: [(s(4, 3), s.ints(4, 5), 0), (s(4, 3), s.ints(3, 2), 1), (s(3, 2), np.zeros(0, np.int64), 0)],
 )
 def _index_select(input: Any, index: Any, dim: int) -> Any:
+    """The slices at `index` along `dim`."""
     return np.take(input, index, dim)
 
 
@@ -384,9 +403,9 @@ def _index_select(input: Any, index: Any, dim: int) -> Any:
 )
 def _index_select_sum(input: Any, index: Any, shape: tuple[int, ...], dim: int) -> Any:
     """Zeros of `shape` to which the slices of `input` are added at `index` along `dim`."""
-    out = np.zeros(shape, input.dtype)
-    add_at(np.moveaxis(out, dim, 0), (index,), np.moveaxis(input, dim, 0)) if dim else add_at(out, (index,), input)
-    return out
+    out = np.zeros((shape[dim], *shape[:dim], *shape[dim + 1 :]), input.dtype)
+    add_at(out, (index,), np.moveaxis(input, dim, 0))
+    return np.moveaxis(out, 0, dim)
 
 
 @function(samples=lambda s: [(s(4, 3), 0, s.ints(4, 5)), (s(4, 3), -1, s.ints(3, 2)), (s(3), 0, np.array(1))])
@@ -423,6 +442,7 @@ def places(index: ndarray, dim: int, shape: tuple[int, ...]) -> ndarray:
     ],
 )
 def _gather(input: Any, index: Any, dim: int) -> Any:
+    """The elements at the positions `index` along `dim`."""
     part = input[tuple([slice(None) if d == dim else slice(n) for d, n in enumerate(index.shape)])]
     return np.take_along_axis(part, index, dim)
 
@@ -462,7 +482,7 @@ def gather(input: Any, dim: int, index: Any, *, sparse_grad: bool = False) -> An
     if not len(input.shape):
         return reshape(_gather(reshape(input, (1,)), reshape(index, (1,)), 0), tuple(array.shape))
     if not array.size:  # torch lets an empty index have any number of dims
-        return _index(reshape(input, (-1,)), (array.astype(np.int64),))
+        return _index(reshape(input, (-1,)), Subscript(array.astype(np.int64)))
     return _gather(input, index, d)
 
 
@@ -472,7 +492,7 @@ def take(input: Any, index: Any) -> Any:
     flat = reshape(input, (-1,))
     array = index.numpy_view() if isinstance(index, Tensor) else np.asarray(index)
     check_index("take", array, flat.shape[0], 0, negative=True)
-    return _index(flat, (array.astype(np.int64),))
+    return _index(flat, Subscript(array.astype(np.int64)))
 
 
 @function(samples=lambda s: [(s(4, 3), s.ints(4, 2, 3), 0), (s(4, 3), s.ints(3, 1, 2), 1), (s(4, 3), s.ints(12, 5))])
@@ -511,7 +531,7 @@ def masked_select(input: Any, mask: Any) -> Any:
     """The elements where the mask holds, both broadcast together, as a vector."""
     array = _mask("masked_select", mask)
     shape = broadcast_shapes(tuple(input.shape), array.shape)
-    return _index(reshape(expand(input, shape), (-1,)), (np.broadcast_to(array, shape).reshape(-1),))
+    return _index(reshape(expand(input, shape), (-1,)), Subscript(np.broadcast_to(array, shape).reshape(-1)))
 
 
 @op(
@@ -521,6 +541,7 @@ def masked_select(input: Any, mask: Any) -> Any:
     samples=lambda s: [(s(3, 4), s.bools(3, 4), 1.5), (s(3, 4), s.bools(4), s()), (s(3), s.bools(2, 3), 0.0)],
 )
 def _masked_fill(input: Any, mask: Any, value: Any) -> Any:
+    """`value` where the mask holds."""
     if mask.shape == np.shape(input):
         out = np.array(input, order="K")
         if not out.ndim:
@@ -556,6 +577,7 @@ def masked_fill(input: Any, mask: Any, value: Any) -> Any:
 
 @op(None, samples=lambda s: [(s.ints(2, 3, 4),), (s.bools(4),), (s.ints(2),)])
 def _nonzero(input: Any) -> Any:
+    """The indices of the elements that are not zero, as rows."""
     return np.argwhere(input)
 
 

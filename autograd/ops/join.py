@@ -43,6 +43,7 @@ def _cat_gradients(g: Any, tensors_shape: Any, dim: int, needs: list[bool]) -> l
     ],
 )  # fmt: skip
 def _cat(*tensors: Any, dim: int = 0) -> Any:
+    """Tensors of one dtype, one after the other along `dim`."""
     return np.concatenate(tensors, dim)
 
 
@@ -106,6 +107,7 @@ def _stack_gradients(g: Any, dim: int, needs: list[bool]) -> list[Any]:
     samples=lambda s: [(s(2, 3), s(2, 3), {"dim": 0}), (s(2), s(2), s.ints(4, 2), {"dim": -1}), (s(), s(), {"dim": 0})],
 )
 def _stack(*tensors: Any, dim: int = 0) -> Any:
+    """Tensors of one shape and dtype side by side in a new dim."""
     return np.stack(tensors, dim)
 
 
@@ -169,6 +171,7 @@ def _split_gradient(g: Any, input_shape: tuple[int, ...], sizes: tuple[int, ...]
     samples=lambda s: [(s(5, 2), (2, 2, 1), 0), (s(2, 3), (3,), 1), (s(2, 3), (1, 0, 2), 1)],
 )
 def _split(input: Any, sizes: tuple[int, ...], dim: int) -> Any:
+    """Consecutive pieces of the given sizes along `dim`."""
     head, at, parts = (slice(None),) * dim, 0, []
     for n in sizes:
         parts.append(input[(*head, slice(at, at + n))])
@@ -276,6 +279,7 @@ def _unbind_gradient(g: Any, input_shape: tuple[int, ...], dim: int) -> list[Any
     samples=lambda s: [(s(3, 2), 0), (s(2, 3), 1), (s(1, 2), 0), (s(3), 0)],
 )
 def _unbind(input: Any, dim: int) -> Any:
+    """The slices along `dim`."""
     moved = input if dim == 0 else np.moveaxis(input, dim, 0)
     # `...` keeps 0-dim pieces views
     return tuple([moved[k, ...] for k in range(len(moved))])

@@ -22,6 +22,7 @@ def _crop(input: Any, pads: Pads) -> Any:
     samples=lambda s: [(s(2, 3), ((1, 0), (0, 2))), (s(2), ((3, 1),), 2.5), (s(0, 2), ((1, 1), (0, 0)))],
 )
 def _pad_constant(input: Any, pads: Pads, value: float = 0) -> Any:
+    """Borders of `value`."""
     shape = tuple([n + a + b for n, (a, b) in zip(input.shape, pads, strict=True)])
     out = _empty(input, shape)
     out.fill(value)
@@ -52,6 +53,7 @@ def _source(mode: str, length: int, before: int, after: int) -> Any:
     ] + [(s(2, 3), ((0, 0), (-1, 2)), "replicate"), (s(2, 4), ((0, 0), (-1, 2)), "circular")],
 )  # fmt: skip
 def _pad_copies(input: Any, pads: Pads, mode: str) -> Any:
+    """Borders made of the elements of `input`."""
     for d, (a, b) in enumerate(pads):
         if a or b:
             input = np.take(input, _source(mode, input.shape[d], a, b), d)

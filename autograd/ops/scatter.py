@@ -40,6 +40,7 @@ def _rows(input: Any) -> ndarray:
     ],
 )
 def _scatter(input: Any, src: Any, index: Any, dim: int) -> Any:
+    """A copy of `input` with `src`, or one number, written by position along `dim`."""
     out = _rows(input)
     out.reshape(-1)[places(index, dim, out.shape)] = src
     return out
@@ -52,6 +53,7 @@ def _scatter(input: Any, src: Any, index: Any, dim: int) -> Any:
     samples=lambda s: [(s(4, 3), s(2, 3), s.ints(4, 2, 3), 0), (s(2, 3), s(2, 4), s.ints(3, 2, 4), 1)],
 )
 def _scatter_add(input: Any, src: Any, index: Any, dim: int) -> Any:
+    """A copy of `input` with `src` added by position along `dim`."""
     out = _rows(input)
     np.add.at(out.reshape(-1), places(index, dim, out.shape).reshape(-1), np.ascontiguousarray(src).reshape(-1))
     return out
@@ -162,6 +164,7 @@ def _reduce_gradients(
     ],
 )  # fmt: skip
 def _scatter_reduce(input: Any, src: Any, index: Any, dim: int, reduce: str, include_self: bool) -> Any:
+    """A copy of `input` reduced with `src` by position along `dim`."""
     out = _rows(input)
     flat, where_, values = (
         out.reshape(-1),
@@ -246,12 +249,10 @@ def _source(name: str, input: Any, index: Any, source: Any, dim: int) -> Any:
     samples=lambda s: [(s(4, 3), s(5, 3), s.ints(4, 5), 0), (s(4, 3), s(4, 2), s.ints(3, 2), 1)],
 )
 def _index_add(input: Any, source: Any, index: Any, dim: int) -> Any:
-    out = _rows(input)
-    if dim:
-        add_at(np.moveaxis(out, dim, 0), (index,), np.moveaxis(source, dim, 0))
-    else:
-        add_at(out, (index,), source)
-    return out
+    """A copy of `input` with slices added along `dim`."""
+    out = np.array(np.moveaxis(input, dim, 0), order="C")
+    add_at(out, (index,), np.moveaxis(source, dim, 0))
+    return np.moveaxis(out, 0, dim)
 
 
 @function(
@@ -280,6 +281,7 @@ def index_add(input: Any, dim: int, index: Any, source: Any, *, alpha: Any = 1) 
     ],
 )
 def _index_copy(input: Any, source: Any, index: Any, dim: int) -> Any:
+    """A copy of `input` with slices, or one number, written along `dim`."""
     out = _rows(input)
     out[(slice(None),) * dim + (index,)] = source
     return out
@@ -320,12 +322,12 @@ def index_put(input: Any, indices: Any, values: Any, accumulate: bool = False) -
         )
     arrays = tuple([slice(None) if i is None else i for i in indices])
     basic, advanced = parse(tuple(input.shape), arrays)
-    if basic is not None or not advanced:
+    if basic is not None or advanced is None:
         raise RangeError("index_put: indices must be tensors of integers or bools, or None for a whole dim")
     try:
-        shape = _read_shape(input, advanced)
+        shape = _read_shape(input, advanced.items)
     except IndexError:
-        raise _explained(tuple(input.shape), advanced) from None
+        raise _explained(tuple(input.shape), advanced.items) from None
     if accumulate:
         return input + _index_sum(expand(values, shape), tuple(input.shape), advanced)
     return _index_put(input, expand(values, shape), advanced)
@@ -363,10 +365,10 @@ def masked_scatter(input: Any, mask: Any, source: Any) -> Any:
     values = reshape(source, (-1,))
     if values.shape[0] < count:
         raise ShapeError(f"masked_scatter: source has {values.shape[0]} elements, the mask takes {count}")
-    return _index_put(expand(input, shape), _getitem(values, (slice(0, count), ...)), (full,))
+    return _index_put(expand(input, shape), _getitem(values, (slice(0, count), ...)), Subscript(full))
 
 
 from .compare import _where as where  # noqa: E402  these build on the ops above
 from .compare import eq as _eq  # noqa: E402
-from .index import _explained, _getitem, _index_put, _index_sum, _mask, parse  # noqa: E402
+from .index import Subscript, _explained, _getitem, _index_put, _index_sum, _mask, parse  # noqa: E402
 from .shape import broadcast_shapes, clone, expand, reshape  # noqa: E402
