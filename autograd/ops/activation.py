@@ -2,16 +2,294 @@
 
 from __future__ import annotations
 
+from math import pi, sqrt
 from typing import Any
 
 import numpy as np
+from numpy import ndarray
 
-from ..op import op
+from ..errors import DTypeError, NumberError, ShapeError
+from ..op import function, op
 from ..samples import unary
+from .chain import quiet, times
 from .compare import _where
+from .elementwise import abs as _abs
+from .elementwise import exp, sigmoid, tanh
+from .special import erf
 
 
-@op(lambda g, y: _where(y > 0, g, 0.0), inplace=True, samples=unary())
+def _floating(name: str, input: Any) -> None:
+    if np.asarray(input).dtype.kind != "f":
+        raise DTypeError(
+            f"{name}: expected a floating-point tensor, got {np.asarray(input).dtype}; convert with float()"
+        )
+
+
+def _like(input: Any, value: float) -> Any:
+    """A number in the input's dtype, so that numpy computes in that."""
+    return np.asarray(input).dtype.type(value)
+
+
+# -------------------------------------------------------------------------------------------- the rectifiers
+
+
+@op(lambda g, y: _where(y <= 0, 0.0, g), inplace=True, samples=unary())
 def relu(input: Any) -> Any:
     """max(input, 0). The gradient at 0 is 0."""
+    if np.asarray(input).dtype.kind == "b":
+        raise DTypeError("relu: bools have no sign; convert with to()")
     return np.maximum(input, 0)
+
+
+@op(
+    lambda g, input, negative_slope: _where(input > 0, g, g * negative_slope),
+    inplace=True,
+    method=False,
+    samples=lambda s: [*unary()(s), (s(3, 4), 0.2)],
+)
+def leaky_relu(input: Any, negative_slope: float = 0.01) -> Any:
+    """input where positive, else negative_slope * input; that is the gradient at 0 too."""
+    _floating("leaky_relu", input)
+    return np.where(np.greater(input, 0), input, input * _like(input, negative_slope))
+
+
+@op(
+    lambda g, input, weight: _where(input > 0, g, times(g, weight)),
+    lambda g, input: _where(input > 0, 0.0, times(g, input)),
+    samples=lambda s: [(s(2, 3), s(3)), (s(2), s(1))],
+)
+def _prelu(input: Any, weight: Any) -> Any:
+    """input where positive, else weight * input, broadcast."""
+    return np.where(np.greater(input, 0), input, input * weight)
+
+
+@function(samples=lambda s: [(s(2, 3, 2), s(3)), (s(4), s(1)), (s(), s())])
+def prelu(input: Any, weight: Any) -> Any:
+    """input where positive, else weight * input, weight one number or one a channel (dimension 1). He et al. 2015."""
+    n, shape = weight.size if isinstance(weight, ndarray) else weight.numel(), tuple(input.shape)
+    channels = shape[1] if len(shape) > 1 else 1
+    if n not in (1, channels):
+        raise ShapeError(f"prelu: expected a weight of 1 or {channels} elements for input {shape}, got {n}")
+    from .shape import _reshape
+
+    return _prelu(input, _reshape(weight, (n,) + (1,) * max(len(shape) - 2, 0) if shape else ()))
+
+
+@op(
+    lambda g, input, threshold: _where(input <= threshold, 0.0, g),
+    inplace=True,
+    method=False,
+    samples=lambda s: [(s(3, 4), 0.1, 20.0), (s(), 0.0, 1.0)],
+)
+def threshold(input: Any, threshold: float, value: float) -> Any:
+    """input where above threshold, else value."""
+    return np.where(np.less_equal(input, threshold), _like(input, value), input)
+
+
+@op(
+    lambda g, input, min_val, max_val: _where((input <= min_val) | (input >= max_val), 0.0, g),
+    inplace=True,
+    method=False,
+    samples=lambda s: [*unary()(s), (s(3, 4), -0.5, 1.5)],
+)
+def hardtanh(input: Any, min_val: float = -1.0, max_val: float = 1.0) -> Any:
+    """input limited to [min_val, max_val]; the gradient at the bounds is 0."""
+    if min_val > max_val:
+        raise NumberError(f"hardtanh: min_val {min_val} is larger than max_val {max_val}")
+    return np.minimum(np.maximum(input, _like(input, min_val)), _like(input, max_val))
+
+
+@function(inplace=True, method=False, samples=unary(-3, 9))
+def relu6(input: Any) -> Any:
+    """min(max(input, 0), 6); the gradient at the bounds is 0."""
+    return hardtanh(input, 0.0, 6.0)
+
+
+@op(
+    lambda g, input: _where((input > -3.0) & (input < 3.0), g * (1.0 / 6.0), 0.0),
+    inplace=True,
+    method=False,
+    samples=unary(-4, 4),
+)
+def hardsigmoid(input: Any) -> Any:
+    """min(max(input + 3, 0), 6) / 6; the gradient at the bounds is 0."""
+    _floating("hardsigmoid", input)
+    return np.minimum(np.maximum(input + 3, 0), 6) / 6
+
+
+@op(
+    lambda g, input: _where(input <= -3.0, 0.0, _where(input < 3.0, g * (input * (1.0 / 3.0) + 0.5), g)),
+    inplace=True,
+    method=False,
+    samples=unary(-4, 4),
+)
+@quiet
+def hardswish(input: Any) -> Any:
+    """input * min(max(input + 3, 0), 6) / 6."""
+    _floating("hardswish", input)
+    return input * np.minimum(np.maximum(input + 3, 0), 6) / 6
+
+
+@op(
+    lambda g, input, lambd: _where((input >= -lambd) & (input <= lambd), 0.0, g),
+    samples=lambda s: [*unary()(s), (s(3, 4), 1.0)],
+)
+def hardshrink(input: Any, lambd: float = 0.5) -> Any:
+    """input, but 0 where |input| <= lambd."""
+    return np.where(np.less_equal(np.abs(input), lambd), _like(input, 0), input)
+
+
+@op(
+    lambda g, input, lambd: _where((input >= -lambd) & (input <= lambd), 0.0, g),
+    method=False,
+    samples=lambda s: [*unary()(s), (s(3, 4), 1.0)],
+)
+def softshrink(input: Any, lambd: float = 0.5) -> Any:
+    """input moved toward 0 by lambd, 0 where |input| <= lambd."""
+    if lambd < 0:
+        raise NumberError(f"softshrink: expected lambd >= 0, got {lambd}")
+    return input - np.minimum(np.maximum(input, _like(input, -lambd)), _like(input, lambd))
+
+
+# ------------------------------------------------------------------------------------------- the smooth ones
+
+
+def _elu_pull(g: Any, input: Any, alpha: float, scale: float, rate: float) -> Any:
+    below = _where(input > 0, 0.0, input)  # so that the branch not taken does not overflow
+    return _where(input > 0, g * scale, times(g, exp(below * rate) * (alpha * scale * rate)))
+
+
+@op(
+    lambda g, input, alpha, scale, rate: _elu_pull(g, input, alpha, scale, rate),
+    samples=lambda s: [(s(3, 4), 1.0, 1.0, 1.0), (s(3), 0.5, 1.1, 2.0)],
+)
+@quiet
+def _elu(input: Any, alpha: float, scale: float, rate: float) -> Any:
+    """scale * input where positive, else scale * alpha * (exp(rate * input) - 1)."""
+    _floating("elu", input)
+    below = np.expm1(np.minimum(input, 0) * _like(input, rate)) * _like(input, alpha * scale)
+    return np.where(np.greater(input, 0), input * _like(input, scale), below)
+
+
+@function(inplace=True, method=False, samples=lambda s: [*unary()(s), (s(3), 0.5)])
+def elu(input: Any, alpha: float = 1.0) -> Any:
+    """input where positive, else alpha * (exp(input) - 1). Clevert et al. 2015, arXiv:1511.07289."""
+    return _elu(input, alpha, 1.0, 1.0)
+
+
+@function(inplace=True, method=False, samples=lambda s: [*unary()(s), (s(3), 0.5)])
+def celu(input: Any, alpha: float = 1.0) -> Any:
+    """max(input, 0) + min(0, alpha * (exp(input / alpha) - 1)). Barron 2017, arXiv:1704.07483."""
+    if alpha == 0:
+        raise NumberError("celu: alpha must not be 0")
+    return _elu(input, alpha, 1.0, 1.0 / alpha)
+
+
+@function(inplace=True, method=False, samples=unary())
+def selu(input: Any) -> Any:
+    """`elu` with the scales that keep mean 0 and variance 1. Klambauer et al. 2017, arXiv:1706.02515."""
+    return _elu(input, 1.6732632423543772848170429916717, 1.0507009873554804934193349852946, 1.0)
+
+
+def _gelu_pull(g: Any, input: Any, approximate: str) -> Any:
+    if approximate == "none":
+        density = exp(input * input * -0.5) * (1 / sqrt(2 * pi))
+        return times(g, 0.5 * erf(input * sqrt(0.5)) + 0.5 + _bounded_product(input, density))
+    inner, slope = (
+        sqrt(2 / pi) * (input + 0.044715 * input * input * input),
+        sqrt(2 / pi) * (1 + 3 * 0.044715 * input * input),
+    )
+    t = tanh(inner)
+    return times(g, 0.5 * (1.0 + t) + _bounded_product(0.5 * input, (1.0 - t * t) * slope))
+
+
+def _bounded_product(input: Any, decay: Any) -> Any:
+    """input * decay where decay falls faster than input grows: 0 at infinity."""
+    return times(decay, input)
+
+
+@op(
+    lambda g, input, approximate: _gelu_pull(g, input, approximate),
+    method=False,
+    samples=lambda s: [*unary()(s), (s(3, 4), "tanh"), (s(3), {"approximate": "tanh"})],
+)
+@quiet
+def gelu(input: Any, approximate: str = "none") -> Any:
+    """input * P(X <= input) of a standard normal X, or its "tanh" approximation. Hendrycks, Gimpel 2016, arXiv:1606.08415."""
+    _floating("gelu", input)
+    if approximate == "none":
+        return input * (0.5 + 0.5 * erf(input * _like(input, sqrt(0.5))))
+    if approximate != "tanh":
+        raise NumberError(f"gelu: expected approximate 'none' or 'tanh', got {approximate!r}")
+    inner = sqrt(2 / pi) * (input + 0.044715 * input * input * input)
+    return 0.5 * input * (1 + np.tanh(inner))
+
+
+def _silu_pull(g: Any, input: Any) -> Any:
+    s = sigmoid(input)
+    return times(g, s + times(s * (1.0 - s), input))
+
+
+@op(lambda g, input: _silu_pull(g, input), inplace=True, method=False, samples=unary())
+@quiet
+def silu(input: Any) -> Any:
+    """input * sigmoid(input), also called swish. Elfwing et al. 2017, arXiv:1702.03118."""
+    _floating("silu", input)
+    return input * sigmoid(input)
+
+
+def _mish_pull(g: Any, input: Any) -> Any:
+    t, s = tanh(softplus(input)), sigmoid(input)
+    return times(g, t + times((1.0 - t * t) * s, input))
+
+
+@op(lambda g, input: _mish_pull(g, input), inplace=True, method=False, samples=unary())
+@quiet
+def mish(input: Any) -> Any:
+    """input * tanh(softplus(input)). Misra 2019, arXiv:1908.08681."""
+    _floating("mish", input)
+    return input * np.tanh(np.logaddexp(input, _like(input, 0)))
+
+
+@op(
+    lambda g, input, beta, threshold: _where(input * beta > threshold, g, g * sigmoid(input * beta)),
+    method=False,
+    samples=lambda s: [*unary()(s), (s(3, 4), 2.0, 1.5)],
+)
+@quiet
+def softplus(input: Any, beta: float = 1.0, threshold: float = 20.0) -> Any:
+    """log(1 + exp(beta * input)) / beta, and input itself where beta * input > threshold."""
+    _floating("softplus", input)
+    scaled = input * _like(input, beta)
+    return np.where(scaled > threshold, input, np.logaddexp(scaled, _like(input, 0)) / _like(input, beta))
+
+
+@op(lambda g, input: g * sigmoid(-input), method=False, samples=unary())
+@quiet
+def logsigmoid(input: Any) -> Any:
+    """log(sigmoid(input)) without overflow."""
+    _floating("logsigmoid", input)
+    return -np.logaddexp(-input, _like(input, 0))
+
+
+def _softsign_pull(g: Any, input: Any) -> Any:
+    scale = 1.0 + _abs(input)
+    return g / (scale * scale)
+
+
+@op(lambda g, input: _softsign_pull(g, input), method=False, samples=unary())
+@quiet
+def softsign(input: Any) -> Any:
+    """input / (1 + |input|)."""
+    return np.true_divide(input, 1 + np.abs(input))
+
+
+@op(lambda g, input: _tanhshrink_pull(g, input), method=False, samples=unary())
+def tanhshrink(input: Any) -> Any:
+    """input - tanh(input)."""
+    return input - np.tanh(input)
+
+
+def _tanhshrink_pull(g: Any, input: Any) -> Any:
+    t = tanh(input)
+    return g * (t * t)

@@ -272,13 +272,13 @@ def pow(input: Any, exponent: Any) -> Any:
 
 @function(inplace=True, samples=lambda s: [(s.positive(3), 1.5), (s(3), 2), (s.positive(3, 4), s(4))])
 def float_power(input: Any, exponent: Any) -> Any:
-    """input ** exponent, computed in float64 and returned as such."""
+    """input ** exponent, computed in float64; returns float64."""
     return pow(_double(input), _double(exponent))
 
 
 @op(lambda g: g, samples=lambda s: [(s(2, 3),), (s.ints(3, 2),)])
 def _double(input: Any) -> Any:
-    """The input as float64."""
+    """A copy that returns float64."""
     return np.asarray(input, np.float64)
 
 

@@ -21,9 +21,11 @@ from ..tensor import Tensor
 from .alias import axis_too
 from .chain import quiet, times
 from .compare import _where, isnan, maximum, minimum
+from .cumulative import _shifted, cumprod
 from .dims import dim_of, dims_of
 from .elementwise import abs as _abs
 from .elementwise import exp, pow, sgn
+from .index import _gather_sum
 from .shape import _reshape
 
 
@@ -154,6 +156,40 @@ def nanmean(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = 
     """`mean` of the elements that are not NaN; NaN where there are none."""
     _floating("nanmean", input)
     return nansum(input, dim, keepdim, dtype=dtype) / sum(isnan(input) == False, dim, keepdim)  # noqa: E712
+
+
+def _others(x: Any, d: int) -> Any:
+    """At each place along d the product of all other elements: those before times those after, without a division."""
+    from .shape import flip
+
+    before = _shifted(cumprod(x, d), d, 1, 1.0)
+    return before * flip(_shifted(cumprod(flip(x, (d,)), d), d, 1, 1.0), (d,))
+
+
+def _prod_pull(g: Any, input: Any, dim: int | None, keepdim: bool) -> Any:
+    shape = tuple(input.shape)
+    if not shape:
+        return g
+    if dim is None:
+        return g * _reshape(_others(_reshape(input, (-1,)), 0), shape)
+    return _kept(g, shape, dim, keepdim) * _others(input, dim_of("prod", dim, len(shape)))
+
+
+@op(
+    lambda g, input, dim, keepdim: _prod_pull(g, input, dim, keepdim),
+    samples=lambda s: [*_with_empty(_over_dim)(s), (s(2, 3),), (np.array([[0.0, 2, 3], [0, 0, 5], [1, 2, 4]]), 1)],
+)
+@quiet
+def prod(input: Any, dim: int | None = None, keepdim: bool = False, dtype: Any = None) -> Any:
+    """The product over one dim or all, in `dtype`; integers and bools become int64. Of nothing: 1. The gradient is right at zeros."""
+    if dtype is not None:
+        input = input.astype(dtypes.as_dtype(dtype), copy=False)
+    elif input.dtype.kind != "f":
+        input = input.astype(dtypes.int64, copy=False)
+    if dim is None:
+        return np.multiply.reduce(input, axis=None)
+    d = dim_of("prod", dim, input.ndim)
+    return np.multiply.reduce(input, axis=d, keepdims=keepdim) if input.ndim else input.copy()
 
 
 # ---------------------------------------------------------------------------------------------------- variance
@@ -343,37 +379,6 @@ def argmin(input: Any, dim: int | None = None, keepdim: bool = False) -> Any:
     return _arg_extreme("argmin", np.argmin, input, dim, keepdim)
 
 
-# the two halves of choosing along a dimension: each is the other's adjoint. No index occurs twice in one result
-
-
-@op(
-    lambda g, input_shape, index, dim: _put(g, index, dim, input_shape[dim] if input_shape else 1),
-    None,
-    samples=lambda s: [
-        (s(3, 4), np.array([[0], [3], [1]]), 1),
-        (s(4, 2), np.array([[3, 2], [1, 1]]), 0),
-        (s(), np.array(0), 0),
-    ],
-)
-def _take(input: Any, index: Any, dim: int) -> Any:
-    """input[..., index, ...] along `dim`, index of the input's rank."""
-    return np.take_along_axis(input, index, dim) if np.ndim(input) else np.array(input)
-
-
-@op(
-    lambda g, index, dim: _take(g, index, dim),
-    None,
-    samples=lambda s: [(s(3, 1), np.array([[0], [3], [1]]), 1, 4), (s(2, 2), np.array([[3, 2], [1, 0]]), 0, 5)],
-)
-def _put(input: Any, index: Any, dim: int, length: int) -> Any:
-    """Zeros of `length` along `dim` with the input's elements at `index`."""
-    if not np.ndim(input):
-        return np.array(input)
-    out = np.zeros((*input.shape[:dim], length, *input.shape[dim + 1 :]), input.dtype)
-    np.put_along_axis(out, index, input, dim)
-    return out
-
-
 def _put_back(g: Any, index: Any, shape: tuple[int, ...], dim: int, keepdim: bool) -> Any:
     """The gradient of a choice of one element along `dim`: g at the chosen places."""
     if not shape:
@@ -381,7 +386,7 @@ def _put_back(g: Any, index: Any, shape: tuple[int, ...], dim: int, keepdim: boo
     d = dim_of("max", dim, len(shape))
     if not keepdim:
         g, index = _reshape(g, _kept_shape(shape, d)), np.expand_dims(index, d)
-    return _put(g, index, d, shape[d])
+    return _gather_sum(g, index, shape, d)
 
 
 def _extreme(name: str, choose: Callable[..., Any], input: Any, dim: int, keepdim: bool) -> tuple[Any, Any]:

@@ -1,0 +1,261 @@
+"""Running sums, products and extremes along one dimension, differences, and the trapezoidal rule."""
+
+from __future__ import annotations
+
+from collections import namedtuple
+from math import inf
+from typing import Any
+
+import numpy as np
+from numpy import ndarray
+
+from .. import dtypes
+from ..errors import DTypeError, NumberError, ShapeError
+from ..kernels import special as kernels
+from ..op import function, op
+from ..samples import Draw
+from .alias import axis_too
+from .chain import quiet, times
+from .compare import _where
+from .dims import dim_of
+from .elementwise import exp
+from .index import _gather_sum
+
+
+def _along(s: Draw) -> list[tuple[Any, ...]]:
+    """Every form of one dim, with empty and 0-dim inputs."""
+    return [(s(3, 4), 1), (s(3, 4), -2), (s(2, 3, 2), 1), (s(), 0), (s(5), {"dim": -1}), (s(0, 3), 0), (s(2, 0), 1)]
+
+
+def _wide(name: str, input: Any, dtype: Any) -> Any:
+    """The input in `dtype`; without one, integers and bools as int64."""
+    if dtype is not None:
+        return input.astype(dtypes.as_dtype(dtype), copy=False)
+    return input if input.dtype.kind == "f" else input.astype(dtypes.int64, copy=False)
+
+
+def _accumulated(combine: np.ufunc, x: ndarray, d: int) -> ndarray:
+    """Running `combine`; float32 is carried in float64, since errors add up along the way."""
+    if x.dtype == dtypes.float32:
+        return combine.accumulate(x, axis=d, dtype=np.float64).astype(np.float32)
+    return combine.accumulate(x, axis=d)
+
+
+@op(lambda g, input_shape, dim: _cumsum_back(g, dim), samples=_along, inplace=True)
+@quiet
+def cumsum(input: Any, dim: int, dtype: Any = None) -> Any:
+    """The running sum along `dim`, in `dtype`; integers and bools become int64."""
+    d = dim_of("cumsum", dim, input.ndim)
+    x = _wide("cumsum", input, dtype)
+    return _accumulated(np.add, x, d) if x.ndim else x.copy()
+
+
+@op(lambda g, dim: cumsum(g, dim), samples=_along)
+@quiet
+def _cumsum_back(input: Any, dim: int) -> Any:
+    """The running sum from the end."""
+    d = dim_of("cumsum", dim, np.ndim(input))
+    return np.flip(_accumulated(np.add, np.flip(input, d), d), d) if np.ndim(input) else np.array(input)
+
+
+# Products: with P the running product and x_j the factors, the gradient of x_i is P_(i-1) S_i, where S_i = g_i + x_(i+1) S_(i+1)
+# is a linear recurrence from the end. Nothing is divided, so zeros among the factors are no exception, in any order.
+
+
+@op(
+    lambda g, dim, step: _shifted(g, dim, -step, 0.0),
+    samples=lambda s: [(s(3, 4), 1, 1, 0.0), (s(3, 4), 0, -1, 1.0), (s(0, 2), 1, 1, 1.0), (s(0, 2), 0, 1, 1.0)],
+)
+def _shifted(input: Any, dim: int, step: int, fill: float) -> Any:
+    """The input moved by one place along `dim`, up for step 1 and down for -1; `fill` at the end left free."""
+    y = np.empty_like(input)
+    at: tuple[Any, ...] = (slice(None),) * dim
+    n = input.shape[dim]
+    into, free, source = (
+        (slice(1, None), slice(0, 1), slice(0, n - 1))
+        if step > 0
+        else (slice(0, n - 1), slice(n - 1, n), slice(1, None))
+    )
+    if n:
+        y[(*at, into)] = input[(*at, source)]
+        y[(*at, free)] = fill
+    return y
+
+
+@op(
+    lambda g, factor, dim, reverse: _carry(g, factor, dim, not reverse),
+    lambda g, factor, y, dim, reverse: (
+        _shifted(_carry(g, factor, dim, False), dim, 1, 0.0) * y
+        if reverse
+        else _carry(g, factor, dim, True) * _shifted(y, dim, 1, 0.0)
+    ),
+    samples=lambda s: [(s(3, 4), s(3, 4), 1, True), (s(2, 3, 2), s(2, 3, 2), 1, False), (s(0, 2), s(0, 2), 0, True)],
+)
+def _carry(input: Any, factor: Any, dim: int, reverse: bool) -> Any:
+    """y[n] = input[n] + factor[n] y[n - 1] along `dim`; from the end, y[n] = input[n] + factor[n + 1] y[n + 1]."""
+    return kernels.carry(input, factor.astype(input.dtype, copy=False), dim, reverse)
+
+
+def _cumprod_pull(g: Any, input: Any, dim: int, y: Any) -> Any:
+    if not len(input.shape):
+        return g
+    d = dim_of("cumprod", dim, len(input.shape))
+    return times(_carry(g, input, d, True), _shifted(y, d, 1, 1.0))
+
+
+@op(lambda g, input, dim, y: _cumprod_pull(g, input, dim, y), samples=_along, inplace=True)
+@quiet
+def cumprod(input: Any, dim: int, dtype: Any = None) -> Any:
+    """The running product along `dim`, in `dtype`; integers and bools become int64. The gradient is right at zeros too."""
+    d = dim_of("cumprod", dim, input.ndim)
+    x = _wide("cumprod", input, dtype)
+    return _accumulated(np.multiply, x, d) if x.ndim else x.copy()
+
+
+def _logcumsumexp_pull(g: Any, input: Any, dim: int, y: Any) -> Any:
+    """sum over j >= i of g_j exp(x_i - y_j), as a recurrence whose factors exp(y_(j-1) - y_j) are at most 1."""
+    if not len(input.shape):
+        return g
+    d = dim_of("logcumsumexp", dim, len(input.shape))
+    y = _where(y == -inf, 0.0, y)  # nothing but -inf so far: exp(x) below is 0 there
+    return times(exp(input - y), _carry(g, exp(_shifted(y, d, 1, -inf) - y), d, True))
+
+
+@op(lambda g, input, dim, y: _logcumsumexp_pull(g, input, dim, y), promote="float", samples=_along)
+@quiet
+def logcumsumexp(input: Any, dim: int) -> Any:
+    """The logarithm of the running sum of exponentials along `dim`, without overflow."""
+    d = dim_of("logcumsumexp", dim, input.ndim)
+    return np.logaddexp.accumulate(input, axis=d) if input.ndim else input.copy()
+
+
+# ---------------------------------------------------------------------------------------------------- extremes
+
+
+def _running(name: str, combine: np.ufunc, input: Any, dim: int) -> tuple[Any, Any]:
+    d = dim_of(name, dim, input.ndim)
+    if not input.ndim:
+        return input.copy(), np.zeros((), np.int64)
+    values = combine.accumulate(input, axis=d)
+    places = np.arange(input.shape[d]).reshape((-1,) + (1,) * (input.ndim - 1 - d))
+    found = np.where((input == values) | (input != input), places, 0)
+    return values, np.maximum.accumulate(found, axis=d)
+
+
+def _to_places(g: Any, index: Any, shape: tuple[int, ...], dim: int) -> Any:
+    return _gather_sum(g, index, shape, dim_of("cummax", dim, len(shape))) if shape else g
+
+
+@op(lambda g, input_shape, dim, y: _to_places(g, y[1], input_shape, dim), aux=1, samples=_along)
+def _cummax(input: Any, dim: int) -> Any:
+    """The running maximum along `dim` and the index of its last occurrence so far."""
+    return _running("cummax", np.maximum, input, dim)
+
+
+@op(lambda g, input_shape, dim, y: _to_places(g, y[1], input_shape, dim), aux=1, samples=_along)
+def _cummin(input: Any, dim: int) -> Any:
+    """The running minimum along `dim` and the index of its last occurrence so far."""
+    return _running("cummin", np.minimum, input, dim)
+
+
+cummax_result = namedtuple("cummax", "values indices")
+cummin_result = namedtuple("cummin", "values indices")
+
+
+@function(samples=_along)
+@axis_too
+def cummax(input: Any, dim: int) -> Any:
+    """(values, indices) of the running maximum along `dim`: of equal elements the last; a NaN stays."""
+    return cummax_result(*_cummax(input, dim))
+
+
+@function(samples=_along)
+@axis_too
+def cummin(input: Any, dim: int) -> Any:
+    """(values, indices) of the running minimum along `dim`: of equal elements the last; a NaN stays."""
+    return cummin_result(*_cummin(input, dim))
+
+
+# ------------------------------------------------------------------------------------------------- differences
+
+
+def _part(x: Any, d: int, start: int | None, stop: int | None) -> Any:
+    return x[(slice(None),) * d + (slice(start, stop),)]
+
+
+@function(
+    samples=lambda s: [
+        (s(3, 4),),
+        (s(3, 4), 2),
+        (s(4, 3), 1, 0),
+        (s(3), 1, -1, s(1), s(2)),
+        (s.bools(4),),
+        (s(3), 0),
+    ]
+)
+@axis_too
+def diff(input: Any, n: int = 1, dim: int = -1, prepend: Any = None, append: Any = None) -> Any:
+    """The n-th difference of neighbours along `dim`, `prepend` and `append` joined on first; of bools, whether they differ."""
+    from .join import cat
+
+    if not len(input.shape):
+        raise ShapeError("diff: expected a tensor of at least one dimension, got a 0-dim one")
+    if n < 0:
+        raise NumberError(f"diff: expected n >= 0, got {n}")
+    d = dim_of("diff", dim, len(input.shape))
+    if prepend is not None or append is not None:
+        input = cat([part for part in (prepend, input, append) if part is not None], d)
+    boolean = str(input.dtype) == "bool"
+    for _ in range(min(n, input.shape[d])):
+        later, earlier = _part(input, d, 1, None), _part(input, d, 0, input.shape[d] - 1)
+        input = later ^ earlier if boolean else later - earlier
+    return input
+
+
+def _spacing(y: Any, x: Any, dx: Any, d: int) -> Any:
+    """The widths of the intervals along dimension d: a number, or a tensor that broadcasts."""
+    if x is None:
+        return 1.0 if dx is None else dx
+    if len(x.shape) == 1:
+        if x.shape[0] != y.shape[d]:
+            raise ShapeError(f"trapezoid: {x.shape[0]} points in x for {y.shape[d]} values of y along dim {d}")
+        return (_part(x, 0, 1, None) - _part(x, 0, 0, x.shape[0] - 1))[
+            (slice(None),) + (None,) * (len(y.shape) - 1 - d)
+        ]
+    a = d - len(y.shape) + len(x.shape)
+    return _part(x, a, 1, None) - _part(x, a, 0, x.shape[a] - 1)
+
+
+def _trapezoids(name: str, y: Any, x: Any, dx: Any, dim: int) -> tuple[Any, int]:
+    if isinstance(x, (int, float)):
+        x, dx = None, x
+    if not isinstance(dim, int):
+        raise DTypeError(f"{name}: dim must be an int, got {type(dim).__name__}")
+    d = dim_of(name, dim, len(y.shape))
+    n = y.shape[d]
+    return (_part(y, d, 1, None) + _part(y, d, 0, max(n - 1, 0))) * _spacing(y, x, dx, d) * 0.5, d
+
+
+_CURVES = lambda s: [(s(3, 4),), (s(3, 4), s(4)), (s(4, 3), {"dim": 0}), (s(3, 4), {"dx": 0.5}), (s(3, 4), s(3, 4))]
+
+
+@function(samples=_CURVES, method=False)
+def trapezoid(y: Any, x: Any = None, *, dx: Any = None, dim: int = -1) -> Any:
+    """The integral of y along `dim` by the trapezoidal rule, at points x (or dx apart, by default 1)."""
+    areas, d = _trapezoids("trapezoid", y, x, dx, dim)
+    from .reduce import sum
+
+    return sum(areas, d)
+
+
+@function(samples=_CURVES, method=False)
+def cumulative_trapezoid(y: Any, x: Any = None, *, dx: Any = None, dim: int = -1) -> Any:
+    """The running integral of y along `dim` by the trapezoidal rule, one element shorter than y."""
+    areas, d = _trapezoids("cumulative_trapezoid", y, x, dx, dim)
+    return cumsum(areas, d)
+
+
+@function(samples=_CURVES, method=False)
+def trapz(y: Any, x: Any = None, *, dx: Any = None, dim: int = -1) -> Any:
+    """`trapezoid`."""
+    return trapezoid(y, x, dx=dx, dim=dim)
