@@ -15,6 +15,7 @@ from ..samples import Draw
 from .alias import axis_too
 from .compare import _data, _like, _where
 from .dims import dim_of
+from .elementwise import lerp
 from .index import _gather, _gather_sum
 from .reduce import _kept_shape, _over_dim, _put_back
 from .shape import _reshape
@@ -247,24 +248,20 @@ def _quantiles(
         raise ShapeError(f"{name}: the input has no elements along dim {dim}; shape {shape}")
     data = _data(ordered)
     numbers = np.count_nonzero(data == data, axis=d, keepdims=True)
-    last = np.maximum(numbers - 1, 0) if skip_nan else np.where(numbers < n, n - 1, numbers - 1)
-    # positions along d, one a quantile: shape of the sorted input with q's length along d
-    q_shape = [1] * data.ndim
-    q_shape[d] = wanted.size
-    rank = wanted.reshape(q_shape) * last.astype(input.dtype)
+    last = np.maximum(numbers - 1, 0) if skip_nan else np.full_like(numbers, n - 1)
+    # ranks along d, one a quantile; where a NaN counts, the last, which is it
+    lengths = tuple(wanted.size if i == d else 1 for i in range(data.ndim))
+    rank = _reshape(q if isinstance(q, Tensor) else wanted, lengths) * last.astype(input.dtype)
     if not skip_nan:
-        rank = np.where(numbers < n, input.dtype.type(n - 1), rank)
-    low = np.floor(rank) if interpolation != "nearest" else np.rint(rank)
-    low = np.ceil(rank) if interpolation == "higher" else low
-    below = _gather(ordered, low.astype(np.int64), d)
-    out = below
+        rank = _where(numbers < n, float(n - 1), rank)
+    place = _data(rank)
+    rounding = {"nearest": np.rint, "higher": np.ceil}.get(interpolation, np.floor)
+    low = rounding(place)
+    out = _gather(ordered, low.astype(np.int64), d)
     if interpolation in ("linear", "midpoint"):
-        above = _gather(ordered, np.ceil(rank).astype(np.int64), d)
-        weight = (rank - low).astype(input.dtype) if interpolation == "linear" else input.dtype.type(0.5)
-        same = np.ceil(rank) == low
-        from .elementwise import lerp
-
-        out = lerp(below, _where(same, below, above), weight)
+        high = np.ceil(place)
+        above = _where(high == low, out, _gather(ordered, high.astype(np.int64), d))
+        out = lerp(out, above, rank - low if interpolation == "linear" else 0.5)
     return _arranged(out, d, wanted, kept, shape, dim, keepdim)
 
 
