@@ -12,6 +12,7 @@ from .. import dtypes
 from ..errors import DTypeError, NumberError, RangeError, ShapeError
 from ..op import function, op
 from ..samples import Draw
+from ..tensor import Tensor
 from .alias import axis_too
 from .compare import _data, _like, _where
 from .dims import dim_of
