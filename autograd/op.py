@@ -232,7 +232,7 @@ def _unary(entry: Op) -> Callable[[Any], Any]:
 
     def call(input: Any) -> Any:
         if not isinstance(input, Tensor):
-            return fn(_array(entry, input))
+            return fn(input if type(input) is ndarray else _array(entry, input))
         x = input._data if input._view is None else synced(input)
         if to_float and x.dtype.kind != "f":
             x = x.astype(dtypes._default)
@@ -284,6 +284,8 @@ def _binary(entry: Op) -> Callable[[Any, Any], Any]:
         elif b_tensor:
             a, b = input, other._data if other._view is None else synced(other)
             same = type(a) is float and b.dtype.kind == "f"
+        elif type(input) is ndarray and type(other) is ndarray:
+            return fn(input, other)
         else:
             return fn(_array(entry, input), _array(entry, other))
         if promote and not same:

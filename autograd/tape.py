@@ -384,6 +384,7 @@ class Walk:
         elif not self.create_graph and type(total) is not SparseRows:
             pending[node] = np.asarray(total)
 
+    @np.errstate(all="ignore")  # gradients meet inf and NaN silently, as values do
     def run(self, needed: set[AnyNode] | None = None, capture: dict[AnyNode, Any] | None = None, leaves: bool = True) -> None:
         """Walk until nothing waits. `needed`: go only there. `capture`: nodes whose gradient is kept instead."""
         heap, pending, create_graph = self.heap, self.pending, self.create_graph

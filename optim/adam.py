@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from autograd import Tensor
+from autograd.kernels import update
 
 from .optimizer import Optimizer, check_range
 
@@ -51,21 +52,12 @@ class Adam(Optimizer):
         return state
 
     def _update(self, p: np.ndarray, g: np.ndarray, state: dict[str, Any], group: dict[str, Any]) -> None:
-        (beta1, beta2), lr, decay = group["betas"], group["lr"], group["weight_decay"]
         state["step"] += 1
-        t, m, v = state["step"], state["exp_avg"], state["exp_avg_sq"]
-        if decay:
-            if group["decoupled_weight_decay"]:
-                p *= 1 - lr * decay
-            else:
-                g = g + decay * p
-        m += (1 - beta1) * (g - m)
-        v *= beta2
-        v += (1 - beta2) * (g * g)
-        if group["amsgrad"]:
-            v = np.maximum(state["max_exp_avg_sq"], v, out=state["max_exp_avg_sq"])
-        denominator = np.sqrt(v) / float(np.sqrt(1 - beta2**t)) + group["eps"]
-        p -= (lr / (1 - beta1**t)) * (m / denominator)
+        tops = [state["max_exp_avg_sq"]] if group["amsgrad"] else None
+        update.adam(
+            [p], [g], [state["exp_avg"]], [state["exp_avg_sq"]], tops, state["step"], group["lr"], group["betas"], group["eps"],
+            group["weight_decay"], group["decoupled_weight_decay"],
+        )  # fmt: skip
 
 
 class AdamW(Adam):

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from autograd import Tensor
+from autograd.kernels import update
 
 from .optimizer import Optimizer, check_range
 
@@ -51,21 +52,8 @@ class RMSprop(Optimizer):
         return state
 
     def _update(self, p: np.ndarray, g: np.ndarray, state: dict[str, Any], group: dict[str, Any]) -> None:
-        alpha, eps, s = group["alpha"], group["eps"], state["square_avg"]
         state["step"] += 1
-        if group["weight_decay"]:
-            g = g + group["weight_decay"] * p
-        s *= alpha
-        s += (1 - alpha) * (g * g)
-        if group["centered"]:
-            mean = state["grad_avg"]
-            mean += (1 - alpha) * (g - mean)
-            s = s - mean * mean
-        root = np.sqrt(s + eps) if group["eps_inside"] else np.sqrt(s) + eps
-        if group["momentum"]:
-            v = state["momentum_buffer"]
-            v *= group["momentum"]
-            v += g / root
-            p -= group["lr"] * v
-        else:
-            p -= group["lr"] * (g / root)
+        update.rmsprop(
+            [p], [g], [state["square_avg"]], [state.get("grad_avg")], [state.get("momentum_buffer")], group["lr"],
+            group["alpha"], group["eps"], group["weight_decay"], group["momentum"], eps_inside=group["eps_inside"],
+        )  # fmt: skip

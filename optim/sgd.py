@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from autograd import SparseRows, Tensor
+from autograd.kernels import update
 
 from .optimizer import Optimizer, check_range
 
@@ -48,20 +49,16 @@ class SGD(Optimizer):
         super().__init__(params, defaults)
 
     def _update(self, p: np.ndarray, g: np.ndarray, state: dict[str, Any], group: dict[str, Any]) -> None:
-        momentum = group["momentum"]
-        if group["weight_decay"]:
-            g = g + group["weight_decay"] * p
-        if momentum:
-            v = state.get("momentum_buffer")
-            if v is None and not group["averaged"]:
-                state["momentum_buffer"] = v = g.copy(order="K")
-            else:
-                if v is None:
-                    state["momentum_buffer"] = v = np.zeros_like(p)
-                v *= momentum
-                v += (1 - (momentum if group["averaged"] else group["dampening"])) * g
-            g = g + momentum * v if group["nesterov"] else v
-        p -= group["lr"] * g
+        momentum, averaged = group["momentum"], group["averaged"]
+        v = state.get("momentum_buffer")
+        first = bool(momentum) and v is None
+        if first:
+            state["momentum_buffer"] = v = np.zeros_like(p)
+        dampening = momentum if averaged else group["dampening"]
+        update.sgd(
+            [p], [g], [v], group["lr"], momentum, dampening, group["weight_decay"], group["nesterov"],
+            first=first and not averaged,
+        )  # fmt: skip
 
     def _update_sparse(self, p: Tensor, g: SparseRows, state: dict[str, Any], group: dict[str, Any]) -> None:
         if group["momentum"] or group["weight_decay"]:

@@ -3,7 +3,7 @@
 `where(x > 0, sqrt(x), x)` hands sqrt a gradient of 0 wherever x <= 0, and sqrt's derivative there is infinite or NaN; 0 times
 that would spoil the whole gradient. So the elementwise formulas multiply by `times` and divide by `over`: an incoming gradient
 of exactly 0 stays 0, whatever the derivative is. Both are operations that differentiate into themselves, so the rule holds in
-every order. Any other gradient meets inf and NaN as arithmetic has it.
+every order. Any other gradient meets inf and NaN as arithmetic has it. (backward itself runs with numpy's warnings off.)
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from numpy import ndarray
 from ..op import op
 
 # Overflow, division by zero and invalid operations give inf and NaN without a word, as in torch. A library must not change
-# numpy's setting for the program, so each numpy function that can warn stands under this decorator (0.4 us a call).
+# numpy's setting for the program, so each numpy function that can warn stands under this decorator (0.4 us a call); backward
+# silences numpy once for the whole pass.
 quiet: Callable[[Callable[..., Any]], Callable[..., Any]] = np.errstate(all="ignore")
 
 
@@ -26,7 +27,7 @@ def _zero_stays(y: Any, g: Any) -> Any:
     if type(y) is not ndarray:
         return y if y == y or g != 0 else type(y)(0)
     flat = y.ravel("K")
-    total = flat.dot(flat) if flat.dtype.kind == "f" else 0.0  # NaN if and only if some element is: one quick pass
+    total = flat.dot(flat)  # NaN if and only if some element is: one quick pass
     if total != total:
         np.copyto(y, 0, where=np.equal(g, 0))
     return y
@@ -39,7 +40,6 @@ def _zero_stays(y: Any, g: Any) -> Any:
     method=False,
     name="_times",
 )
-@quiet
 def times(outer: Any, factor: Any) -> Any:
     """outer * factor, 0 where outer is 0."""
     return _zero_stays(np.multiply(outer, factor), outer)
@@ -52,7 +52,6 @@ def times(outer: Any, factor: Any) -> Any:
     method=False,
     name="_over",
 )
-@quiet
 def over(outer: Any, divisor: Any) -> Any:
     """outer / divisor, 0 where outer is 0."""
     return _zero_stays(np.true_divide(outer, divisor), outer)
