@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import functional, init
+from . import functional, init, utils
 from .activation import (
     CELU,
     ELU,
@@ -129,5 +129,6 @@ from .pool import (
     MaxUnpool2d,
     MaxUnpool3d,
 )
+from .recurrent import GRU, LSTM, RNN, GRUCell, LSTMCell, RNNBase, RNNCell, RNNCellBase
 
-__all__ = [name for name in dir() if name[0].isupper()] + ["functional", "init"]
+__all__ = [name for name in dir() if name[0].isupper()] + ["functional", "init", "utils"]

@@ -1,0 +1,450 @@
+"""Recurrent layers over whole sequences, and their cells of one step."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import autograd
+from autograd import Tensor
+from autograd.errors import ShapeError
+
+from . import functional as F
+from . import init
+from .linear import parameter
+from .module import Module
+from .utils.rnn import PackedSequence
+
+# A step takes the part of its gates that comes from the input, (B, gates * H), the state, and the recurrent weights.
+State = tuple[Tensor, ...]
+
+
+def _rnn_step(activation: Callable[[Tensor], Tensor]) -> Callable[..., State]:
+    def step(x: Tensor, state: State, weight: Tensor, bias: Tensor | None, _: Tensor | None) -> State:
+        return (activation(x + F.linear(state[0], weight, bias)),)
+
+    return step
+
+
+def _gru_step(x: Tensor, state: State, weight: Tensor, bias: Tensor | None, _: Tensor | None) -> State:
+    (h,) = state
+    x_r, x_z, x_n = autograd.chunk(x, 3, -1)
+    h_r, h_z, h_n = autograd.chunk(F.linear(h, weight, bias), 3, -1)
+    z = autograd.sigmoid(x_z + h_z)
+    n = autograd.tanh(x_n + autograd.sigmoid(x_r + h_r) * h_n)
+    return (n + z * (h - n),)
+
+
+def _lstm_step(x: Tensor, state: State, weight: Tensor, bias: Tensor | None, projection: Tensor | None) -> State:
+    h, c = state
+    i, f, g, o = autograd.chunk(x + F.linear(h, weight, bias), 4, -1)
+    c = autograd.sigmoid(f) * c + autograd.sigmoid(i) * autograd.tanh(g)
+    h = autograd.sigmoid(o) * autograd.tanh(c)
+    return (h if projection is None else F.linear(h, projection)), c
+
+
+class RNNBase(Module):
+    """What RNN, GRU and LSTM share: the parameters and the walk over layers, directions and time.
+
+    Parameters of layer k, with the suffix _reverse for the backward direction: weight_ih_lk (gates * hidden_size, input),
+    weight_hh_lk (gates * hidden_size, hidden), bias_ih_lk, bias_hh_lk (gates * hidden_size,), and with proj_size
+    weight_hr_lk (proj_size, hidden_size). All start uniform in (-k, k), k = 1 / sqrt(hidden_size).
+    """
+
+    gates: int
+    states: int
+    _step: Callable[..., State]
+
+    def __init__(
+        self,
+        mode: str,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        proj_size: int = 0,
+        device: Any = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__()
+        name = type(self).__name__
+        if isinstance(dropout, bool) or not isinstance(dropout, (int, float)) or not 0 <= dropout <= 1:
+            raise ValueError(f"{name}: dropout should be a number in range [0, 1], got {dropout!r}")
+        if not isinstance(hidden_size, int):
+            raise TypeError(f"{name}: hidden_size should be of type int, got {type(hidden_size).__name__}")
+        if hidden_size <= 0 or num_layers <= 0:
+            raise ValueError(
+                f"{name}: hidden_size and num_layers must be greater than zero, got {hidden_size} and {num_layers}"
+            )
+        if not 0 <= proj_size < hidden_size:
+            raise ValueError(f"{name}: proj_size must be from 0 to below hidden_size ({hidden_size}), got {proj_size}")
+        if dropout and num_layers == 1:
+            warnings.warn(
+                f"{name}: dropout acts between layers, so with num_layers=1 dropout={dropout} has no effect",
+                stacklevel=3,
+            )
+        self.mode, self.input_size, self.hidden_size, self.num_layers = mode, input_size, hidden_size, num_layers
+        self.bias, self.batch_first, self.dropout = bias, batch_first, float(dropout)
+        self.bidirectional, self.proj_size = bidirectional, proj_size
+        directions, out = 2 if bidirectional else 1, proj_size or hidden_size
+        for layer in range(num_layers):
+            for suffix in self._suffixes(layer):
+                width = input_size if layer == 0 else out * directions
+                shapes = {"weight_ih": (self.gates * hidden_size, width), "weight_hh": (self.gates * hidden_size, out)}
+                if bias:
+                    shapes |= {"bias_ih": (self.gates * hidden_size,), "bias_hh": (self.gates * hidden_size,)}
+                if proj_size:
+                    shapes["weight_hr"] = (proj_size, hidden_size)
+                for key, shape in shapes.items():
+                    self.register_parameter(f"{key}_{suffix}", parameter(*shape, device=device, dtype=dtype))
+        self.reset_parameters()
+
+    def _suffixes(self, layer: int) -> list[str]:
+        return [f"l{layer}", f"l{layer}_reverse"] if self.bidirectional else [f"l{layer}"]
+
+    def reset_parameters(self) -> None:
+        """Draw the initial values anew."""
+        bound = 1.0 / math.sqrt(self.hidden_size)
+        for param in self.parameters():
+            init.uniform_(param, -bound, bound)
+
+    def flatten_parameters(self) -> None:
+        """Nothing: it arranges memory for another library's kernels."""
+
+    @property
+    def all_weights(self) -> list[list[Tensor]]:
+        """The parameters of each layer and direction."""
+        keys = ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr")
+        return [
+            [self._parameters[f"{key}_{suffix}"] for key in keys if f"{key}_{suffix}" in self._parameters]  # type: ignore[misc]
+            for layer in range(self.num_layers)
+            for suffix in self._suffixes(layer)
+        ]
+
+    def forward(self, input: Any, hx: Any = None) -> Any:
+        packed = isinstance(input, PackedSequence)
+        x = input.data if packed else input
+        unbatched = not packed and x.ndim == 2
+        self._check_input(x, packed)
+        if packed:
+            sizes = input.batch_sizes.numpy().tolist()
+        else:
+            if unbatched:
+                x = autograd.unsqueeze(x, 1)
+            elif self.batch_first:
+                x = autograd.transpose(x, 0, 1)
+            sizes = [x.shape[1]] * x.shape[0]
+            if not sizes:
+                raise ShapeError(f"{type(self).__name__}: expected a sequence of at least one step, got none")
+        order = input.sorted_indices if packed else None
+        state = self._initial(hx, sizes[0], x.dtype, unbatched, order)
+        x, finals = self._layers(x, state, sizes, packed)
+        last = tuple(autograd.stack(parts) for parts in zip(*finals, strict=True))
+        if packed:
+            output: Any = PackedSequence(x, *input[1:])
+            if input.unsorted_indices is not None:
+                last = tuple(autograd.index_select(part, 1, input.unsorted_indices) for part in last)
+        elif unbatched:
+            output, last = autograd.squeeze(x, 1), tuple(autograd.squeeze(part, 1) for part in last)
+        else:
+            output = autograd.transpose(x, 0, 1) if self.batch_first else x
+        return output, (last if self.states == 2 else last[0])
+
+    def _layers(self, x: Tensor, state: list[State], sizes: list[int], packed: bool) -> tuple[Tensor, list[State]]:
+        """All layers over all steps: x (T, B, input), or packed; the output in the same form, and each one's last state."""
+        finals: list[State] = []
+        for layer in range(self.num_layers):
+            if layer and self.dropout:
+                x = F.dropout(x, self.dropout, self.training)
+            outputs = []
+            for suffix in self._suffixes(layer):
+                get = self._parameters.get
+                inputs = F.linear(x, get(f"weight_ih_{suffix}"), get(f"bias_ih_{suffix}"))
+                steps = autograd.split(inputs, sizes) if packed else autograd.unbind(inputs)
+                weights = get(f"weight_hh_{suffix}"), get(f"bias_hh_{suffix}"), get(f"weight_hr_{suffix}")
+                walk = self._backwards if suffix.endswith("reverse") else self._forwards
+                hs, final = walk(steps, state[len(finals)], sizes, weights)
+                outputs.append(autograd.cat(hs) if packed else autograd.stack(hs))
+                finals.append(final)
+            x = outputs[0] if len(outputs) == 1 else autograd.cat(outputs, -1)
+        return x, finals
+
+    def _forwards(self, steps: Any, state: State, sizes: list[int], weights: Any) -> tuple[list[Tensor], State]:
+        outputs, ended = [], []
+        for x, size in zip(steps, sizes, strict=True):
+            if size < state[0].shape[0]:  # the shortest sequences end: their state is final
+                ended.append(tuple(part[size:] for part in state))  # type: ignore[index]
+                state = tuple(part[:size] for part in state)  # type: ignore[index]
+            state = self._step(x, state, *weights)
+            outputs.append(state[0])
+        if ended:
+            state = tuple(autograd.cat(parts) for parts in zip(state, *reversed(ended), strict=True))
+        return outputs, state
+
+    def _backwards(self, steps: Any, state: State, sizes: list[int], weights: Any) -> tuple[list[Tensor], State]:
+        outputs = []
+        first = state
+        state = tuple(part[: sizes[-1]] for part in first)  # type: ignore[index]
+        for x, size in zip(reversed(steps), reversed(sizes), strict=True):
+            running = state[0].shape[0]
+            if size > running:  # sequences that end here begin their way back
+                state = tuple(
+                    autograd.cat([part, start[running:size]])  # type: ignore[index]
+                    for part, start in zip(state, first, strict=True)
+                )
+            state = self._step(x, state, *weights)
+            outputs.append(state[0])
+        return outputs[::-1], state
+
+    def _check_input(self, x: Tensor, packed: bool) -> None:
+        name = type(self).__name__
+        if x.ndim != 2 and (packed or x.ndim != 3):
+            raise ShapeError(f"{name}: expected an input of 2 dimensions (unbatched) or 3, got shape {tuple(x.shape)}")
+        if x.shape[-1] != self.input_size:
+            raise ShapeError(
+                f"{name}: expected input_size={self.input_size} as the last dimension, got shape {tuple(x.shape)}"
+            )
+
+    def _initial(self, hx: Any, batch: int, dtype: Any, unbatched: bool, order: Tensor | None) -> list[State]:
+        """The initial state of each layer and direction; zeros unless given."""
+        name, n = type(self).__name__, self.num_layers * (2 if self.bidirectional else 1)
+        widths = [self.proj_size or self.hidden_size, self.hidden_size][: self.states]
+        if hx is None:
+            parts = [autograd.zeros(n, batch, width, dtype=dtype) for width in widths]
+        else:
+            parts = list(hx) if self.states == 2 else [hx]
+            if len(parts) != self.states or not all(isinstance(part, Tensor) for part in parts):
+                raise TypeError(f"{name}: expected hx as {'a tuple (h_0, c_0)' if self.states == 2 else 'a Tensor'}")
+            for i, (part, width) in enumerate(zip(parts, widths, strict=True)):
+                wanted = (n, width) if unbatched else (n, batch, width)
+                if tuple(part.shape) != wanted:
+                    what = "hidden" if self.states == 1 else f"hidden[{i}]"
+                    raise ShapeError(f"{name}: expected {what} of shape {wanted}, got {tuple(part.shape)}")
+                if unbatched:
+                    parts[i] = autograd.unsqueeze(part, 1)
+                elif order is not None:
+                    parts[i] = autograd.index_select(part, 1, order)
+        return list(zip(*(autograd.unbind(part) for part in parts), strict=True))
+
+    def extra_repr(self) -> str:
+        parts = [f"{self.input_size}, {self.hidden_size}"]
+        parts += [f"proj_size={self.proj_size}"] if self.proj_size else []
+        parts += [f"num_layers={self.num_layers}"] if self.num_layers != 1 else []
+        parts += [f"bias={self.bias}"] if not self.bias else []
+        parts += [f"batch_first={self.batch_first}"] if self.batch_first else []
+        parts += [f"dropout={self.dropout}"] if self.dropout else []
+        parts += [f"bidirectional={self.bidirectional}"] if self.bidirectional else []
+        return ", ".join(parts)
+
+
+class RNN(RNNBase):
+    """h_t = tanh(W_ih x_t + b_ih + W_hh h_(t-1) + b_hh), in layers (Elman 1990); nonlinearity "relu" in place of tanh.
+
+    Input (T, B, input_size), batch_first (B, T, input_size), unbatched (T, input_size), or a PackedSequence; h_0
+    (num_layers * directions, B, hidden_size), zeros unless given. Returns the outputs of the last layer
+    (T, B, directions * hidden_size), in the form of the input, and the last h of each layer and direction, like h_0.
+    dropout: between layers. Parameters: see RNNBase.
+    """
+
+    gates, states = 1, 1
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        nonlinearity: str = "tanh",
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        device: Any = None,
+        dtype: Any = None,
+    ) -> None:
+        if nonlinearity not in ("tanh", "relu"):
+            raise ValueError(f"RNN: unknown nonlinearity {nonlinearity!r}; select from 'tanh' or 'relu'")
+        super().__init__(
+            f"RNN_{nonlinearity.upper()}",
+            input_size,
+            hidden_size,
+            num_layers,
+            bias,
+            batch_first,
+            dropout,
+            bidirectional,
+            0,
+            device,
+            dtype,
+        )
+        self.nonlinearity = nonlinearity
+
+    def _step(self, *args: Any) -> State:  # type: ignore[override]
+        return _RNN_STEPS[self.nonlinearity](*args)
+
+
+_RNN_STEPS = {"tanh": _rnn_step(autograd.tanh), "relu": _rnn_step(F.relu)}
+
+
+class GRU(RNNBase):
+    """Gated recurrent unit (Cho et al. 2014, arXiv:1406.1078), gates in the order r, z, n:
+
+    r = sigmoid(W_ir x + b_ir + W_hr h + b_hr), z = sigmoid(W_iz x + b_iz + W_hz h + b_hz),
+    n = tanh(W_in x + b_in + r * (W_hn h + b_hn)), h' = (1 - z) * n + z * h.
+    Inputs and results as RNN's. Parameters: see RNNBase.
+    """
+
+    gates, states = 3, 1
+    _step = staticmethod(_gru_step)
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        device: Any = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(
+            "GRU", input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, 0, device, dtype
+        )
+
+
+class LSTM(RNNBase):
+    """Long short-term memory (Hochreiter & Schmidhuber 1997; Gers et al. 2000), gates in the order i, f, g, o:
+
+    i, f, o = sigmoid(W_i. x + b_i. + W_h. h + b_h.), g = tanh(...), c' = f * c + i * g, h' = o * tanh(c').
+    Inputs and results as RNN's, but the state is a pair (h, c). proj_size: h' = W_hr (o * tanh(c')) of that size
+    (Sak et al. 2014, arXiv:1402.1128). Parameters: see RNNBase.
+    """
+
+    gates, states = 4, 2
+    _step = staticmethod(_lstm_step)
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        proj_size: int = 0,
+        device: Any = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(
+            "LSTM",
+            input_size,
+            hidden_size,
+            num_layers,
+            bias,
+            batch_first,
+            dropout,
+            bidirectional,
+            proj_size,
+            device,
+            dtype,
+        )
+
+
+class RNNCellBase(Module):
+    """What the cells share. Parameters: weight_ih (gates * hidden_size, input_size), weight_hh (gates * hidden_size,
+    hidden_size), bias_ih and bias_hh (gates * hidden_size,), all uniform in (-k, k), k = 1 / sqrt(hidden_size).
+    """
+
+    def __init__(
+        self, input_size: int, hidden_size: int, bias: bool, num_chunks: int, device: Any = None, dtype: Any = None
+    ) -> None:
+        super().__init__()
+        self.input_size, self.hidden_size, self.bias = input_size, hidden_size, bias
+        width = num_chunks * hidden_size
+        self.weight_ih = parameter(width, input_size, device=device, dtype=dtype)
+        self.weight_hh = parameter(width, hidden_size, device=device, dtype=dtype)
+        for name in ("bias_ih", "bias_hh"):
+            self.register_parameter(name, parameter(width, device=device, dtype=dtype) if bias else None)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw the initial values anew."""
+        bound = 1.0 / math.sqrt(self.hidden_size) if self.hidden_size > 0 else 0
+        for param in self.parameters():
+            init.uniform_(param, -bound, bound)
+
+    def _run(self, step: Callable[..., State], input: Tensor, state: State | None, states: int) -> State:
+        name = type(self).__name__
+        if input.ndim not in (1, 2) or input.shape[-1] != self.input_size:
+            raise ShapeError(
+                f"{name}: expected an input (batch, {self.input_size}) or ({self.input_size},), got shape "
+                f"{tuple(input.shape)}"
+            )
+        wanted = (*input.shape[:-1], self.hidden_size)
+        if state is None:
+            state = (autograd.zeros(*wanted, dtype=input.dtype),) * states
+        for part in state:
+            if tuple(part.shape) != wanted:
+                raise ShapeError(f"{name}: expected a state of shape {wanted}, got {tuple(part.shape)}")
+        x = F.linear(input, self.weight_ih, self.bias_ih)
+        return step(x, state, self.weight_hh, self.bias_hh, None)
+
+    def extra_repr(self) -> str:
+        parts = [f"{self.input_size}, {self.hidden_size}"]
+        parts += [f"bias={self.bias}"] if self.bias is not True else []
+        return ", ".join(parts)
+
+
+class RNNCell(RNNCellBase):
+    """One step of RNN: input (B, input_size) or (input_size,), h (B, hidden_size), zeros unless given; returns the next h."""
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        bias: bool = True,
+        nonlinearity: str = "tanh",
+        device: Any = None,
+        dtype: Any = None,
+    ) -> None:
+        if nonlinearity not in ("tanh", "relu"):
+            raise ValueError(f"RNNCell: unknown nonlinearity {nonlinearity!r}; select from 'tanh' or 'relu'")
+        super().__init__(input_size, hidden_size, bias, 1, device, dtype)
+        self.nonlinearity = nonlinearity
+
+    def forward(self, input: Tensor, hx: Tensor | None = None) -> Tensor:
+        return self._run(_RNN_STEPS[self.nonlinearity], input, None if hx is None else (hx,), 1)[0]
+
+    def extra_repr(self) -> str:
+        return super().extra_repr() + (f", nonlinearity={self.nonlinearity}" if self.nonlinearity != "tanh" else "")
+
+
+class GRUCell(RNNCellBase):
+    """One step of GRU: input (B, input_size) or (input_size,), h (B, hidden_size), zeros unless given; returns the next h."""
+
+    def __init__(
+        self, input_size: int, hidden_size: int, bias: bool = True, device: Any = None, dtype: Any = None
+    ) -> None:
+        super().__init__(input_size, hidden_size, bias, 3, device, dtype)
+
+    def forward(self, input: Tensor, hx: Tensor | None = None) -> Tensor:
+        return self._run(_gru_step, input, None if hx is None else (hx,), 1)[0]
+
+
+class LSTMCell(RNNCellBase):
+    """One step of LSTM: input (B, input_size) or (input_size,), (h, c) of (B, hidden_size) each; returns the next (h, c)."""
+
+    def __init__(
+        self, input_size: int, hidden_size: int, bias: bool = True, device: Any = None, dtype: Any = None
+    ) -> None:
+        super().__init__(input_size, hidden_size, bias, 4, device, dtype)
+
+    def forward(self, input: Tensor, hx: tuple[Tensor, Tensor] | None = None) -> State:
+        return self._run(_lstm_step, input, hx, 2)
