@@ -24,9 +24,9 @@ class _Memory:
 def flat(a: np.ndarray) -> tuple[np.ndarray, int, tuple[int, ...]]:
     """A contiguous 1-d array over the memory of `a`, where its first element lies in it, and its strides in elements.
 
-    Any strides, also negative, zero and overlapping ones; only an array that is unaligned, or whose strides are no whole
-    number of elements, is copied. The result counts as writeable even if `a` does not: numba would compile a kernel once
-    more for read-only arrays. Who writes to it must have asked `a`.
+    Any strides, also negative, zero and overlapping ones; only an array that is unaligned, or whose strides are no
+    whole number of elements, is copied. The result counts as writeable even if `a` does not, since numba would compile
+    every kernel once more for read-only arrays: who writes to it must have asked `a`.
     """
     item = a.itemsize
     if a.flags.c_contiguous and a.flags.writeable:

@@ -40,32 +40,11 @@ THIRD, TWO_THIRDS, WIDE = MR // 3, MR // 3 * 2, 4 * NR
 
 
 @kernel
-def outer_block(M, N, K, A, a0, am, ak, apanel, B, b0, bk, bpanel, C, c0, ldc, start, bias, bias0, floor, rows_first):
-    """C = start + A @ B, B's rows contiguous; MR rows of A are `apanel` apart, P columns of B `bpanel`."""
-    P = NR * LANES * 4 // C.itemsize
-    across, down = (N + P - 1) // P, (M + MR - 1) // MR
-    for tile in range(across * down):
-        i, j = (tile // across, tile % across) if rows_first else (tile % down, tile // down)
-        m, n = min(MR, M - i * MR), min(P, N - j * P)
-        a, b, c, d = a0 + i * apanel, b0 + j * bpanel, c0 + i * MR * ldc + j * P, bias0 + j * P
-        if m > TWO_THIRDS:
-            outer_tile(MR, NR, A, a, am, ak, B, b, bk, C, c, ldc, K, start, bias, d, floor, m, n)
-        elif m > 1 or bpanel != P:
-            while m > 0:
-                outer_tile(THIRD, NR, A, a, am, ak, B, b, bk, C, c, ldc, K, start, bias, d, floor, min(THIRD, m), n)
-                a, c, m = a + THIRD * am, c + THIRD * ldc, m - THIRD
-        elif j % 4 == 0:  # one row alone needs more columns to keep the multipliers busy
-            n = min(4 * P, N - j * P)
-            outer_tile(1, WIDE, A, a, am, ak, B, b, bk, C, c, ldc, K, start, bias, d, floor, 1, n)
-
-
-@kernel
-def pack(K, N, X, x0, xk, xn, P, out, o0):
-    """Panels of P columns one after the other, out[panel, k, j] = X[k, panel * P + j], zero past column N."""
+def pack(first, last, K, N, X, x0, xk, xn, P, out):
+    """Panels first to last of P columns, out[panel, k, j] = X[k, panel * P + j], zero past column N."""
     lanes = LANES * 4 // X.itemsize
-    for panel in range(0, N, P):
-        count = min(P, N - panel)
-        x, o = x0 + panel * xn, o0 + panel * K
+    for panel in range(first, last):
+        count, x, o = min(P, N - panel * P), x0 + panel * P * xn, panel * P * K
         if count < P:
             out[o : o + K * P] = 0
         if xk == 1:
@@ -84,59 +63,48 @@ def pack(K, N, X, x0, xk, xn, P, out, o0):
 
 
 @kernel
-def pack_right(first, last, plan, n0, B, b0, packed):
-    """Panels first to last of the columns of B from n0 on."""
-    N, K, bk, bn, chunk, P = plan[1], plan[2], plan[6], plan[7], plan[13], plan[16]
-    j = first * P
-    pack(K, min(last * P, chunk, N - n0) - j, B, b0 + (n0 + j) * bn, bk, bn, P, packed, j * K)
-
-
-@kernel
 def outer(first, last, plan, n0, A, a0, B, b0, C, start, bias, floor):
-    """Rectangles first to last of C by outer products; n0 is the first column of the chunk at hand, see `_Plan`."""
-    M, N, K, am, ak, abatch, bk, bn, bbatch = (
-        plan[0],
-        plan[1],
-        plan[2],
-        plan[3],
-        plan[4],
-        plan[5],
-        plan[6],
-        plan[7],
-        plan[8],
-    )
-    rows, columns, block, piece, chunk = plan[9], plan[10], plan[11], plan[12], plan[13]
-    pack_a, packed_b, P, tall, rows_first = plan[14], plan[15], plan[16], plan[17], plan[18]
+    """Rectangles first to last of C by outer products: B's rows are contiguous, A may have any strides.
+
+    MR rows of A are `apanel` apart, P columns of B `bpanel`; n0 is the first column of the chunk at hand. See `_Plan`.
+    """
+    M, N, K, chunk, rows, columns, block, piece = plan[0], plan[1], plan[2], plan[3], plan[4], plan[5], plan[6], plan[7]
+    am, ak, apanel, abatch, bk, bpanel, bbatch = plan[8], plan[9], plan[10], plan[11], plan[12], plan[13], plan[14]
+    P = NR * LANES * 4 // C.itemsize
     width = min(chunk, N - n0)
     across, down, pieces = (width + columns - 1) // columns, (M + rows - 1) // rows, (K + piece - 1) // piece
-    room = np.empty((rows + tall - 1) // tall * tall * min(block, K) if pack_a else 0, C.dtype)
-    nothing = C.dtype.type(-np.inf)
-    left, zero = room if pack_a else A, n0 - n0
     for t in range(first, last):
         j, i, p, batch = t % across, t // across % down, t // (across * down) % pieces, t // (across * down * pieces)
-        i, j = i * rows, j * columns
-        m, n = min(rows, M - i), min(columns, width - j)
-        a, b = a0 + batch * abatch + i * am, b0 + batch * bbatch + (n0 + j) * bn
-        c = (batch * pieces + p) * M * N + i * N + n0 + j
-        begin, end = p * piece, min(K, (p + 1) * piece)
-        for k in range(begin, end, block):
-            depth = min(block, end - k)
-            if pack_a:
-                pack(depth, m, A, a + k * ak, ak, am, tall, room, zero)
-            outer_block(
-                m, n, depth,
-                left, zero if pack_a else a + k * ak, 1 if pack_a else am, tall if pack_a else ak,
-                tall * (depth if pack_a else am),
-                B, b0 + j * K + k * P if packed_b else b + k * bk, P if packed_b else bk, K * P if packed_b else P,
-                C, c, N, start if k == begin else FROM_C, bias, n0 + j, floor if k + depth == end else nothing, rows_first,
-            )  # fmt: skip
+        left, right = j * columns // P, (min(width, (j + 1) * columns) + P - 1) // P  # panels of B, of A, and ...
+        top, bottom = i * rows // MR, (min(M, (i + 1) * rows) + MR - 1) // MR
+        begin, end = p * piece, min(K, (p + 1) * piece)  # ... the stretch of K
+        for k0 in range(begin, end, block):
+            k = min(block, end - k0)
+            now, low = start if k0 == begin else FROM_C, floor if k0 + k == end else C.dtype.type(-np.inf)
+            for tile in range((right - left) * (bottom - top)):
+                if K <= 64:  # C is most of the memory: write it row by row
+                    x, y = top + tile // (right - left), left + tile % (right - left)
+                else:  # a panel of B stays in the first cache
+                    x, y = top + tile % (bottom - top), left + tile // (bottom - top)
+                m, n, d = min(MR, M - x * MR), min(P, width - y * P), n0 + y * P
+                a, b = a0 + batch * abatch + x * apanel + k0 * ak, b0 + batch * bbatch + y * bpanel + k0 * bk
+                c = (batch * pieces + p) * M * N + x * MR * N + d
+                if m > TWO_THIRDS:
+                    outer_tile(MR, NR, A, a, am, ak, B, b, bk, C, c, N, k, now, bias, d, low, m, n)
+                elif m > 1 or bpanel != P:
+                    while m > 0:
+                        outer_tile(THIRD, NR, A, a, am, ak, B, b, bk, C, c, N, k, now, bias, d, low, min(THIRD, m), n)
+                        a, c, m = a + THIRD * am, c + THIRD * N, m - THIRD
+                elif (y - left) % 4 == 0:  # one row alone needs more columns to keep the multipliers busy
+                    n = min(4 * P, min(right * P, width) - y * P)
+                    outer_tile(1, WIDE, A, a, am, ak, B, b, bk, C, c, N, k, now, bias, d, low, 1, n)
 
 
 @kernel
 def inner(first, last, plan, n0, A, a0, B, b0, C, start, bias, floor):
-    """Rectangles first to last of C by inner products: A's rows and B's columns are contiguous."""
-    M, N, K, am, abatch, bn, bbatch = plan[0], plan[1], plan[2], plan[3], plan[5], plan[7], plan[8]
-    rows, columns, block, piece = plan[9], plan[10], plan[11], plan[12]
+    """`outer` by inner products: A's rows and B's columns are contiguous, B's columns `bn` apart."""
+    M, N, K, rows, columns, block, piece = plan[0], plan[1], plan[2], plan[4], plan[5], plan[6], plan[7]
+    am, abatch, bn, bbatch = plan[8], plan[11], plan[13], plan[14]
     across, down, pieces = (N + columns - 1) // columns, (M + rows - 1) // rows, (K + piece - 1) // piece
     nothing = C.dtype.type(-np.inf)
     for t in range(first, last):
@@ -144,25 +112,22 @@ def inner(first, last, plan, n0, A, a0, B, b0, C, start, bias, floor):
         begin, end = p * piece, min(K, (p + 1) * piece)
         for k in range(begin, end, block):
             depth = min(block, end - k)
-            now, limit = start if k == begin else FROM_C, floor if k + depth == end else nothing
+            now, limit = start if k == begin else FROM_C, floor if k + block >= end else nothing
+            a, b, c = a0 + batch * abatch + k, b0 + batch * bbatch + k, (batch * pieces + p) * M * N
             for y in range(j * columns, min(N, (j + 1) * columns), DOT_NR):
-                n, b = min(DOT_NR, N - y), b0 + batch * bbatch + y * bn + k
+                n, by = min(DOT_NR, N - y), b + y * bn
                 for x in range(i * rows, min(M, (i + 1) * rows), DOT_MR):
-                    m, a, c = (
-                        min(DOT_MR, M - x),
-                        a0 + batch * abatch + x * am + k,
-                        (batch * pieces + p) * M * N + x * N + y,
-                    )
+                    m, ax, cx = min(DOT_MR, M - x), a + x * am, c + x * N + y
                     if m > 1:
-                        inner_tile(DOT_MR, DOT_NR, A, a, am, B, b, bn, C, c, N, depth, now, bias, y, limit, m, n)
+                        inner_tile(DOT_MR, DOT_NR, A, ax, am, B, by, bn, C, cx, N, depth, now, bias, y, limit, m, n)
                     else:
-                        inner_tile(1, DOT_NR, A, a, am, B, b, bn, C, c, N, depth, now, bias, y, limit, 1, n)
+                        inner_tile(1, DOT_NR, A, ax, am, B, by, bn, C, cx, N, depth, now, bias, y, limit, 1, n)
 
 
 @kernel
 def add_up(first, last, plan, work, C, start, bias, floor):
     """C = max(start + the sum of the pieces, floor) for bands first to last of rows."""
-    M, N, K, rows, piece = plan[0], plan[1], plan[2], plan[9], plan[12]
+    M, N, K, rows, piece = plan[0], plan[1], plan[2], plan[4], plan[7]
     pieces = (K + piece - 1) // piece
     for i in range(first * rows * N, min(last * rows, M) * N):
         total = work[i]
@@ -195,24 +160,28 @@ TASKS = 16  # a product is cut into at least so many tasks if they are worth it
 
 
 class _Plan:
-    """How a product of given shapes, strides and dtype is cut up: `numbers` for `multiply`, the rest for `_run`."""
+    """How a product of given shapes, strides and dtype is cut up.
 
-    __slots__ = ("bands", "chunk", "columns", "inner", "numbers", "pack_b", "panel", "pieces", "room", "threads")
+    Tasks are rectangles of `rows` x `columns`, and `pieces` of K where K is long and the result small; within a task K
+    is taken `block` by `block`. B is packed `chunk` columns at a time, A all at once. Nothing here depends on the number
+    of threads; `threads` says whether a parallel launch pays.
+    """
 
     def __init__(self, batch, M, N, K, am, ak, abatch, bk, bn, bbatch, itemsize):
         P = NR * LANES * 4 // itemsize
-        rows, columns, block, piece, chunk = 8 * MR, 8 * P, 1024 // itemsize, K, N
+        rows, columns, block, piece, chunk = 16 * MR, 8 * P, 1024 // itemsize, K, N
         inner = ak == 1 and bk == 1 and bn != 1 and (M <= 32 or N <= P)
-        pack_b = not inner and (bn != 1 or (M > 4 * MR and N > P and K * N * itemsize > 2**19))
-        pack_a = not inner and N > 4 * P and M > MR and K > 16
+        split = batch == 1 and M * N <= 2**16 and K >= 4096 and (inner or bn == 1)
+        pack_b = not (inner or split) and (bn != 1 or (M > 4 * MR and N > P and K * N * itemsize > 2**19))
+        pack_a = pack_b and N >= 512 and K >= 256
+        if split:
+            piece = max(1024, -(-K // 32))
         if inner:
             columns, block = 64, 2048
         elif pack_b:
             chunk = max(P, min(-(-N // P), 2**23 // itemsize // K // P) * P)
         elif M <= 2 * MR:
             block, columns = 64, 16 * P
-        if not pack_b and batch == 1 and M * N <= 2**16 and K >= 4096:
-            piece = max(1024, -(-K // 32))
         self.pieces = -(-K // piece)
         while -(-M // rows) * -(-chunk // columns) * self.pieces * batch < TASKS:
             if rows > 2 * MR:
@@ -221,15 +190,15 @@ class _Plan:
                 columns = -(-columns // 2 // P) * P
             else:
                 break
-        self.columns, self.chunk, self.panel, self.pack_b, self.inner = columns, chunk, P, pack_b, inner
-        self.room = self.pieces * M * N if self.pieces > 1 else chunk * K if pack_b else 0
+        self.M, self.N, self.K, self.am, self.ak, self.bk, self.bn = M, N, K, am, ak, bk, bn
+        self.columns, self.chunk, self.panel, self.inner = columns, chunk, P, inner
+        self.pack_a, self.pack_b = pack_a, pack_b
         self.bands = batch * self.pieces * -(-M // rows)
         self.threads = batch * M * N * K > SERIAL
-        self.numbers = np.array(
-            [M, N, K, am, ak, abatch, bk, bn, bbatch, rows, columns, block, piece, chunk]
-            + [pack_a, pack_b, P, MR, K <= 64],
-            np.int64,
-        )
+        left = (1, MR, MR * K) if pack_a else (am, ak, MR * am)
+        right = (P, P * K) if pack_b else (bk, bn if inner else P)
+        cut = (M, N, K, chunk, rows, columns, block, piece)
+        self.numbers = np.array((*cut, *left, abatch, *right, bbatch), np.int64)
 
 
 _plan = lru_cache(4096)(_Plan)
@@ -237,33 +206,41 @@ _plan = lru_cache(4096)(_Plan)
 _NOTHING = {np.dtype(kind): np.zeros(1, kind) for kind in (np.float32, np.float64)}
 
 
-def _do(function, threads, tasks, C, *args):
+def _do(function, threads, tasks, dtype, *args):
     if threads and tasks > 1:
-        launch(function, C.dtype, tasks, *args)
+        launch(function, dtype, tasks, *args)
     else:
         function(0, tasks, *args)
 
 
-def _run(plan, N, A, a0, B, b0, C, start, bias, activation):
-    numbers, product = plan.numbers, inner if plan.inner else outer
+def _pack(K, N, X, x0, xk, xn, P, packed):
+    _do(pack, K * N > 2**16, -(-N // P), X.dtype, K, N, X, x0, xk, xn, P, packed)
+
+
+def _run(plan, A, a0, B, b0, C, start, bias, activation):
+    numbers, N, K, product = plan.numbers, plan.N, plan.K, inner if plan.inner else outer
     floor = 0.0 if activation == RELU else -np.inf
-    if not plan.room:
-        tasks = plan.bands * -(-N // plan.columns)
-        _do(product, plan.threads, tasks, C, numbers, 0, A, a0, B, b0, C, start, bias, floor)
-    elif plan.pack_b:
-        packed = aligned(plan.room, C.dtype)
+    if plan.pack_b:
+        if plan.pack_a:
+            packed = aligned(-(-plan.M // MR) * MR * K, C.dtype)
+            _pack(K, plan.M, A, a0, plan.ak, plan.am, MR, packed)
+            A, a0 = packed, 0
+        packed = aligned(plan.chunk * K, C.dtype)
         for n0 in range(0, N, plan.chunk):
             width = min(plan.chunk, N - n0)
-            panels, tasks = -(-width // plan.panel), plan.bands * -(-width // plan.columns)
-            _do(pack_right, plan.room > 2**16, panels, C, numbers, n0, B, b0, packed)
-            _do(product, plan.threads, tasks, C, numbers, n0, A, a0, packed, 0, C, start, bias, floor)
+            tasks = plan.bands * -(-width // plan.columns)
+            _pack(K, width, B, b0 + n0 * plan.bn, plan.bk, plan.bn, plan.panel, packed)
+            _do(product, plan.threads, tasks, C.dtype, numbers, n0, A, a0, packed, 0, C, start, bias, floor)
     else:
-        work = aligned(plan.room, C.dtype)
         tasks = plan.bands * -(-N // plan.columns)
-        _do(product, plan.threads, tasks, C, numbers, 0, A, a0, B, b0, work, FROM_ZERO, bias, -np.inf)
-        _do(add_up, plan.room > 2**16, plan.bands // plan.pieces, C, numbers, work, C, start, bias, floor)
+        if plan.pieces == 1:
+            _do(product, plan.threads, tasks, C.dtype, numbers, 0, A, a0, B, b0, C, start, bias, floor)
+        else:
+            work = aligned(plan.pieces * C.size, C.dtype)
+            _do(product, plan.threads, tasks, C.dtype, numbers, 0, A, a0, B, b0, work, FROM_ZERO, bias, -np.inf)
+            _do(add_up, work.size > 2**16, plan.bands // plan.pieces, C.dtype, numbers, work, C, start, bias, floor)
     if activation >= TANH:
-        _do(activate, C.size > 2**13, -(-C.size // 2**12), C, 2**12, C, activation)
+        _do(activate, C.size > 2**13, -(-C.size // 2**12), C.dtype, 2**12, C, activation)
 
 
 def matmul(
@@ -324,7 +301,7 @@ def matmul(
     B, b0, (bk, bn) = flat(b)
     C = out.reshape(-1)
     plan = _plan(1, M, N, K, am, ak, 0, bk, bn, 0, a.itemsize)
-    _run(plan, N, A, a0, B, b0, C, start, offsets, ACTIVATIONS[activation])
+    _run(plan, A, a0, B, b0, C, start, offsets, ACTIVATIONS[activation])
     return out
 
 
@@ -356,5 +333,5 @@ def batched_matmul(a: np.ndarray, b: np.ndarray, out: np.ndarray | None = None) 
     B, b0, (bbatch, bk, bn) = flat(b)
     C = out.reshape(-1)
     plan = _plan(batch, M, N, K, am, ak, abatch, bk, bn, bbatch, item)
-    _run(plan, N, A, a0, B, b0, C, FROM_ZERO, _NOTHING[dtype], NONE)
+    _run(plan, A, a0, B, b0, C, FROM_ZERO, _NOTHING[dtype], NONE)
     return out
