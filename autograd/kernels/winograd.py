@@ -12,19 +12,19 @@ order.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import prange
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
+from autograd.kernels.buffer import aligned
 from autograd.kernels.compile import kernel
-from autograd.kernels.conv_simd import ROWS, window_tile
+from autograd.kernels.conv_direct import PLAN, run
+from autograd.kernels.conv_simd import ROWS, scratch, vectors, window_tile
 from autograd.kernels.simd import LANES
-
-Array = np.ndarray[Any, Any]
 
 enabled = True
 """Whether float32 convolutions of 3x3 windows with stride 1 may take the Winograd form."""
@@ -106,7 +106,18 @@ def _transform(lines: Callable[[Sequence[Any]], list[Any]], n: int) -> Any:
 
     @intrinsic  # type: ignore[untyped-decorator]
     def transform(
-        typing: Any, x: Any, x0: Any, xi: Any, xj: Any, y: Any, y0: Any, yi: Any, yj: Any, start: Any, s0: Any, relu: Any
+        typing: Any,
+        x: Any,
+        x0: Any,
+        xi: Any,
+        xj: Any,
+        y: Any,
+        y0: Any,
+        yi: Any,
+        yj: Any,
+        start: Any,
+        s0: Any,
+        relu: Any,
     ) -> Any:
         i8 = types.intp
         sig = types.void(x, i8, i8, i8, y, i8, i8, i8, start, i8, types.boolean)
@@ -122,9 +133,7 @@ def _transform(lines: Callable[[Sequence[Any]], list[Any]], n: int) -> Any:
                 k = [ir.Constant(ir.IntType(64), v) for v in (i, j)]
                 return b.add(args[first], b.add(b.mul(args[first + 1], k[0]), b.mul(args[first + 2], k[1])))
 
-            columns = [
-                lines([_Vector(b, b.load(at(0, place(1, i, j)), align=4)) for i in range(n)]) for j in range(n)
-            ]
+            columns = [lines([_Vector(b, b.load(at(0, place(1, i, j)), align=4)) for i in range(n)]) for j in range(n)]
             first = _Vector(b, b.load(at(8, args[9]), align=4))
             zero = ir.Constant(vector, [0.0] * LANES)
             for i in range(len(columns[0])):
@@ -147,7 +156,7 @@ filter_transform = _transform(filter_lines, 6)
 
 
 @kernel
-def gather_patch(x: Array, n: int, h: int, w: int, H: int, W: int, C: int, side: int, patch: Array, step: int) -> None:
+def gather_patch(x, n, h, w, H, W, C, side, patch, step):
     """patch[i, j, c] = x[n, h+i, w+j, c] for i, j < side, in rows of `step` values; zero outside the image."""
     for i in range(side):
         for j in range(side):
@@ -161,280 +170,275 @@ def gather_patch(x: Array, n: int, h: int, w: int, H: int, W: int, C: int, side:
 
 
 @kernel
-def input_tile(
-    x: Array, tile: int, th: int, tw: int, top: int, left: int, H: int, W: int, C: int, V: Array, v: int, ve: int,
-    patch: Array, zeros: Array,
-) -> None:  # fmt: skip
-    """V[v + e*ve + c], the transformed 6x6 patch of one tile, for every channel (in whole vectors)."""
+def place(tile, Ho, Wo):
+    """Image, first row and first column of a 4x4 tile of results."""
+    th, tw = (Ho + 3) // 4, (Wo + 3) // 4
     n = tile // (th * tw)
     h = (tile - n * th * tw) // tw
-    w = (tile - (n * th + h) * tw) * 4 + left
-    h = h * 4 + top
-    step = -(-C // LANES) * LANES
-    if step == C and h >= 0 and w >= 0 and h + 6 <= H and w + 6 <= W:
-        a = ((n * H + h) * W + w) * C
-        for c in range(0, C, LANES):
-            input_transform(x, a + c, W * C, C, V, v + c, 6 * ve, ve, zeros, 0, False)
-    else:
-        gather_patch(x, n, h, w, H, W, C, 6, patch, step)
-        for c in range(0, C, LANES):
-            input_transform(patch, c, 6 * step, step, V, v + c, 6 * ve, ve, zeros, 0, False)
+    return n, h * 4, (tile - (n * th + h) * tw) * 4
 
 
 @kernel
-def weight_points(
-    w: Array, sk: int, sc: int, flip: bool, k: int, kn: int, c: int, cn: int, U: Array, u: int, ue: int, P: int,
-    taps: Array, zeros: Array,
-) -> None:  # fmt: skip
-    """U[u + e*ue + i*P + j] = the transformed filter of channels c+i and k+j, for i < cn and j < kn; zero up to P.
+def input_points(first, last, t0, plan, x, V, ve):
+    """V[e*ve + t*Cs + c]: the transformed 6x6 patches of the tiles t0 + t, Cs channels in whole vectors."""
+    p = plan[0]
+    H, W, C = p.H, p.W, p.C
+    Cs = (C + LANES - 1) // LANES * LANES
+    zeros = np.zeros(LANES, np.float32)
+    patch = scratch(36 * Cs, x)
+    patch[:] = 0
+    for t in range(first, last):
+        n, h, w = place(t0 + t, p.Ho, p.Wo)
+        h, w, v = h + p.top, w + p.left, t * Cs
+        if Cs == C and h >= 0 and w >= 0 and h + 6 <= H and w + 6 <= W:
+            a = ((n * H + h) * W + w) * C
+            for c in range(0, C, LANES):
+                input_transform(x, a + c, W * C, C, V, v + c, 6 * ve, ve, zeros, 0, False)
+        else:
+            gather_patch(x, n, h, w, H, W, C, 6, patch, Cs)
+            for c in range(0, C, LANES):
+                input_transform(patch, c, 6 * Cs, Cs, V, v + c, 6 * ve, ve, zeros, 0, False)
 
-    The filter of channels (k, c) is the 9 values at w[k*sk + c*sc], backwards with `flip`.
+
+@kernel
+def result_points(first, last, t0, plan, g, Z, ze):
+    """Z[e*ze + t*Ks + k]: the transformed 4x4 blocks of the tiles t0 + t of g, Ks channels in whole panels."""
+    p = plan[0]
+    Ho, Wo, K, Ks = p.Ho, p.Wo, p.K, p.panels * p.P
+    zeros = np.zeros(LANES, np.float32)
+    patch = scratch(16 * Ks, g)
+    patch[:] = 0
+    for t in range(first, last):
+        n, h, w = place(t0 + t, Ho, Wo)
+        if Ks == K and h + 4 <= Ho and w + 4 <= Wo:
+            a = ((n * Ho + h) * Wo + w) * K
+            for k in range(0, K, LANES):
+                result_transform(g, a + k, Wo * K, K, Z, t * Ks + k, 6 * ze, ze, zeros, 0, False)
+        else:
+            gather_patch(g, n, h, w, Ho, Wo, K, 4, patch, Ks)
+            for k in range(0, Ks, LANES):
+                result_transform(patch, k, 4 * Ks, Ks, Z, t * Ks + k, 6 * ze, ze, zeros, 0, False)
+
+
+@kernel
+def weight_points(plan, w, k, c0, cn, U, u, ue, taps):
+    """U[u + e*ue + i*P + j] = the transformed filter of channels c0+i and k+j, for i < cn; zero past channel K.
+
+    The filter of channels (k, c) is the 9 values at w[k*sk + c*sc], backwards with `back`.
     """
-    for i in range(cn):
-        for t in range(9):
-            a = k * sk + (c + i) * sc + (8 - t if flip else t)
+    p = plan[0]
+    P, sk, sc = p.P, p.sk, p.sc
+    kn = min(P, p.K - k)
+    first, step = (8, -1) if p.back else (0, 1)
+    zeros = np.zeros(LANES, np.float32)
+    if kn < P:
+        taps[:] = 0
+    for i0 in range(0, cn, 8):
+        if sk > sc:
             for j in range(kn):
-                taps[t * P + j] = w[a + j * sk]
-            for j in range(kn, P):
-                taps[t * P + j] = 0
-        for j in range(0, P, LANES):
-            weight_transform(taps, j, 3 * P, P, U, u + i * P + j, 6 * ue, ue, zeros, 0, False)
-
-
-@kernel(parallel=True)
-def weights(w: Array, sk: int, sc: int, flip: bool, K: int, C: int, P: int, step: int, U: Array) -> None:
-    """U[panel, e, c, P]: every filter transformed, `step` channels a task."""
-    parts = -(-C // step)
-    for task in prange(-(-K // P) * parts):
-        panel = np.int64(task) // parts
-        c = (np.int64(task) - panel * parts) * step
-        weight_points(
-            w, sk, sc, flip, panel * P, min(P, K - panel * P), c, min(step, C - c), U, (panel * 36 * C + c) * P, C * P,
-            P, np.empty(9 * P, np.float32), np.zeros(LANES, np.float32),
-        )  # fmt: skip
+                for i in range(i0, min(cn, i0 + 8)):
+                    a = (k + j) * sk + (c0 + i) * sc
+                    for t in range(9):
+                        taps[((i - i0) * 9 + first + step * t) * P + j] = w[a + t]
+        else:
+            for i in range(i0, min(cn, i0 + 8)):
+                for j in range(kn):
+                    a = (k + j) * sk + (c0 + i) * sc
+                    for t in range(9):
+                        taps[((i - i0) * 9 + first + step * t) * P + j] = w[a + t]
+        for i in range(i0, min(cn, i0 + 8)):
+            for j in range(0, P, LANES):
+                weight_transform(taps, (i - i0) * 9 * P + j, 3 * P, P, U, u + i * P + j, 6 * ue, ue, zeros, 0, False)
 
 
 @kernel
-def forward_block(
-    width: Any, task: int, x: Array, N: int, H: int, W: int, C: int, top: int, left: int, U: Array, bias: Array,
-    relu: bool, y: Array, Ho: int, Wo: int, K: int, TB: int, groups: int, P: int, M: int, chunk: int, rows: Array,
-    places: Array, taps: Array,
-) -> None:  # fmt: skip
-    """One block of tiles, one group of weight panels: transform, 36 products, transform back, all in cache."""
-    th, tw = -(-Ho // 4), -(-Wo // 4)
-    panels = -(-K // P)
-    block = task // groups
-    group = task - block * groups
-    t0 = block * TB
-    tiles = min(TB, N * th * tw - t0)
-    Cs = -(-C // LANES) * LANES
-    V = np.empty(36 * TB * Cs, np.float32)
-    R = np.empty(36 * TB * P, np.float32)
-    patch = np.empty(36 * Cs, np.float32)
+def transform_weights(first, last, width, plan, rows, places, taps, x, w, bias, U):
+    """U[panel, e, c, P]: every filter transformed, `step` channels c a task."""
+    p = plan[0]
+    C, P, step = p.C, p.P, p.step
+    ue = C * P + LANES
+    parts = (C + step - 1) // step
+    nine = scratch(72 * P, w)
+    for task in range(first, last):
+        panel = task // parts
+        c0 = (task - panel * parts) * step
+        weight_points(plan, w, panel * P, c0, min(step, C - c0), U, panel * 36 * ue + c0 * P, ue, nine)
+
+
+@kernel
+def convolve_tiles(first, last, width, plan, rows, places, taps, x, w, bias, y):
+    """Blocks of tiles, for groups of weight panels: transform, 36 products, transform back, all in cache.
+
+    With `fly` w are the weights, transformed cb channels at a time just before their use, else `transform_weights` has.
+    """
+    p = plan[0]
+    C, K, P, M, TB, cb, chunk, Ho, Wo, panels = p.C, p.K, p.P, p.M, p.TB, p.cb, p.tc, p.Ho, p.Wo, p.panels
+    relu = p.relu != 0
+    Cs = (C + LANES - 1) // LANES * LANES
+    ve, re, ue = TB * Cs + LANES, TB * P + LANES, (cb if p.fly else C) * P + LANES
+    V, R = scratch(36 * ve, x), scratch(36 * re, x)
+    own, nine = scratch(36 * ue if p.fly else 0, x), scratch(72 * P, x)
+    U = own if p.fly else w
+    edge, zeros = scratch(16 * P, x), np.zeros(P, np.float32)
+    done = -1
+    for task in range(first, last):
+        block = task // p.parts
+        group = task - block * p.parts
+        t0 = block * TB
+        tiles = min(TB, p.tiles - t0)
+        if block != done:
+            input_points(0, tiles, t0, plan, x, V, ve)
+            done = block
+        for panel in range(group * panels // p.parts, (group + 1) * panels // p.parts):
+            k0 = panel * P
+            for c0 in range(0, C, cb):
+                cn = min(cb, C - c0)
+                u = 0 if p.fly else panel * 36 * ue + c0 * P
+                if p.fly:
+                    weight_points(plan, w, k0, c0, cn, U, 0, ue, nine)
+                for e in range(36):
+                    for c in range(0, cn, chunk):
+                        for i in range(0, tiles, M):
+                            window_tile(
+                                width, V, e * ve + c0 + c, rows, i, min(M, tiles - i), taps, 0, 1, min(chunk, cn - c),
+                                1, U, u + e * ue + c * P, P, R, e * re, places, P, zeros, 0, c0 + c > 0, False,
+                            )  # fmt: skip
+            for t in range(tiles):
+                n, h, v = place(t0 + t, Ho, Wo)
+                o = ((n * Ho + h) * Wo + v) * K + k0
+                if k0 + P <= K and h + 4 <= Ho and v + 4 <= Wo:
+                    for j in range(0, P, LANES):
+                        output_transform(R, t * P + j, 6 * re, re, y, o + j, Wo * K, K, bias, k0 + j, relu)
+                else:
+                    for j in range(0, P, LANES):
+                        output_transform(R, t * P + j, 6 * re, re, edge, j, 4 * P, P, bias, k0 + j, relu)
+                    for r in range(min(4, Ho - h)):
+                        for s in range(min(4, Wo - v)):
+                            for j in range(min(P, K - k0)):
+                                y[o + (r * Wo + s) * K + j] = edge[(r * 4 + s) * P + j]
+
+
+@kernel
+def gradient_points(first, last, width, plan, rows, places, taps, x, g, V, Z):
+    """V and Z, the points of `step` tiles of x and of g a task."""
+    p = plan[0]
+    ve, ze = p.TB * ((p.C + LANES - 1) // LANES * LANES) + LANES, p.TB * p.panels * p.P + LANES
+    for task in range(first, last):
+        begin, end = task * p.step, min((task + 1) * p.step, p.tiles)
+        input_points(begin, end, p.t0, plan, x, V, ve)
+        result_points(begin, end, p.t0, plan, g, Z, ze)
+
+
+@kernel
+def gradient_sums(first, last, width, plan, rows, places, taps, V, Z, sums, gw):
+    """sums[task, e, c, k] += V[e]' Z[e] for cb channels c and one panel of k a task; when `ended`, gw[k, c, 9]."""
+    p = plan[0]
+    C, K, P, M, TB, cb, chunk, tiles, Ks = p.C, p.K, p.P, p.M, p.TB, p.cb, p.tc, p.tiles, p.panels * p.P
+    begun, alone = p.begun != 0, p.begun == 0 and p.ended != 0
+    Cs = (C + LANES - 1) // LANES * LANES
+    ve, ze, ue = TB * Cs + LANES, TB * Ks + LANES, cb * P + LANES
+    parts = (C + cb - 1) // cb
+    own, nine = scratch(36 * ue if alone else 0, V), scratch(9 * P, V)
+    U = own if alone else sums
     zeros = np.zeros(P, np.float32)
-    edge = np.empty(16 * P, np.float32)
-    for t in range(tiles):
-        input_tile(x, t0 + t, th, tw, top, left, H, W, C, V, t * Cs, TB * Cs, patch, zeros)
-    for panel in range(group * panels // groups, (group + 1) * panels // groups):
+    for task in range(first, last):
+        k0 = task // parts * P
+        c0 = (task - task // parts * parts) * cb
+        cn = min(cb, C - c0)
+        u = 0 if alone else task * 36 * ue
         for e in range(36):
-            for c in range(0, C, chunk):
-                for i in range(0, tiles, M):
+            for t in range(0, tiles, chunk):
+                for i in range(0, cn, M):
                     window_tile(
-                        width, V, e * TB * Cs + c, rows, i, min(M, tiles - i), taps, 0, 1, min(chunk, C - c), 1,
-                        U, ((panel * 36 + e) * C + c) * P, P, R, e * TB * P, places, P, zeros, 0, c > 0, False,
+                        width, V, e * ve + t * Cs + c0, rows, i, min(M, cn - i), taps, 0, 1, min(chunk, tiles - t), Cs,
+                        Z, e * ze + t * Ks + k0, Ks, U, u + e * ue, places, P, zeros, 0, begun or t > 0, False,
                     )  # fmt: skip
-        k0 = panel * P
-        kn = min(P, K - k0)
-        for t in range(tiles):
-            tile = t0 + t
-            n = tile // (th * tw)
-            h = (tile - n * th * tw) // tw
-            w = (tile - (n * th + h) * tw) * 4
-            h *= 4
-            o = ((n * Ho + h) * Wo + w) * K + k0
-            if kn == P and h + 4 <= Ho and w + 4 <= Wo:
+        if p.ended:
+            for c in range(cn):
                 for j in range(0, P, LANES):
-                    output_transform(
-                        R, t * P + j, 6 * TB * P, TB * P, y, o + j, Wo * K, K, bias, k0 + j, relu
-                    )  # fmt: skip
-            else:
-                for j in range(0, P, LANES):
-                    output_transform(R, t * P + j, 6 * TB * P, TB * P, edge, j, 4 * P, P, bias, k0 + j, relu)
-                for r in range(min(4, Ho - h)):
-                    for s in range(min(4, Wo - w)):
-                        for j in range(kn):
-                            y[o + (r * Wo + s) * K + j] = edge[(r * 4 + s) * P + j]
+                    filter_transform(U, u + c * P + j, 6 * ue, ue, nine, j, 3 * P, P, zeros, 0, False)
+                for j in range(min(P, K - k0)):
+                    o = ((k0 + j) * C + c0 + c) * 9
+                    for t in range(9):
+                        gw[o + t] = nine[t * P + j]
 
 
-@kernel(parallel=True)
-def forward(
-    width: Any, tasks: int, x: Array, N: int, H: int, W: int, C: int, top: int, left: int, U: Array, bias: Array,
-    relu: bool, y: Array, Ho: int, Wo: int, K: int, TB: int, groups: int, P: int, M: int, chunk: int, rows: Array,
-    places: Array, taps: Array,
-) -> None:  # fmt: skip
-    for task in prange(tasks):
-        forward_block(
-            width, np.int64(task), x, N, H, W, C, top, left, U, bias, relu, y, Ho, Wo, K, TB, groups, P, M, chunk,
-            rows, places, taps,
-        )  # fmt: skip
+TILES = 48  # tiles of a block, where the weights are transformed beforehand
+FEW = 80  # tiles below which each task transforms the weights it needs
+FLY = 32  # channels whose weights it transforms at once
+CHUNK = 128  # channels, or tiles in the weight gradient, that one pass over a sum takes
+POINTS = 1 << 22  # values of the transformed arrays that the weight gradient keeps at once
+TASKS = 8  # into which the work is cut at least, if it can be
+
+
+@lru_cache(maxsize=1024)
+def _plan(
+    shape: tuple[int, int, int, int], out: tuple[int, int, int], start: tuple[int, int], relu: bool, back: bool
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """The plan of `convolve` and its tables: rows of V, rows of the products, no tap."""
+    (N, C, H, W), (Ho, Wo, K) = shape, out
+    width = vectors(K, 4)
+    plan = np.zeros(1, PLAN)
+    T, P = N * -(-Ho // 4) * -(-Wo // 4), width * LANES
+    panels = -(-K // P)
+    fly = T <= FEW
+    blocks = 1 if fly else -(-T // TILES)
+    TB = -(-T // blocks)
+    sk, sc = (9, 9 * K) if back else (9 * C, 9)
+    values = dict(
+        N=N, H=H, W=W, C=C, Ho=Ho, Wo=Wo, K=K, top=start[0], left=start[1], relu=relu, P=P, M=ROWS[width], panels=panels,
+        tiles=T, TB=TB, blocks=blocks, parts=min(panels, -(-TASKS // blocks)), sk=sk, sc=sc, back=back, fly=fly,
+        cb=FLY if fly else C, tc=CHUNK, step=16,
+    )  # fmt: skip
+    for name, value in values.items():
+        plan[name] = value
+    i = np.arange(TB)
+    return plan, i * (-(-C // LANES) * LANES), i * P, np.zeros(1, np.int64)
 
 
 def convolve(
-    x: Array, shape: tuple[int, int, int, int], w: Array, strides: tuple[int, int], flip: bool, bias: Array | None,
-    relu: bool, y: Array, out: tuple[int, int, int], start: tuple[int, int],
+    x: np.ndarray, shape: tuple[int, int, int, int], w: np.ndarray, back: bool, bias: np.ndarray | None, relu: bool,
+    y: np.ndarray, out: tuple[int, int, int], start: tuple[int, int],
 ) -> None:  # fmt: skip
     """y (N, Ho, Wo, K) = the 3x3 convolution of x (N, H, W, C), whose first window stands at `start`.
 
-    x, w and y are flat; shape is (N, C, H, W), out (Ho, Wo, K); w holds the 9 values of channels (k, c) at
-    k*strides[0] + c*strides[1].
+    x, w and y are flat; shape is (N, C, H, W), out (Ho, Wo, K); w is (K, C, 3, 3), or, with `back`, (C, K, 3, 3) and its
+    windows are taken backwards.
     """
-    N, C, H, W = shape
-    Ho, Wo, K = out
-    vectors = -(-K // LANES)
-    vectors = -(-vectors // -(-vectors // max(ROWS)))
-    P, M = vectors * LANES, ROWS[vectors]
-    panels = -(-K // P)
-    T = N * -(-Ho // 4) * -(-Wo // 4)
-    TB = min(T, TILES)
-    blocks = -(-T // TB)
-    TB = -(-T // blocks)
-    groups = min(panels, -(-8 // blocks))
-    U = np.empty(panels * 36 * C * P, np.float32)
-    weights(w, strides[0], strides[1], flip, K, C, P, 16, U)
+    way = _plan(shape, out, start, relu, back)
+    p = way[0][0]
+    C, P, panels, width = shape[1], int(p["P"]), int(p["panels"]), int(p["P"]) // LANES
     edge = np.zeros(panels * P, np.float32)
     if bias is not None:
-        edge[:K] = bias
-    i = np.arange(TB)
-    forward(
-        (0,) * vectors, blocks * groups, x, N, H, W, C, start[0], start[1], U, edge, relu, y, Ho, Wo, K, TB, groups, P,
-        M, CHUNK, i * (-(-C // LANES) * LANES), i * P, np.zeros(1, np.int64),
-    )  # fmt: skip
-
-
-@kernel
-def result_tile(
-    g: Array, tile: int, th: int, tw: int, Ho: int, Wo: int, K: int, Z: Array, z: int, ze: int, Ks: int, patch: Array,
-    zeros: Array,
-) -> None:  # fmt: skip
-    """Z[z + e*ze + k], the transformed 4x4 block of one tile of g, for every channel up to Ks."""
-    n = tile // (th * tw)
-    h = (tile - n * th * tw) // tw
-    w = (tile - (n * th + h) * tw) * 4
-    h *= 4
-    if Ks == K and h + 4 <= Ho and w + 4 <= Wo:
-        a = ((n * Ho + h) * Wo + w) * K
-        for k in range(0, K, LANES):
-            result_transform(g, a + k, Wo * K, K, Z, z + k, 6 * ze, ze, zeros, 0, False)
-    else:
-        gather_patch(g, n, h, w, Ho, Wo, K, 4, patch, Ks)
-        for k in range(0, Ks, LANES):
-            result_transform(patch, k, 4 * Ks, Ks, Z, z + k, 6 * ze, ze, zeros, 0, False)
-
-
-@kernel
-def points_part(
-    task: int, x: Array, H: int, W: int, C: int, top: int, left: int, V: Array, Cs: int, g: Array, Ho: int, Wo: int,
-    K: int, Z: Array, Ks: int, t0: int, tiles: int, TB: int, step: int,
-) -> None:  # fmt: skip
-    """V[e, t, c] and Z[e, t, k] of `step` tiles of a block of at most TB."""
-    th, tw = -(-Ho // 4), -(-Wo // 4)
-    patch = np.zeros(36 * max(Cs, Ks), np.float32)
-    zeros = np.zeros(LANES, np.float32)
-    first = task * step
-    last = min(first + step, tiles)
-    for t in range(first, last):
-        input_tile(x, t0 + t, th, tw, top, left, H, W, C, V, t * Cs, TB * Cs, patch, zeros)
-    patch[:] = 0
-    for t in range(first, last):
-        result_tile(g, t0 + t, th, tw, Ho, Wo, K, Z, t * Ks, TB * Ks, Ks, patch, zeros)
-
-
-@kernel(parallel=True)
-def points(
-    tasks: int, x: Array, H: int, W: int, C: int, top: int, left: int, V: Array, Cs: int, g: Array, Ho: int, Wo: int,
-    K: int, Z: Array, Ks: int, t0: int, tiles: int, TB: int, step: int,
-) -> None:  # fmt: skip
-    for task in prange(tasks):
-        points_part(
-            np.int64(task), x, H, W, C, top, left, V, Cs, g, Ho, Wo, K, Z, Ks, t0, tiles, TB, step
-        )  # fmt: skip
-
-
-@kernel
-def weight_part(
-    width: Any, task: int, V: Array, Cs: int, Z: Array, Ks: int, TB: int, tiles: int, sums: Array, first: bool,
-    last: bool, gw: Array, C: int, K: int, cb: int, P: int, M: int, chunk: int, rows: Array, places: Array, taps: Array,
-) -> None:  # fmt: skip
-    """sums[task, e, c, k] += V[e]' Z[e] for one panel of k and cb channels c; with `last`, their gradient in gw."""
-    parts = -(-C // cb)
-    panel = task // parts
-    c0 = (task - panel * parts) * cb
-    cn = min(cb, C - c0)
-    own = np.empty(36 * cb * P if first and last else 0, np.float32)
-    U = own if first and last else sums
-    u = 0 if first and last else task * 36 * cb * P
-    zeros = np.zeros(P, np.float32)
-    for e in range(36):
-        for t in range(0, tiles, chunk):
-            for i in range(0, cn, M):
-                window_tile(
-                    width, V, (e * TB + t) * Cs + c0, rows, i, min(M, cn - i), taps, 0, 1, min(chunk, tiles - t), Cs,
-                    Z, (e * TB + t) * Ks + panel * P, Ks, U, u + e * cb * P, places, P, zeros, 0,
-                    not first or t > 0, False,
-                )  # fmt: skip
-    if last:
-        taps9 = np.empty(9 * P, np.float32)
-        for c in range(cn):
-            for j in range(0, P, LANES):
-                filter_transform(U, u + c * P + j, 6 * cb * P, cb * P, taps9, j, 3 * P, P, zeros, 0, False)
-            for j in range(min(P, K - panel * P)):
-                o = ((panel * P + j) * C + c0 + c) * 9
-                for t in range(9):
-                    gw[o + t] = taps9[t * P + j]
-
-
-@kernel(parallel=True)
-def weight_gradient(
-    width: Any, tasks: int, V: Array, Cs: int, Z: Array, Ks: int, TB: int, tiles: int, sums: Array, first: bool,
-    last: bool, gw: Array, C: int, K: int, cb: int, P: int, M: int, chunk: int, rows: Array, places: Array, taps: Array,
-) -> None:  # fmt: skip
-    for task in prange(tasks):
-        weight_part(
-            width, np.int64(task), V, Cs, Z, Ks, TB, tiles, sums, first, last, gw, C, K, cb, P, M, chunk, rows, places,
-            taps,
-        )  # fmt: skip
+        edge[: out[2]] = bias
+    if not p["fly"]:
+        points = aligned(panels * 36 * (C * P + LANES), np.float32)
+        run(transform_weights, panels * -(-C // 16), w.size > 1 << 13, width, *way, x, w, edge, points)
+        w = points
+    run(convolve_tiles, int(p["blocks"] * p["parts"]), True, width, *way, x, w, edge, y)
 
 
 def weight(
-    g: Array, x: Array, shape: tuple[int, int, int, int], out: tuple[int, int, int], start: tuple[int, int]
-) -> Array:
-    """The gradient (K, C, 3, 3) of `convolve` for its weights; g (N, Ho, Wo, K) and x (N, H, W, C) are flat."""
-    N, C, H, W = shape
-    Ho, Wo, K = out
-    vectors = -(-K // LANES)
-    vectors = -(-vectors // -(-vectors // max(ROWS)))
-    P, M = vectors * LANES, ROWS[vectors]
-    panels = -(-K // P)
-    Cs, Ks = -(-C // LANES) * LANES, panels * P
-    T = N * -(-Ho // 4) * -(-Wo // 4)
+    g: np.ndarray, x: np.ndarray, shape: tuple[int, int, int, int], out: tuple[int, int, int], start: tuple[int, int]
+) -> np.ndarray:
+    """The gradient of `convolve` for its weights, flat (K, C, 3, 3); g (N, Ho, Wo, K) and x (N, H, W, C) are flat."""
+    (_, C, _, _), (_, _, K) = shape, out
+    plan, _, _, none = _plan(shape, out, start, False, False)
+    plan = plan.copy()
+    p = plan[0]
+    P, M, T, panels = int(p["P"]), int(p["M"]), int(p["tiles"]), int(p["panels"])
+    Cs, Ks, width = -(-C // LANES) * LANES, panels * P, P // LANES
     blocks = -(-T * 36 * (Cs + Ks) // POINTS)
     TB = -(-T // blocks)
-    cb = min(C, M * max(1, min(32 // M, C * panels // (8 * M))))
+    cb = min(C, M * max(1, min(32 // M, C * panels // (TASKS * M))))
     tasks = panels * -(-C // cb)
-    V, Z = np.empty(36 * TB * Cs, np.float32), np.empty(36 * TB * Ks, np.float32)
-    sums = np.empty(tasks * 36 * cb * P if blocks > 1 else 0, np.float32)
-    gw = np.empty((K, C, 3, 3), np.float32)
-    rows, none = np.arange(cb), np.zeros(1, np.int64)
+    p["TB"], p["cb"], p["step"] = TB, cb, 8
+    V, Z = aligned(36 * (TB * Cs + LANES), np.float32), aligned(36 * (TB * Ks + LANES), np.float32)
+    sums = aligned(tasks * 36 * (cb * P + LANES) if blocks > 1 else 1, np.float32)
+    gw = np.empty(K * C * 9, np.float32)
+    rows = np.arange(cb)
     for t in range(0, T, TB):
-        tiles, last = min(TB, T - t), t + TB >= T
-        points(-(-tiles // 8), x, H, W, C, start[0], start[1], V, Cs, g, Ho, Wo, K, Z, Ks, t, tiles, TB, 8)
-        weight_gradient(
-            (0,) * vectors, tasks, V, Cs, Z, Ks, TB, tiles, sums, t == 0, last, gw.reshape(-1), C, K, cb, P, M, CHUNK,
-            rows, rows * P, none,
-        )  # fmt: skip
+        p["t0"], p["tiles"], p["begun"], p["ended"] = t, min(TB, T - t), t > 0, t + TB >= T
+        run(gradient_points, -(-int(p["tiles"]) // 8), True, width, plan, rows, rows * P, none, x, g, V, Z)
+        run(gradient_sums, tasks, True, width, plan, rows, rows * P, none, V, Z, sums, gw)
     return gw
-
-
-TILES = 48  # tiles of a block of the forward form
-CHUNK = 128  # channels (forward) or tiles (weight gradient) that one pass over an accumulator takes
-POINTS = 1 << 22  # values of the transformed arrays that the weight gradient keeps at once

@@ -1,0 +1,333 @@
+"""Direct convolution on channels-last arrays: the kernels, and how a pass over an image is cut up.
+
+With channels last a window's row (S*C values) is contiguous, so a convolution is a matrix product whose rows are found by
+offset tables, and nothing is unrolled into columns. A block of input rows is first copied with its zero border where
+there is padding; otherwise the input is read where it is.
+
+Letters: N images; H, W source rows and columns; C source channels; K result channels; G groups; T taps of a window, each
+a contiguous run of Q values; P columns of a weight panel. Every array is flat; a plan is an array of one `PLAN` record.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from autograd.kernels.buffer import aligned
+from autograd.kernels.compile import kernel
+from autograd.kernels.conv_simd import ROWS, WIDTHS, scratch, vectors, window_tile
+from autograd.kernels.simd import LANES, load_first, store_first, transpose_tile
+from autograd.kernels.threads import launch
+
+Pair = tuple[int, int]
+
+BLOCK = 1 << 16  # values of a block of source rows: it stays in the second-level cache
+CHUNK = 1 << 13  # values of a chunk of a weight panel: it stays in the first-level cache
+SERIAL = 1 << 19  # multiply-adds below which a parallel launch costs more than it gives
+TASKS = 16  # a gradient is cut into at least so many tasks if it can be
+
+PLAN = np.dtype(
+    [
+        (name, np.int64)
+        for name in (
+            "N H W C Ho Wo "  # source; windows
+            "sh sw top left "  # step of the window; source place of the first one, negative in the border
+            "span reach copied "  # source columns and rows that a row of windows covers; whether blocks are copied
+            "Hd Wd K rstep row0 cstep col0 "  # destination, and which of its rows and columns are written
+            "G Kg panels T Q P M "  # groups, result channels of one, its panels; taps, their length; the tile
+            "block blocks tc qc "  # rows of windows in a block, blocks of an image; taps and values in a chunk
+            "relu pieces parts step "  # of the weight gradient: pieces of the sum, parts of the window, rows of a part
+            "TB cb sk sc back fly t0 tiles begun ended"  # see `winograd`
+        ).split()
+    ]
+)
+
+
+class Pass(NamedTuple):
+    """A plan and its tables: where the pixels of a block read and write, where the taps stand."""
+
+    plan: np.ndarray
+    rows: np.ndarray
+    places: np.ndarray
+    taps: np.ndarray
+
+    @property
+    def numbers(self) -> Any:
+        return self.plan[0]
+
+
+@kernel
+def copy_rows(x, out, n, row0, rows, plan):
+    """out[r, c] = x[n, row0 + r, left + c] for r < rows, c < span; zero outside the image."""
+    p = plan[0]
+    H, W, C, left, span = p.H, p.W, p.C, p.left, p.span
+    first = min(max(-left, 0), span) * C
+    last = max(first, min(W - left, span) * C)
+    for r in range(rows):
+        o, h = r * span * C, row0 + r
+        inside = 0 <= h < H
+        i = ((n * H + h) * W + left) * C
+        for v in range(first if inside else span * C):
+            out[o + v] = 0
+        if inside:
+            for v in range(first, last):
+                out[o + v] = x[i + v]
+            for v in range(last, span * C):
+                out[o + v] = 0
+
+
+@kernel
+def bring(x, n, h, count, plan, work):
+    """Copy the source of `count` rows of windows, from row h on, if it is to be copied; where it begins."""
+    p = plan[0]
+    if p.copied:
+        copy_rows(x, work, n, h * p.sh + p.top, (count - 1) * p.sh + p.reach, plan)
+        return 0
+    return ((n * p.H + h * p.sh + p.top) * p.W + p.left) * p.C
+
+
+@kernel
+def pack(first, last, width, plan, layout, places, taps, x, w, bias, y):
+    """y[group, panel, tap, c, P]: the weights w[group*sg + k*sk + c*sc + offset of tap], zero past the last channel k.
+
+    layout is sg, sk, sc and the offsets of the taps.
+    """
+    p = plan[0]
+    Kg, Cg, P, panels = p.Kg, p.C // p.G, p.P, p.panels
+    sg, sk, sc = layout[0], layout[1], layout[2]
+    offsets = layout[3:]
+    T = len(offsets)
+    lanes = LANES * 4 // w.itemsize
+    for task in range(first, last):
+        group = task // panels
+        k0 = (task - group * panels) * P
+        kn = min(P, Kg - k0)
+        a0, o0 = group * sg + k0 * sk, task * T * Cg * P
+        if kn < P:
+            for i in range(o0, o0 + T * Cg * P):
+                y[i] = 0
+        if T == 1 and sc == 1:
+            for c in range(0, Cg, lanes):
+                for k in range(0, kn, lanes):
+                    transpose_tile(
+                        w, a0 + offsets[0] + k * sk + c, sk, y, o0 + c * P + k, P, min(lanes, kn - k), min(lanes, Cg - c)
+                    )  # fmt: skip
+        elif sk > sc:
+            for c0 in range(0, Cg, lanes):
+                for k in range(kn):
+                    for c in range(c0, min(Cg, c0 + lanes)):
+                        for t in range(T):
+                            y[o0 + (t * Cg + c) * P + k] = w[a0 + k * sk + c * sc + offsets[t]]
+        else:
+            for c in range(Cg):
+                for k in range(kn):
+                    for t in range(T):
+                        y[o0 + (t * Cg + c) * P + k] = w[a0 + k * sk + c * sc + offsets[t]]
+
+
+@kernel
+def windows(first, last, width, plan, rows, places, taps, x, w, bias, y):
+    """Blocks of result rows of an image: every weight panel, in chunks that stay in cache."""
+    p = plan[0]
+    C, K, G, Kg, panels, T, Q, P, M = p.C, p.K, p.G, p.Kg, p.panels, p.T, p.Q, p.P, p.M
+    tc, qc, relu = p.tc, p.qc, p.relu != 0
+    work = scratch(((p.block - 1) * p.sh + p.reach) * p.span * C if p.copied else 0, x)
+    source = work if p.copied else x
+    for task in range(first, last):
+        n = task // p.blocks
+        h = (task - n * p.blocks) * p.block
+        count = min(p.block, p.Ho - h)
+        a = bring(x, n, h, count, plan, work)
+        c = ((n * p.Hd + p.row0 + h * p.rstep) * p.Wd + p.col0) * K
+        pixels = count * p.Wo
+        for k in range(G * panels):
+            group = k // panels
+            j = (k - group * panels) * P
+            for t in range(0, T, tc):
+                for q in range(0, Q, qc):
+                    b = ((k * T + t) * Q + q) * P
+                    tn, qn = min(tc, T - t), min(qc, Q - q)
+                    end = t + tn == T and q + qn == Q
+                    for i in range(0, pixels, M):
+                        window_tile(
+                            width, source, a + group * (C // G) + q, rows, i, min(M, pixels - i), taps, t, tn, qn, 1,
+                            w, b, P, y, c + group * Kg + j, places, Kg - j, bias, group * Kg + j, t + q > 0,
+                            relu and end,
+                        )  # fmt: skip
+
+
+@kernel
+def weight_sums(first, last, width, plan, rows, places, lines, x, g, zeros, sums):
+    """sums[piece, tap and value, k] for parts of the window and panels of k: the sum over one piece of the blocks."""
+    p = plan[0]
+    C, K, G, Kg, panels, P, M, Wo, block = p.C, p.K, p.G, p.Kg, p.panels, p.P, p.M, p.Wo, p.block
+    values = p.T * p.Q
+    work = scratch(((block - 1) * p.sh + p.reach) * p.span * C if p.copied else 0, x)
+    source = work if p.copied else x
+    packed = p.step >= 4 * M
+    panel = scratch(block * Wo * P if packed else 0, x)
+    right = panel if packed else g
+    lanes = LANES * 4 // x.itemsize
+    for task in range(first, last):
+        piece = task // (G * panels * p.parts)
+        part = task - piece * G * panels * p.parts
+        k = part // p.parts
+        part -= k * p.parts
+        group = k // panels
+        j = (k - group * panels) * P
+        wide = min(P, Kg - j)
+        units = p.N * p.blocks
+        begin = piece * units // p.pieces
+        for unit in range(begin, (piece + 1) * units // p.pieces):
+            n = unit // p.blocks
+            h = (unit - n * p.blocks) * block
+            count = min(block, p.Ho - h)
+            a = bring(x, n, h, count, plan, work)
+            b = (n * p.Ho + h) * Wo * K + group * Kg + j
+            if packed:
+                for i in range(count * Wo):
+                    for v in range(0, wide, lanes):
+                        store_first(panel, i * P + v, load_first(g, b + i * K + v, wide - v), wide - v)
+                b = 0
+            for i in range(part * p.step, min(values, (part + 1) * p.step), M):
+                window_tile(
+                    width, source, a + group * (C // G), rows, i, min(M, values - i), lines, 0, count, Wo, p.sw * C,
+                    right, b, P if packed else K, sums, piece * values * K + group * Kg + j, places, wide, zeros, 0,
+                    unit > begin, False,
+                )  # fmt: skip
+
+
+@kernel
+def add_weights(first, last, width, plan, rows, places, taps, x, w, sums, y):
+    """y[k, c, tap] = the sum of the pieces of sums[piece, tap, c, k], LANES channels k a task."""
+    p = plan[0]
+    K, Cg, pieces, T = p.K, p.C // p.G, p.pieces, p.T * p.Q // (p.C // p.G)
+    for task in range(first, last):
+        k0 = task * LANES
+        for c in range(Cg):
+            for t in range(T):
+                o = (t * Cg + c) * K
+                for k in range(k0, min(K, k0 + LANES)):
+                    total = sums[o + k]
+                    for piece in range(1, pieces):
+                        total += sums[piece * T * Cg * K + o + k]
+                    y[(k * Cg + c) * T + t] = total
+
+
+@kernel
+def column_sums(first, last, width, plan, rows, places, taps, x, w, g, sums):
+    """sums[task, k] = the sum over one of `pieces` runs of the rows of g (N*Ho*Wo, K), in short runs first."""
+    p = plan[0]
+    K, total = p.K, p.N
+    run = scratch(K, g)
+    for task in range(first, last):
+        for k in range(K):
+            sums[task * K + k] = 0
+        end = (task + 1) * total // p.pieces
+        for start in range(task * total // p.pieces, end, 256):
+            for k in range(K):
+                run[k] = 0
+            for i in range(start, min(end, start + 256)):
+                for k in range(K):
+                    run[k] += g[i * K + k]
+            for k in range(K):
+                sums[task * K + k] += run[k]
+
+
+def run(function: Any, tasks: int, parallel: bool, width: int, *args: Any) -> None:
+    """All tasks of a kernel, over the threads if that pays."""
+    if parallel and tasks > 1:
+        launch(function, (args[-1].dtype, width), tasks, WIDTHS[width], *args)
+    else:
+        function(0, tasks, WIDTHS[width], *args)
+
+
+@lru_cache(maxsize=1024)
+def plan_pass(
+    x_shape: tuple[int, int, int, int], out: Pair, stride: Pair, start: Pair, taps: tuple[Pair, ...], Q: int,
+    destination: tuple[int, int, int], places: tuple[Pair, Pair], G: int, itemsize: int, relu: bool = False,
+) -> Pass:  # fmt: skip
+    """How a window goes over a source of shape (N, C, H, W).
+
+    out: rows and columns of windows; start: source place of the first; taps: row and column of each of the window's runs
+    of Q values; destination: rows, columns and channels; places: (step, first) of the rows and columns written.
+    """
+    N, C, H, W = x_shape
+    (Ho, Wo), (sh, sw), (top, left) = out, stride, start
+    Hd, Wd, K = destination
+    (rstep, row0), (cstep, col0) = places
+    reach = max(r for r, _ in taps) + 1
+    span = (Wo - 1) * sw + max(c for _, c in taps) + Q * G // C
+    copied = top < 0 or left < 0 or top + (Ho - 1) * sh + reach > H or left + span > W
+    if not copied:
+        span = W
+    Kg, width = K // G, vectors(K // G, itemsize)
+    P = width * LANES * 4 // itemsize
+    block = max(1, min(Ho, BLOCK // (span * C * sh), -(-N * Ho // 4)))
+    blocks = -(-Ho // block)
+    block = -(-Ho // blocks)
+    T, qc = len(taps), min(Q, CHUNK // P)
+    plan = np.array(
+        [(N, H, W, C, Ho, Wo, sh, sw, top, left, span, reach, copied, Hd, Wd, K, rstep, row0, cstep, col0, G, Kg,
+          -(-Kg // P), T, Q, P, ROWS[width], block, blocks, max(1, CHUNK // P // Q), qc, relu, 1, 1, 0,
+          *[0] * 10)],
+        PLAN,
+    )  # fmt: skip
+    i, j = np.arange(block)[:, None], np.arange(Wo)
+    rows = ((i * sh * span + j * sw) * C).reshape(-1)
+    written = ((i * rstep * Wd + j * cstep) * K).reshape(-1)
+    return Pass(plan, rows, written, np.array([(r * span + c) * C for r, c in taps], np.int64))
+
+
+@lru_cache(maxsize=1024)
+def plan_weight(
+    x_shape: tuple[int, int, int, int], out: Pair, stride: Pair, start: Pair, taps: tuple[Pair, ...], Q: int, K: int,
+    G: int, itemsize: int,
+) -> Pass:  # fmt: skip
+    """How the weight gradient is summed: the rows of its tiles are the values of a window, the sum runs over pixels."""
+    plan, _, _, table = plan_pass(x_shape, out, stride, start, taps, Q, (*out, K), ((1, 0), (1, 0)), G, itemsize)
+    p = plan[0]
+    values, panels = len(taps) * Q, G * p["panels"]
+    p["parts"] = max(1, min(-(-TASKS // panels), values // int(8 * p["M"])))
+    p["step"] = -(-values // int(p["parts"]) // int(p["M"])) * p["M"]
+    p["parts"] = -(-values // int(p["step"]))
+    p["pieces"] = min(int(p["N"] * p["blocks"]), -(-TASKS // int(panels * p["parts"])))
+    rows = (table[:, None] + np.arange(Q)).reshape(-1)
+    return Pass(plan, rows, np.arange(values) * K, np.arange(int(p["block"])) * int(p["sh"] * p["span"] * p["C"]))
+
+
+def forward(x: np.ndarray, w: np.ndarray, layout: np.ndarray, bias: np.ndarray, y: np.ndarray, way: Pass) -> None:
+    """One pass of a window over x, all flat: y = bias + the sum over its taps; w stands as `layout` tells `pack`."""
+    p = way.numbers
+    work = int(p["N"] * p["Ho"] * p["Wo"] * p["K"] * p["T"] * p["Q"])
+    width = int(p["P"]) * x.itemsize // (LANES * 4)
+    panels = int(p["G"] * p["panels"])
+    packed = aligned(panels * int(p["T"] * p["Q"] * p["P"]), x.dtype)
+    run(pack, panels, packed.size > 1 << 16, width, way.plan, layout, way.places, way.taps, x, w, bias, packed)
+    run(windows, int(p["N"] * p["blocks"]), work > SERIAL, width, *way, x, packed, bias, y)
+
+
+def weight_gradient(g: np.ndarray, x: np.ndarray, way: Pass) -> np.ndarray:
+    """The flat gradient (K, C/G, taps) of a pass for its weights; g (N, Ho, Wo, K) and x are flat."""
+    p = way.numbers
+    values, K, pieces = int(p["T"] * p["Q"]), int(p["K"]), int(p["pieces"])
+    width = int(p["P"]) * x.itemsize // (LANES * 4)
+    sums, gw = np.empty(pieces * values * K, g.dtype), np.empty(values * K, g.dtype)
+    tasks = pieces * int(p["G"] * p["panels"] * p["parts"])
+    run(weight_sums, tasks, g.size * values > SERIAL, width, *way, x, g, np.zeros(int(p["P"]), g.dtype), sums)
+    run(add_weights, -(-K // LANES), sums.size > 1 << 16, width, *way, x, g, sums, gw)
+    return gw
+
+
+def bias_gradient(g: np.ndarray, K: int) -> np.ndarray:
+    """The sum of each channel of g, flat (pixels, K)."""
+    plan = np.zeros(1, PLAN)
+    pixels = g.size // K
+    pieces = min(TASKS, -(-pixels // 256))
+    plan["K"], plan["N"], plan["pieces"] = K, pixels, pieces
+    none = np.zeros(1, np.int64)
+    sums = np.empty(pieces * K, g.dtype)
+    run(column_sums, pieces, g.size > 1 << 16, 1, plan, none, none, none, g, g, g, sums)
+    return sums.reshape(pieces, K).sum(axis=0)
