@@ -16,6 +16,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic, overload
 
 from .compile import kernel
+from .view import part
 
 GATE = 1 << 15  # elements below which a parallel launch costs more than it saves
 STEP = 1 << 13  # elements a piece
@@ -213,32 +214,34 @@ def flats(*arrays: np.ndarray) -> tuple[np.ndarray, ...]:
 
 
 @kernel
-def _relu_range(x, y, i0, i1):
-    for i in range(i0, i1):
+def _relu_piece(x, y):
+    for i in range(x.size):
         y[i] = x[i] if not x[i] <= 0 else 0
 
 
 @kernel(parallel=True)
 def _relu_parallel(x, y, n):
     for k in prange((n + STEP - 1) // STEP):
-        _relu_range(x, y, k * STEP, min(n, (k + 1) * STEP))
+        i, j = k * STEP, min(n, (k + 1) * STEP)
+        _relu_piece(part(x, i, j), part(y, i, j))
 
 
 @kernel
-def _relu_back_range(g, y, gx, i0, i1):
-    for i in range(i0, i1):
+def _relu_back_piece(g, y, gx):
+    for i in range(y.size):
         gx[i] = g[i] if y[i] > 0 else 0
 
 
 @kernel(parallel=True)
 def _relu_back_parallel(g, y, gx, n):
     for k in prange((n + STEP - 1) // STEP):
-        _relu_back_range(g, y, gx, k * STEP, min(n, (k + 1) * STEP))
+        i, j = k * STEP, min(n, (k + 1) * STEP)
+        _relu_back_piece(part(g, i, j), part(y, i, j), part(gx, i, j))
 
 
 @kernel
-def _add_relu_range(x, r, y, i0, i1):
-    for i in range(i0, i1):
+def _add_relu_piece(x, r, y):
+    for i in range(x.size):
         v = x[i] + r[i]
         y[i] = v if not v <= 0 else 0
 
@@ -246,72 +249,78 @@ def _add_relu_range(x, r, y, i0, i1):
 @kernel(parallel=True)
 def _add_relu_parallel(x, r, y, n):
     for k in prange((n + STEP - 1) // STEP):
-        _add_relu_range(x, r, y, k * STEP, min(n, (k + 1) * STEP))
+        i, j = k * STEP, min(n, (k + 1) * STEP)
+        _add_relu_piece(part(x, i, j), part(r, i, j), part(y, i, j))
 
 
 @kernel
-def _tanh_range(x, y, i0, i1):
-    for i in range(i0, i1):
+def _tanh_piece(x, y):
+    for i in range(x.size):
         y[i] = tanh(x[i])
 
 
 @kernel(parallel=True)
 def _tanh_parallel(x, y, n):
     for k in prange((n + STEP - 1) // STEP):
-        _tanh_range(x, y, k * STEP, min(n, (k + 1) * STEP))
+        i, j = k * STEP, min(n, (k + 1) * STEP)
+        _tanh_piece(part(x, i, j), part(y, i, j))
 
 
 @kernel
-def _tanh_back_range(g, y, gx, i0, i1):
-    for i in range(i0, i1):
+def _tanh_back_piece(g, y, gx):
+    for i in range(y.size):
         gx[i] = g[i] * (1 - y[i] * y[i])
 
 
 @kernel(parallel=True)
 def _tanh_back_parallel(g, y, gx, n):
     for k in prange((n + STEP - 1) // STEP):
-        _tanh_back_range(g, y, gx, k * STEP, min(n, (k + 1) * STEP))
+        i, j = k * STEP, min(n, (k + 1) * STEP)
+        _tanh_back_piece(part(g, i, j), part(y, i, j), part(gx, i, j))
 
 
 @kernel
-def _sigmoid_range(x, y, i0, i1):
-    for i in range(i0, i1):
+def _sigmoid_piece(x, y):
+    for i in range(x.size):
         y[i] = sigmoid(x[i])
 
 
 @kernel(parallel=True)
 def _sigmoid_parallel(x, y, n):
     for k in prange((n + STEP - 1) // STEP):
-        _sigmoid_range(x, y, k * STEP, min(n, (k + 1) * STEP))
+        i, j = k * STEP, min(n, (k + 1) * STEP)
+        _sigmoid_piece(part(x, i, j), part(y, i, j))
 
 
 @kernel
-def _sigmoid_back_range(g, y, gx, i0, i1):
-    for i in range(i0, i1):
+def _sigmoid_back_piece(g, y, gx):
+    for i in range(y.size):
         gx[i] = g[i] * (y[i] * (1 - y[i]))
 
 
 @kernel(parallel=True)
 def _sigmoid_back_parallel(g, y, gx, n):
     for k in prange((n + STEP - 1) // STEP):
-        _sigmoid_back_range(g, y, gx, k * STEP, min(n, (k + 1) * STEP))
+        i, j = k * STEP, min(n, (k + 1) * STEP)
+        _sigmoid_back_piece(part(g, i, j), part(y, i, j), part(gx, i, j))
 
 
 @kernel
-def _silu_range(x, y, i0, i1):
-    for i in range(i0, i1):
+def _silu_piece(x, y):
+    for i in range(x.size):
         y[i] = x[i] * sigmoid(x[i])
 
 
 @kernel(parallel=True)
 def _silu_parallel(x, y, n):
     for k in prange((n + STEP - 1) // STEP):
-        _silu_range(x, y, k * STEP, min(n, (k + 1) * STEP))
+        i, j = k * STEP, min(n, (k + 1) * STEP)
+        _silu_piece(part(x, i, j), part(y, i, j))
 
 
 @kernel
-def _silu_back_range(g, x, gx, i0, i1):
-    for i in range(i0, i1):
+def _silu_back_piece(g, x, gx):
+    for i in range(x.size):
         s = sigmoid(x[i])
         gx[i] = g[i] * (s + x[i] * s * (1 - s))
 
@@ -319,14 +328,15 @@ def _silu_back_range(g, x, gx, i0, i1):
 @kernel(parallel=True)
 def _silu_back_parallel(g, x, gx, n):
     for k in prange((n + STEP - 1) // STEP):
-        _silu_back_range(g, x, gx, k * STEP, min(n, (k + 1) * STEP))
+        i, j = k * STEP, min(n, (k + 1) * STEP)
+        _silu_back_piece(part(g, i, j), part(x, i, j), part(gx, i, j))
 
 
 def _run(serial: Any, parallel: Any, dtype: Any, *arrays: np.ndarray) -> np.ndarray:
     out = np.empty_like(arrays[0], dtype=dtype)
     first, *others = flats(out, *arrays)
     if out.size < GATE:
-        serial(*others, first, 0, out.size)
+        serial(*others, first)
     else:
         parallel(*others, first, out.size)
     return out
@@ -334,47 +344,47 @@ def _run(serial: Any, parallel: Any, dtype: Any, *arrays: np.ndarray) -> np.ndar
 
 def relu(x: np.ndarray) -> np.ndarray:
     """max(x, 0), NaN kept. As every function here: any shape and memory order, which the result keeps."""
-    return _run(_relu_range, _relu_parallel, x.dtype, x)
+    return _run(_relu_piece, _relu_parallel, x.dtype, x)
 
 
 def relu_backward(g: np.ndarray, y: np.ndarray) -> np.ndarray:
     """g where the output y is positive, else 0."""
-    return _run(_relu_back_range, _relu_back_parallel, g.dtype, g, y)
+    return _run(_relu_back_piece, _relu_back_parallel, g.dtype, g, y)
 
 
 def add_relu(x: np.ndarray, residual: np.ndarray) -> np.ndarray:
     """max(x + residual, 0)."""
-    return _run(_add_relu_range, _add_relu_parallel, x.dtype, x, residual)
+    return _run(_add_relu_piece, _add_relu_parallel, x.dtype, x, residual)
 
 
 def tanh_forward(x: np.ndarray) -> np.ndarray:
     """tanh of an array."""
-    return _run(_tanh_range, _tanh_parallel, x.dtype, x)
+    return _run(_tanh_piece, _tanh_parallel, x.dtype, x)
 
 
 def tanh_backward(g: np.ndarray, y: np.ndarray) -> np.ndarray:
     """g (1 - y**2) from the output y."""
-    return _run(_tanh_back_range, _tanh_back_parallel, g.dtype, g, y)
+    return _run(_tanh_back_piece, _tanh_back_parallel, g.dtype, g, y)
 
 
 def sigmoid_forward(x: np.ndarray) -> np.ndarray:
     """1 / (1 + exp(-x)) of an array."""
-    return _run(_sigmoid_range, _sigmoid_parallel, x.dtype, x)
+    return _run(_sigmoid_piece, _sigmoid_parallel, x.dtype, x)
 
 
 def sigmoid_backward(g: np.ndarray, y: np.ndarray) -> np.ndarray:
     """g y (1 - y) from the output y."""
-    return _run(_sigmoid_back_range, _sigmoid_back_parallel, g.dtype, g, y)
+    return _run(_sigmoid_back_piece, _sigmoid_back_parallel, g.dtype, g, y)
 
 
 def silu(x: np.ndarray) -> np.ndarray:
     """x sigmoid(x)."""
-    return _run(_silu_range, _silu_parallel, x.dtype, x)
+    return _run(_silu_piece, _silu_parallel, x.dtype, x)
 
 
 def silu_backward(g: np.ndarray, x: np.ndarray) -> np.ndarray:
     """The gradient of `silu` from its input x."""
-    return _run(_silu_back_range, _silu_back_parallel, g.dtype, g, x)
+    return _run(_silu_back_piece, _silu_back_parallel, g.dtype, g, x)
 
 
 @kernel
@@ -387,8 +397,8 @@ def _mix(seed, counter):
 
 
 @kernel
-def _dropout_range(x, y, kept, seed, offset, least, scale, i0, i1):
-    for i in range(i0, i1):
+def _dropout_piece(x, y, kept, seed, offset, least, scale):
+    for i in range(x.size):
         keep = (_mix(seed, offset + np.uint64(i)) >> np.uint64(32)) >= least
         kept[i] = keep
         y[i] = x[i] * scale if keep else 0
@@ -397,19 +407,21 @@ def _dropout_range(x, y, kept, seed, offset, least, scale, i0, i1):
 @kernel(parallel=True)
 def _dropout_parallel(x, y, kept, seed, offset, least, scale, n):
     for k in prange((n + STEP - 1) // STEP):
-        _dropout_range(x, y, kept, seed, offset, least, scale, k * STEP, min(n, (k + 1) * STEP))
+        i, j = k * STEP, min(n, (k + 1) * STEP)
+        _dropout_piece(part(x, i, j), part(y, i, j), part(kept, i, j), seed, offset + np.uint64(i), least, scale)
 
 
 @kernel
-def _mask_range(g, kept, gx, scale, i0, i1):
-    for i in range(i0, i1):
+def _mask_piece(g, kept, gx, scale):
+    for i in range(g.size):
         gx[i] = g[i] * scale if kept[i] else 0
 
 
 @kernel(parallel=True)
 def _mask_parallel(g, kept, gx, scale, n):
     for k in prange((n + STEP - 1) // STEP):
-        _mask_range(g, kept, gx, scale, k * STEP, min(n, (k + 1) * STEP))
+        i, j = k * STEP, min(n, (k + 1) * STEP)
+        _mask_piece(part(g, i, j), part(kept, i, j), part(gx, i, j), scale)
 
 
 def dropout(x: np.ndarray, p: float, seed: int, offset: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -423,7 +435,7 @@ def dropout(x: np.ndarray, p: float, seed: int, offset: int = 0) -> tuple[np.nda
     least, scale = np.uint64(min(round(p * 2**32), 2**32)), x.dtype.type(1 / (1 - p) if p < 1 else 0)
     numbers = np.uint64(seed), np.uint64(offset), least, scale
     if x.size < GATE:
-        _dropout_range(of, to, mask, *numbers, 0, x.size)
+        _dropout_piece(of, to, mask, *numbers)
     else:
         _dropout_parallel(of, to, mask, *numbers, x.size)
     return y, kept
@@ -435,7 +447,7 @@ def dropout_backward(g: np.ndarray, kept: np.ndarray, p: float) -> np.ndarray:
     to, of, mask = flats(gx, g, kept)
     scale = g.dtype.type(1 / (1 - p) if p < 1 else 0)
     if g.size < GATE:
-        _mask_range(of, mask, to, scale, 0, g.size)
+        _mask_piece(of, mask, to, scale)
     else:
         _mask_parallel(of, mask, to, scale, g.size)
     return gx

@@ -13,6 +13,7 @@ import numpy as np
 from numba import prange
 
 from .compile import kernel
+from .view import part
 
 GATE = 1 << 14  # elements below which a parallel launch costs more than it saves
 STEP = 1 << 13  # elements a piece
@@ -23,33 +24,36 @@ Arrays = Sequence[np.ndarray]
 
 
 @kernel(fastmath={"contract"})
-def _sgd_range(p, g, b, lr, keep, take, nesterov, decay, sign, i0, i1):
+def _sgd_piece(p, g, b, lr, keep, take, nesterov, decay, sign):
     kind = p.dtype.type
     lr, keep, take, nesterov, decay, sign = kind(lr), kind(keep), kind(take), kind(nesterov), kind(decay), kind(sign)
     if b.size:
-        for i in range(i0, i1):
+        for i in range(p.size):
             d = sign * g[i] + decay * p[i]
             v = keep * b[i] + take * d
             b[i] = v
             p[i] -= lr * (d + nesterov * v if nesterov > 0 else v)
     else:
-        for i in range(i0, i1):
+        for i in range(p.size):
             p[i] -= lr * (sign * g[i] + decay * p[i])
 
 
 @kernel(parallel=True)
 def _sgd_parallel(p, g, b, lr, keep, take, nesterov, decay, sign, n):
     for k in prange((n + STEP - 1) // STEP):
-        _sgd_range(p, g, b, lr, keep, take, nesterov, decay, sign, k * STEP, min(n, (k + 1) * STEP))
+        i, j = k * STEP, min(n, (k + 1) * STEP)
+        _sgd_piece(
+            part(p, i, j), part(g, i, j), part(b, min(i, b.size), min(j, b.size)), lr, keep, take, nesterov, decay, sign
+        )
 
 
 @kernel(fastmath={"contract"})
-def _adam_range(p, g, m, v, top, shrink, decay, sign, c1, b2, c2, eps, root, step, i0, i1):
+def _adam_piece(p, g, m, v, top, shrink, decay, sign, c1, b2, c2, eps, root, step):
     kind = p.dtype.type
     shrink, decay, sign, c1 = kind(shrink), kind(decay), kind(sign), kind(c1)
     b2, c2, eps, root, step = kind(b2), kind(c2), kind(eps), kind(root), kind(step)
     if top.size:
-        for i in range(i0, i1):
+        for i in range(p.size):
             d = sign * g[i] + decay * p[i]
             m[i] += (d - m[i]) * c1
             s = v[i] * b2 + c2 * d * d
@@ -58,7 +62,7 @@ def _adam_range(p, g, m, v, top, shrink, decay, sign, c1, b2, c2, eps, root, ste
             top[i] = t
             p[i] = p[i] * shrink - step * (m[i] / (np.sqrt(t) / root + eps))
     else:
-        for i in range(i0, i1):
+        for i in range(p.size):
             d = sign * g[i] + decay * p[i]
             a = m[i] + (d - m[i]) * c1
             m[i] = a
@@ -70,16 +74,31 @@ def _adam_range(p, g, m, v, top, shrink, decay, sign, c1, b2, c2, eps, root, ste
 @kernel(parallel=True)
 def _adam_parallel(p, g, m, v, top, shrink, decay, sign, c1, b2, c2, eps, root, step, n):
     for k in prange((n + STEP - 1) // STEP):
-        i0, i1 = k * STEP, min(n, (k + 1) * STEP)
-        _adam_range(p, g, m, v, top, shrink, decay, sign, c1, b2, c2, eps, root, step, i0, i1)
+        i, j = k * STEP, min(n, (k + 1) * STEP)
+        _adam_piece(
+            part(p, i, j),
+            part(g, i, j),
+            part(m, i, j),
+            part(v, i, j),
+            part(top, min(i, top.size), min(j, top.size)),
+            shrink,
+            decay,
+            sign,
+            c1,
+            b2,
+            c2,
+            eps,
+            root,
+            step,
+        )
 
 
 @kernel(fastmath={"contract"})
-def _rms_range(p, g, s, mean, b, lr, alpha, rest, eps, inside, momentum, decay, sign, i0, i1):
+def _rms_piece(p, g, s, mean, b, lr, alpha, rest, eps, inside, momentum, decay, sign):
     kind = p.dtype.type
     lr, alpha, rest, momentum, decay, sign = kind(lr), kind(alpha), kind(rest), kind(momentum), kind(decay), kind(sign)
     within, outside = kind(eps if inside else 0), kind(0 if inside else eps)
-    for i in range(i0, i1):
+    for i in range(p.size):
         d = sign * g[i] + decay * p[i]
         q = alpha * s[i] + rest * d * d
         s[i] = q
@@ -97,23 +116,37 @@ def _rms_range(p, g, s, mean, b, lr, alpha, rest, eps, inside, momentum, decay, 
 @kernel(parallel=True)
 def _rms_parallel(p, g, s, mean, b, lr, alpha, rest, eps, inside, momentum, decay, sign, n):
     for k in prange((n + STEP - 1) // STEP):
-        i0, i1 = k * STEP, min(n, (k + 1) * STEP)
-        _rms_range(p, g, s, mean, b, lr, alpha, rest, eps, inside, momentum, decay, sign, i0, i1)
+        i, j = k * STEP, min(n, (k + 1) * STEP)
+        _rms_piece(
+            part(p, i, j),
+            part(g, i, j),
+            part(s, i, j),
+            part(mean, min(i, mean.size), min(j, mean.size)),
+            part(b, min(i, b.size), min(j, b.size)),
+            lr,
+            alpha,
+            rest,
+            eps,
+            inside,
+            momentum,
+            decay,
+            sign,
+        )
 
 
 @kernel(fastmath={"contract", "reassoc"})
-def _squares_range(x, part, k, i0, i1):
+def _squares_piece(x, sums, k):
     s = 0.0
-    for i in range(i0, i1):
+    for i in range(x.size):
         v = float(x[i])
         s += v * v
-    part[k] = s
+    sums[k] = s
 
 
 @kernel(parallel=True)
-def _squares_parallel(x, part, n):
+def _squares_parallel(x, sums, n):
     for k in prange((n + STEP - 1) // STEP):
-        _squares_range(x, part, k, k * STEP, min(n, (k + 1) * STEP))
+        _squares_piece(part(x, k * STEP, min(n, (k + 1) * STEP)), sums, k)
 
 
 def _update(serial: Any, parallel: Any, p: np.ndarray, g: np.ndarray, states: tuple[Any, ...], *numbers: Any) -> None:
@@ -127,7 +160,7 @@ def _update(serial: Any, parallel: Any, p: np.ndarray, g: np.ndarray, states: tu
         moved = [a if a is None else a.transpose(order) for a in (p, g, *states)]
         arrays = [np.empty(0, p.dtype) if a is None else np.ascontiguousarray(a).reshape(-1) for a in moved]
     if p.size < GATE:
-        serial(*arrays, *numbers, 0, p.size)
+        serial(*arrays, *numbers)
     else:
         parallel(*arrays, *numbers, p.size)
     for k, a in enumerate((p, None, *states)):
@@ -155,7 +188,7 @@ def sgd(
     keep, take = (0.0, 1.0) if first else (momentum, 1 - dampening)
     numbers = lr, keep, take, momentum if nesterov else 0.0, weight_decay, -1.0 if maximize else 1.0
     for p, g, b in zip(params, grads, buffers, strict=True):
-        _update(_sgd_range, _sgd_parallel, p, g, (b,), *numbers)
+        _update(_sgd_piece, _sgd_parallel, p, g, (b,), *numbers)
 
 
 def adam(
@@ -181,7 +214,7 @@ def adam(
     numbers = shrink, decay, -1.0 if maximize else 1.0, 1 - b1, b2, 1 - b2, eps
     corrected = (1 - b2**step) ** 0.5, lr / (1 - b1**step)
     for p, g, m, v, top in zip(params, grads, means, squares, tops or [None] * len(params), strict=True):
-        _update(_adam_range, _adam_parallel, p, g, (m, v, top), *numbers, *corrected)
+        _update(_adam_piece, _adam_parallel, p, g, (m, v, top), *numbers, *corrected)
 
 
 def rmsprop(
@@ -204,7 +237,7 @@ def rmsprop(
     """
     numbers = lr, alpha, 1 - alpha, eps, eps_inside, momentum, weight_decay, -1.0 if maximize else 1.0
     for p, g, s, mean, b in zip(params, grads, squares, means, buffers, strict=True):
-        _update(_rms_range, _rms_parallel, p, g, (s, mean, b), *numbers)
+        _update(_rms_piece, _rms_parallel, p, g, (s, mean, b), *numbers)
 
 
 def sum_of_squares(arrays: Arrays) -> float:
@@ -213,11 +246,11 @@ def sum_of_squares(arrays: Arrays) -> float:
     for x in arrays:
         order = sorted(range(x.ndim), key=lambda axis: -x.strides[axis])
         flat = np.ascontiguousarray(x if x.flags.c_contiguous else x.transpose(order)).reshape(-1)
-        part = np.empty(-(-x.size // STEP))
+        sums = np.empty(-(-x.size // STEP))
         if x.size < GATE:
-            for k in range(part.size):
-                _squares_range(flat, part, k, k * STEP, min(x.size, (k + 1) * STEP))
+            for k in range(sums.size):
+                _squares_piece(flat[k * STEP : (k + 1) * STEP], sums, k)
         else:
-            _squares_parallel(flat, part, x.size)
-        total += float(part.sum())
+            _squares_parallel(flat, sums, x.size)
+        total += float(sums.sum())
     return total

@@ -1,0 +1,32 @@
+"""`part`: a slice for inner loops."""
+
+from __future__ import annotations
+
+from numba.core import types
+from numba.extending import intrinsic
+from numba.np.arrayobj import make_array, populate_array
+
+
+@intrinsic
+def part(tyctx, a, start, stop):  # type: ignore[no-untyped-def]
+    """a[start:stop] of a 1-d contiguous array, 0 <= start <= stop <= a.size, unchecked, and not keeping `a` alive.
+
+    A loop over range(part.size) vectorises, where one over range(start, stop) does not: numba would look for negative
+    indices at each step. An ordinary slice does it too, but takes several times as long to compile.
+    """
+    index = types.intp
+
+    def codegen(context, b, sig, args):  # type: ignore[no-untyped-def]
+        whole = make_array(a)(context, b, args[0])
+        view = make_array(a)(context, b)
+        populate_array(
+            view,
+            data=b.gep(whole.data, [args[1]]),
+            shape=[b.sub(args[2], args[1])],
+            strides=[whole.itemsize],
+            itemsize=whole.itemsize,
+            meminfo=None,
+        )
+        return view._getvalue()
+
+    return a(a, index, index), codegen
