@@ -9,14 +9,14 @@ with an offset and strides in elements: am, ak for A, bk, bn for B.
 
 from __future__ import annotations
 
-import math
-from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
 from autograd.errors import ShapeError
 from autograd.kernels.buffer import aligned, flat
 from autograd.kernels.compile import kernel
+from autograd.kernels.elementwise import sigmoid, tanh
 from autograd.kernels.simd import (
     DOT_MR,
     DOT_NR,
@@ -143,16 +143,13 @@ def add_up(first, last, plan, work, C, start, bias, floor):
 @kernel
 def activate(first, last, length, C, activation):
     """C = tanh(C) or its logistic function, for pieces first to last of a length."""
-    one = C.dtype.type(1)
-    for j in range(first * length, min(last * length, C.size)):
-        x = C[j]
-        if activation == TANH:
-            C[j] = math.tanh(x)
-        elif x >= 0:
-            C[j] = one / (one + math.exp(-x))
-        else:
-            e = math.exp(x)
-            C[j] = e / (one + e)
+    begin, end = first * length, min(last * length, C.size)
+    if activation == TANH:
+        for i in range(begin, end):
+            C[i] = tanh(C[i])
+    else:
+        for i in range(begin, end):
+            C[i] = sigmoid(C[i])
 
 
 SERIAL = 300_000  # multiplications below which a parallel launch costs more than it gains
@@ -163,11 +160,34 @@ class _Plan:
     """How a product of given shapes, strides and dtype is cut up.
 
     Tasks are rectangles of `rows` x `columns`, and `pieces` of K where K is long and the result small; within a task K
-    is taken `block` by `block`. B is packed `chunk` columns at a time, A all at once. Nothing here depends on the number
-    of threads; `threads` says whether a parallel launch pays.
+    is taken `block` by `block`. B is packed `chunk` columns at a time, A all at once. Nothing here depends on the
+    number of threads; `threads` says whether a parallel launch pays.
     """
 
-    def __init__(self, batch, M, N, K, am, ak, abatch, bk, bn, bbatch, itemsize):
+    dtype: np.dtype
+    shape: tuple[int, ...]
+    swap: bool
+    void: bool
+    odd: bool
+    copy_vector: bool
+    a_order: int
+    b_order: int
+
+    def __init__(
+        self,
+        dtype: np.dtype,
+        batch: int,
+        M: int,
+        N: int,
+        K: int,
+        am: int,
+        ak: int,
+        abatch: int,
+        bk: int,
+        bn: int,
+        bbatch: int,
+    ) -> None:
+        itemsize = dtype.itemsize
         P = NR * LANES * 4 // itemsize
         rows, columns, block, piece, chunk = 16 * MR, 8 * P, 1024 // itemsize, K, N
         inner = ak == 1 and bk == 1 and bn != 1 and (M <= 32 or N <= P)
@@ -201,23 +221,31 @@ class _Plan:
         self.numbers = np.array((*cut, *left, abatch, *right, bbatch), np.int64)
 
 
-_plan = lru_cache(4096)(_Plan)
-
 _NOTHING = {np.dtype(kind): np.zeros(1, kind) for kind in (np.float32, np.float64)}
 
 
-def _do(function, threads, tasks, dtype, *args):
+def _do(function: Any, threads: bool, tasks: int, dtype: np.dtype, *args: Any) -> None:
     if threads and tasks > 1:
         launch(function, dtype, tasks, *args)
     else:
         function(0, tasks, *args)
 
 
-def _pack(K, N, X, x0, xk, xn, P, packed):
+def _pack(K: int, N: int, X: np.ndarray, x0: int, xk: int, xn: int, P: int, packed: np.ndarray) -> None:
     _do(pack, K * N > 2**16, -(-N // P), X.dtype, K, N, X, x0, xk, xn, P, packed)
 
 
-def _run(plan, A, a0, B, b0, C, start, bias, activation):
+def _run(
+    plan: _Plan,
+    A: np.ndarray,
+    a0: int,
+    B: np.ndarray,
+    b0: int,
+    C: np.ndarray,
+    start: int,
+    bias: np.ndarray,
+    activation: int,
+) -> None:
     numbers, N, K, product = plan.numbers, plan.N, plan.K, inner if plan.inner else outer
     floor = 0.0 if activation == RELU else -np.inf
     if plan.pack_b:
@@ -243,6 +271,63 @@ def _run(plan, A, a0, B, b0, C, start, bias, activation):
         _do(activate, C.size > 2**13, -(-C.size // 2**12), C.dtype, 2**12, C, activation)
 
 
+# How an operand becomes flat: dense in C or in Fortran order, or by way of `flat`.
+C_ORDER, F_ORDER, ANY_ORDER = range(3)
+
+_plans: dict[tuple[Any, ...], _Plan] = {}
+
+
+def _prepare(name: str, a: np.ndarray, b: np.ndarray, key: tuple[Any, ...]) -> _Plan:
+    """Check the operands of a product, plan it, and keep the plan."""
+    if a.ndim != b.ndim or a.shape[:-2] != b.shape[:-2] or a.shape[-1] != b.shape[-2]:
+        stack = "B, " if name == "batched_matmul" else ""
+        raise ShapeError(f"{name}: a is {a.shape} and b {b.shape}; expected ({stack}M, K) and ({stack}K, N) with one K")
+    dtype = a.dtype
+    if dtype != b.dtype or dtype not in _NOTHING:
+        raise TypeError(f"{name}: a is {dtype} and b {b.dtype}; expected both float32 or both float64: cast one")
+    (M, K), N, item = a.shape[-2:], b.shape[-1], dtype.itemsize
+    (am, ak), (bk, bn) = (tuple(s // item for s in x.strides[-2:]) for x in (a, b))
+    batch, abatch, bbatch = (a.shape[0], a.strides[0] // item, b.strides[0] // item) if a.ndim == 3 else (1, 0, 0)
+    swap = N == 1  # a column is the row of the transposed product
+    if swap:
+        M, N, am, ak, abatch, bk, bn, bbatch = 1, M, bn, bk, bbatch, ak, am, abatch
+    plan = _Plan(item, batch, (M, N, max(K, 1)), (am, ak, abatch), (bk, bn, bbatch))
+    plan.dtype, plan.swap, plan.shape = dtype, swap, (*a.shape[:-1], b.shape[-1])
+    plan.void, plan.odd = K == 0, any(s % item for s in a.strides + b.strides)
+    plan.copy_vector = M == 1 and bk == 1 and bn != 1 and ak != 1  # then inner products do
+    plan.a_order, plan.b_order = (
+        C_ORDER if x.flags.c_contiguous else F_ORDER if x.flags.f_contiguous and x.ndim == 2 else ANY_ORDER
+        for x in (a, b)
+    )
+    if len(_plans) >= 4096:
+        _plans.clear()
+    _plans[key] = plan
+    return plan
+
+
+def _flat(x: np.ndarray, order: int) -> tuple[np.ndarray, int]:
+    if order != ANY_ORDER and x.flags.writeable:
+        return (x if order == C_ORDER else x.T).ravel(), 0
+    return flat(x)[:2]
+
+
+def _result(name: str, plan: _Plan, out: np.ndarray | None) -> np.ndarray:
+    if out is None:
+        return np.empty(plan.shape, plan.dtype)
+    if out.shape != plan.shape or out.dtype != plan.dtype or not out.flags.carray:
+        raise ShapeError(
+            f"{name}: out is {out.dtype} {out.shape}; expected {plan.dtype} {plan.shape}, C-contiguous and writeable"
+        )
+    return out
+
+
+def _multiply(plan: _Plan, a: np.ndarray, b: np.ndarray, C: np.ndarray, start: int, bias: np.ndarray, act: int) -> None:
+    A, B = _flat(a, plan.a_order), _flat(b, plan.b_order)
+    if plan.swap:
+        A, B = B, A
+    _run(plan, *A, *B, C.reshape(-1), start, bias, act)
+
+
 def matmul(
     a: np.ndarray,
     b: np.ndarray,
@@ -255,53 +340,39 @@ def matmul(
 
     a (M, K), b (K, N), bias (N,), result (M, N) in C order; all float32 or all float64, any strides. `activation` is
     None, "relu", "tanh" or "sigmoid". `out` is written in place and must be C-contiguous and share no memory with the
-    inputs. Raises ValueError for shapes, TypeError for dtypes.
+    inputs. Raises ShapeError (a ValueError) for shapes, TypeError for dtypes, ValueError for the rest.
     """
-    if a.ndim != 2 or b.ndim != 2 or a.shape[1] != b.shape[0]:
-        raise ShapeError(f"matmul: a has shape {a.shape} and b {b.shape}; expected (M, K) and (K, N) with one K")
-    (M, K), N, dtype = a.shape, b.shape[1], a.dtype
-    if dtype != b.dtype or dtype not in _NOTHING:
-        raise TypeError(
-            f"matmul: a is {dtype} and b {b.dtype}; expected both float32 or both float64, cast one of them"
-        )
-    if bias is not None and (bias.shape != (N,) or bias.dtype != dtype):
-        raise ShapeError(f"matmul: bias is {bias.dtype} {bias.shape}; expected {dtype} ({N},), one value a column of b")
+    key = (a.shape, a.strides, b.shape, b.strides)
+    plan = _plans.get(key)
+    if plan is None or a.dtype is not plan.dtype or b.dtype is not plan.dtype:
+        if a.ndim != 2:
+            raise ShapeError(f"matmul: a is {a.shape}; expected (M, K), for stacks there is batched_matmul")
+        plan = _prepare("matmul", a, b, key)
     if activation not in ACTIVATIONS:
         raise ValueError(f"matmul: activation is {activation!r}; expected None, 'relu', 'tanh' or 'sigmoid'")
-    if out is None:
-        if accumulate:
-            raise ValueError("matmul: accumulate=True adds to `out`, which is None; pass the array to add to")
-        out = np.empty((M, N), dtype)
-    elif out.shape != (M, N) or out.dtype != dtype or not out.flags.c_contiguous or not out.flags.writeable:
-        raise ShapeError(
-            f"matmul: out is {out.dtype} {out.shape}; expected a writeable C-contiguous {dtype} ({M}, {N})"
-        )
-    if M == 0 or N == 0:
+    if accumulate and out is None:
+        raise ValueError("matmul: accumulate=True adds to `out`, which is None; pass the array to add to")
+    if bias is not None and (bias.shape != plan.shape[1:] or bias.dtype != plan.dtype):
+        raise ShapeError(f"matmul: bias is {bias.dtype} {bias.shape}; expected {plan.dtype} {plan.shape[1:]}")
+    out = _result("matmul", plan, out)
+    if out.size == 0:
         return out
-    if K == 0:  # an empty sum is 0 * 0
-        a, b, K = np.zeros((M, 1), dtype), np.zeros((1, N), dtype), 1
-    start = FROM_C if accumulate else FROM_ZERO
-    offsets = _NOTHING[dtype]
+    if plan.void:  # an empty sum is 0 * 0
+        a, b = np.zeros((out.shape[0], 1), plan.dtype), np.zeros((1, out.shape[1]), plan.dtype)
+        return matmul(a, b, bias, activation, out, accumulate)
+    if plan.odd or plan.copy_vector or not (a.flags.aligned and b.flags.aligned):
+        a, b = a if plan.copy_vector and plan.swap else a.copy(), b if plan.copy_vector and not plan.swap else b.copy()
+        return matmul(a, b, bias, activation, out, accumulate)
+    start, offsets = FROM_C if accumulate else FROM_ZERO, _NOTHING[plan.dtype]
     if bias is not None:
         if accumulate:
             out += bias
-        elif N == 1:
+        elif plan.swap:
             out[...] = bias
             start = FROM_C
         else:
-            start, offsets = FROM_BIAS, bias if bias.flags.c_contiguous and bias.flags.writeable else bias.copy()
-    if N == 1:  # a column is the row of the transposed product
-        a, b, M, N = b.T, a.T, 1, M
-    if M == 1 and b.strides[1] != b.itemsize and N > 1:
-        if b.strides[0] == b.itemsize:
-            a = np.ascontiguousarray(a)
-        else:
-            b = np.ascontiguousarray(b)
-    A, a0, (am, ak) = flat(a)
-    B, b0, (bk, bn) = flat(b)
-    C = out.reshape(-1)
-    plan = _plan(1, M, N, K, am, ak, 0, bk, bn, 0, a.itemsize)
-    _run(plan, A, a0, B, b0, C, start, offsets, ACTIVATIONS[activation])
+            start, offsets = FROM_BIAS, bias if bias.flags.carray else bias.copy()
+    _multiply(plan, a, b, out, start, offsets, ACTIVATIONS[activation])
     return out
 
 
@@ -310,28 +381,19 @@ def batched_matmul(a: np.ndarray, b: np.ndarray, out: np.ndarray | None = None) 
 
     Zero strides serve for a broadcast batch. dtypes, `out` and errors as in `matmul`.
     """
-    if a.ndim != 3 or b.ndim != 3 or a.shape[0] != b.shape[0] or a.shape[2] != b.shape[1]:
-        raise ShapeError(f"batched_matmul: a has shape {a.shape} and b {b.shape}; expected (B, M, K) and (B, K, N)")
-    (batch, M, K), N, dtype = a.shape, b.shape[2], a.dtype
-    if dtype != b.dtype or dtype not in _NOTHING:
-        raise TypeError(f"batched_matmul: a is {dtype} and b {b.dtype}; expected both float32 or both float64")
-    if out is None:
-        out = np.empty((batch, M, N), dtype)
-    elif out.shape != (batch, M, N) or out.dtype != dtype or not out.flags.c_contiguous or not out.flags.writeable:
-        raise ShapeError(
-            f"batched_matmul: out is {out.dtype} {out.shape}; expected C-contiguous {(batch, M, N)} {dtype}"
-        )
+    key = (a.shape, a.strides, b.shape, b.strides)
+    plan = _plans.get(key)
+    if plan is None or a.dtype is not plan.dtype or b.dtype is not plan.dtype:
+        if a.ndim != 3:
+            raise ShapeError(f"batched_matmul: a is {a.shape}; expected (B, M, K), for two matrices there is matmul")
+        plan = _prepare("batched_matmul", a, b, key)
+    out = _result("batched_matmul", plan, out)
     if out.size == 0:
         return out
-    item = a.itemsize
-    direct = b.strides[2] == item or (M <= 32 and a.strides[2] == item and b.strides[1] == item)
-    if M * N * K > 2**22 or M == 1 or N == 1 or K == 0 or not direct:
-        for i in range(batch):
-            matmul(a[i], b[i], out=out[i])
-        return out
-    A, a0, (abatch, am, ak) = flat(a)
-    B, b0, (bbatch, bk, bn) = flat(b)
-    C = out.reshape(-1)
-    plan = _plan(batch, M, N, K, am, ak, abatch, bk, bn, bbatch, item)
-    _run(plan, A, a0, B, b0, C, FROM_ZERO, _NOTHING[dtype], NONE)
+    aligned_ = a.flags.aligned and b.flags.aligned
+    if plan.pack_b or plan.void or plan.odd or plan.copy_vector or not aligned_ or plan.M * plan.N * plan.K > 2**22:
+        for x, y, z in zip(a, b, out, strict=True):
+            matmul(x, y, out=z)
+    else:
+        _multiply(plan, a, b, out, FROM_ZERO, _NOTHING[plan.dtype], NONE)
     return out

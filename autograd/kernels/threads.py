@@ -44,8 +44,8 @@ _addresses: dict[tuple[Any, Any], int] = {}
 def launch(function: Any, key: Any, tasks: int, *args: Any) -> None:
     """Run function(t, t + 1, *args) for every t < tasks, in parallel and in any order.
 
-    `function` is a kernel whose first two arguments are the range of tasks to do: function(0, tasks, *args) is the serial
-    form. `key` tells its signatures apart, as the dtype does for most. `args` are arrays, Python integers and floats.
+    `function` is a kernel whose first two arguments are the range of tasks to do: function(0, tasks, *args) is the
+    serial form. `key` tells its signatures apart, as the dtype does for most. `args` are arrays and Python numbers.
     """
     address = _addresses.get((function, key))
     if address is None:
