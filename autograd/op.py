@@ -477,7 +477,8 @@ def _as_view(entry: Op, source: Any, values: list[Any], out: Any, slot: int | No
     """Note that `out` shows `source`'s memory, or (channels-last) a copy of what torch would share."""
     x, y = values[0], out._data
     base = x.base if x.base is not None else x
-    shares = y is x or (y.base is not None and (y.base is x or y.base is base))
+    # numpy does not always name the input, or what the input is a view of, as the base of its view
+    shares = y is x or (y.base is not None and (y.base is x or y.base is base or np.may_share_memory(x, y)))
     if y is x:
         out._data = y = x.view()
     held = source._view
@@ -629,9 +630,13 @@ def _rows_view(shape: tuple[int, ...]) -> View:
 @op(lambda g, view: _outside(g, view), samples=lambda s: [(s(3, 2), _rows_view((3, 2)))], method=False)
 def _outside(input: Any, view: View) -> Any:
     """`input` with zeros where `view` shows it; linear and its own adjoint."""
-    places = view.replay(np.arange(input.size).reshape(input.shape))
-    out = input.copy()
-    out[np.unravel_index(places, input.shape)] = 0
+    out = np.array(input, order="C")
+    shown = view.replay(out)
+    if np.may_share_memory(shown, out):
+        shown[...] = 0
+    else:
+        places = view.replay(np.arange(input.size).reshape(input.shape))
+        out[np.unravel_index(places, input.shape)] = 0
     return out
 
 

@@ -287,7 +287,7 @@ def setitem(input: Tensor, index: Any, value: Any) -> None:
     check_writable(input, "setitem")
     x = input._data if input._view is None else synced(input)
     basic, advanced = parse(x.shape, index)
-    given = value.numpy_view() if isinstance(value, Tensor) else to_array(value)
+    given = value.numpy_view() if isinstance(value, Tensor) else np.asarray(value) if np.isscalar(value) else to_array(value)
     source = node_of(value) if isinstance(value, Tensor) and mode.enabled else None
     floating = x.dtype.kind == "f"
     recorded = floating and mode.enabled and (source is not None or node_of(input) is not None)

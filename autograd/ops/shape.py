@@ -256,7 +256,8 @@ def moveaxis(input: Any, source: Any, destination: Any) -> Any:
 def _expand(input: Any, shape: tuple[int, ...]) -> Any:
     """`input` broadcast to `shape`, without a copy."""
     try:
-        return np.broadcast_to(input, shape)
+        # nothing repeated: dims of size 1 in front, and torch lets the result be written to
+        return input.reshape(shape) if prod(shape) == input.size else np.broadcast_to(input, shape)
     except ValueError:
         raise ShapeError(f"expand: shape {tuple(input.shape)} cannot be expanded to {tuple(shape)}") from None
 
