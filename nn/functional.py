@@ -1,20 +1,62 @@
+# ruff: noqa: F401  (imported to be exported)
 """torch.nn.functional's functions: the operations of `autograd` that networks are made of, and what is composed of them."""
 
 from __future__ import annotations
 
+import math
 import warnings
 from typing import Any
 
+import numpy as np
+
 import autograd
 from autograd import Tensor
+from autograd.errors import DTypeError, ShapeError, TapeError
 from autograd.op import REGISTRY
 from autograd.op import inplace as written_over
-from autograd.ops.conv import (
-    col2im,
-    im2col,
+from autograd.ops.conv import col2im as fold
+from autograd.ops.conv import conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d
+from autograd.ops.conv import im2col as unfold
+from autograd.ops.embedding import embedding
+from autograd.ops.index import one_hot
+from autograd.ops.linalg import linear
+from autograd.ops.loss import (
+    binary_cross_entropy,
+    binary_cross_entropy_with_logits,
+    cross_entropy,
+    mse_loss,
+    nll_loss,
 )
-
-unfold, fold = im2col, col2im
+from autograd.ops.norm import (
+    batch_norm,
+    group_norm,
+    instance_norm,
+    layer_norm,
+    local_response_norm,
+    normalize,
+    rms_norm,
+)
+from autograd.ops.pad import pad
+from autograd.ops.pool import (
+    adaptive_avg_pool1d,
+    adaptive_avg_pool2d,
+    adaptive_avg_pool3d,
+    adaptive_max_pool1d,
+    adaptive_max_pool2d,
+    adaptive_max_pool3d,
+    avg_pool1d,
+    avg_pool2d,
+    avg_pool3d,
+    lp_pool1d,
+    lp_pool2d,
+    lp_pool3d,
+    max_pool1d,
+    max_pool2d,
+    max_pool3d,
+    max_unpool1d,
+    max_unpool2d,
+    max_unpool3d,
+)
 
 
 def __getattr__(name: str) -> Any:
@@ -157,3 +199,182 @@ def log_softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dty
 def softmin(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Tensor:
     """softmax of -input along `dim`; dtype: computed in."""
     return autograd.softmin(input, _dim_of("softmin", dim, input), dtype)
+
+
+# ------------------------------------------------------------------------------------------------------------- attention
+
+
+def scaled_dot_product_attention(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attn_mask: Tensor | None = None,
+    dropout_p: float = 0.0,
+    is_causal: bool = False,
+    scale: float | None = None,
+    enable_gqa: bool = False,
+) -> Tensor:
+    """softmax(query key^T * scale + mask) value: query (*, L, E), key (*, S, E), value (*, S, V) to (*, L, V).
+
+    attn_mask: broadcast to (*, L, S), added, or of bools: True takes part; a row without any gives 0. is_causal: place i sees
+    places up to i. scale: 1 / sqrt(E) unless given. enable_gqa: fewer key and value heads (dimension -3), each shared by
+    several query heads. Vaswani et al. 2017, arXiv:1706.03762.
+    """
+    name = "scaled_dot_product_attention"
+    if query.ndim < 2 or key.ndim < 2 or value.ndim < 2:
+        raise ShapeError(
+            f"{name}: expected query, key and value of 2 or more dimensions, got {query.ndim}, {key.ndim} and {value.ndim}"
+        )
+    if is_causal and attn_mask is not None:
+        raise TapeError(f"{name}: explicit attn_mask should not be set when is_causal=True")
+    if enable_gqa:
+        key, value = (autograd.repeat_interleave(t, query.shape[-3] // t.shape[-3], -3) for t in (key, value))
+    if is_causal:
+        attn_mask = autograd.tril(autograd.ones(query.shape[-2], key.shape[-2], dtype=bool))
+    weights = _attention_weights(query, key, attn_mask, scale, empty_rows_are_zero=True)
+    return autograd.matmul(dropout(weights, dropout_p), value)
+
+
+def _attention_weights(
+    query: Tensor, key: Tensor, mask: Tensor | None, scale: float | None = None, empty_rows_are_zero: bool = False
+) -> Tensor:
+    """softmax(query key^T * scale + mask) over the keys; rows that may see no key are NaN, or zero where asked."""
+    scale = 1 / math.sqrt(query.shape[-1]) if scale is None else scale
+    scores = autograd.matmul(query * scale, autograd.transpose(key, -2, -1))
+    if mask is None:
+        return autograd.softmax(scores, -1)
+    if mask.dtype == bool:
+        scores = autograd.masked_fill(scores, autograd.logical_not(mask), -math.inf)
+    else:
+        scores = scores + mask
+    empty = np.isneginf(scores.detach().numpy()).all(-1, keepdims=True) if empty_rows_are_zero else np.zeros(1, bool)
+    if not empty.any():
+        return autograd.softmax(scores, -1)
+    # the softmax of a row of -inf is NaN, and so would be its gradient: such rows go around it
+    rows = autograd.from_numpy(empty)
+    return autograd.masked_fill(autograd.softmax(autograd.masked_fill(scores, rows, 0.0), -1), rows, 0.0)
+
+
+def _additive(name: str, what: str, mask: Tensor | None, dtype: Any) -> Tensor | None:
+    """A mask to add: -inf where a mask of bools is True."""
+    if mask is None or mask.is_floating_point():
+        return mask
+    if mask.dtype != bool:
+        raise DTypeError(f"{name}: only bool and floating types of {what} are supported, got {mask.dtype}")
+    return autograd.masked_fill(autograd.zeros(mask.shape, dtype=dtype), mask, -math.inf)
+
+
+def multi_head_attention_forward(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    embed_dim_to_check: int,
+    num_heads: int,
+    in_proj_weight: Tensor | None,
+    in_proj_bias: Tensor | None,
+    bias_k: Tensor | None,
+    bias_v: Tensor | None,
+    add_zero_attn: bool,
+    dropout_p: float,
+    out_proj_weight: Tensor,
+    out_proj_bias: Tensor | None,
+    training: bool = True,
+    key_padding_mask: Tensor | None = None,
+    need_weights: bool = True,
+    attn_mask: Tensor | None = None,
+    use_separate_proj_weight: bool = False,
+    q_proj_weight: Tensor | None = None,
+    k_proj_weight: Tensor | None = None,
+    v_proj_weight: Tensor | None = None,
+    static_k: Tensor | None = None,
+    static_v: Tensor | None = None,
+    average_attn_weights: bool = True,
+    is_causal: bool = False,
+) -> tuple[Tensor, Tensor | None]:
+    """Attention of `num_heads` heads between projections, as `nn.MultiheadAttention`: query (L, B, E) or (L, E).
+
+    key (S, B, kdim), value (S, B, vdim); the masks are (L, S) or (B * heads, L, S), and (B, S) for the padding of the keys:
+    True is kept from attending, floats are added. is_causal: says that attn_mask is the causal one, which is used either way.
+    Returns the output (L, B, E) and, with need_weights, the weights (B, L, S), or (B, heads, L, S) not averaged.
+    """
+    name = "multi_head_attention_forward"
+    unbatched = query.ndim == 2
+    if query.ndim not in (2, 3) or key.ndim != query.ndim or value.ndim != query.ndim:
+        raise ShapeError(
+            f"{name}: expected query, key and value of 2 dimensions (unbatched) or of 3, got shapes "
+            f"{tuple(query.shape)}, {tuple(key.shape)} and {tuple(value.shape)}"
+        )
+    if unbatched:
+        same_key, same_value = key is query, value is key
+        query = autograd.unsqueeze(query, 1)
+        key = query if same_key else autograd.unsqueeze(key, 1)
+        value = key if same_value else autograd.unsqueeze(value, 1)
+        key_padding_mask = None if key_padding_mask is None else autograd.unsqueeze(key_padding_mask, 0)
+    L, B, E = query.shape
+    S = key.shape[0]
+    if embed_dim_to_check != E:
+        raise ShapeError(f"{name}: was expecting embedding dimension of {embed_dim_to_check}, but got {E}")
+    if E % num_heads:
+        raise ShapeError(f"{name}: embed_dim {E} is not divisible by num_heads {num_heads}")
+    if key.shape[:2] != value.shape[:2] or (not use_separate_proj_weight and key.shape != value.shape):
+        raise ShapeError(f"{name}: key shape {tuple(key.shape)} does not match value shape {tuple(value.shape)}")
+    if is_causal and attn_mask is None:
+        raise TapeError(f"{name}: need attn_mask if specifying the is_causal hint")
+
+    if use_separate_proj_weight:
+        biases = (None,) * 3 if in_proj_bias is None else autograd.chunk(in_proj_bias, 3)
+        weights = (q_proj_weight, k_proj_weight, v_proj_weight)
+        q, k, v = (linear(x, w, b) for x, w, b in zip((query, key, value), weights, biases, strict=True))
+    elif query is key and key is value:
+        q, k, v = autograd.chunk(linear(query, in_proj_weight, in_proj_bias), 3, -1)
+    else:
+        parts = autograd.chunk(in_proj_weight, 3)
+        biases = (None,) * 3 if in_proj_bias is None else autograd.chunk(in_proj_bias, 3)
+        q, k, v = (linear(x, w, b) for x, w, b in zip((query, key, value), parts, biases, strict=True))
+
+    extra = 0  # keys behind those of the input, which every mask lets pass
+    if bias_k is not None and bias_v is not None:
+        k = autograd.cat([k, autograd.expand(bias_k, 1, B, E)])
+        v = autograd.cat([v, autograd.expand(bias_v, 1, B, E)])
+        extra += 1
+    elif bias_k is not None or bias_v is not None:
+        raise ValueError(f"{name}: bias_k and bias_v must be given together")
+
+    def heads(x: Tensor) -> Tensor:
+        return autograd.permute(autograd.reshape(x, (x.shape[0], B, num_heads, E // num_heads)), 1, 2, 0, 3)
+
+    q = heads(q)
+    k = heads(k) if static_k is None else autograd.reshape(static_k, (B, num_heads, -1, E // num_heads))
+    v = heads(v) if static_v is None else autograd.reshape(static_v, (B, num_heads, -1, E // num_heads))
+    if add_zero_attn:
+        zero = autograd.zeros(B, num_heads, 1, E // num_heads, dtype=k.dtype)
+        k, v = autograd.cat([k, zero], 2), autograd.cat([v, zero], 2)
+        extra += 1
+
+    mask = _additive(name, "attn_mask", attn_mask, query.dtype)
+    if mask is not None:
+        if mask.ndim not in (2, 3):
+            raise ShapeError(f"{name}: attn_mask's dimension {mask.ndim} is not supported; expected 2 or 3")
+        wanted = (L, S) if mask.ndim == 2 else (B * num_heads, L, S)
+        if tuple(mask.shape) != wanted:
+            raise ShapeError(
+                f"{name}: the shape of the {mask.ndim}D attn_mask is {tuple(mask.shape)}, but should be {wanted}"
+            )
+        mask = pad(mask, (0, extra)) if extra else mask
+        mask = autograd.reshape(mask, (B, num_heads, L, S + extra)) if mask.ndim == 3 else mask
+    padding = _additive(name, "key_padding_mask", key_padding_mask, query.dtype)
+    if padding is not None:
+        if tuple(padding.shape) != (B, S):
+            raise ShapeError(f"{name}: expected key_padding_mask of shape {(B, S)}, got {tuple(padding.shape)}")
+        padding = autograd.reshape(pad(padding, (0, extra)) if extra else padding, (B, 1, 1, S + extra))
+        mask = padding if mask is None else mask + padding
+
+    weights = _attention_weights(q, k, mask, empty_rows_are_zero=not need_weights)
+    weights = dropout(weights, dropout_p, training)
+    output = autograd.reshape(autograd.permute(autograd.matmul(weights, v), 2, 0, 1, 3), (L, B, E))
+    output = linear(output, out_proj_weight, out_proj_bias)
+    shown = None
+    if need_weights:
+        shown = autograd.mean(weights, 1) if average_attn_weights else weights
+        shown = autograd.squeeze(shown, 0) if unbatched else shown
+    return (autograd.squeeze(output, 1) if unbatched else output), shown

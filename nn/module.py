@@ -677,7 +677,7 @@ def _where(trail: list[Module]) -> str:
         return ""
     names = []
     for child, parent in zip(trail, trail[1:], strict=False):
-        names.append(next((name for name, module in parent._own(Module, "_modules") if module is child), "?"))
+        names.append(next((name for name, module in parent.named_modules() if module is child), "?"))
     layer = trail[0]._get_name() if "\n" in repr(trail[0]) else repr(trail[0])
     inside = f", {'.'.join(reversed(names))!r} of {type(trail[-1]).__name__}" if names else ""
     return f"in the forward of {layer}{inside}"
