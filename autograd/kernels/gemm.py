@@ -174,20 +174,9 @@ class _Plan:
     b_order: int
 
     def __init__(
-        self,
-        dtype: np.dtype,
-        batch: int,
-        M: int,
-        N: int,
-        K: int,
-        am: int,
-        ak: int,
-        abatch: int,
-        bk: int,
-        bn: int,
-        bbatch: int,
+        self, itemsize: int, batch: int, sizes: tuple[int, int, int], a: tuple[int, ...], b: tuple[int, ...]
     ) -> None:
-        itemsize = dtype.itemsize
+        (M, N, K), (am, ak, abatch), (bk, bn, bbatch) = sizes, a, b
         P = NR * LANES * 4 // itemsize
         rows, columns, block, piece, chunk = 16 * MR, 8 * P, 1024 // itemsize, K, N
         inner = ak == 1 and bk == 1 and bn != 1 and (M <= 32 or N <= P)
