@@ -215,8 +215,9 @@ def flats(*arrays: np.ndarray) -> tuple[np.ndarray, ...]:
 
 @kernel
 def _relu_piece(x, y):
+    zero = x.dtype.type(0)
     for i in range(x.size):
-        y[i] = x[i] if not x[i] <= 0 else 0
+        y[i] = zero if x[i] <= zero else x[i]
 
 
 @kernel(parallel=True)
@@ -228,8 +229,9 @@ def _relu_parallel(x, y, n):
 
 @kernel
 def _relu_back_piece(g, y, gx):
+    zero = g.dtype.type(0)
     for i in range(y.size):
-        gx[i] = g[i] if y[i] > 0 else 0
+        gx[i] = g[i] if y[i] > zero else zero
 
 
 @kernel(parallel=True)
@@ -241,9 +243,10 @@ def _relu_back_parallel(g, y, gx, n):
 
 @kernel
 def _add_relu_piece(x, r, y):
+    zero = x.dtype.type(0)
     for i in range(x.size):
         v = x[i] + r[i]
-        y[i] = v if not v <= 0 else 0
+        y[i] = zero if v <= zero else v
 
 
 @kernel(parallel=True)
@@ -268,8 +271,9 @@ def _tanh_parallel(x, y, n):
 
 @kernel
 def _tanh_back_piece(g, y, gx):
+    one = g.dtype.type(1)
     for i in range(y.size):
-        gx[i] = g[i] * (1 - y[i] * y[i])
+        gx[i] = g[i] * (one - y[i] * y[i])
 
 
 @kernel(parallel=True)
@@ -294,8 +298,9 @@ def _sigmoid_parallel(x, y, n):
 
 @kernel
 def _sigmoid_back_piece(g, y, gx):
+    one = g.dtype.type(1)
     for i in range(y.size):
-        gx[i] = g[i] * (y[i] * (1 - y[i]))
+        gx[i] = g[i] * (y[i] * (one - y[i]))
 
 
 @kernel(parallel=True)
@@ -320,9 +325,10 @@ def _silu_parallel(x, y, n):
 
 @kernel
 def _silu_back_piece(g, x, gx):
+    one = g.dtype.type(1)
     for i in range(x.size):
         s = sigmoid(x[i])
-        gx[i] = g[i] * (s + x[i] * s * (1 - s))
+        gx[i] = g[i] * (s + x[i] * s * (one - s))
 
 
 @kernel(parallel=True)
@@ -398,10 +404,11 @@ def _mix(seed, counter):
 
 @kernel
 def _dropout_piece(x, y, kept, seed, offset, least, scale):
+    zero = x.dtype.type(0)
     for i in range(x.size):
         keep = (_mix(seed, offset + np.uint64(i)) >> np.uint64(32)) >= least
         kept[i] = keep
-        y[i] = x[i] * scale if keep else 0
+        y[i] = x[i] * scale if keep else zero
 
 
 @kernel(parallel=True)
@@ -413,8 +420,9 @@ def _dropout_parallel(x, y, kept, seed, offset, least, scale, n):
 
 @kernel
 def _mask_piece(g, kept, gx, scale):
+    zero = g.dtype.type(0)
     for i in range(g.size):
-        gx[i] = g[i] * scale if kept[i] else 0
+        gx[i] = g[i] * scale if kept[i] else zero
 
 
 @kernel(parallel=True)

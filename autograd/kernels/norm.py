@@ -12,38 +12,39 @@ from numba import prange
 
 from .compile import kernel
 from .pool import channels_first, channels_last
+from .view import part
 
 GATE = 1 << 14  # elements below which a parallel launch costs more than it saves
 BLOCK = 32  # rows summed in the array's own precision before they join a float64 total
 PIECES = 64  # partial sums at most
 
 # M rows (batch and space together), C channels, flat C-contiguous (M, C) arrays; piece k owns the rows from k·step on,
-# and its partial is row k of `part`, float64 (pieces, 2C).
+# and its partial is row k of `sums`, float64 (pieces, 2C).
 
 
 @kernel(fastmath={"contract"})
-def _moments_piece(x, part, C, k, r0, r1):
+def _moments_piece(x, sums, C, k, r0, r1):
     """Mean and sum of squared deviations of each channel over rows r0 to r1."""
-    mean, square = part[2 * k * C : (2 * k + 1) * C], part[(2 * k + 1) * C : (2 * k + 2) * C]
+    mean, square = part(sums, 2 * k * C, (2 * k + 1) * C), part(sums, (2 * k + 1) * C, (2 * k + 2) * C)
     s, q = np.empty(C, x.dtype), np.empty(C, x.dtype)
     mean[:] = 0
     square[:] = 0
     for b in range(r0, r1, BLOCK):
         e = min(b + BLOCK, r1)
-        first = x[b * C : (b + 1) * C]
+        first = part(x, b * C, (b + 1) * C)
         s[:] = 0
         q[:] = 0
         r = b + 1
         while r + 3 < e:
-            x0, x1 = x[r * C : (r + 1) * C], x[(r + 1) * C : (r + 2) * C]
-            x2, x3 = x[(r + 2) * C : (r + 3) * C], x[(r + 3) * C : (r + 4) * C]
+            x0, x1 = part(x, r * C, (r + 1) * C), part(x, (r + 1) * C, (r + 2) * C)
+            x2, x3 = part(x, (r + 2) * C, (r + 3) * C), part(x, (r + 3) * C, (r + 4) * C)
             for c in range(C):
                 d0, d1, d2, d3 = x0[c] - first[c], x1[c] - first[c], x2[c] - first[c], x3[c] - first[c]
                 s[c] += (d0 + d1) + (d2 + d3)
                 q[c] += (d0 * d0 + d1 * d1) + (d2 * d2 + d3 * d3)
             r += 4
         while r < e:
-            x0 = x[r * C : (r + 1) * C]
+            x0 = part(x, r * C, (r + 1) * C)
             for c in range(C):
                 d0 = x0[c] - first[c]
                 s[c] += d0
@@ -58,20 +59,20 @@ def _moments_piece(x, part, C, k, r0, r1):
 
 
 @kernel(parallel=True)
-def _moments_parallel(x, part, C, M, step):
+def _moments_parallel(x, sums, C, M, step):
     for k in prange((M + step - 1) // step):
-        _moments_piece(x, part, C, k, k * step, min(M, (k + 1) * step))
+        _moments_piece(x, sums, C, k, k * step, min(M, (k + 1) * step))
 
 
 @kernel
-def _moments_merge(part, mean, var, rstd, C, M, step, eps):
+def _moments_merge(sums, mean, var, rstd, C, M, step, eps):
     for c in range(C):
         m, q, before = 0.0, 0.0, 0.0
         for k in range((M + step - 1) // step):
             n = float(min(M, (k + 1) * step) - k * step)
-            apart = part[2 * k * C + c] - m
+            apart = sums[2 * k * C + c] - m
             m += apart * (n / (before + n))
-            q += part[(2 * k + 1) * C + c] + apart * apart * (before * n / (before + n))
+            q += sums[(2 * k + 1) * C + c] + apart * apart * (before * n / (before + n))
             before += n
         mean[c] = m
         var[c] = q / M
@@ -80,12 +81,12 @@ def _moments_merge(part, mean, var, rstd, C, M, step, eps):
 
 @kernel(fastmath={"contract"})
 def _apply_piece(x, y, residual, mean, scale, bias, relu, C, r0, r1):
-    """y = (x - mean) scale + bias (+ residual), and its positive part where relu."""
+    """y = (x - mean) scale + bias (+ residual), and its positive sums where relu."""
     floor = y.dtype.type(0 if relu else -np.inf)
     for r in range(r0, r1):
-        xr, yr = x[r * C : (r + 1) * C], y[r * C : (r + 1) * C]
+        xr, yr = part(x, r * C, (r + 1) * C), part(y, r * C, (r + 1) * C)
         if residual.size:
-            rr = residual[r * C : (r + 1) * C]
+            rr = part(residual, r * C, (r + 1) * C)
             for c in range(C):
                 v = (xr[c] - mean[c]) * scale[c] + bias[c] + rr[c]
                 yr[c] = floor if v < floor else v
@@ -102,9 +103,9 @@ def _apply_parallel(x, y, residual, mean, scale, bias, relu, C, M, step):
 
 
 @kernel(fastmath={"contract"})
-def _sums_piece(g, x, y, mean, part, C, k, r0, r1):
+def _sums_piece(g, x, y, mean, sums, C, k, r0, r1):
     """Sums over rows of g and of g (x - mean), g taken as 0 where y (if given) is not positive."""
-    total, product = part[2 * k * C : (2 * k + 1) * C], part[(2 * k + 1) * C : (2 * k + 2) * C]
+    total, product = part(sums, 2 * k * C, (2 * k + 1) * C), part(sums, (2 * k + 1) * C, (2 * k + 2) * C)
     s, q = np.empty(C, x.dtype), np.empty(C, x.dtype)
     total[:] = 0
     product[:] = 0
@@ -112,9 +113,9 @@ def _sums_piece(g, x, y, mean, part, C, k, r0, r1):
         s[:] = 0
         q[:] = 0
         for r in range(b, min(b + BLOCK, r1)):
-            xr, gr = x[r * C : (r + 1) * C], g[r * C : (r + 1) * C]
+            xr, gr = part(x, r * C, (r + 1) * C), part(g, r * C, (r + 1) * C)
             if y.size:
-                yr = y[r * C : (r + 1) * C]
+                yr = part(y, r * C, (r + 1) * C)
                 for c in range(C):
                     v = gr[c] if yr[c] > 0 else x.dtype.type(0)
                     s[c] += v
@@ -129,19 +130,19 @@ def _sums_piece(g, x, y, mean, part, C, k, r0, r1):
 
 
 @kernel(parallel=True)
-def _sums_parallel(g, x, y, mean, part, C, M, step):
+def _sums_parallel(g, x, y, mean, sums, C, M, step):
     for k in prange((M + step - 1) // step):
-        _sums_piece(g, x, y, mean, part, C, k, k * step, min(M, (k + 1) * step))
+        _sums_piece(g, x, y, mean, sums, C, k, k * step, min(M, (k + 1) * step))
 
 
 @kernel
-def _sums_merge(part, rstd, weight, gw, gb, scale, slope, shift, C, M, pieces, train):
+def _sums_merge(sums, rstd, weight, gw, gb, scale, slope, shift, C, M, pieces, train):
     """gw, gb, and the coefficients of gx = scale g - slope (x - mean) - shift."""
     for c in range(C):
         s, q = 0.0, 0.0
         for k in range(pieces):
-            s += part[2 * k * C + c]
-            q += part[(2 * k + 1) * C + c]
+            s += sums[2 * k * C + c]
+            q += sums[(2 * k + 1) * C + c]
         gb[c] = s
         gw[c] = q * rstd[c]
         a = float(rstd[c]) * (weight[c] if weight.size else 1.0)
@@ -153,9 +154,9 @@ def _sums_merge(part, rstd, weight, gw, gb, scale, slope, shift, C, M, pieces, t
 @kernel(fastmath={"contract"})
 def _input_piece(g, x, y, gx, mean, scale, slope, shift, C, r0, r1):
     for r in range(r0, r1):
-        xr, gr, out = x[r * C : (r + 1) * C], g[r * C : (r + 1) * C], gx[r * C : (r + 1) * C]
+        xr, gr, out = part(x, r * C, (r + 1) * C), part(g, r * C, (r + 1) * C), part(gx, r * C, (r + 1) * C)
         if y.size:
-            yr = y[r * C : (r + 1) * C]
+            yr = part(y, r * C, (r + 1) * C)
             for c in range(C):
                 v = gr[c] if yr[c] > 0 else x.dtype.type(0)
                 out[c] = scale[c] * v - slope[c] * (xr[c] - mean[c]) - shift[c]
@@ -221,13 +222,13 @@ def batch_norm_train(
     M = last.size // max(C, 1)
     step = _rows_a_piece(M, C)
     mean, var, rstd = np.empty((3, C), x.dtype)
-    part = np.empty(-(-M // step) * 2 * C, np.float64)
+    sums = np.empty(-(-M // step) * 2 * C, np.float64)
     if last.size < GATE or M <= step:
         for k in range(-(-M // step)):
-            _moments_piece(last.reshape(-1), part, C, k, k * step, min(M, (k + 1) * step))
+            _moments_piece(last.reshape(-1), sums, C, k, k * step, min(M, (k + 1) * step))
     else:
-        _moments_parallel(last.reshape(-1), part, C, M, step)
-    _moments_merge(part, mean, var, rstd, C, M, step, eps)
+        _moments_parallel(last.reshape(-1), sums, C, M, step)
+    _moments_merge(sums, mean, var, rstd, C, M, step, eps)
     scale = rstd if weight is None else rstd * weight
     return _apply(last, mean, scale, bias, relu, residual), mean, var, rstd
 
@@ -271,14 +272,14 @@ def batch_norm_backward(
     flat, gf, yf = last.reshape(-1), channels_last(g).reshape(-1), _flat(y, x.dtype)
     mean, rstd = np.ascontiguousarray(mean, x.dtype), np.ascontiguousarray(rstd, x.dtype)
     pieces = -(-M // step) if train or needed[1] or needed[2] else 0
-    part = np.empty(pieces * 2 * C, np.float64)
+    sums = np.empty(pieces * 2 * C, np.float64)
     if last.size < GATE or pieces <= 1:
         for k in range(pieces):
-            _sums_piece(gf, flat, yf, mean, part, C, k, k * step, min(M, (k + 1) * step))
+            _sums_piece(gf, flat, yf, mean, sums, C, k, k * step, min(M, (k + 1) * step))
     else:
-        _sums_parallel(gf, flat, yf, mean, part, C, M, step)
+        _sums_parallel(gf, flat, yf, mean, sums, C, M, step)
     gw, gb, scale, slope, shift = np.empty((5, C), x.dtype)
-    _sums_merge(part, rstd, _flat(weight, x.dtype), gw, gb, scale, slope, shift, C, M, pieces, train)
+    _sums_merge(sums, rstd, _flat(weight, x.dtype), gw, gb, scale, slope, shift, C, M, pieces, train)
     gx = None
     if needed[0]:
         out = np.empty(last.shape, x.dtype)
@@ -291,13 +292,13 @@ def batch_norm_backward(
     return gx, gw.copy() if needed[1] else None, gb.copy() if needed[2] else None
 
 
-# Layer norm: R rows of C values; `part` holds the rows' sums for weight and bias, one (2C) partial a piece.
+# Layer norm: R rows of C values; `sums` holds the rows' sums for weight and bias, one (2C) partial a piece.
 
 
 @kernel(fastmath={"contract", "reassoc"})
 def _layer_piece(x, y, weight, bias, mean, rstd, C, eps, r0, r1):
     for r in range(r0, r1):
-        xr, yr = x[r * C : (r + 1) * C], y[r * C : (r + 1) * C]
+        xr, yr = part(x, r * C, (r + 1) * C), part(y, r * C, (r + 1) * C)
         s = x.dtype.type(0)
         for c in range(C):
             s += xr[c]
@@ -322,9 +323,9 @@ def _layer_parallel(x, y, weight, bias, mean, rstd, C, eps, R, step):
 
 
 @kernel(fastmath={"contract", "reassoc"})
-def _layer_back_piece(g, x, gx, weight, mean, rstd, part, C, k, r0, r1):
-    """Rows r0 to r1 of gx, and their part of the gradients of weight and bias."""
-    total, product = part[2 * k * C : (2 * k + 1) * C], part[(2 * k + 1) * C : (2 * k + 2) * C]
+def _layer_back_piece(g, x, gx, weight, mean, rstd, sums, C, k, r0, r1):
+    """Rows r0 to r1 of gx, and their sums of the gradients of weight and bias."""
+    total, product = part(sums, 2 * k * C, (2 * k + 1) * C), part(sums, (2 * k + 1) * C, (2 * k + 2) * C)
     gb, gw = np.empty(C, x.dtype), np.empty(C, x.dtype)
     total[:] = 0
     product[:] = 0
@@ -333,9 +334,9 @@ def _layer_back_piece(g, x, gx, weight, mean, rstd, part, C, k, r0, r1):
         gw[:] = 0
         for r in range(b, min(b + BLOCK, r1)):
             xr, gr, out, m, a = (
-                x[r * C : (r + 1) * C],
-                g[r * C : (r + 1) * C],
-                gx[r * C : (r + 1) * C],
+                part(x, r * C, (r + 1) * C),
+                part(g, r * C, (r + 1) * C),
+                part(gx, r * C, (r + 1) * C),
                 mean[r],
                 rstd[r],
             )
@@ -357,9 +358,9 @@ def _layer_back_piece(g, x, gx, weight, mean, rstd, part, C, k, r0, r1):
 
 
 @kernel(parallel=True)
-def _layer_back_parallel(g, x, gx, weight, mean, rstd, part, C, R, step):
+def _layer_back_parallel(g, x, gx, weight, mean, rstd, sums, C, R, step):
     for k in prange((R + step - 1) // step):
-        _layer_back_piece(g, x, gx, weight, mean, rstd, part, C, k, k * step, min(R, (k + 1) * step))
+        _layer_back_piece(g, x, gx, weight, mean, rstd, sums, C, k, k * step, min(R, (k + 1) * step))
 
 
 def layer_norm(
@@ -387,12 +388,12 @@ def layer_norm_backward(
     gx = np.empty((R, C), x.dtype)
     step = _rows_a_piece(R, C)
     pieces = -(-R // step)
-    part = np.zeros(pieces * 2 * C, np.float64)
-    arrays = g.reshape(-1), x.reshape(-1), gx.reshape(-1), _channel(weight, C, 1, x.dtype), mean, rstd, part
+    sums = np.zeros(pieces * 2 * C, np.float64)
+    arrays = g.reshape(-1), x.reshape(-1), gx.reshape(-1), _channel(weight, C, 1, x.dtype), mean, rstd, sums
     if x.size < GATE or pieces <= 1:
         for k in range(pieces):
             _layer_back_piece(*arrays, C, k, k * step, min(R, (k + 1) * step))
     else:
         _layer_back_parallel(*arrays, C, R, step)
-    gb, gw = part.reshape(pieces, 2, C).sum(0).astype(x.dtype)
+    gb, gw = sums.reshape(pieces, 2, C).sum(0).astype(x.dtype)
     return gx, gw, gb

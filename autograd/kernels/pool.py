@@ -12,6 +12,7 @@ import numpy as np
 from numba import prange
 
 from .compile import kernel
+from .view import part
 
 GATE = 1 << 14  # elements read below which a parallel launch costs more than it saves
 Pair = int | tuple[int, int]
@@ -86,27 +87,26 @@ def _max_rows(x, y, index, hs, he, ws, we, dh, dw, H, W, C, r0, r1):
         n, p = r // P, r % P
         for q in range(Q):
             o = (r * Q + q) * C
+            best, where = part(y, o, o + C), part(index, o, o + C)
             if hs[p] >= he[p] or ws[q] >= we[q]:
-                for c in range(C):
-                    y[o + c] = -np.inf
-                    index[o + c] = -1
+                best[:] = -np.inf
+                where[:] = -1
                 continue
             first = True
             for h in range(hs[p], he[p], dh):
                 for w in range(ws[q], we[q], dw):
                     at = h * W + w
-                    i = (n * H * W + at) * C
+                    xs, here = part(x, (n * H * W + at) * C, (n * H * W + at + 1) * C), index.dtype.type(at)
                     if first:
-                        for c in range(C):
-                            y[o + c] = x[i + c]
-                            index[o + c] = at
+                        best[:] = xs
+                        where[:] = here
                         first = False
-                    else:
-                        for c in range(C):
-                            v, best, old = x[i + c], y[o + c], index[o + c]
-                            take = (v > best) | (v != v)
-                            y[o + c] = v if take else best
-                            index[o + c] = at if take else old
+                        continue
+                    for c in range(C):
+                        v, old, held = xs[c], best[c], where[c]
+                        take = (v > old) | (v != v)
+                        best[c] = v if take else old
+                        where[c] = here if take else held
 
 
 @kernel(parallel=True)
@@ -125,11 +125,12 @@ def _max_input_rows(g, index, gx, h0, h1, ws, we, dw, P, H, W, C, r0, r1):
         for p in range(h0[h], h1[h]):
             for q in range(Q):
                 o = ((n * P + p) * Q + q) * C
+                gs, where = part(g, o, o + C), part(index, o, o + C)
                 for w in range(ws[q], we[q], dw):
-                    at = h * W + w
-                    i = (r * W + w) * C
+                    here, zero = index.dtype.type(h * W + w), g.dtype.type(0)
+                    out = part(gx, (r * W + w) * C, (r * W + w + 1) * C)
                     for c in range(C):
-                        gx[i + c] += g[o + c] if index[o + c] == at else 0
+                        out[c] += gs[c] if where[c] == here else zero
 
 
 @kernel(parallel=True)
@@ -140,13 +141,15 @@ def _max_input_parallel(g, index, gx, h0, h1, ws, we, dw, P, H, W, C, rows, step
 
 @kernel
 def _scatter_images(g, index, gx, HW, PQ, C, n0, n1):
-    gx[n0 * HW * C : n1 * HW * C] = 0
     for n in range(n0, n1):
+        plane = part(gx, n * HW * C, (n + 1) * HW * C)
+        plane[:] = 0
         for o in range(n * PQ, (n + 1) * PQ):
+            gs, where = part(g, o * C, (o + 1) * C), part(index, o * C, (o + 1) * C)
             for c in range(C):
-                at = index[o * C + c]
+                at = where[c]
                 if 0 <= at < HW:
-                    gx[(n * HW + at) * C + c] += g[o * C + c]
+                    plane[at * C + c] += gs[c]
 
 
 @kernel(parallel=True)
@@ -176,17 +179,17 @@ def _mean_rows(x, y, hs, he, hn, ws, we, wn, divisor, H, W, C, r0, r1):
     for r in range(r0, r1):
         n, p = r // P, r % P
         for q in range(Q):
-            o = (r * Q + q) * C
-            for c in range(C):
-                y[o + c] = 0
+            mean = part(y, (r * Q + q) * C, (r * Q + q + 1) * C)
+            mean[:] = 0
             for h in range(hs[p], he[p]):
                 for w in range(ws[q], we[q]):
                     i = ((n * H + h) * W + w) * C
+                    xs = part(x, i, i + C)
                     for c in range(C):
-                        y[o + c] += x[i + c]
+                        mean[c] += xs[c]
             scale = y.dtype.type(1 / (divisor if divisor else hn[p] * wn[q]))
             for c in range(C):
-                y[o + c] *= scale
+                mean[c] *= scale
 
 
 @kernel(parallel=True)
@@ -205,10 +208,11 @@ def _mean_input_rows(g, gx, h0, h1, hn, ws, we, wn, divisor, H, W, C, r0, r1):
             for q in range(Q):
                 o = ((n * P + p) * Q + q) * C
                 scale = gx.dtype.type(1 / (divisor if divisor else hn[p] * wn[q]))
+                gs = part(g, o, o + C)
                 for w in range(ws[q], we[q]):
-                    i = (r * W + w) * C
+                    out = part(gx, (r * W + w) * C, (r * W + w + 1) * C)
                     for c in range(C):
-                        gx[i + c] += g[o + c] * scale
+                        out[c] += gs[c] * scale
 
 
 @kernel(parallel=True)

@@ -9,6 +9,7 @@ import numpy as np
 from numba import prange
 
 from .compile import kernel
+from .view import part
 
 GATE = 1 << 14  # elements moved below which a parallel launch costs more than it saves
 PIECES = 16
@@ -21,8 +22,9 @@ def _take_rows(w, index, y, R, C, i0, i1):
     for i in range(i0, i1):
         r = index[i]
         if 0 <= r < R:
+            row, out = part(w, r * C, (r + 1) * C), part(y, i * C, (i + 1) * C)
             for c in range(C):
-                y[i * C + c] = w[r * C + c]
+                out[c] = row[c]
         else:
             y[i * C : (i + 1) * C] = 0
 
@@ -57,13 +59,13 @@ def _sort_by_row(index, R, skip, start, order):
 @kernel
 def _add_rows(g, start, order, out, C, fresh, r0, r1):
     for r in range(r0, r1):
-        row = out[r * C : (r + 1) * C]
+        row = part(out, r * C, (r + 1) * C)
         if fresh:
             row[:] = 0
         for k in range(start[r], start[r + 1]):
-            i = order[k] * C
+            add = part(g, order[k] * C, (order[k] + 1) * C)
             for c in range(C):
-                row[c] += g[i + c]
+                row[c] += add[c]
 
 
 @kernel(parallel=True)

@@ -10,6 +10,7 @@ from numba import prange
 
 from .compile import kernel
 from .elementwise import exp
+from .view import part
 
 GATE = 1 << 13  # elements below which a parallel launch costs more than it saves
 
@@ -17,11 +18,11 @@ GATE = 1 << 13  # elements below which a parallel launch costs more than it save
 
 
 @kernel
-def _row_max(x, i, C):
-    """The largest of x[i : i + C], or NaN where one is NaN."""
-    top, odd = x[i], x[i] != x[i]
-    for c in range(1, C):
-        v = x[i + c]
+def _row_max(x):
+    """The largest element, or NaN where one is NaN."""
+    top, odd = x[0], x[0] != x[0]
+    for c in range(x.size):
+        v = x[c]
         top = v if v > top else top
         odd |= v != v
     return x.dtype.type(np.nan) if odd else top
@@ -30,22 +31,22 @@ def _row_max(x, i, C):
 @kernel(fastmath={"reassoc", "contract"})
 def _softmax_rows(x, y, log, C, r0, r1):
     for r in range(r0, r1):
-        i = r * C
-        top, s = _row_max(x, i, C), x.dtype.type(0)
+        xr, yr = part(x, r * C, (r + 1) * C), part(y, r * C, (r + 1) * C)
+        top, s = _row_max(xr), x.dtype.type(0)
         if log:
             for c in range(C):
-                s += exp(x[i + c] - top)
+                s += exp(xr[c] - top)
             s = x.dtype.type(np.log(s))
             for c in range(C):
-                y[i + c] = x[i + c] - top - s
+                yr[c] = xr[c] - top - s
         else:
             for c in range(C):
-                e = exp(x[i + c] - top)
-                y[i + c] = e
+                e = exp(xr[c] - top)
+                yr[c] = e
                 s += e
-            s = 1 / s
+            s = x.dtype.type(1) / s
             for c in range(C):
-                y[i + c] *= s
+                yr[c] *= s
 
 
 @kernel(parallel=True)
@@ -57,17 +58,18 @@ def _softmax_parallel(x, y, log, C, R, step):
 @kernel(fastmath={"reassoc", "contract"})
 def _softmax_back_rows(g, y, gx, log, C, r0, r1):
     for r in range(r0, r1):
-        i, s = r * C, y.dtype.type(0)
+        gr, yr, out = part(g, r * C, (r + 1) * C), part(y, r * C, (r + 1) * C), part(gx, r * C, (r + 1) * C)
+        s = y.dtype.type(0)
         if log:
             for c in range(C):
-                s += g[i + c]
+                s += gr[c]
             for c in range(C):
-                gx[i + c] = g[i + c] - exp(y[i + c]) * s
+                out[c] = gr[c] - exp(yr[c]) * s
         else:
             for c in range(C):
-                s += g[i + c] * y[i + c]
+                s += gr[c] * yr[c]
             for c in range(C):
-                gx[i + c] = (g[i + c] - s) * y[i + c]
+                out[c] = (gr[c] - s) * yr[c]
 
 
 @kernel(parallel=True)
@@ -80,26 +82,26 @@ def _softmax_back_parallel(g, y, gx, log, C, R, step):
 def _loss_rows(x, labels, weight, ignored, smoothing, mass, lse, loss, C, r0, r1):
     """lse[r] = log of the sum of exp(x[r]); loss[r] the row's weighted loss, 0 where ignored."""
     for r in range(r0, r1):
-        i, s = r * C, x.dtype.type(0)
+        xr, s = part(x, r * C, (r + 1) * C), x.dtype.type(0)
         t = labels[r]
         if t == ignored or not 0 <= t < C:
             loss[r] = 0
             lse[r] = 0
             continue
-        top = _row_max(x, i, C)
+        top = _row_max(xr)
         for c in range(C):
-            s += exp(x[i + c] - top)
+            s += exp(xr[c] - top)
         lse[r] = top + np.log(s)
         w = weight[t] if weight.size else x.dtype.type(1)
-        loss[r] = w * (1 - smoothing) * (lse[r] - x[i + t])
+        loss[r] = w * (1 - smoothing) * (lse[r] - xr[t])
         if smoothing > 0:
             spread = 0.0
             if weight.size:
                 for c in range(C):
-                    spread += weight[c] * (lse[r] - x[i + c])
+                    spread += weight[c] * (lse[r] - xr[c])
             else:
                 for c in range(C):
-                    spread += lse[r] - x[i + c]
+                    spread += lse[r] - xr[c]
             loss[r] += smoothing / C * spread
 
 
@@ -127,20 +129,21 @@ def _check_and_count(labels, weight, ignored, C):
 def _loss_back_rows(g, x, labels, weight, ignored, smoothing, mass, scale, lse, gx, C, r0, r1):
     """gx = g scale (a p - b at the label - spread everywhere), p the softmax; g has one value or one a row."""
     for r in range(r0, r1):
-        i, t = r * C, labels[r]
+        xr, out, t = part(x, r * C, (r + 1) * C), part(gx, r * C, (r + 1) * C), labels[r]
         if t == ignored or not 0 <= t < C:
-            gx[i : i + C] = 0
+            out[:] = 0
             continue
         outer = g[r if g.size > 1 else 0] * scale
         w = weight[t] if weight.size else x.dtype.type(1)
         a = x.dtype.type(outer * ((1 - smoothing) * w + smoothing / C * mass))
+        shift = lse[r]
         for c in range(C):
-            gx[i + c] = a * exp(x[i + c] - lse[r])
+            out[c] = a * exp(xr[c] - shift)
         if smoothing > 0:
             share = x.dtype.type(outer * smoothing / C)
             for c in range(C):
-                gx[i + c] -= share * (weight[c] if weight.size else x.dtype.type(1))
-        gx[i + t] -= x.dtype.type(outer * (1 - smoothing) * w)
+                out[c] -= share * (weight[c] if weight.size else x.dtype.type(1))
+        out[t] -= x.dtype.type(outer * (1 - smoothing) * w)
 
 
 @kernel(parallel=True)

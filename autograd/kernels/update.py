@@ -23,10 +23,15 @@ Arrays = Sequence[np.ndarray]
 # p parameter, g gradient; elements i0 to i1 of flat arrays. An empty state array is one that the settings do not use.
 
 
+@kernel
+def _piece_of(a, k):
+    """Piece k of a flat array; of an empty one, nothing."""
+    return part(a, min(k * STEP, a.size), min((k + 1) * STEP, a.size))
+
+
 @kernel(fastmath={"contract"})
-def _sgd_piece(p, g, b, lr, keep, take, nesterov, decay, sign):
-    kind = p.dtype.type
-    lr, keep, take, nesterov, decay, sign = kind(lr), kind(keep), kind(take), kind(nesterov), kind(decay), kind(sign)
+def _sgd_piece(p, g, b, numbers):
+    lr, keep, take, nesterov, decay, sign = numbers
     if b.size:
         for i in range(p.size):
             d = sign * g[i] + decay * p[i]
@@ -39,28 +44,24 @@ def _sgd_piece(p, g, b, lr, keep, take, nesterov, decay, sign):
 
 
 @kernel(parallel=True)
-def _sgd_parallel(p, g, b, lr, keep, take, nesterov, decay, sign, n):
-    for k in prange((n + STEP - 1) // STEP):
-        i, j = k * STEP, min(n, (k + 1) * STEP)
-        _sgd_piece(
-            part(p, i, j), part(g, i, j), part(b, min(i, b.size), min(j, b.size)), lr, keep, take, nesterov, decay, sign
-        )
+def _sgd_parallel(p, g, b, numbers, pieces):
+    for k in prange(pieces):
+        _sgd_piece(_piece_of(p, k), _piece_of(g, k), _piece_of(b, k), numbers)
 
 
 @kernel(fastmath={"contract"})
-def _adam_piece(p, g, m, v, top, shrink, decay, sign, c1, b2, c2, eps, root, step):
-    kind = p.dtype.type
-    shrink, decay, sign, c1 = kind(shrink), kind(decay), kind(sign), kind(c1)
-    b2, c2, eps, root, step = kind(b2), kind(c2), kind(eps), kind(root), kind(step)
+def _adam_piece(p, g, m, v, top, numbers):
+    shrink, decay, sign, c1, b2, c2, eps, root, step = numbers
     if top.size:
         for i in range(p.size):
             d = sign * g[i] + decay * p[i]
-            m[i] += (d - m[i]) * c1
+            a = m[i] + (d - m[i]) * c1
+            m[i] = a
             s = v[i] * b2 + c2 * d * d
             v[i] = s
-            t = top[i] if top[i] > s else s
-            top[i] = t
-            p[i] = p[i] * shrink - step * (m[i] / (np.sqrt(t) / root + eps))
+            s = top[i] if top[i] > s else s
+            top[i] = s
+            p[i] = p[i] * shrink - step * (a / (np.sqrt(s) / root + eps))
     else:
         for i in range(p.size):
             d = sign * g[i] + decay * p[i]
@@ -72,32 +73,15 @@ def _adam_piece(p, g, m, v, top, shrink, decay, sign, c1, b2, c2, eps, root, ste
 
 
 @kernel(parallel=True)
-def _adam_parallel(p, g, m, v, top, shrink, decay, sign, c1, b2, c2, eps, root, step, n):
-    for k in prange((n + STEP - 1) // STEP):
-        i, j = k * STEP, min(n, (k + 1) * STEP)
-        _adam_piece(
-            part(p, i, j),
-            part(g, i, j),
-            part(m, i, j),
-            part(v, i, j),
-            part(top, min(i, top.size), min(j, top.size)),
-            shrink,
-            decay,
-            sign,
-            c1,
-            b2,
-            c2,
-            eps,
-            root,
-            step,
-        )
+def _adam_parallel(p, g, m, v, top, numbers, pieces):
+    for k in prange(pieces):
+        _adam_piece(_piece_of(p, k), _piece_of(g, k), _piece_of(m, k), _piece_of(v, k), _piece_of(top, k), numbers)
 
 
 @kernel(fastmath={"contract"})
-def _rms_piece(p, g, s, mean, b, lr, alpha, rest, eps, inside, momentum, decay, sign):
-    kind = p.dtype.type
-    lr, alpha, rest, momentum, decay, sign = kind(lr), kind(alpha), kind(rest), kind(momentum), kind(decay), kind(sign)
-    within, outside = kind(eps if inside else 0), kind(0 if inside else eps)
+def _rms_piece(p, g, s, mean, b, numbers):
+    lr, alpha, rest, within, outside, momentum, decay, sign = numbers
+    zero = p.dtype.type(0)
     for i in range(p.size):
         d = sign * g[i] + decay * p[i]
         q = alpha * s[i] + rest * d * d
@@ -105,7 +89,7 @@ def _rms_piece(p, g, s, mean, b, lr, alpha, rest, eps, inside, momentum, decay, 
         if mean.size:
             a = mean[i] + (d - mean[i]) * rest
             mean[i] = a
-            q = max(q - a * a, kind(0))
+            q = max(q - a * a, zero)
         d /= np.sqrt(q + within) + outside
         if b.size:
             d += momentum * b[i]
@@ -114,24 +98,9 @@ def _rms_piece(p, g, s, mean, b, lr, alpha, rest, eps, inside, momentum, decay, 
 
 
 @kernel(parallel=True)
-def _rms_parallel(p, g, s, mean, b, lr, alpha, rest, eps, inside, momentum, decay, sign, n):
-    for k in prange((n + STEP - 1) // STEP):
-        i, j = k * STEP, min(n, (k + 1) * STEP)
-        _rms_piece(
-            part(p, i, j),
-            part(g, i, j),
-            part(s, i, j),
-            part(mean, min(i, mean.size), min(j, mean.size)),
-            part(b, min(i, b.size), min(j, b.size)),
-            lr,
-            alpha,
-            rest,
-            eps,
-            inside,
-            momentum,
-            decay,
-            sign,
-        )
+def _rms_parallel(p, g, s, mean, b, numbers, pieces):
+    for k in prange(pieces):
+        _rms_piece(_piece_of(p, k), _piece_of(g, k), _piece_of(s, k), _piece_of(mean, k), _piece_of(b, k), numbers)
 
 
 @kernel(fastmath={"contract", "reassoc"})
@@ -144,28 +113,37 @@ def _squares_piece(x, sums, k):
 
 
 @kernel(parallel=True)
-def _squares_parallel(x, sums, n):
-    for k in prange((n + STEP - 1) // STEP):
-        _squares_piece(part(x, k * STEP, min(n, (k + 1) * STEP)), sums, k)
+def _squares_parallel(x, sums):
+    for k in prange(sums.size):
+        _squares_piece(_piece_of(x, k), sums, k)
 
 
-def _update(serial: Any, parallel: Any, p: np.ndarray, g: np.ndarray, states: tuple[Any, ...], *numbers: Any) -> None:
-    """Run a kernel on flat views of p, g and the states (None: not used), in p's memory order."""
-    held = [p if a is None else a for a in states]
-    if p.flags.c_contiguous and g.flags.c_contiguous and all(a.flags.c_contiguous for a in held):
-        arrays = [p.reshape(-1), g.reshape(-1)]
-        arrays += [np.empty(0, p.dtype) if a is None else a.reshape(-1) for a in states]
+_NONE = {np.dtype(kind): np.empty(0, kind) for kind in (np.float32, np.float64)}
+
+
+def _update(serial: Any, parallel: Any, arrays: tuple[np.ndarray | None, ...], numbers: np.ndarray) -> None:
+    """Run a kernel on flat views of (parameter, gradient, *state), None: not used, in the parameter's memory order."""
+    p = arrays[0]
+    assert p is not None
+    none = _NONE[p.dtype]
+    scalars = tuple(numbers.astype(p.dtype))
+    copied = []
+    if all([a is None or a.flags.c_contiguous for a in arrays]):
+        flat = [none if a is None else a.reshape(-1) for a in arrays]
     else:
-        order = sorted(range(p.ndim), key=lambda axis: -p.strides[axis])
-        moved = [a if a is None else a.transpose(order) for a in (p, g, *states)]
-        arrays = [np.empty(0, p.dtype) if a is None else np.ascontiguousarray(a).reshape(-1) for a in moved]
+        flat, order = [], sorted(range(p.ndim), key=lambda axis: -p.strides[axis])
+        for k, a in enumerate(arrays):
+            moved = none if a is None else a.transpose(order)
+            dense = np.ascontiguousarray(moved)
+            flat.append(dense.reshape(-1))
+            if k != 1 and dense is not moved and dense.size:
+                copied.append((moved, dense))
     if p.size < GATE:
-        serial(*arrays, *numbers)
+        serial(*flat, scalars)
     else:
-        parallel(*arrays, *numbers, p.size)
-    for k, a in enumerate((p, None, *states)):
-        if a is not None and not np.may_share_memory(a, arrays[k]):
-            np.copyto(moved[k], arrays[k].reshape(moved[k].shape))
+        parallel(*flat, scalars, -(-p.size // STEP))
+    for moved, dense in copied:
+        np.copyto(moved, dense)
 
 
 def sgd(
@@ -186,9 +164,10 @@ def sgd(
     the gradients themselves, undamped.
     """
     keep, take = (0.0, 1.0) if first else (momentum, 1 - dampening)
-    numbers = lr, keep, take, momentum if nesterov else 0.0, weight_decay, -1.0 if maximize else 1.0
+    sign = -1.0 if maximize else 1.0
+    numbers = np.array([lr, keep, take, momentum if nesterov else 0.0, weight_decay, sign])
     for p, g, b in zip(params, grads, buffers, strict=True):
-        _update(_sgd_piece, _sgd_parallel, p, g, (b,), *numbers)
+        _update(_sgd_piece, _sgd_parallel, (p, g, b), numbers)
 
 
 def adam(
@@ -211,10 +190,10 @@ def adam(
     """
     b1, b2 = betas
     shrink, decay = (1 - lr * weight_decay, 0.0) if decoupled else (1.0, weight_decay)
-    numbers = shrink, decay, -1.0 if maximize else 1.0, 1 - b1, b2, 1 - b2, eps
-    corrected = (1 - b2**step) ** 0.5, lr / (1 - b1**step)
+    root, rate, sign = (1 - b2**step) ** 0.5, lr / (1 - b1**step), -1.0 if maximize else 1.0
+    numbers = np.array([shrink, decay, sign, 1 - b1, b2, 1 - b2, eps, root, rate])
     for p, g, m, v, top in zip(params, grads, means, squares, tops or [None] * len(params), strict=True):
-        _update(_adam_piece, _adam_parallel, p, g, (m, v, top), *numbers, *corrected)
+        _update(_adam_piece, _adam_parallel, (p, g, m, v, top), numbers)
 
 
 def rmsprop(
@@ -235,9 +214,10 @@ def rmsprop(
 
     means: running means of the gradient (centered), or None for each; buffers: the momenta, or None for each.
     """
-    numbers = lr, alpha, 1 - alpha, eps, eps_inside, momentum, weight_decay, -1.0 if maximize else 1.0
+    within, outside = (eps, 0.0) if eps_inside else (0.0, eps)
+    numbers = np.array([lr, alpha, 1 - alpha, within, outside, momentum, weight_decay, -1.0 if maximize else 1.0])
     for p, g, s, mean, b in zip(params, grads, squares, means, buffers, strict=True):
-        _update(_rms_piece, _rms_parallel, p, g, (s, mean, b), *numbers)
+        _update(_rms_piece, _rms_parallel, (p, g, s, mean, b), numbers)
 
 
 def sum_of_squares(arrays: Arrays) -> float:
@@ -251,6 +231,6 @@ def sum_of_squares(arrays: Arrays) -> float:
             for k in range(sums.size):
                 _squares_piece(flat[k * STEP : (k + 1) * STEP], sums, k)
         else:
-            _squares_parallel(flat, sums, x.size)
+            _squares_parallel(flat, sums)
         total += float(sums.sum())
     return total
