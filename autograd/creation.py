@@ -12,6 +12,8 @@ from numpy import ndarray
 
 from . import dtypes
 from .errors import DTypeError, ShapeError
+from .op import channels_last
+from .ops.shape import permute
 from .random import Generator, normal_array, rng_of, uniform_array
 from .tensor import Device, Tensor, to_array, wrap
 
@@ -53,11 +55,7 @@ def tensor(
     Python floats become the default dtype, ints int64, bools bool; arrays and Tensors keep their dtype.
     Raises ValueError for ragged sequences, TypeError for what are not numbers.
     """
-    array = to_array(data, dtype)
-    if isinstance(data, (Tensor, ndarray)) and (
-        np.may_share_memory(array, data.numpy_view() if isinstance(data, Tensor) else data)
-    ) or not array.flags.owndata or not array.flags.writeable:
-        array = array.copy()
+    array = np.array(to_array(data, dtype), order="C")
     return _finish(array, device, requires_grad)
 
 
@@ -65,7 +63,9 @@ def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
     """`data` as a Tensor without a copy where it can be: a Tensor of that dtype itself, an array's own memory."""
     if isinstance(data, Tensor):
         return data if dtype is None else data.to(dtype)  # type: ignore[attr-defined, no-any-return]
-    return _finish(to_array(data, dtype), device, False)
+    if device is not None:
+        Device(device)
+    return _on(to_array(data, dtype))
 
 
 def asarray(
@@ -97,7 +97,15 @@ def from_numpy(ndarray: ndarray) -> Tensor:
         )
     canonical = dtypes.as_dtype(ndarray.dtype)
     canonical = next(d for d in dtypes.SUPPORTED if d == canonical)
-    return wrap(ndarray.view() if ndarray.dtype is canonical else ndarray.view(canonical))
+    return _on(ndarray.view() if ndarray.dtype is canonical else ndarray.view(canonical))
+
+
+def _on(array: ndarray) -> Tensor:
+    """A Tensor on a caller's memory. Where that looks channels-last it is a permuted view, as it is in torch."""
+    if array.flags.c_contiguous or not channels_last(array):
+        return wrap(array)
+    n = array.ndim
+    return permute(wrap(array.transpose(0, *range(2, n), 1)), 0, n - 1, *range(1, n - 1))  # type: ignore[no-any-return]
 
 
 def frombuffer(buffer: Any, *, dtype: Any, count: int = -1, offset: int = 0, requires_grad: bool = False) -> Tensor:

@@ -366,7 +366,10 @@ def _general(entry: Op) -> Callable[..., Any]:
             y = fn(*arrays, **kwargs)
             values = [arrays, *statics]
         else:
-            y = fn(*values)
+            try:
+                y = fn(*values)
+            except ValueError as error:
+                raise (error if type(error) is not ValueError else _explained(entry, values[:n], error)) from None
         return record(entry, tensors, values, y, view, differentiable)
 
     return call
@@ -482,23 +485,33 @@ def _as_view(entry: Op, source: Any, values: list[Any], out: Any, slot: int | No
     if y is x:
         out._data = y = x.view()
     held = source._view
-    if not shares and not (y.size and entry.name in _MUST_SHARE and _dense(x)):
-        return
+    root = source if held is None else held.base
     step_fn = entry.fn if slot is None else _slot_of(entry, slot)
     call = entry.call if slot is None else _slot_of(entry, slot, recorded=True)
     step = (_Step(step_fn, call), tuple(values[1:]))
-    root = source if held is None else held.base
+    copied = held is not None and held.copied
+    if entry.name in _MAY_COPY and not root._data.flags.c_contiguous and channels_last(root._data):
+        # what torch would do is seen on an array of the base's shape that lies in memory row by row
+        rows = np.empty(root._data.shape, np.int8)
+        shown = rows if held is None else held.replay(rows)
+        shared = np.may_share_memory(step[0](shown, *step[1]), rows)
+        if y.size and shares != shared:
+            if shares:
+                out._data = y.copy()
+            shares, copied = False, shared
+    if not shares and not copied:
+        return
     out._cell = source._cell
-    out._view = View(root, (*(held.steps if held is not None else ()), step), not shares or (held is not None and held.copied))
+    out._view = View(root, (*(held.steps if held is not None else ()), step), copied)
 
 
-# the operations whose result torch would have share memory although here it may be a copy of channels-last memory
-_MUST_SHARE = {"view", "reshape", "flatten", "unflatten"}
+# the operations whose result is a view or a copy, as the memory's order allows: that order is not torch's if channels-last
+_MAY_COPY = {"reshape", "contiguous"}
 
 
-def _dense(x: ndarray) -> bool:
-    """Whether x's memory is one block without holes in some order of its axes, as a channels-last image is."""
-    return x.flags.c_contiguous is False and x.ndim >= 3 and x.transpose(0, *range(2, x.ndim), 1).flags.c_contiguous
+def channels_last(x: ndarray) -> bool:
+    """Whether the shape (N, C, ...) stands for memory in the order (N, ..., C)."""
+    return x.ndim >= 3 and not x.flags.c_contiguous and x.transpose(0, *range(2, x.ndim), 1).flags.c_contiguous
 
 
 class _Step:

@@ -292,6 +292,8 @@ class Tensor:
         """A tensor on the same memory without history."""
         out = wrap(self.numpy_view())
         out._cell = self._cell
+        if self._view is not None and self._view.copied:  # writes must go on to what the copy shows
+            out._view = View(self._view.base.detach(), self._view.steps, True)
         return out
 
     def detach_(self) -> Tensor:

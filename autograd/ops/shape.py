@@ -13,7 +13,7 @@ from numpy import ndarray
 
 from .. import tensor
 from ..errors import DTypeError, RangeError, ShapeError
-from ..op import _dense, function, op
+from ..op import function, op
 from .dims import dim_of, dims_of, sizes_of
 
 # ------------------------------------------------------------------------------------------------------ reshape
@@ -50,11 +50,10 @@ def view(input: Any, *sizes: Any, size: Any = None) -> Any:
     if len(shape) == 1 and not isinstance(shape[0], int) and _is_dtype(shape[0]):
         raise DTypeError("view: another dtype on the same memory is not supported; use to(dtype), which converts")
     out = _reshape(input, shape)
-    x, y = _array(input), _array(out)
-    if y.size and not np.may_share_memory(x, y) and not _dense(x):
+    if isinstance(input, tensor.Tensor) and out._view is None and out._data.size:
         raise ShapeError(
-            f"view: shape {tuple(shape)} does not fit the memory of a tensor of shape {tuple(x.shape)} and strides "
-            f"{tuple(n // x.itemsize for n in x.strides)}; use reshape(), which copies where it must"
+            f"view: shape {tuple(shape)} does not fit the memory of a tensor of shape {tuple(input.shape)} and strides "
+            f"{input.stride()}; use reshape(), which copies where it must"
         )
     return out
 
@@ -630,10 +629,10 @@ def _clone(input: Any) -> Any:
     return np.array(input, order="K")
 
 
-@op(lambda g: g, samples=lambda s: [(s(2, 3),), (s(),)])
-def _clone_rows(input: Any) -> Any:
-    """A row-major copy."""
-    return np.array(input, order="C")
+@op(lambda g: g, view=True, samples=lambda s: [(s(2, 3),), (s(),)])
+def _contiguous(input: Any) -> Any:
+    """The elements row by row in memory, copied where they do not lie so."""
+    return np.ascontiguousarray(input) if np.ndim(input) else input
 
 
 @function(samples=lambda s: [(s(2, 3),), (s(),)])
@@ -645,7 +644,7 @@ def clone(input: Any, *, memory_format: Any = None) -> Any:
 @function(samples=lambda s: [(s(2, 3),), (s(),)])
 def contiguous(input: Any, memory_format: Any = None) -> Any:
     """`input` itself where its elements lie in memory row by row, else a copy of which that holds."""
-    return input if _array(input).flags.c_contiguous else _clone_rows(input)
+    return input if _array(input).flags.c_contiguous else _contiguous(input)
 
 
 def _at_least(n: int, tensors: tuple[Any, ...], lift: Any) -> Any:
