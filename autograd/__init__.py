@@ -3,7 +3,7 @@
 # ruff: noqa: F401  the names imported here are what the package exports
 from __future__ import annotations
 
-from . import creation, dtypes, errors, ops, random, tape
+from . import creation, dtypes, errors, functional, ops, random, tape
 from .check import gradcheck, gradgradcheck
 from .creation import (
     arange,
@@ -55,6 +55,7 @@ from .dtypes import (
     set_default_dtype,
     uint8,
 )
+from .function import Function, checkpoint, saved_tensors_hooks
 from .install import install
 from .io import load, save
 from .op import REGISTRY

@@ -257,7 +257,7 @@ def _unary(entry: Op) -> Callable[[Any], Any]:
                 elif keeps_y:
                     node.cells = (cell,)
                 node.shape, node.dtype = y.shape, y.dtype
-                if mode.anomaly:
+                if mode.watched:
                     on_record(node, y)
         return out
 
@@ -325,7 +325,7 @@ def _binary(entry: Op) -> Callable[[Any, Any], Any]:
             elif keep_y:
                 node.cells = (cell,)
             node.shape, node.dtype = y.shape, y.dtype
-            if mode.anomaly:
+            if mode.watched:
                 on_record(node, y)
         return out
 
@@ -420,13 +420,17 @@ def record(entry: Op, tensors: Sequence[Any], values: list[Any], y: Any, view: b
                 out._node = Output(node, k, out._data)
     else:
         first._node = node
-    if mode.anomaly:
+    if mode.watched:
         on_record(node, first._data)
     return outs
 
 
 def on_record(node: Node, y: ndarray) -> None:
-    """Called for each recorded node in anomaly mode; `check` replaces it."""
+    """Show a node just recorded to whoever watches this thread: anomaly detection, profiling, hooks on saved values."""
+    for watcher in mode.watchers:
+        watcher(node, y)
+    if mode.saving is not None:
+        mode.saving.take(node)
 
 
 new = object.__new__

@@ -46,7 +46,9 @@ class Cell:
 class _Mode(threading.local):
     enabled = True
     inference = False
-    anomaly = False
+    watched = False  # something wants to see each node as it is recorded: the two below, called by `op.on_record`
+    watchers: tuple[Callable[[Any, ndarray], None], ...] = ()  # (node, output) of each node
+    saving: Any = None  # the `saved_tensors_hooks` in force
 
 
 mode = _Mode()
@@ -235,7 +237,7 @@ class Node:
     dtype: np.dtype
     hooks: dict[int, Callable[[Any], Any]] | None = None
     retained: Box | None = None  # where `retain_grad` wants the gradient
-    where: Any = None  # (code, instruction) of the line that recorded it, in anomaly mode
+    where: Any = None  # (code, instruction) of the line that recorded it, where a watcher noted it
     slots = 0  # outputs, where there is more than one
 
     def name(self) -> str:
