@@ -69,7 +69,7 @@ def checked(entry):
             def put(a):
                 if isinstance(a, Tensor):
                     return next(chosen) if a.requires_grad else a
-                return type(a)(put(x) for x in a) if isinstance(a, (list, tuple)) and any(flat([a])) else a
+                return type(a)(put(x) for x in a) if isinstance(a, (list, tuple)) and list(flat([a])) else a
 
             result = outputs(entry.call(*[put(a) for a in tensors], **kwargs))
             return [r for r in result if r.is_floating_point()]

@@ -226,14 +226,14 @@ def test_write_through_a_view_gives_base_and_siblings_a_new_history():
 
 
 def test_copied_view_of_channels_last_memory_acts_as_a_view():
-    block = wrap(np.arange(24.0).reshape(2, 2, 2, 3))  # N, H, W, C
-    image = block.permute(0, 3, 1, 2)
+    block = np.arange(24.0).reshape(2, 2, 2, 3)  # N, H, W, C: an image as a convolution returns it
+    image = wrap(block.transpose(0, 3, 1, 2))
     flat = image.view(2, 12)
     flat[0, 0] = 100.0
-    assert image[0, 0, 0, 0].item() == 100.0 and block[0, 0, 0, 0].item() == 100.0
-    block.mul_(2.0)
+    assert image[0, 0, 0, 0].item() == 100.0 and block[0, 0, 0, 0] == 100.0
+    image.mul_(2.0)
     assert flat[0, 0].item() == 200.0
-    np.testing.assert_array_equal(flat.numpy(), block.numpy().transpose(0, 3, 1, 2).reshape(2, 12))
+    np.testing.assert_array_equal(flat.numpy(), block.transpose(0, 3, 1, 2).reshape(2, 12))
 
 
 def test_detach_shares_memory_and_version():

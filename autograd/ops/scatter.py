@@ -302,6 +302,7 @@ def index_fill(input: Any, dim: int, index: Any, value: Any) -> Any:
     if len(getattr(value, "shape", ())):
         raise ShapeError(f"index_fill: value must be a number or 0-dim, got shape {tuple(value.shape)}")
     x, index, d = _vector("index_fill", input, dim, index)
+    index = np.unique(_array(index) % max(x.shape[d], 1))  # each place once, so that the value's gradient counts it once
     return reshape(_index_copy(x, value, index, d), tuple(input.shape))
 
 
