@@ -428,7 +428,7 @@ def im2col(input: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, st
     name="col2im",
     samples=lambda s: [
         (s(2, 12, 9), (4, 5), (2, 3)),
-        (s(12, 12), (5, 5), 2, {"dilation": 2, "padding": (1, 0), "stride": (2, 1)}),
+        (s(12, 9), (5, 5), 2, {"dilation": 2, "padding": (1, 0), "stride": (2, 1)}),
     ],
 )
 def col2im(input: Any, output_size: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1) -> Any:

@@ -98,7 +98,7 @@ def _renormed(weight: Any, indices: ndarray, max_norm: float, norm_type: float) 
     method=False,
     samples=lambda s: [
         (s.ints(5, 2, 4), s(5, 3)),
-        (s.ints(5, 3), s(5, 3), {"scale_grad_by_freq": True}),
+        (s.ints(5, 3), s(5, 3), {"max_norm": 9.0}),
         (s.ints(5, 0), s(5, 3)),
     ],
 )

@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from ..errors import DTypeError, ShapeError
+from ..errors import DTypeError, NumberError, ShapeError
 from ..kernels import gemm
 from ..op import function, op
 from ..samples import Draw
+from .dims import dim_of, dims_of
 from .elementwise import mul
-from .shape import reshape, transpose, unsqueeze
+from .reduce import _vector_norm, sum
+from .shape import broadcast_tensors, diagonal, permute, reshape, roll, transpose, unsqueeze
 
 # ------------------------------------------------------------------------------------------------ matmul
 
@@ -300,3 +302,202 @@ def outer(input: Any, vec2: Any) -> Any:
 def ger(input: Any, vec2: Any) -> Any:
     """`outer`."""
     return outer(input, vec2)
+
+
+# --------------------------------------------------------------------------------------- contractions of several dimensions
+
+
+@function(samples=lambda s: [(s(2, 3), s(4, 3)), (s(3), s(3)), (s(), s(2, 3)), (s(2, 1, 3), s(2, 3))])
+def inner(input: Any, other: Any) -> Any:
+    """Sum of products over the last dimension of both: (..., K) and (*, K) give (..., *)."""
+    if not input.ndim or not other.ndim:
+        return mul(input, other)
+    if input.shape[-1] != other.shape[-1]:
+        raise ShapeError(
+            f"inner: input has shape {tuple(input.shape)} and other {tuple(other.shape)}; expected equal last dimensions"
+        )
+    return tensordot(input, other, ([-1], [-1]))
+
+
+@function(
+    samples=lambda s: [
+        (s(2, 3, 4), s(3, 4, 5)), (s(2, 3, 4), s(4, 2, 5), ([2, 0], [0, 1])), (s(2, 3), s(4), 0), (s(3), s(3), 1),
+    ],
+)  # fmt: skip
+def tensordot(a: Any, b: Any, dims: Any = 2) -> Any:
+    """Products of a and b summed over `dims`: the last n of a with the first n of b, or two lists of dimensions, in pairs."""
+    if isinstance(dims, int):
+        if not 0 <= dims <= min(a.ndim, b.ndim):
+            raise ShapeError(f"tensordot: dims is {dims}; expected 0 to {min(a.ndim, b.ndim)} for these tensors")
+        dims_a, dims_b = tuple(range(a.ndim - dims, a.ndim)), tuple(range(dims))
+    else:
+        dims_a, dims_b = (dims_of("tensordot", tuple(d) if isinstance(d, (list, tuple)) else (d,), x.ndim)
+                          for d, x in zip(dims, (a, b), strict=True))  # fmt: skip
+    if len(dims_a) != len(dims_b) or any(a.shape[i] != b.shape[j] for i, j in zip(dims_a, dims_b, strict=False)):
+        raise ShapeError(
+            f"tensordot: dims {dims_a} of shape {tuple(a.shape)} and {dims_b} of shape {tuple(b.shape)} do not have equal sizes"
+        )
+    free_a = [i for i in range(a.ndim) if i not in dims_a]
+    free_b = [j for j in range(b.ndim) if j not in dims_b]
+    K = prod(a.shape[i] for i in dims_a)
+    shape_a, shape_b = [a.shape[i] for i in free_a], [b.shape[j] for j in free_b]
+    left = reshape(permute(a, (*free_a, *dims_a)), (prod(shape_a), K))
+    right = reshape(permute(b, (*dims_b, *free_b)), (K, prod(shape_b)))
+    return reshape(matmul(left, right), (*shape_a, *shape_b))
+
+
+@function(samples=lambda s: [(s(2, 3), s(3, 2)), (s(2), s(2, 3)), (s(), s(2)), (s(2, 1, 2), s(3, 2))])
+def kron(input: Any, other: Any) -> Any:
+    """Kronecker product: every element of input times the whole of other, side by side; missing dimensions count as 1."""
+    n = max(input.ndim, other.ndim)
+    a = (1,) * (n - input.ndim) + tuple(input.shape)
+    b = (1,) * (n - other.ndim) + tuple(other.shape)
+    left = reshape(input, tuple(m for size in a for m in (size, 1)))
+    right = reshape(other, tuple(m for size in b for m in (1, size)))
+    return reshape(mul(left, right), tuple(p * q for p, q in zip(a, b, strict=True)))
+
+
+@function(samples=lambda s: [(s(2, 3), s(2, 3)), (s(3, 2), s(3, 2)), (s(2, 1, 3), s(2, 3), 2)])
+def cross(input: Any, other: Any, dim: int | None = None) -> Any:
+    """Vector product along `dim`, which has size 3; by default the first such dimension."""
+    if dim is None:
+        threes = [i for i, n in enumerate(input.shape) if n == 3]
+        if not threes:
+            raise ShapeError(f"cross: no dimension of size 3 in input, shape {tuple(input.shape)}")
+        dim = threes[0]
+    return linalg_cross(input, other, dim=dim)
+
+
+@function(method=False, samples=lambda s: [(s(2, 3), s(2, 3)), (s(3, 2), s(3, 1), {"dim": 0})])
+def linalg_cross(input: Any, other: Any, *, dim: int = -1) -> Any:
+    """Vector product along `dim`, which has size 3; the other dimensions broadcast."""
+    first, second = tuple(input.shape), tuple(other.shape)
+    input, other = broadcast_tensors(input, other)
+    dim = dim_of("cross", dim, input.ndim)
+    at = dim - input.ndim
+    if any(len(shape) < -at or shape[at] != 3 for shape in (first, second)):
+        raise ShapeError(f"cross: dim {dim} of shapes {first} and {second} is not 3 in both")
+    return roll(input, -1, dim) * roll(other, -2, dim) - roll(input, -2, dim) * roll(other, -1, dim)
+
+
+@function(samples=lambda s: [(s(3, 3),), (s(2, 4),), (s(0, 0),)])
+def trace(input: Any) -> Any:
+    """The sum of the diagonal of a matrix."""
+    _of_rank("trace", "input", input, 2)
+    return sum(diagonal(input))
+
+
+# ------------------------------------------------------------------------------------------------------- chains and powers
+
+
+def _chain_order(sizes: list[int]) -> list[list[int]]:
+    """Where to split matrices i to j for the fewest multiplications (Cormen et al., chapter 15.2); sizes are the borders."""
+    n = len(sizes) - 1
+    cost, split = [[0] * n for _ in range(n)], [[0] * n for _ in range(n)]
+    for length in range(1, n):
+        for i in range(n - length):
+            j = i + length
+            options = [cost[i][k] + cost[k + 1][j] + sizes[i] * sizes[k + 1] * sizes[j + 1] for k in range(i, j)]
+            cost[i][j] = min(options)
+            split[i][j] = i + options.index(cost[i][j])
+    return split
+
+
+@function(method=False, samples=lambda s: [([s(2, 3), s(3, 4), s(4, 2)],), ([s(3), s(3, 4), s(4)],), ([s(2, 3), s(3, 4)],)])
+def linalg_multi_dot(tensors: Any) -> Any:
+    """The product of two or more matrices in the cheapest order; the first and the last may be vectors."""
+    chain = list(tensors)
+    if len(chain) < 2:
+        raise ShapeError(f"multi_dot: expected at least 2 tensors, got {len(chain)}")
+    for k, x in enumerate(chain):
+        if x.ndim != 2 and not (x.ndim == 1 and k in (0, len(chain) - 1)):
+            raise ShapeError(f"multi_dot: tensor {k} has shape {tuple(x.shape)}; expected a matrix, first and last may be vectors")
+    row, column = chain[0].ndim == 1, chain[-1].ndim == 1
+    if row:
+        chain[0] = unsqueeze(chain[0], 0)
+    if column:
+        chain[-1] = unsqueeze(chain[-1], 1)
+    for k, (a, b) in enumerate(zip(chain, chain[1:], strict=False)):
+        if a.shape[1] != b.shape[0]:
+            raise ShapeError(f"multi_dot: tensors {k} and {k + 1} have shapes {tuple(a.shape)} and {tuple(b.shape)}")
+    split = _chain_order([x.shape[0] for x in chain] + [chain[-1].shape[1]])
+
+    def run(i: int, j: int) -> Any:
+        return chain[i] if i == j else matmul(run(i, split[i][j]), run(split[i][j] + 1, j))
+
+    y = run(0, len(chain) - 1)
+    y = y[..., 0] if column else y
+    return y[0] if row else y
+
+
+@function(method=False, samples=lambda s: [(s(2, 3), s(3, 4), s(4, 2)), (s(2, 3),)])
+def chain_matmul(*matrices: Any) -> Any:
+    """`linalg.multi_dot` of matrices given one by one; of one matrix, itself."""
+    return matrices[0] * 1 if len(matrices) == 1 else linalg_multi_dot(matrices)
+
+
+@function(samples=lambda s: [(s(3, 3), 3), (s(2, 2, 2), 2), (s.matrix(3), -2), (s(2, 2), 0), (s(2, 2), 1)])
+def matrix_power(input: Any, n: int) -> Any:
+    """The n-th power of square matrices (..., M, M): the inverse's for negative n, the identity for 0."""
+    square("matrix_power", input)
+    if n == 0:
+        return input * 0 + np.eye(input.shape[-1], dtype=input.dtype)
+    if n < 0:
+        from .decomposition import linalg_inv
+
+        input, n = linalg_inv(input), -n
+    y, base = None, input
+    while n:  # by squaring
+        if n & 1:
+            y = base if y is None else matmul(y, base)
+        n >>= 1
+        if n:
+            base = matmul(base, base)
+    return y * 1 if y is input else y
+
+
+def square(name: str, input: Any) -> None:
+    """Check that input holds square matrices."""
+    if input.ndim < 2 or input.shape[-1] != input.shape[-2]:
+        raise ShapeError(f"{name}: input has shape {tuple(input.shape)}; expected square matrices (..., M, M)")
+
+
+# ---------------------------------------------------------------------------------------------------------------- distances
+
+
+@function(
+    method=False,
+    samples=lambda s: [
+        (s(3, 4), s(2, 4)), (s(2, 3, 4), s(2, 2, 4), 1.0), (s(3, 4), s(2, 4), float("inf")), (s(3, 4), s(2, 4), 3.0), (s(0, 4), s(2, 4)),
+    ],
+)  # fmt: skip
+def cdist(x1: Any, x2: Any, p: float = 2.0, compute_mode: str | None = None) -> Any:
+    """The p-norm distance of every row of x1 (..., P, M) from every row of x2 (..., R, M): (..., P, R).
+
+    Batches broadcast. The gradient at distance 0 is 0. compute_mode is taken for compatibility: differences are always formed.
+    """
+    for argument, x in (("x1", x1), ("x2", x2)):
+        if x.ndim < 2:
+            raise ShapeError(f"cdist: {argument} has shape {tuple(x.shape)}; expected (..., P, M)")
+    if x1.shape[-1] != x2.shape[-1]:
+        raise ShapeError(f"cdist: x1 has {x1.shape[-1]} columns and x2 {x2.shape[-1]}; expected as many")
+    if p < 0:
+        raise NumberError(f"cdist: p is {p}; expected 0 or more")
+    return _vector_norm(unsqueeze(x1, -2) - unsqueeze(x2, -3), p, -1)
+
+
+@function(
+    method=False,
+    samples=lambda s: [(s(3, 2), s(3, 4), s(5, 2, 4), s(5)), (s(2, 3, 2), s(2, 3, 4), s(5, 2, 4), None)],
+)
+def bilinear(input1: Any, input2: Any, weight: Any, bias: Any = None) -> Any:
+    """y[..., o] = input1 @ weight[o] @ input2 + bias[o]: input1 (..., I), input2 (..., J), weight (O, I, J), bias (O,)."""
+    if weight.ndim != 3 or input1.shape[:-1] != input2.shape[:-1] or (input1.shape[-1], input2.shape[-1]) != tuple(weight.shape[1:]):
+        raise ShapeError(
+            f"bilinear: input1 has shape {tuple(input1.shape)}, input2 {tuple(input2.shape)}, weight {tuple(weight.shape)}; "
+            "expected (..., I), (..., J) and (O, I, J)"
+        )
+    out, I, J = weight.shape
+    rows = prod(input1.shape[:-1])
+    pairs = reshape(unsqueeze(input1, -1) * unsqueeze(input2, -2), (rows, I * J))
+    return reshape(linear(pairs, reshape(weight, (out, I * J)), bias), (*input1.shape[:-1], out))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from math import prod
+from math import log as log_number
+from math import pi, prod
 from typing import Any
 
 import numpy as np
@@ -13,11 +14,13 @@ from ..errors import DTypeError, NumberError, RangeError, ShapeError
 from ..kernels import softmax as kernels
 from ..op import function, op
 from ..tensor import Tensor
-from .compare import clamp_min, where
-from .elementwise import abs, exp, log, log1p, sigmoid
-from .reduce import mean, sum
+from .activation import relu
+from .compare import clamp_min, minimum, where
+from .elementwise import abs, exp, log, log1p, sigmoid, sqrt
+from .reduce import _vector_norm, mean, sum
 from .shape import movedim, reshape, unsqueeze
 from .softmax import _log_softmax, _softmax
+from .special import xlogy
 
 
 def _reduction(name: str, reduction: str, size_average: Any = None, reduce: Any = None) -> str:
@@ -132,8 +135,7 @@ def _logits(name: str, input: Any) -> int:
 @function(
     method=False,
     samples=lambda s: [
-        (s(4, 3), s.ints(3, 4)), (s(3), np.array(1)), (s(2, 3, 2, 2), s.ints(3, 2, 2, 2), {"reduction": "none"}),
-        (s(4, 3), s.ints(3, 4), {"weight": s.positive(3), "label_smoothing": 0.1}), (s(4, 3), s.ints(3, 4), {"ignore_index": 1, "reduction": "sum"}),
+        (s(4, 3), s.ints(3, 4)), (s(3), np.array(1)), (s(2, 3, 2, 2), s.ints(3, 2, 2, 2), {"reduction": "none"}), (s(4, 3), s.ints(3, 4), {"label_smoothing": 0.1}), (s(4, 3), s.ints(3, 4), {"ignore_index": 1, "reduction": "sum"}),
         (s(2, 3, 4), s(2, 3, 4)), (s(3), s(3), {"label_smoothing": 0.2}), (s(4, 3), s(4, 3), {"reduction": "none"}),
     ],
 )  # fmt: skip
@@ -359,7 +361,7 @@ def softplus(x: Any) -> Any:
 @function(
     method=False,
     samples=lambda s: [
-        (s(3, 4), s(3, 4)), (s(3), s(3), s.positive(3), {"reduction": "sum"}), (s(2, 3), s(2, 3), {"pos_weight": np.array([1.0, 2, 3])}),
+        (s(3, 4), s(3, 4)), (s(3), s(3), s.positive(3), {"reduction": "sum"}), (s(2, 3), s(2, 3), None, None, None, "mean", s.positive(3)),
     ],
 )  # fmt: skip
 def binary_cross_entropy_with_logits(
@@ -377,3 +379,384 @@ def binary_cross_entropy_with_logits(
         raise DTypeError(f"{name}: input is {input.dtype}; expected float32 or float64")
     loss = _binary_cross_entropy_with_logits(input, target, pos_weight)
     return _reduced(loss if weight is None else loss * weight, reduction)
+
+
+# ------------------------------------------------------------------------------------------------ robust distances
+
+
+@function(
+    method=False,
+    samples=lambda s: [(s(3, 4), s(3, 4)), (s(3), s(3), {"reduction": "sum"}), (s(), s(), {"reduction": "none"})],
+)
+def l1_loss(
+    input: Any, target: Any, size_average: Any = None, reduce: Any = None, reduction: str = "mean", weight: Any = None
+) -> Any:
+    """The mean of |input - target|; the gradient at equality is 0. weight: a factor an element."""
+    reduction = _reduction("l1_loss", reduction, size_average, reduce)
+    _warn_sizes("l1_loss", input, target)
+    return _weighted(abs(input - target), weight, reduction)
+
+
+@function(
+    method=False,
+    samples=lambda s: [(s(3, 4), s(3, 4)), (s(3), s(3), {"reduction": "sum", "beta": 0.5}), (s(3), s(3), {"beta": 0.0})],
+)
+def smooth_l1_loss(
+    input: Any, target: Any, size_average: Any = None, reduce: Any = None, reduction: str = "mean", beta: float = 1.0
+) -> Any:
+    """d**2 / (2 beta) where |d| < beta, else |d| - beta / 2, of d = input - target. Raises ValueError for a negative beta."""
+    reduction = _reduction("smooth_l1_loss", reduction, size_average, reduce)
+    _warn_sizes("smooth_l1_loss", input, target)
+    if beta < 0:
+        raise NumberError(f"smooth_l1_loss: beta is {beta}; expected 0 or more")
+    if beta == 0:
+        return l1_loss(input, target, reduction=reduction)
+    d = input - target
+    size = abs(d)
+    return _reduced(where(_array(size) < beta, d * d * (0.5 / beta), size - 0.5 * beta), reduction)
+
+
+@function(
+    method=False,
+    samples=lambda s: [(s(3, 4), s(3, 4)), (s(3), s(3), {"reduction": "sum", "delta": 0.5})],
+)
+def huber_loss(
+    input: Any, target: Any, reduction: str = "mean", delta: float = 1.0, weight: Any = None
+) -> Any:
+    """d**2 / 2 where |d| < delta, else delta (|d| - delta / 2), of d = input - target. Raises ValueError unless delta > 0."""
+    reduction = _reduction("huber_loss", reduction)
+    _warn_sizes("huber_loss", input, target)
+    if delta <= 0:
+        raise NumberError(f"huber_loss: delta is {delta}; expected more than 0")
+    d = input - target
+    size = abs(d)
+    return _weighted(where(_array(size) < delta, d * d * 0.5, (size - 0.5 * delta) * delta), weight, reduction)
+
+
+# ------------------------------------------------------------------------------------------------ likelihoods
+
+
+@function(
+    method=False,
+    samples=lambda s: [
+        (s(3, 4), s(3, 4), {"log_target": True, "reduction": "sum"}),
+        (s(3, 4), s.positive(3, 4), {"reduction": "batchmean"}), (s(3), s.positive(3), {"reduction": "none"}),
+    ],
+)  # fmt: skip
+def kl_div(
+    input: Any, target: Any, size_average: Any = None, reduce: Any = None, reduction: str = "mean", log_target: bool = False
+) -> Any:
+    """target (log target - input), input being log-probabilities; 'batchmean' is the divergence an example.
+
+    log_target: the target is given as logarithms too. 0 log 0 is 0.
+    """
+    if reduction == "mean" and size_average is None and reduce is None:
+        warnings.warn(
+            "kl_div: reduction='mean' divides by the number of elements; 'batchmean' is the divergence an example", stacklevel=2
+        )
+    if reduction != "batchmean":
+        reduction = _reduction("kl_div", reduction, size_average, reduce)
+    loss = exp(target) * (target - input) if log_target else xlogy(target, target) - target * input
+    if reduction == "batchmean":
+        return sum(loss) / float(input.shape[0]) if input.ndim else loss
+    return _reduced(loss, reduction)
+
+
+@function(
+    method=False,
+    samples=lambda s: [
+        (s(3, 4), s.positive(3, 4)), (s.positive(3, 4), s.positive(3, 4), {"log_input": False, "full": True, "reduction": "sum"}),
+    ],
+)  # fmt: skip
+def poisson_nll_loss(
+    input: Any, target: Any, log_input: bool = True, full: bool = False, size_average: Any = None, eps: float = 1e-8,
+    reduce: Any = None, reduction: str = "mean",
+) -> Any:  # fmt: skip
+    """exp(input) - target input, or without log_input: input - target log(input + eps); full: plus Stirling's term."""
+    reduction = _reduction("poisson_nll_loss", reduction, size_average, reduce)
+    loss = exp(input) - target * input if log_input else input - target * log(input + eps)
+    if full:
+        large = _array(target) > 1
+        safe = where(large, target, 2.0)
+        loss = loss + where(large, safe * log(safe) - safe + 0.5 * log(safe * (2 * pi)), 0.0)
+    return _reduced(loss, reduction)
+
+
+@function(
+    method=False,
+    samples=lambda s: [
+        (s(3, 4), s(3, 4), s.positive(3, 4)), (s(3, 4), s(3, 4), s.positive(3), {"full": True, "reduction": "sum"}),
+    ],
+)  # fmt: skip
+def gaussian_nll_loss(
+    input: Any, target: Any, var: Any, full: bool = False, eps: float = 1e-6, reduction: str = "mean"
+) -> Any:
+    """(log(var) + (input - target)**2 / var) / 2 with var at least eps; full: plus log(2 pi) / 2.
+
+    var: of input's shape, without its last dimension or with that as 1, or a number. Raises ValueError for a negative var.
+    """
+    reduction = _reduction("gaussian_nll_loss", reduction)
+    if isinstance(var, (int, float)):
+        var = input * 0.0 + var
+    shape = tuple(input.shape)
+    if tuple(var.shape) == shape[:-1] and tuple(var.shape) != shape:
+        var = unsqueeze(var, -1)
+    elif not (var.ndim == len(shape) and all(v in (1, n) for v, n in zip(var.shape, shape, strict=True))):
+        raise ShapeError(f"gaussian_nll_loss: var has shape {tuple(var.shape)}; expected input's {shape} or one value a row")
+    array = _array(var)
+    if (array < 0).any():
+        raise NumberError(f"gaussian_nll_loss: var holds {array.min()}; expected no negative values")
+    # the floor is a shift without gradient, so that var is still pulled away from it
+    var = var + np.maximum(array, eps).astype(array.dtype) - array
+    loss = (log(var) + _squared_difference(input, target) / var) * 0.5
+    return _reduced(loss + 0.5 * log_number(2 * pi) if full else loss, reduction)
+
+
+# ------------------------------------------------------------------------------------------------ margins
+
+
+@function(
+    method=False,
+    samples=lambda s: [(s(4), np.array([1.0, -1, 1, -1]), {"margin": 0.7}), (s(2, 2), np.array([1.0, -1]), {"reduction": "sum"})],
+)
+def hinge_embedding_loss(
+    input: Any, target: Any, margin: float = 1.0, size_average: Any = None, reduce: Any = None, reduction: str = "mean"
+) -> Any:
+    """input where target is 1, max(0, margin - input) where it is -1."""
+    reduction = _reduction("hinge_embedding_loss", reduction, size_average, reduce)
+    t = _array(target)
+    loss = where(t != 1, clamp_min(margin - input, 0.0), 0.0) + where(t != -1, input, 0.0)
+    return _reduced(loss, reduction)
+
+
+@function(
+    method=False,
+    samples=lambda s: [(s(4), s(4), np.array([1.0, -1, 1, -1])), (s(3), s(3), np.array([1.0, -1, 1]), 0.5, None, None, "none")],
+)
+def margin_ranking_loss(
+    input1: Any, input2: Any, target: Any, margin: float = 0.0, size_average: Any = None, reduce: Any = None,
+    reduction: str = "mean",
+) -> Any:  # fmt: skip
+    """max(0, -target (input1 - input2) + margin), target being 1 or -1."""
+    reduction = _reduction("margin_ranking_loss", reduction, size_average, reduce)
+    if not input1.ndim == input2.ndim == target.ndim:
+        raise ShapeError(
+            f"margin_ranking_loss: input1, input2 and target have shapes {tuple(input1.shape)}, {tuple(input2.shape)} and "
+            f"{tuple(target.shape)}; expected as many dimensions each"
+        )
+    return _reduced(clamp_min((input2 - input1) * target + margin, 0.0), reduction)
+
+
+@function(
+    method=False,
+    samples=lambda s: [(s(4), np.array([1.0, -1, 1, -1])), (s(2, 3), s(2, 3), {"reduction": "sum"})],
+)
+def soft_margin_loss(
+    input: Any, target: Any, size_average: Any = None, reduce: Any = None, reduction: str = "mean"
+) -> Any:
+    """log(1 + exp(-target input)), target being 1 or -1."""
+    reduction = _reduction("soft_margin_loss", reduction, size_average, reduce)
+    return _reduced(softplus(-(target * input)), reduction)
+
+
+@function(
+    method=False,
+    samples=lambda s: [
+        (s(3, 4), s(3, 4), np.array([1, -1, 1])), (s(3, 4), s(3, 4), np.array([1, -1, -1]), {"margin": -0.5, "reduction": "none"}),
+        (s(4), s(4), np.array(1)),
+    ],
+)  # fmt: skip
+def cosine_embedding_loss(
+    input1: Any, input2: Any, target: Any, margin: float = 0.0, size_average: Any = None, reduce: Any = None,
+    reduction: str = "mean",
+) -> Any:  # fmt: skip
+    """1 - cos(input1, input2) where target is 1, max(0, cos - margin) where it is -1: inputs (N, D) or (D,), target (N,) or ()."""
+    name = "cosine_embedding_loss"
+    reduction = _reduction(name, reduction, size_average, reduce)
+    t = _array(target)
+    if input1.ndim != input2.ndim or t.ndim != input1.ndim - 1 or t.ndim > 1:
+        raise ShapeError(
+            f"{name}: input1, input2 and target have shapes {tuple(input1.shape)}, {tuple(input2.shape)} and {t.shape}; "
+            "expected (N, D), (N, D) and (N,), or (D,), (D,) and ()"
+        )
+    eps = 1e-12
+    product = sum(input1 * input2, -1)
+    squares = (sum(input1 * input1, -1) + eps) * (sum(input2 * input2, -1) + eps)
+    cosine = product / sqrt(squares)
+    loss = where(t == 1, 1.0 - cosine, 0.0) + where(t == -1, clamp_min(cosine - margin, 0.0), 0.0)
+    return _reduced(loss, reduction)
+
+
+def _rows_of(name: str, input: Any) -> Any:
+    """Scores (N, C); one row of them may come without N."""
+    if input.ndim not in (1, 2) or not input.shape[-1]:
+        raise ShapeError(f"{name}: input has shape {tuple(input.shape)}; expected (N, C) or (C,)")
+    return input if input.ndim == 2 else unsqueeze(input, 0)
+
+
+@function(
+    method=False,
+    samples=lambda s: [
+        (s(3, 4), s.ints(4, 3)), (s(4), np.array(2)), (s(3, 4), s.ints(4, 3), {"p": 2, "margin": 0.7, "reduction": "none"}),
+    ],
+)  # fmt: skip
+def multi_margin_loss(
+    input: Any, target: Any, p: int = 1, margin: float = 1.0, weight: Any = None, size_average: Any = None, reduce: Any = None,
+    reduction: str = "mean",
+) -> Any:  # fmt: skip
+    """The sum over the classes i but the label's y of max(0, margin - input[y] + input[i])**p, over C; weight: a factor a label.
+
+    input (N, C) or (C,), target class numbers (N,) or (). Raises as `cross_entropy` does; p is 1 or 2.
+    """
+    name = "multi_margin_loss"
+    reduction = _reduction(name, reduction, size_average, reduce)
+    if p not in (1, 2):
+        raise NumberError(f"{name}: p is {p}; expected 1 or 2")
+    x = _rows_of(name, input)
+    label = _array(target).reshape(-1) if input.ndim == 1 else target
+    label = _labels(name, x, label, -1 << 62)
+    C = x.shape[1]
+    weight = _class_weight(name, input, weight, C)
+    gap = relu(margin - unsqueeze(_at_label(x, label), 1) + x)
+    gap = gap * gap if p == 2 else gap
+    others = np.ones((len(label), C), input.dtype)
+    others[np.arange(len(label)), label] = 0
+    if weight is not None:
+        others *= weight[label][:, None]
+    loss = sum(gap * others, 1) / float(C)
+    return loss[0] if reduction == "none" and input.ndim == 1 else _reduced(loss, reduction)
+
+
+@function(
+    method=False,
+    samples=lambda s: [
+        (s(2, 4), np.array([[3, 0, -1, 1], [2, -1, 0, 0]])), (s(4), np.array([1, 2, -1, 0]), {"reduction": "none"}),
+        (s(2, 3), np.array([[-1, 0, 0], [0, 1, 2]]), {"reduction": "sum"}),
+    ],
+)  # fmt: skip
+def multilabel_margin_loss(
+    input: Any, target: Any, size_average: Any = None, reduce: Any = None, reduction: str = "mean"
+) -> Any:
+    """The sum over the labels y and the other classes i of max(0, 1 - input[y] + input[i]), over C.
+
+    input (N, C) or (C,), target of its shape: each row's labels, then -1. Raises IndexError for a label that is no class.
+    """
+    name = "multilabel_margin_loss"
+    reduction = _reduction(name, reduction, size_average, reduce)
+    x, t = _rows_of(name, input), _array(target)
+    _same_size(name, input, t)
+    t = t.reshape(tuple(x.shape))
+    C = x.shape[1]
+    if t.dtype.kind not in "iu":
+        raise DTypeError(f"{name}: target is {t.dtype}; expected class numbers of an integer dtype, cast with long()")
+    if t.size and (t.min() < -1 or t.max() >= C):
+        raise RangeError(f"{name}: target holds {t.max() if t.max() >= C else t.min()}; the classes are numbered 0 to {C - 1}")
+    listed = np.minimum.accumulate(t >= 0, 1)  # only what stands before the first -1 counts
+    is_label = np.zeros(t.shape, bool)
+    rows, places = np.nonzero(listed)
+    is_label[rows, t[rows, places]] = True
+    gap = relu(1.0 - unsqueeze(x[rows, t[rows, places]], 1) + x[rows]) * (~is_label[rows]).astype(input.dtype)
+    terms = sum(gap, 1) / float(C)
+    if reduction == "sum":
+        return sum(terms)
+    if reduction == "mean":
+        return sum(terms) / float(len(t))
+    member = (rows == np.arange(len(t))[:, None]).astype(input.dtype)
+    loss = sum(terms * member, 1)
+    return loss[0] if input.ndim == 1 else loss
+
+
+@function(
+    method=False,
+    samples=lambda s: [(s(3, 4), s.unit(3, 4)), (s(4), s.unit(4), s.positive(4), None, None, "none")],
+)
+def multilabel_soft_margin_loss(
+    input: Any, target: Any, weight: Any = None, size_average: Any = None, reduce: Any = None, reduction: str = "mean"
+) -> Any:
+    """The mean over the classes of `binary_cross_entropy_with_logits`: input (*, C), target of its shape."""
+    reduction = _reduction("multilabel_soft_margin_loss", reduction, size_average, reduce)
+    loss = target * softplus(-input) + (1.0 - target) * softplus(input)
+    return _reduced(mean(loss if weight is None else loss * weight, -1), reduction)
+
+
+# ------------------------------------------------------------------------------------------------ triplets
+
+
+def _triplet(distances: tuple[Any, Any, Any], margin: float, swap: bool, reduction: str) -> Any:
+    positive, negative, between = distances
+    if swap:
+        negative = minimum(negative, between)
+    return _reduced(clamp_min(positive - negative + margin, 0.0), reduction)
+
+
+@function(
+    method=False,
+    samples=lambda s: [
+        (s(3, 4), s(3, 4), s(3, 4)), (s(3, 4), s(3, 4), s(3, 4), {"p": 3.0, "swap": True, "reduction": "none", "margin": 2.0}),
+        (s(4), s(4), s(4)),
+    ],
+)  # fmt: skip
+def triplet_margin_loss(
+    anchor: Any, positive: Any, negative: Any, margin: float = 1.0, p: float = 2, eps: float = 1e-6, swap: bool = False,
+    size_average: Any = None, reduce: Any = None, reduction: str = "mean",
+) -> Any:  # fmt: skip
+    """max(0, d(anchor, positive) - d(anchor, negative) + margin), d the p-norm of the difference plus eps.
+
+    swap: the smaller of d(anchor, negative) and d(positive, negative) counts. Source: Balntas et al., BMVC 2016. Raises
+    ValueError unless margin > 0.
+    """
+    reduction = _reduction("triplet_margin_loss", reduction, size_average, reduce)
+    if margin <= 0:
+        raise NumberError(f"triplet_margin_loss: margin is {margin}; expected more than 0")
+    if not anchor.ndim == positive.ndim == negative.ndim:
+        raise ShapeError(
+            f"triplet_margin_loss: anchor, positive and negative have shapes {tuple(anchor.shape)}, {tuple(positive.shape)} "
+            f"and {tuple(negative.shape)}; expected as many dimensions each"
+        )
+
+    def distance(a: Any, b: Any) -> Any:
+        return pairwise_distance(a, b, p, eps)
+
+    between = distance(positive, negative) if swap else None
+    return _triplet((distance(anchor, positive), distance(anchor, negative), between), margin, swap, reduction)
+
+
+@function(
+    method=False,
+    samples=lambda s: [(s(3, 4), s(3, 4), s(3, 4)), (s(3, 4), s(3, 4), s(3, 4), {"swap": True, "reduction": "sum", "margin": 2.0})],
+)
+def triplet_margin_with_distance_loss(
+    anchor: Any, positive: Any, negative: Any, *, distance_function: Any = None, margin: float = 1.0, swap: bool = False,
+    reduction: str = "mean",
+) -> Any:  # fmt: skip
+    """`triplet_margin_loss` with a distance function of one's own; without one, `pairwise_distance`."""
+    name = "triplet_margin_with_distance_loss"
+    reduction = _reduction(name, reduction)
+    if margin <= 0:
+        raise NumberError(f"{name}: margin is {margin}; expected more than 0")
+    distance = pairwise_distance if distance_function is None else distance_function
+    between = distance(positive, negative) if swap else None
+    return _triplet((distance(anchor, positive), distance(anchor, negative), between), margin, swap, reduction)
+
+
+# ------------------------------------------------------------------------------------------------ similarities
+
+
+@function(
+    method=False,
+    samples=lambda s: [(s(3, 4), s(3, 4)), (s(2, 3, 4), s(3, 1), 1), (s(4), s(4), 0, 1e-6)],
+)
+def cosine_similarity(x1: Any, x2: Any, dim: int = 1, eps: float = 1e-8) -> Any:
+    """The cosine of the angle between x1 and x2 along `dim`, broadcast; the norms count as at least eps."""
+    n1 = clamp_min(_vector_norm(x1, 2, dim, True), eps)
+    n2 = clamp_min(_vector_norm(x2, 2, dim, True), eps)
+    return sum((x1 / n1) * (x2 / n2), dim)
+
+
+@function(
+    method=False,
+    samples=lambda s: [(s(3, 4), s(3, 4)), (s(3, 4), s(4), 1.0), (s(4), s(4), 3.0, 1e-6, True)],
+)
+def pairwise_distance(x1: Any, x2: Any, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> Any:
+    """The p-norm of x1 - x2 + eps along the last dimension, broadcast."""
+    return _vector_norm(x1 - x2 + eps, p, -1, keepdim)

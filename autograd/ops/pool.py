@@ -271,7 +271,7 @@ def max_pool3d(
 def _unpooled(
     name: str, n: int, input: Any, indices: Any, kernel_size: Any, stride: Any, padding: Any, output_size: Any
 ) -> Any:
-    x, single = _images(name, input, n)
+    x, _ = _images(name, input, n)
     index = _array(indices)
     if tuple(index.shape) != tuple(input.shape) or index.dtype.kind not in "iu":
         raise ShapeError(
