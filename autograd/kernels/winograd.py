@@ -24,7 +24,7 @@ from autograd.kernels.buffer import aligned
 from autograd.kernels.compile import kernel
 from autograd.kernels.conv_direct import PLAN, run
 from autograd.kernels.conv_simd import ROWS, scratch, vectors, window_tile
-from autograd.kernels.simd import LANES
+from autograd.kernels.simd import LANES, transpose_tile
 
 enabled = True
 """Whether float32 convolutions of 3x3 windows with stride 1 may take the Winograd form."""
@@ -229,24 +229,24 @@ def weight_points(plan, w, k, c0, cn, U, u, ue, taps):
     p = plan[0]
     P, sk, sc = p.P, p.sk, p.sc
     kn = min(P, p.K - k)
-    first, step = (8, -1) if p.back else (0, 1)
     zeros = np.zeros(LANES, np.float32)
     if kn < P:
         taps[:] = 0
     for i0 in range(0, cn, 8):
-        if sk > sc:
-            for j in range(kn):
-                for i in range(i0, min(cn, i0 + 8)):
-                    a = (k + j) * sk + (c0 + i) * sc
-                    for t in range(9):
-                        taps[((i - i0) * 9 + first + step * t) * P + j] = w[a + t]
-        else:
-            for i in range(i0, min(cn, i0 + 8)):
-                for j in range(kn):
-                    a = (k + j) * sk + (c0 + i) * sc
-                    for t in range(9):
-                        taps[((i - i0) * 9 + first + step * t) * P + j] = w[a + t]
-        for i in range(i0, min(cn, i0 + 8)):
+        a, i1 = k * sk + (c0 + i0) * sc, min(cn, i0 + 8)
+        for j in range(0, kn, LANES):
+            if p.back:
+                for i in range(i1 - i0):
+                    o = (i * 9 + 8) * P + j
+                    transpose_tile(w, a + i * sc + j * sk, sk, taps, o, -P, min(LANES, kn - j), min(LANES, 9))
+                    for t in range(LANES, 9):
+                        for v in range(min(LANES, kn - j)):
+                            taps[o - t * P + v] = w[a + i * sc + (j + v) * sk + t]
+            else:
+                for t in range(0, (i1 - i0) * 9, LANES):
+                    count = min(LANES, (i1 - i0) * 9 - t)
+                    transpose_tile(w, a + j * sk + t, sk, taps, t * P + j, P, min(LANES, kn - j), count)
+        for i in range(i0, i1):
             for j in range(0, P, LANES):
                 weight_transform(taps, (i - i0) * 9 * P + j, 3 * P, P, U, u + i * P + j, 6 * ue, ue, zeros, 0, False)
 
@@ -266,52 +266,65 @@ def transform_weights(first, last, width, plan, rows, places, taps, x, w, bias, 
 
 
 @kernel
-def convolve_tiles(first, last, width, plan, rows, places, taps, x, w, bias, y):
-    """Blocks of tiles, for groups of weight panels: transform, 36 products, transform back, all in cache.
+def transform_inputs(first, last, width, plan, rows, places, taps, x, w, bias, V):
+    """The points of the source, `step` tiles a task."""
+    p = plan[0]
+    ve = p.tiles * ((p.C + LANES - 1) // LANES * LANES) + LANES
+    for task in range(first, last):
+        input_points(task * p.step, min((task + 1) * p.step, p.tiles), 0, plan, x, V, ve)
 
-    With `fly` w are the weights, transformed cb channels at a time just before their use, else `transform_weights` has.
+
+@kernel
+def convolve_tiles(first, last, width, plan, rows, places, taps, x, w, bias, y):
+    """A block of tiles and a part of the weight panels a task: 36 products, then the transform back.
+
+    x are the points of the source where there are several parts, else the source. w are the points of the weights, or
+    with `fly` the weights, which are transformed cb channels at a time just before their use.
     """
     p = plan[0]
     C, K, P, M, TB, cb, chunk, Ho, Wo, panels = p.C, p.K, p.P, p.M, p.TB, p.cb, p.tc, p.Ho, p.Wo, p.panels
-    relu = p.relu != 0
-    Cs = (C + LANES - 1) // LANES * LANES
-    ve, re, ue = TB * Cs + LANES, TB * P + LANES, (cb if p.fly else C) * P + LANES
-    V, R = scratch(36 * ve, x), scratch(36 * re, x)
-    own, nine = scratch(36 * ue if p.fly else 0, x), scratch(72 * P, x)
-    U = own if p.fly else w
+    relu, shared = p.relu != 0, p.parts > 1
+    Cs, across = (C + LANES - 1) // LANES * LANES, (panels + p.parts - 1) // p.parts * P
+    ve, re, ue = (p.tiles if shared else TB) * Cs + LANES, TB * across + LANES, (cb if p.fly else C) * P + LANES
+    own, R = scratch(0 if shared else 36 * ve, x), scratch(36 * re, x)
+    fresh, nine = scratch(36 * ue if p.fly else 0, x), scratch(72 * P, x)
+    V, U = x if shared else own, fresh if p.fly else w
     edge, zeros = scratch(16 * P, x), np.zeros(P, np.float32)
-    done = -1
     for task in range(first, last):
         block = task // p.parts
-        group = task - block * p.parts
+        part = task - block * p.parts
         t0 = block * TB
         tiles = min(TB, p.tiles - t0)
-        if block != done:
+        v = t0 * Cs if shared else 0
+        if not shared:
             input_points(0, tiles, t0, plan, x, V, ve)
-            done = block
-        for panel in range(group * panels // p.parts, (group + 1) * panels // p.parts):
-            k0 = panel * P
-            for c0 in range(0, C, cb):
-                cn = min(cb, C - c0)
-                u = 0 if p.fly else panel * 36 * ue + c0 * P
+        begin, end = part * panels // p.parts, (part + 1) * panels // p.parts
+        for c0 in range(0, C, cb):
+            cn = min(cb, C - c0)
+            for outer in range(begin, end if p.fly else begin + 1):
                 if p.fly:
-                    weight_points(plan, w, k0, c0, cn, U, 0, ue, nine)
+                    weight_points(plan, w, outer * P, c0, cn, U, 0, ue, nine)
                 for e in range(36):
-                    for c in range(0, cn, chunk):
-                        for i in range(0, tiles, M):
-                            window_tile(
-                                width, V, e * ve + c0 + c, rows, i, min(M, tiles - i), taps, 0, 1, min(chunk, cn - c),
-                                1, U, u + e * ue + c * P, P, R, e * re, places, P, zeros, 0, c0 + c > 0, False,
-                            )  # fmt: skip
-            for t in range(tiles):
-                n, h, v = place(t0 + t, Ho, Wo)
+                    for panel in range(outer, outer + 1 if p.fly else end):
+                        u = e * ue if p.fly else (panel * 36 + e) * ue
+                        for c in range(0, cn, chunk):
+                            for i in range(0, tiles, M):
+                                window_tile(
+                                    width, V, v + e * ve + c0 + c, rows, i, min(M, tiles - i), taps, 0, 1,
+                                    min(chunk, cn - c), 1, U, u + c * P, P, R, e * re + (panel - begin) * P, places, P,
+                                    zeros, 0, c0 + c > 0, False,
+                                )  # fmt: skip
+        for t in range(tiles):
+            n, h, v = place(t0 + t, Ho, Wo)
+            for panel in range(begin, end):
+                k0, r0 = panel * P, t * across + (panel - begin) * P
                 o = ((n * Ho + h) * Wo + v) * K + k0
                 if k0 + P <= K and h + 4 <= Ho and v + 4 <= Wo:
                     for j in range(0, P, LANES):
-                        output_transform(R, t * P + j, 6 * re, re, y, o + j, Wo * K, K, bias, k0 + j, relu)
+                        output_transform(R, r0 + j, 6 * re, re, y, o + j, Wo * K, K, bias, k0 + j, relu)
                 else:
                     for j in range(0, P, LANES):
-                        output_transform(R, t * P + j, 6 * re, re, edge, j, 4 * P, P, bias, k0 + j, relu)
+                        output_transform(R, r0 + j, 6 * re, re, edge, j, 4 * P, P, bias, k0 + j, relu)
                     for r in range(min(4, Ho - h)):
                         for s in range(min(4, Wo - v)):
                             for j in range(min(P, K - k0)):
@@ -363,10 +376,12 @@ def gradient_sums(first, last, width, plan, rows, places, taps, V, Z, sums, gw):
                         gw[o + t] = nine[t * P + j]
 
 
-TILES = 48  # tiles of a block, where the weights are transformed beforehand
-FEW = 80  # tiles below which each task transforms the weights it needs
+NEAR = 1 << 19  # points of the weights that stay in the second-level cache
+TILES = 24  # tiles of a block where they do
+MANY = 128  # tiles of a block where they do not
+FEW = 80  # tiles up to which each task transforms the weights it needs
 FLY = 32  # channels whose weights it transforms at once
-CHUNK = 128  # channels, or tiles in the weight gradient, that one pass over a sum takes
+CHUNK = 256  # channels, or tiles in the weight gradient, that one pass over a sum takes
 POINTS = 1 << 22  # values of the transformed arrays that the weight gradient keeps at once
 TASKS = 8  # into which the work is cut at least, if it can be
 
@@ -382,18 +397,20 @@ def _plan(
     T, P = N * -(-Ho // 4) * -(-Wo // 4), width * LANES
     panels = -(-K // P)
     fly = T <= FEW
-    blocks = 1 if fly else -(-T // TILES)
+    TB = T if fly else TILES if 36 * C * K <= NEAR else MANY
+    blocks = -(-T // TB)
     TB = -(-T // blocks)
+    parts = min(panels, -(-TASKS // blocks))
     sk, sc = (9, 9 * K) if back else (9 * C, 9)
     values = dict(
         N=N, H=H, W=W, C=C, Ho=Ho, Wo=Wo, K=K, top=start[0], left=start[1], relu=relu, P=P, M=ROWS[width], panels=panels,
-        tiles=T, TB=TB, blocks=blocks, parts=min(panels, -(-TASKS // blocks)), sk=sk, sc=sc, back=back, fly=fly,
-        cb=FLY if fly else C, tc=CHUNK, step=16,
+        tiles=T, TB=TB, blocks=blocks, parts=parts, sk=sk, sc=sc, back=back, fly=fly,
+        cb=FLY if fly else C, tc=CHUNK, step=8,
     )  # fmt: skip
     for name, value in values.items():
         plan[name] = value
     i = np.arange(TB)
-    return plan, i * (-(-C // LANES) * LANES), i * P, np.zeros(1, np.int64)
+    return plan, i * (-(-C // LANES) * LANES), i * (-(-panels // parts) * P), np.zeros(1, np.int64)
 
 
 def convolve(
@@ -413,8 +430,12 @@ def convolve(
         edge[: out[2]] = bias
     if not p["fly"]:
         points = aligned(panels * 36 * (C * P + LANES), np.float32)
-        run(transform_weights, panels * -(-C // 16), w.size > 1 << 13, width, *way, x, w, edge, points)
+        run(transform_weights, panels * -(-C // int(p["step"])), w.size > 1 << 13, width, *way, x, w, edge, points)
         w = points
+    if p["parts"] > 1:
+        source = aligned(36 * (int(p["tiles"]) * -(-C // LANES) * LANES + LANES), np.float32)
+        run(transform_inputs, -(-int(p["tiles"]) // int(p["step"])), True, width, *way, x, w, edge, source)
+        x = source
     run(convolve_tiles, int(p["blocks"] * p["parts"]), True, width, *way, x, w, edge, y)
 
 
