@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import islice
+from itertools import groupby, islice
 from typing import Any
 
 from autograd import Tensor
@@ -146,6 +146,14 @@ class ModuleList(_Row):
         super().__init__()
         if modules is not None:
             self.extend(modules)
+
+    def _lines(self) -> Iterator[tuple[str, str]]:
+        for text, alike in groupby(super()._lines(), key=lambda line: line[1]):
+            names = [name for name, _ in alike]
+            if len(names) == 1:
+                yield names[0], text
+            else:
+                yield f"{names[0]}-{names[-1]}", f"{len(names)} x {text}"
 
 
 class ModuleDict(Module):

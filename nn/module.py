@@ -585,16 +585,15 @@ class Module:
     @reprlib.recursive_repr("...")
     def __repr__(self) -> str:
         extra = self.extra_repr().split("\n") if self.extra_repr() else []
-        children = []
-        for name, module in self._lines():
-            children.append(f"({name}): {_indent(repr(module))}")
+        children = [f"({name}): {_indent(text)}" for name, text in self._lines()]
         if not children and len(extra) <= 1:
             return f"{self._get_name()}({''.join(extra)})"
         return f"{self._get_name()}(\n  " + "\n  ".join([*extra, *children]) + "\n)"
 
-    def _lines(self) -> Iterator[tuple[str, Any]]:
-        yield from ((name, module) for name, module in self._modules.items() if module is None)
-        yield from self._own(Module, "_modules")
+    def _lines(self) -> Iterator[tuple[str, str]]:
+        """Names and reprs of the children."""
+        yield from ((name, "None") for name, module in self._modules.items() if module is None)
+        yield from ((name, repr(module)) for name, module in self._own(Module, "_modules"))
 
 
 _INTERNAL = {"_parameters", "_buffers", "_modules", "_non_persistent", "_hooks"}
