@@ -263,8 +263,17 @@ class Output:
     retained: Box | None = None
 
     def __init__(self, node: Node, slot: int, array: ndarray) -> None:
-        self.node, self.slot, self.number = node, slot, tick()
+        self.node, self.slot = node, slot
+        self.number = node.number + 1 - 1 / (slot + 2)  # after the node, before whatever reads this output
         self.shape, self.dtype = array.shape, array.dtype
+
+    # a formula that reads outputs while create_graph records sees them through Outputs of its own: they are the same place
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Output) and other.node is self.node and other.slot == self.slot
+
+    def __hash__(self) -> int:
+        return hash((id(self.node), self.slot))
 
     @property
     def edges(self) -> tuple[Node]:
