@@ -96,6 +96,9 @@ def hardtanh(input: Any, min_val: float = -1.0, max_val: float = 1.0) -> Any:
     """input limited to [min_val, max_val]; the gradient at the bounds is 0."""
     if min_val > max_val:
         raise NumberError(f"hardtanh: min_val {min_val} is larger than max_val {max_val}")
+    kind = np.asarray(input).dtype.kind
+    if kind == "b" or (kind == "u" and min_val < 0):
+        raise DTypeError(f"hardtanh: {np.asarray(input).dtype} has no negative numbers to limit at {min_val}; convert with to()")
     return np.minimum(np.maximum(input, _like(input, min_val)), _like(input, max_val))
 
 
@@ -140,7 +143,7 @@ def hardshrink(input: Any, lambd: float = 0.5) -> Any:
 
 
 @op(
-    lambda g, input, lambd: _where((input >= -lambd) & (input <= lambd), 0.0, g),
+    lambda g, input, lambd: _where((input < -lambd) | (input > lambd), g, 0.0),
     method=False,
     samples=lambda s: [*unary()(s), (s(3, 4), 1.0)],
 )
@@ -155,8 +158,8 @@ def softshrink(input: Any, lambd: float = 0.5) -> Any:
 
 
 def _elu_pull(g: Any, input: Any, alpha: float, scale: float, rate: float) -> Any:
-    below = _where(input > 0, 0.0, input)  # so that the branch not taken does not overflow
-    return _where(input > 0, g * scale, times(g, exp(below * rate) * (alpha * scale * rate)))
+    below = _where(input < 0, input, 0.0)  # so that the branch not taken does not overflow
+    return _where(input <= 0, times(g, exp(below * rate) * (alpha * scale * rate)), g * scale)
 
 
 @op(
@@ -277,14 +280,14 @@ def _softsign_pull(g: Any, input: Any) -> Any:
     return g / (scale * scale)
 
 
-@op(lambda g, input: _softsign_pull(g, input), method=False, samples=unary())
+@op(lambda g, input: _softsign_pull(g, input), promote="float", method=False, samples=unary())
 @quiet
 def softsign(input: Any) -> Any:
     """input / (1 + |input|)."""
     return np.true_divide(input, 1 + np.abs(input))
 
 
-@op(lambda g, input: _tanhshrink_pull(g, input), method=False, samples=unary())
+@op(lambda g, input: _tanhshrink_pull(g, input), promote="float", method=False, samples=unary())
 def tanhshrink(input: Any) -> Any:
     """input - tanh(input)."""
     return input - np.tanh(input)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy import ndarray
 
 from .. import dtypes
-from ..errors import DTypeError, NumberError
+from ..errors import DTypeError, NumberError, ShapeError
 from ..op import function, op
 from ..samples import Draw, binary, comparison, logical, unary
 from ..tensor import Tensor
@@ -79,6 +79,10 @@ def isclose(input: Any, other: Any, rtol: float = 1e-5, atol: float = 1e-8, equa
         raise DTypeError(f"isclose: the dtypes differ, {a.dtype} and {b.dtype}; convert one with to()")
     if rtol < 0 or atol < 0:
         raise NumberError(f"isclose: rtol and atol must not be negative, got {rtol} and {atol}")
+    try:
+        np.broadcast_shapes(a.shape, b.shape)
+    except ValueError:
+        raise ShapeError(f"isclose: shapes {a.shape} and {b.shape} cannot be broadcast together") from None
     with np.errstate(all="ignore"):
         close = a == b
         if a.dtype.kind == "f":

@@ -9,14 +9,16 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
+from .. import dtypes
 from ..errors import DivisionError, DTypeError, NumberError
 from ..op import function, op
 from ..samples import Draw, binary, unary
 from ..tensor import Tensor
 from .alias import alias
 from .chain import over, quiet, times
-from .compare import _integral, _where
+from .compare import _integral, _where, logical_not
 from .compare import where as where
+from .convert import to_dtype
 
 # ------------------------------------------------------------------------------------------------- arithmetic
 
@@ -67,30 +69,42 @@ def neg(input: Any) -> Any:
         raise DTypeError("neg: a bool has no negative; use logical_not") from None
 
 
-def _scaled(name: str, other: Any, alpha: Any) -> Any:
-    if isinstance(alpha, int) and alpha == 1:
+def _scaled(name: str, scale: Any, other: Any, *beside: Any) -> Any:
+    """scale * other in the common dtype of all operands, which a float or an int scale must not raise."""
+    if isinstance(scale, int) and scale == 1:
         return other
-    if isinstance(alpha, float) and isinstance(other, Tensor) and not other.is_floating_point():
-        raise DTypeError(f"{name}: alpha must not be a float where the tensors are of integers, got {alpha}")
-    return mul(other, alpha)
+    dtype = dtypes.result_type(_array(other), *map(_array, beside))
+    if isinstance(scale, float) and dtype.kind != "f":
+        raise DTypeError(f"{name}: the factor must not be a float where the result is {dtype}, got {scale}")
+    if dtype.kind == "b":
+        scale = bool(scale)
+    return mul(_cast(other, dtype), scale)
+
+
+def _array(x: Any) -> Any:
+    return x._data if isinstance(x, Tensor) else x
+
+
+def _cast(x: Any, dtype: np.dtype) -> Any:
+    return to_dtype(x, dtype) if isinstance(x, (Tensor, ndarray)) else dtype.type(x).item()
 
 
 @function(inplace=True, samples=lambda s: [*binary()(s), (s(3), s(3), {"alpha": 0.5})])
 def add(input: Any, other: Any, *, alpha: Any = 1) -> Any:
     """input + alpha * other, broadcast."""
-    return _add(input, _scaled("add", other, alpha))
+    return _add(input, _scaled("add", alpha, other, input))
 
 
 @function(inplace=True, samples=lambda s: [*binary()(s), (s(3), s(3), {"alpha": 0.5})])
 def sub(input: Any, other: Any, *, alpha: Any = 1) -> Any:
     """input - alpha * other, broadcast."""
-    return _sub(input, _scaled("sub", other, alpha))
+    return _sub(input, _scaled("sub", alpha, other, input))
 
 
 @function(samples=lambda s: [*binary()(s), (s(3), s(3), {"alpha": 0.5})], method=False)
 def rsub(input: Any, other: Any, *, alpha: Any = 1) -> Any:
     """other - alpha * input, broadcast."""
-    return _sub(other, _scaled("rsub", input, alpha))
+    return _sub(other, _scaled("rsub", alpha, input, other))
 
 
 def _modes(s: Draw) -> list[tuple[Any, ...]]:
@@ -115,10 +129,10 @@ alias(div, "divide")
 alias(neg, "negative")
 
 
-def _no_zero(name: str, other: Any) -> bool:
-    """Whether these are integers, after a check that none divides by zero, where torch has an error and numpy a 0."""
+def _no_zero(name: str, input: Any, other: Any) -> bool:
+    """Whether these are integers, after a check that none is divided by zero, where torch has an error and numpy a 0."""
     integers = np.asarray(other).dtype.kind != "f"
-    if integers and not np.all(other):
+    if integers and np.size(input) and not np.all(other):
         raise DivisionError(f"{name}: integer division by zero")
     return integers
 
@@ -134,7 +148,7 @@ def _integer_division(s: Draw) -> list[tuple[Any, ...]]:
 @quiet
 def floor_divide(input: Any, other: Any) -> Any:
     """input / other rounded down. The gradient is 0, as that of any rounding."""
-    _no_zero("floor_divide", other)
+    _no_zero("floor_divide", input, other)
     return np.floor_divide(input, other)
 
 
@@ -142,7 +156,7 @@ def floor_divide(input: Any, other: Any) -> Any:
 @quiet
 def _trunc_divide(input: Any, other: Any) -> Any:
     """input / other rounded toward zero."""
-    if not _no_zero("div", other):
+    if not _no_zero("div", input, other):
         return np.trunc(np.true_divide(input, other))
     quotient = np.floor_divide(input, other)
     return quotient + ((quotient < 0) & (quotient * other != input)).astype(quotient.dtype)
@@ -158,7 +172,7 @@ def _trunc_divide(input: Any, other: Any) -> Any:
 @quiet
 def remainder(input: Any, other: Any) -> Any:
     """input - other * floor(input / other): the sign is other's, as for Python's %."""
-    _no_zero("remainder", other)
+    _no_zero("remainder", input, other)
     return np.remainder(input, other)
 
 
@@ -172,7 +186,7 @@ def remainder(input: Any, other: Any) -> Any:
 @quiet
 def fmod(input: Any, other: Any) -> Any:
     """input - other * trunc(input / other): the sign is input's, as for C's fmod."""
-    _no_zero("fmod", other)
+    _no_zero("fmod", input, other)
     return np.fmod(input, other)
 
 
@@ -187,15 +201,26 @@ def positive(input: Any) -> Any:
 @function(inplace=True, samples=lambda s: [(s(3, 4), s(4), s(3, 1)), (s(2), s(2), s(), {"value": 0.5})])
 def addcmul(input: Any, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Any:
     """input + value * tensor1 * tensor2, broadcast."""
-    return _add(input, _scaled("addcmul", mul(tensor1, tensor2), value))
+    product = mul(_scaled("addcmul", value, *_alike(input, tensor1, tensor2)), tensor2)
+    return _add(input, product)
 
 
 @function(
     inplace=True, samples=lambda s: [(s(3, 4), s(4), s.positive(3, 1)), (s(2), s(2), s.positive(), {"value": 0.5})]
 )
 def addcdiv(input: Any, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Any:
-    """input + value * tensor1 / tensor2, broadcast."""
-    return _add(input, _scaled("addcdiv", true_divide(tensor1, tensor2), value))
+    """input + value * tensor1 / tensor2, broadcast. Raises TypeError where tensor1 and tensor2 are integers."""
+    if dtypes.result_type(_array(tensor1), _array(tensor2)).kind != "f":
+        raise DTypeError(
+            "addcdiv: expected floating-point tensor1 or tensor2; convert one, or use div with a rounding_mode"
+        )
+    return _add(input, true_divide(_scaled("addcdiv", value, *_alike(input, tensor1, tensor2)), tensor2))
+
+
+def _alike(input: Any, tensor1: Any, tensor2: Any) -> tuple[Any, Any, Any]:
+    """tensor1 in the common dtype of all three, then the other two."""
+    dtype = dtypes.result_type(_array(input), _array(tensor1), _array(tensor2))
+    return _cast(tensor1, dtype), input, tensor2
 
 
 @op(
@@ -222,9 +247,9 @@ def _power_base(g: Any, input: Any, exponent: Any) -> Any:
     if isinstance(exponent, (float, int)):
         if exponent == 2:
             return times(g, input * 2.0)
-        return 0.0 if exponent == 0 else times(g, exponent * pow(input, exponent - 1.0))
-    base = _where((input == 0) & (exponent == 0), 1.0, input)
-    return times(g, exponent * pow(base, exponent - 1.0))
+        return 0.0 if exponent == 0 else times(g, exponent * _pow(input, exponent - 1.0))
+    base = _where((exponent == 0) & logical_not(abs(input) > 0), 1.0, input)  # 0 also for NaN ** 0
+    return times(g, exponent * _pow(base, exponent - 1.0))
 
 
 def _power_exponent(g: Any, input: Any, exponent: Any, y: Any) -> Any:
@@ -246,40 +271,43 @@ def _power_exponent(g: Any, input: Any, exponent: Any, y: Any) -> Any:
     ],
 )  # fmt: skip
 @quiet
-def pow(input: Any, exponent: Any) -> Any:
-    """input ** exponent, broadcast. Raises RuntimeError for an integer with a negative number as exponent."""
+def _pow(input: Any, exponent: Any) -> Any:
+    """input ** exponent, broadcast."""
     if type(exponent) is float and isinstance(input, ndarray):
         if exponent == 2.0:
             return np.square(input)
         if exponent == 0.5:
             return np.sqrt(input)
+        if exponent == -0.5:
+            return np.reciprocal(np.sqrt(input))
         if exponent == -1.0:
             return np.reciprocal(input)
         if exponent == 3.0:
             return input * input * input
-    try:
+    kind = np.result_type(input, exponent).kind
+    if kind == "b":
+        return np.power(input, exponent).astype(np.bool_)
+    if kind != "i" or not np.less(exponent, 0).any():
         return np.power(input, exponent)
-    except ValueError as error:
-        if "negative integer powers" not in str(error):
-            raise
-    if not np.ndim(exponent):
+    # as torch: what is left of 1 / input ** n in an integer
+    base, steps = np.asarray(input), np.abs(exponent)
+    return np.where(exponent >= 0, np.power(base, steps), np.where(np.abs(base) == 1, np.power(base, steps), 0)).astype(
+        base.dtype
+    )
+
+
+@function(inplace=True, samples=lambda s: [*binary(0.3, 2)(s), (s(3), 2), (s.ints(4, 3), 2), (2, s(3))])
+def pow(input: Any, exponent: Any) -> Any:
+    """input ** exponent, broadcast. Raises RuntimeError for integers with a negative integer number as exponent."""
+    if type(exponent) is int and exponent < 0 and _array(input).dtype.kind != "f":
         raise NumberError("pow: integers to negative integer powers are not allowed; convert the base with float()")
-    # as torch: what a real quotient 1 / input**n leaves of an integer, 0 for 0
-    base = np.asarray(input)
-    whole = np.power(base, np.where(exponent < 0, np.where(base == -1, -exponent, 0), exponent))
-    return np.where((exponent < 0) & (np.abs(base) != 1), 0, whole).astype(base.dtype)
+    return _pow(input, exponent)
 
 
 @function(inplace=True, samples=lambda s: [(s.positive(3), 1.5), (s(3), 2), (s.positive(3, 4), s(4))])
 def float_power(input: Any, exponent: Any) -> Any:
     """input ** exponent, computed in float64; returns float64."""
-    return pow(_double(input), _double(exponent))
-
-
-@op(lambda g: g, samples=lambda s: [(s(2, 3),), (s.ints(3, 2),)])
-def _double(input: Any) -> Any:
-    """A copy that returns float64."""
-    return np.asarray(input, np.float64)
+    return pow(_cast(input, dtypes.float64), _cast(exponent, dtypes.float64))
 
 
 @op(lambda g, input: times(g, 2.0 * input), inplace=True, samples=unary())
@@ -296,7 +324,7 @@ def sqrt(input: Any) -> Any:
     return np.sqrt(input)
 
 
-@op(lambda g, input, y: times(g, -0.5 * y / input), promote="float", inplace=True, samples=unary(0.3, 3))
+@op(lambda g, y: times(g, -0.5 * (y * y * y)), promote="float", inplace=True, samples=unary(0.3, 3))
 @quiet
 def rsqrt(input: Any) -> Any:
     """1 / sqrt(input)."""
@@ -581,9 +609,15 @@ def copysign(input: Any, other: Any) -> Any:
     return np.copysign(input, other)
 
 
-@op(None, None, promote=True, inplace=True, samples=binary())
+@op(
+    lambda g: 0.0,
+    lambda g, input: _where(input == 0, g, 0.0),
+    promote=True,
+    inplace=True,
+    samples=binary(),
+)
 def heaviside(input: Any, values: Any) -> Any:
-    """0 where input < 0, values where it is 0, 1 where it is positive; without a gradient, as in torch."""
+    """0 where input < 0, values where it is 0, 1 where it is positive."""
     return np.heaviside(input, values).astype(np.result_type(input, values), copy=False)
 
 
@@ -606,6 +640,7 @@ def trunc(input: Any) -> Any:
 
 
 @op(lambda g: g, inplace=True, samples=unary())
+@quiet
 def frac(input: Any) -> Any:
     """input - trunc(input)."""
     if np.asarray(input).dtype.kind != "f":
