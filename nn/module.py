@@ -742,6 +742,8 @@ class _Gates:
         return _gathered(shown, at, grads)
 
     def _on_inputs(self, grads: list[Any]) -> list[Any]:
+        if not self.grad_output:  # a second order: the gradient came to the input past the output
+            return grads
         shown = _spread(grads, self.at, self.arguments)
         for hook in self.post:
             changed = hook(self.module, shown, self.grad_output)

@@ -473,8 +473,8 @@ def test_full_backward_hook_in_second_order():
     (g,) = autograd.grad(net(x).sum(), [x], create_graph=True)
     (gg,) = autograd.grad(g.sum(), [x])
     t = np.tanh(0.5)
-    # the way back from the derivative to x goes through the module again, and so through the hook
-    np.testing.assert_allclose(gg.numpy(), [3 * 3 * -2 * t * (1 - t * t)], rtol=1e-10)
+    # the way from the derivative back to x passes the module's input, not its output: the hook is not called again
+    np.testing.assert_allclose(gg.numpy(), [3 * -2 * t * (1 - t * t)], rtol=1e-10)
 
 
 # ------------------------------------------------------------------------------------------------------- containers
