@@ -11,7 +11,11 @@ from ..errors import DTypeError, NumberError, RangeError, ShapeError
 from ..op import function, op
 from ..tape import SparseRows
 from ..tensor import Tensor
+from .compare import where
 from .elementwise import mul
+from .pad import pad
+from .reduce import _max
+from .shape import reshape, unsqueeze
 
 
 def _rows_gradient(
@@ -123,3 +127,74 @@ def embedding(
     if max_norm is not None:
         _renormed(weight, indices, max_norm, norm_type)
     return _embedding(weight, indices, padding_idx, scale_grad_by_freq, sparse)
+
+
+def _bags(input: Any, offsets: Any, include_last_offset: bool, rows: int) -> tuple[ndarray, ndarray]:
+    """The indices in a row, and where each bag starts and the last ends."""
+    name = "embedding_bag"
+    flat = indices_of(name, input, rows)
+    if flat.ndim == 2:
+        if offsets is not None:
+            raise ShapeError(f"{name}: offsets must be None for a 2-d input, whose rows are the bags")
+        return flat.reshape(-1), np.arange(flat.shape[0] + 1) * flat.shape[1]
+    if flat.ndim != 1 or offsets is None:
+        raise ShapeError(f"{name}: input has shape {flat.shape}; expected (B, n), or (n,) with offsets")
+    starts = offsets.numpy_view() if isinstance(offsets, Tensor) else np.asarray(offsets)
+    if starts.ndim != 1 or starts.dtype.kind not in "iu" or (starts.size and starts[0] != 0):
+        raise ShapeError(f"{name}: offsets are {starts.dtype} {starts.shape}; expected integers (B,) that start at 0")
+    if (np.diff(starts) < 0).any() or (starts.size and starts[-1] > flat.size):
+        raise NumberError(f"{name}: offsets must not fall nor exceed the {flat.size} indices, got {starts.tolist()}")
+    return flat, starts if include_last_offset else np.append(starts, flat.size)
+
+
+@function(
+    method=False,
+    samples=lambda s: [
+        (s.ints(5, 2, 3), s(5, 2)), (s.ints(5, 6), s(5, 2), np.array([0, 2, 2, 5]), {"mode": "sum"}),
+        (s.ints(5, 6), s(5, 2), np.array([0, 4]), {"mode": "max"}),
+    ],
+)  # fmt: skip
+def embedding_bag(
+    input: Any, weight: Any, offsets: Any = None, max_norm: float | None = None, norm_type: float = 2,
+    scale_grad_by_freq: bool = False, mode: str = "mean", sparse: bool = False, per_sample_weights: Any = None,
+    include_last_offset: bool = False, padding_idx: int | None = None,
+) -> Any:  # fmt: skip
+    """Sums, means or maxima of bags of rows of weight (V, D): input (B, n), or (n,) cut at `offsets`; result (B, D).
+
+    An empty bag gives 0. per_sample_weights: a factor an index, for mode 'sum'. padding_idx: rows that are left out. The other
+    arguments and errors as in `embedding`.
+    """
+    if mode not in ("sum", "mean", "max"):
+        raise NumberError(f"embedding_bag: mode is {mode!r}; expected 'sum', 'mean' or 'max'")
+    if per_sample_weights is not None and (mode != "sum" or tuple(per_sample_weights.shape) != tuple(input.shape)):
+        raise ShapeError(
+            f"embedding_bag: per_sample_weights of shape {tuple(per_sample_weights.shape)} and mode {mode!r}; expected mode 'sum' "
+            f"and input's shape {tuple(input.shape)}"
+        )
+    flat, borders = _bags(input, offsets, include_last_offset, weight.shape[0])
+    bags = len(borders) - 1
+    bag = np.repeat(np.arange(bags), np.diff(borders))
+    used = slice(borders[0], borders[-1]) if bags else slice(0, 0)
+    factor = None if per_sample_weights is None else reshape(per_sample_weights, (-1,))[used]
+    flat = flat[used]
+    if padding_idx is not None:
+        keep = np.nonzero(flat != padding_idx % weight.shape[0])[0]
+        flat, bag = flat[keep], bag[keep]
+        factor = None if factor is None else factor[keep]
+    rows = embedding(flat, weight, padding_idx, max_norm, norm_type, scale_grad_by_freq, sparse)
+    counts = np.bincount(bag, minlength=bags)
+    if mode == "max":
+        place = np.arange(len(bag)) - np.repeat(np.cumsum(counts) - counts, counts)
+        table = np.full((bags, max(counts.max(initial=0), 1)), -1)
+        table[bag, place] = np.arange(len(bag))
+        full = _pad_row(rows)[table]
+        return where((counts > 0)[:, None], _max(where((table >= 0)[..., None], full, float("-inf")), 1)[0], 0.0)
+    if factor is not None:
+        rows = rows * unsqueeze(factor, 1)
+    total = _embedding_weight(rows, bag, bags, None, False)
+    return total / np.maximum(counts, 1).astype(weight.dtype)[:, None] if mode == "mean" else total
+
+
+def _pad_row(rows: Any) -> Any:
+    """One more row, of zeros, for places of a bag that hold nothing."""
+    return pad(rows, (0, 0, 0, 1))

@@ -1,0 +1,377 @@
+"""Images: resizing, sampling at points, affine grids, and moving values between channels and pixels."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from itertools import product
+from math import floor
+from typing import Any
+
+import numpy as np
+from numpy import ndarray
+
+from ..errors import DTypeError, NumberError, ShapeError
+from ..op import function, op
+from ..tensor import Tensor, wrap
+from .compare import clamp, where
+from .elementwise import abs
+from .linalg import matmul, mT
+from .pool import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d
+from .reduce import sum
+from .shape import permute, reshape, unsqueeze
+
+# ------------------------------------------------------------------------------------------------ resizing
+
+
+class Taps:
+    """A linear map along one axis: y[o] is the sum over k of weight[o, k] x[index[o, k]]. Unused taps weigh 0."""
+
+    def __init__(self, index: ndarray, weight: ndarray, size: int) -> None:
+        self.index, self.weight, self.size = index, weight, size
+
+    def turned(self) -> Taps:
+        """The adjoint map."""
+        used = self.weight != 0
+        source, weight = self.index[used], self.weight[used]
+        target = np.broadcast_to(np.arange(len(self.index))[:, None], used.shape)[used]
+        order = np.argsort(source, kind="stable")
+        counts = np.bincount(source, minlength=self.size)
+        rank = np.arange(len(source)) - np.repeat(np.cumsum(counts) - counts, counts)
+        index = np.zeros((self.size, max(counts.max(initial=0), 1)), np.int64)
+        weights = np.zeros(index.shape)
+        index[source[order], rank], weights[source[order], rank] = target[order], weight[order]
+        return Taps(index, weights, len(self.index))
+
+
+@op(
+    lambda g, dim, taps: _resample(g, dim, taps.turned()),
+    samples=lambda s: [(s(2, 5, 2), 1, Taps(np.array([[0, 1], [3, 4], [4, 4]]), np.array([[0.25, 0.75], [0.5, 0.5], [1, 0]]), 5))],
+)
+def _resample(input: Any, dim: int, taps: Taps) -> Any:
+    """The map of `taps` along `dim`; its adjoint is another."""
+    shape = [1] * input.ndim
+    shape[dim] = -1
+    y = None
+    for k in range(taps.index.shape[1]):
+        w = taps.weight[:, k]
+        part = input.take(taps.index[:, k], dim)
+        if not (w == 1).all():
+            part *= w.astype(input.dtype).reshape(shape)
+        y = part if y is None else np.add(y, part, out=y)
+    return y
+
+
+def _cubic(t: ndarray, a: float) -> ndarray:
+    """Keys' cubic kernel (1981) with slope a at 1."""
+    t = np.abs(t)
+    near = ((a + 2) * t - (a + 3)) * t * t + 1
+    far = (((t - 5) * t + 8) * t - 4) * a
+    return np.where(t < 1, near, np.where(t < 2, far, 0.0))
+
+
+@lru_cache(maxsize=256)
+def _taps(mode: str, size: int, out: int, scale: float, align_corners: bool, antialias: bool) -> Taps:
+    """How `out` values are read from `size`, neighbouring outputs being `scale` inputs apart."""
+    o = np.arange(out)
+    if mode in ("nearest", "nearest-exact"):
+        # torch computes these places in float32
+        at = (o + np.float32(0.5 if mode == "nearest-exact" else 0)).astype(np.float32) * np.float32(scale)
+        return Taps(np.minimum(at.astype(np.int64), size - 1)[:, None], np.ones((out, 1)), size)
+    if antialias:
+        reach = (1 if mode == "linear" else 2) * max(scale, 1.0)
+        center = (o + 0.5) * scale
+        first = np.maximum((center - reach + 0.5).astype(np.int64), 0)
+        last = np.minimum((center + reach + 0.5).astype(np.int64), size)
+        index = first[:, None] + np.arange((last - first).max())
+        t = (index - center[:, None] + 0.5) / max(scale, 1.0)
+        weight = np.maximum(1 - np.abs(t), 0) if mode == "linear" else _cubic(t, -0.5)
+        weight = np.where(index < last[:, None], weight, 0)
+        return Taps(np.minimum(index, size - 1), weight / weight.sum(1, keepdims=True), size)
+    if align_corners:
+        at = o * ((size - 1) / (out - 1) if out > 1 else 0.0)
+    else:
+        at = (o + 0.5) * scale - 0.5
+    if mode == "linear":
+        at = np.maximum(at, 0)
+        low = np.minimum(at.astype(np.int64), size - 1)
+        t = np.clip(at - low, 0, 1)
+        return Taps(np.stack([low, np.minimum(low + 1, size - 1)], 1), np.stack([1 - t, t], 1), size)
+    low = np.floor(at).astype(np.int64)
+    near = low[:, None] + np.arange(-1, 3)
+    return Taps(np.clip(near, 0, size - 1), _cubic(at[:, None] - near, -0.75), size)
+
+
+_MODES = {
+    "nearest": (3, 4, 5), "nearest-exact": (3, 4, 5), "linear": (3,), "bilinear": (4,), "bicubic": (4,), "trilinear": (5,),
+    "area": (3, 4, 5),
+}  # fmt: skip
+
+
+def _output_size(space: tuple[int, ...], size: Any, scale_factor: Any) -> tuple[tuple[int, ...], tuple[float, ...] | None]:
+    """The size asked for, and the factors where they are what was given."""
+    if (size is None) == (scale_factor is None):
+        raise ShapeError("interpolate: give either size or scale_factor, one of them")
+    given = size if size is not None else scale_factor
+    many = tuple(given) if isinstance(given, (list, tuple)) else (given,) * len(space)
+    if len(many) != len(space):
+        raise ShapeError(f"interpolate: {given!r} for {len(space)} spatial dimensions; expected a number or {len(space)} of them")
+    if size is not None:
+        out, factors = tuple(int(m) for m in many), None
+    else:
+        out, factors = tuple(floor(n * float(f)) for n, f in zip(space, many, strict=True)), tuple(float(f) for f in many)
+    if any(m < 1 for m in out):
+        raise ShapeError(f"interpolate: input of {space} becomes {out}; each size must be at least 1")
+    return out, factors
+
+
+@function(
+    method=False,
+    samples=lambda s: [
+        (s(2, 3, 4), 7), (s(1, 2, 3, 4), (5, 6), None, "bilinear"), (s(1, 2, 3, 4), (5, 3), None, "bilinear", True),
+        (s(1, 2, 4, 4), None, 1.5, "bicubic"), (s(1, 1, 3, 2, 4), 4, None, "trilinear"), (s(2, 3, 5), None, 0.6, "area"),
+        (s(1, 2, 6, 5), (3, 4), {"mode": "bilinear", "antialias": True}), (s(2, 2, 5), 3, {"mode": "nearest-exact"}),
+    ],
+)  # fmt: skip
+def interpolate(
+    input: Any, size: Any = None, scale_factor: Any = None, mode: str = "nearest", align_corners: bool | None = None,
+    recompute_scale_factor: bool | None = None, antialias: bool = False,
+) -> Any:  # fmt: skip
+    """input (N, C, *space) resized to `size` or by `scale_factor`.
+
+    mode: 'nearest', 'nearest-exact', 'area' for 1 to 3 spatial dimensions, 'linear' for 1, 'bilinear' and 'bicubic' for 2,
+    'trilinear' for 3. align_corners: the corner pixels' centres stay in place. recompute_scale_factor: places follow from the
+    sizes rather than from scale_factor. antialias: shrinking averages. Raises ShapeError, ValueError for mode.
+    """
+    if mode not in _MODES:
+        raise NumberError(f"interpolate: mode is {mode!r}; expected one of {', '.join(_MODES)}")
+    if input.ndim not in _MODES[mode]:
+        raise ShapeError(
+            f"interpolate: mode {mode!r} takes {' or '.join(map(str, _MODES[mode]))} dimensions (batch, channels and space), "
+            f"input has shape {tuple(input.shape)}"
+        )
+    if align_corners is not None and mode in ("nearest", "nearest-exact", "area"):
+        raise NumberError("interpolate: align_corners goes with linear, bilinear, bicubic and trilinear only")
+    if antialias and mode not in ("bilinear", "bicubic"):
+        raise NumberError("interpolate: antialias goes with bilinear and bicubic only")
+    space = tuple(input.shape[2:])
+    out, factors = _output_size(space, size, scale_factor)
+    if recompute_scale_factor:
+        if factors is None:
+            raise ShapeError("interpolate: recompute_scale_factor needs scale_factor")
+        factors = None
+    if mode == "area":
+        return (adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d)[len(space) - 1](input, out)
+    if input.dtype.kind != "f" and not mode.startswith("nearest"):
+        raise DTypeError(f"interpolate: input is {input.dtype}; expected float32 or float64")
+    kind = {"bilinear": "linear", "trilinear": "linear", "bicubic": "cubic"}.get(mode, mode)
+    y = input
+    for k, (n, m) in enumerate(zip(space, out, strict=True)):
+        scale = n / m if factors is None else 1 / factors[k]
+        if n != m or (kind == "cubic" or scale != 1):
+            y = _resample(y, k + 2, _taps(kind, n, m, scale, bool(align_corners), antialias))
+    return y * 1.0 if y is input else y
+
+
+@function(method=False, samples=lambda s: [(s(2, 3, 4), 7), (s(1, 2, 3, 4), None, 2, "bilinear", True)])
+def upsample(
+    input: Any, size: Any = None, scale_factor: Any = None, mode: str = "nearest", align_corners: bool | None = None
+) -> Any:
+    """`interpolate`, by its older name."""
+    return interpolate(input, size, scale_factor, mode, align_corners)
+
+
+# ------------------------------------------------------------------------------------------------ sampling at points
+
+
+@op(
+    lambda g, index, input_shape: _splat(g, index, input_shape[2]),
+    None,
+    samples=lambda s: [(s(2, 3, 5), s.ints(5, 2, 4, low=-1))],
+)
+def _pixels(input: Any, index: ndarray) -> Any:
+    """input (N, C, P) at index (N, Q), 0 for -1: (N, C, Q)."""
+    y = np.take_along_axis(input, np.maximum(index, 0)[:, None], 2)
+    y[np.broadcast_to((index < 0)[:, None], y.shape)] = 0
+    return y
+
+
+@op(lambda g, index: _pixels(g, index), None, samples=lambda s: [(s(2, 3, 4), s.ints(5, 2, 4, low=-1), 5)])
+def _splat(input: Any, index: ndarray, size: int) -> Any:
+    """The adjoint of `_pixels`: values (N, C, Q) added up at index (N, Q) of (N, C, size)."""
+    N, C, _ = input.shape
+    y = np.zeros((N, size, C), input.dtype)
+    n, q = np.nonzero(index >= 0)
+    np.add.at(y, (n, index[n, q]), input[n, :, q])
+    return np.ascontiguousarray(y.transpose(0, 2, 1))
+
+
+def _array(x: Any) -> ndarray:
+    return x.numpy_view() if isinstance(x, Tensor) else x
+
+
+def _reflected(x: Any, low: float, high: float) -> Any:
+    """x mirrored at low and high until it lies between."""
+    span = high - low
+    if span == 0:
+        return x * 0.0
+    x = abs(x - low)
+    flips = np.floor(_array(x) / span)
+    rest = x - (flips * span).astype(x.dtype)
+    return where(flips % 2 == 0, rest + low, high - rest)
+
+
+def _places(x: Any, size: int, padding_mode: str, align_corners: bool, cubic: bool) -> Any:
+    """Coordinates in [-1, 1] as pixel numbers, within the image where the padding mode brings them there."""
+    x = (x + 1.0) * ((size - 1) / 2) if align_corners else ((x + 1.0) * size - 1.0) * 0.5
+    return x if cubic else _brought_in(x, size, padding_mode, align_corners)
+
+
+def _brought_in(x: Any, size: int, padding_mode: str, align_corners: bool) -> Any:
+    if padding_mode == "reflection":
+        x = _reflected(x, 0.0, float(size - 1)) if align_corners else _reflected(x, -0.5, size - 0.5)
+    if padding_mode != "zeros":
+        at = _array(x)
+        # as in torch no gradient at the border itself
+        x = where((at > 0) & (at < size - 1), x, np.clip(at, 0, size - 1))
+    return x
+
+
+def _at(image: Any, places: list[ndarray], space: tuple[int, ...]) -> Any:
+    """The flat image (N, C, P) at whole pixel numbers (N, Q), one array a dimension; 0 outside."""
+    flat = np.zeros(places[0].shape, np.int64)
+    inside = np.ones(places[0].shape, bool)
+    for p, n in zip(places, space, strict=True):
+        inside &= (p >= 0) & (p < n)
+        flat = flat * n + np.clip(p, 0, n - 1).astype(np.int64)
+    return _pixels(image, np.where(inside, flat, -1))
+
+
+@function(
+    method=False,
+    samples=lambda s: [
+        (s(2, 2, 4, 5), s(2, 2, 3, 2, low=-0.93, high=0.97)), (s(1, 2, 3, 4), s(1, 2, 2, 2, low=-1.4, high=1.3), "bilinear", "border", True),
+        (s(1, 2, 3, 4), s(1, 2, 2, 2, low=-1.4, high=1.3), "bilinear", "reflection", False),
+        (s(1, 2, 4, 4), s(1, 2, 2, 2, low=-0.9, high=0.93), "bicubic", "zeros", False), (s(1, 2, 3, 4), s(1, 2, 2, 2, low=-0.9, high=0.93), "nearest"),
+        (s(1, 1, 3, 2, 3), s(1, 2, 1, 2, 3, low=-0.9, high=0.93)),
+    ],
+)  # fmt: skip
+def grid_sample(
+    input: Any, grid: Any, mode: str = "bilinear", padding_mode: str = "zeros", align_corners: bool | None = None
+) -> Any:
+    """input (N, C, H, W) read at grid (N, H', W', 2), whose (x, y) run from -1 to 1: (N, C, H', W'); volumes likewise.
+
+    mode: 'bilinear', 'nearest', or for images 'bicubic'; padding_mode: what stands outside, 'zeros', 'border' or
+    'reflection'; align_corners: whether -1 and 1 are the corner pixels' centres or their outer edges (the default). Raises
+    ShapeError, ValueError. Source: Jaderberg et al., https://arxiv.org/abs/1506.02025.
+    """
+    if mode not in ("bilinear", "nearest", "bicubic") or padding_mode not in ("zeros", "border", "reflection"):
+        raise NumberError(
+            f"grid_sample: mode is {mode!r} and padding_mode {padding_mode!r}; expected 'bilinear', 'nearest' or 'bicubic', and "
+            "'zeros', 'border' or 'reflection'"
+        )
+    n = input.ndim - 2
+    if n not in (2, 3) or grid.ndim != n + 2 or grid.shape[-1] != n or grid.shape[0] != input.shape[0]:
+        raise ShapeError(
+            f"grid_sample: input has shape {tuple(input.shape)} and grid {tuple(grid.shape)}; expected (N, C, H, W) and "
+            "(N, H', W', 2), or (N, C, D, H, W) and (N, D', H', W', 3)"
+        )
+    if input.dtype != grid.dtype:
+        raise DTypeError(f"grid_sample: input is {input.dtype} and grid {grid.dtype}; expected one dtype")
+    if mode == "bicubic" and n == 3:
+        raise NumberError("grid_sample: mode 'bicubic' takes images, not volumes")
+    space, out, align = tuple(input.shape[2:]), tuple(grid.shape[1:-1]), bool(align_corners)
+    N, C = input.shape[:2]
+    image = reshape(input, (N, C, int(np.prod(space))))
+    points = reshape(grid, (N, int(np.prod(out)), n))
+    # the grid's last axis counts x, the fastest, first
+    at = [_places(points[..., n - 1 - d], space[d], padding_mode, align, mode == "bicubic") for d in range(n)]
+    if mode == "nearest":
+        y = _at(image, [np.rint(_array(a)) for a in at], space) + 0.0 * sum(points)
+    else:
+        low = [np.floor(_array(a)) for a in at]
+        part = [a - f for a, f in zip(at, low, strict=True)]
+        steps = range(-1, 3) if mode == "bicubic" else range(2)
+        y = None
+        for corner in product(steps, repeat=n):
+            weight = None
+            for c, t in zip(corner, part, strict=True):
+                w = _cubic_weight(t, c) if mode == "bicubic" else (t if c else 1.0 - t)
+                weight = w if weight is None else weight * w
+            places = [f + c for f, c in zip(low, corner, strict=True)]
+            if mode == "bicubic":
+                places = [np.rint(_array(_brought_in(p, m, padding_mode, align))) for p, m in zip(places, space, strict=True)]
+            term = _at(image, places, space) * unsqueeze(weight, 1)
+            y = term if y is None else y + term
+    return reshape(y, (N, C, *out))
+
+
+def _cubic_weight(t: Any, step: int, a: float = -0.75) -> Any:
+    """Keys' kernel at the distance of the pixel `step` from the place t in [0, 1)."""
+    d = {-1: t + 1.0, 0: t, 1: 1.0 - t, 2: 2.0 - t}[step]
+    if step in (0, 1):
+        return ((a + 2) * d - (a + 3)) * d * d + 1.0
+    return (((d - 5.0) * d + 8.0) * d - 4.0) * a
+
+
+@function(method=False, samples=lambda s: [(s(2, 2, 3), (2, 1, 3, 4)), (s(1, 3, 4), (1, 1, 2, 3, 2), True)])
+def affine_grid(theta: Any, size: Any, align_corners: bool | None = None) -> Any:
+    """The grid for `grid_sample` that reads an output of `size` through the maps theta (N, 2, 3), or (N, 3, 4) for volumes."""
+    size = tuple(int(m) for m in size)
+    n = len(size) - 2
+    if n not in (2, 3) or tuple(theta.shape[1:]) != (n, n + 1) or theta.ndim != 3 or theta.shape[0] != size[0]:
+        raise ShapeError(
+            f"affine_grid: theta has shape {tuple(theta.shape)} for size {size}; expected (N, 2, 3) and (N, C, H, W), or "
+            "(N, 3, 4) and (N, C, D, H, W)"
+        )
+    if theta.dtype.kind != "f" or min(size) < 1:
+        raise (DTypeError if min(size) >= 1 else ShapeError)(f"affine_grid: theta is {theta.dtype}, size {size}; expected floats and sizes above 0")
+    axes = []
+    for m in size[2:]:
+        axis = np.linspace(-1, 1, m) if m > 1 else np.zeros(1)
+        axes.append(axis if align_corners else axis * (m - 1) / m)
+    mesh = np.meshgrid(*axes, indexing="ij")
+    base = np.stack([*mesh[::-1], np.ones(size[2:])], -1).reshape(-1, n + 1).astype(theta.dtype)
+    return reshape(matmul(base if isinstance(theta, ndarray) else wrap(base), mT(theta)), (size[0], *size[2:], n))
+
+
+# ------------------------------------------------------------------------------------------------ channels and pixels
+
+
+@function(samples=lambda s: [(s(2, 8, 2, 3), 2), (s(9, 1, 2), 3)], method=False)
+def pixel_shuffle(input: Any, upscale_factor: int) -> Any:
+    """Channels spread over pixels: (*, C r^2, H, W) becomes (*, C, H r, W r). Source: https://arxiv.org/abs/1609.05158."""
+    r = upscale_factor
+    if input.ndim < 3 or r < 1 or input.shape[-3] % (r * r):
+        raise ShapeError(
+            f"pixel_shuffle: input has shape {tuple(input.shape)}; expected (*, C, H, W) with C divisible by upscale_factor {r} squared"
+        )
+    *batch, C, H, W = input.shape
+    x = reshape(input, (*batch, C // (r * r), r, r, H, W))
+    b = len(batch)
+    x = permute(x, (*range(b), b, b + 3, b + 1, b + 4, b + 2))
+    return reshape(x, (*batch, C // (r * r), H * r, W * r))
+
+
+@function(samples=lambda s: [(s(2, 2, 4, 6), 2), (s(1, 3, 6), 3)], method=False)
+def pixel_unshuffle(input: Any, downscale_factor: int) -> Any:
+    """The inverse of `pixel_shuffle`: (*, C, H r, W r) becomes (*, C r^2, H, W)."""
+    r = downscale_factor
+    if input.ndim < 3 or r < 1 or input.shape[-1] % r or input.shape[-2] % r:
+        raise ShapeError(
+            f"pixel_unshuffle: input has shape {tuple(input.shape)}; expected (*, C, H, W), H and W divisible by downscale_factor {r}"
+        )
+    *batch, C, H, W = input.shape
+    x = reshape(input, (*batch, C, H // r, r, W // r, r))
+    b = len(batch)
+    x = permute(x, (*range(b), b, b + 2, b + 4, b + 1, b + 3))
+    return reshape(x, (*batch, C * r * r, H // r, W // r))
+
+
+@function(samples=lambda s: [(s(2, 6, 2, 3), 3), (s(1, 4, 2), 2)], method=False)
+def channel_shuffle(input: Any, groups: int) -> Any:
+    """The channels of (N, C, *) dealt out from `groups` equal groups in turn. Source: https://arxiv.org/abs/1707.01083."""
+    if input.ndim < 3 or groups < 1 or input.shape[1] % groups:
+        raise ShapeError(f"channel_shuffle: input has shape {tuple(input.shape)}; expected (N, C, *) with C divisible by groups {groups}")
+    N, C, *space = input.shape
+    x = reshape(input, (N, groups, C // groups, *space))
+    return reshape(permute(x, (0, 2, 1, *range(3, x.ndim))), tuple(input.shape))
