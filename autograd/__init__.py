@@ -3,7 +3,7 @@
 # ruff: noqa: F401  the names imported here are what the package exports
 from __future__ import annotations
 
-from . import creation, dtypes, errors, functional, ops, random, tape
+from . import creation, dtypes, errors, functional, linalg, ops, random, tape
 from .check import gradcheck, gradgradcheck
 from .creation import (
     arange,
