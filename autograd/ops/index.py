@@ -287,7 +287,13 @@ def setitem(input: Tensor, index: Any, value: Any) -> None:
     check_writable(input, "setitem")
     x = input._data if input._view is None else synced(input)
     basic, advanced = parse(x.shape, index)
-    given = value.numpy_view() if isinstance(value, Tensor) else np.asarray(value) if np.isscalar(value) else to_array(value)
+    given = (
+        value.numpy_view()
+        if isinstance(value, Tensor)
+        else np.asarray(value)
+        if np.isscalar(value)
+        else to_array(value)
+    )
     source = node_of(value) if isinstance(value, Tensor) and mode.enabled else None
     floating = x.dtype.kind == "f"
     recorded = floating and mode.enabled and (source is not None or node_of(input) is not None)
@@ -360,11 +366,13 @@ def narrow(input: Any, dim: int, start: Any, length: int) -> Any:
     shape = input.shape
     if not len(shape):
         raise ShapeError("narrow: cannot be applied to a 0-dim tensor")
+    if length < 0:
+        raise ShapeError(f"narrow: length must not be negative, got {length}")
     d, at = dim_of("narrow", dim, len(shape)), as_int(start)
     if not -shape[d] <= at <= shape[d]:
         raise RangeError(f"narrow: start {at} is out of range for dim {d} with size {shape[d]}")
     at += shape[d] if at < 0 else 0
-    if length < 0 or at + length > shape[d]:
+    if at + length > shape[d]:
         raise ShapeError(f"narrow: start {start} and length {length} exceed dim {d} of size {shape[d]}")
     return _getitem(input, (_ALL,) * d + (slice(at, at + length), ...))
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import DTypeError, ShapeError
+from ..errors import DTypeError, RangeError, ShapeError
 from ..op import function, op
 from .dims import dim_of
 
@@ -69,17 +69,16 @@ def cat(tensors: Any, dim: int = 0) -> Any:
     shape = tuple(full[0].shape)
     if not shape:
         raise ShapeError("cat: zero-dimensional tensors cannot be concatenated; use stack()")
-    d = dim_of("cat", dim, len(shape))
+    d = 0 if shape == (0,) else dim_of("cat", dim, len(shape))
     for i, x in enumerate(full):
         other = tuple(x.shape)
         if len(other) != len(shape) or other[:d] + other[d + 1 :] != shape[:d] + shape[d + 1 :]:
             raise ShapeError(
                 f"cat: sizes must match except in dim {d}; got {shape} and, for tensor {i} of the list, {other}"
             )
-    # those passed over still have a say in the dtype
-    if len(full) != len(tensors) and len({x.dtype for x in tensors}) > 1:
-        rest = [x for x in tensors if len(x.shape) == 1 and not x.shape[0]]
-        full += [np.zeros((*shape[:d], 0, *shape[d + 1 :]), x.dtype) for x in rest]
+    if len(full) != len(tensors):  # those passed over still have a say in the dtype, and a gradient
+        nothing = (*shape[:d], 0, *shape[d + 1 :])
+        full += [_reshape(x, nothing) for x in tensors if len(x.shape) == 1 and not x.shape[0] and x is not full[0]]
     return _cat(*full, dim=d)
 
 
@@ -185,6 +184,8 @@ def split(input: Any, split_size_or_sections: Any, dim: int = 0, *, split_size: 
     sections = split_size_or_sections if split_size is None else split_size
     if not len(input.shape):
         raise ShapeError("split: expected at least a 1-dimensional tensor, got 0 dimensions")
+    if isinstance(sections, int) and sections < 0:
+        raise ShapeError(f"split: split_size must not be negative, got {sections}")
     d = dim_of("split", dim, len(input.shape))
     length = input.shape[d]
     if isinstance(sections, (list, tuple)):
@@ -193,7 +194,7 @@ def split(input: Any, split_size_or_sections: Any, dim: int = 0, *, split_size: 
                 f"split: sizes {tuple(sections)} must be non-negative and sum to {length}, the size of dim {dim}"
             )
         return _split(input, tuple(sections), d)
-    if sections < 0 or (not sections and length):
+    if not sections and length:
         raise ShapeError(f"split: split_size must be positive, got {sections}")
     count = max(ceil(length / sections), 1) if sections else 1
     return _split(input, (sections,) * (count - 1) + (length - sections * (count - 1),), d)
@@ -290,7 +291,7 @@ def unbind(input: Any, dim: int = 0) -> Any:
     """The slices along `dim`, without it; views, in a tuple."""
     n = len(input.shape)
     if not n:
-        raise ShapeError("unbind: expected at least a 1-dimensional tensor, got 0 dimensions")
+        raise RangeError("unbind: expected at least a 1-dimensional tensor, got 0 dimensions")
     return _unbind(input, dim_of("unbind", dim, n))
 
 

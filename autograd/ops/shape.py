@@ -40,7 +40,10 @@ def reshape(input: Any, *sizes: Any, shape: Any = None) -> Any:
 
     Raises ShapeError (ValueError, RuntimeError) where the number of elements differs.
     """
-    return _reshape(input, sizes_of(sizes) if shape is None else tuple(shape))
+    shape = sizes_of(sizes) if shape is None else tuple(shape)
+    if shape and min(shape) < -1:  # numpy takes any negative size as the unknown one
+        raise ShapeError(f"reshape: sizes must not be negative, but for one -1; got {shape}")
+    return _reshape(input, shape)
 
 
 @function(samples=lambda s: [(s(3, 4), 3, 2, 2), (s(4), (2, -1)), (s(2, 3), 1, 2, 3)])
@@ -49,7 +52,7 @@ def view(input: Any, *sizes: Any, size: Any = None) -> Any:
     shape = sizes_of(sizes) if size is None else tuple(size)
     if len(shape) == 1 and not isinstance(shape[0], int) and _is_dtype(shape[0]):
         raise DTypeError("view: another dtype on the same memory is not supported; use to(dtype), which converts")
-    out = _reshape(input, shape)
+    out = reshape(input, shape)
     if isinstance(input, tensor.Tensor) and out._view is None and out._data.size:
         raise ShapeError(
             f"view: shape {tuple(shape)} does not fit the memory of a tensor of shape {tuple(input.shape)} and strides "
@@ -165,9 +168,9 @@ def _permute(input: Any, dims: tuple[int, ...]) -> Any:
 
 
 @function(samples=lambda s: [(s(2, 3, 4), 2, 0, 1), (s(2, 3, 4), (0, -1, 1)), (s(),)])
-def permute(input: Any, *dims: Any) -> Any:
+def permute(input: Any, *order: Any, dims: Any = None) -> Any:
     """The dims in the given order, a view. Raises ShapeError for another number of dims, IndexError out of range."""
-    return _permute(input, sizes_of(dims))
+    return _permute(input, sizes_of(order) if dims is None else tuple(dims))
 
 
 @op(
@@ -255,8 +258,9 @@ def moveaxis(input: Any, source: Any, destination: Any) -> Any:
 def _expand(input: Any, shape: tuple[int, ...]) -> Any:
     """`input` broadcast to `shape`, without a copy."""
     try:
-        # nothing repeated: dims of size 1 in front, and torch lets the result be written to
-        return input.reshape(shape) if prod(shape) == input.size else np.broadcast_to(input, shape)
+        y = np.broadcast_to(input, shape)
+        # nothing repeated, only dims of size 1 in front: torch lets such a result be written to
+        return input.reshape(shape) if y.size == input.size and y.size else y
     except ValueError:
         raise ShapeError(f"expand: shape {tuple(input.shape)} cannot be expanded to {tuple(shape)}") from None
 
@@ -374,9 +378,9 @@ def repeat_interleave(input: Any, repeats: Any, dim: int | None = None, *, outpu
     if dim is None:
         input, dim = ravel(input), 0
     shape = tuple(input.shape)
-    d = dim_of("repeat_interleave", dim, len(shape))
     if not shape:
-        input, shape = _reshape(input, (1,)), (1,)
+        raise RangeError(f"repeat_interleave: dim {dim} of a 0-dim tensor, which has none; leave dim out")
+    d = dim_of("repeat_interleave", dim, len(shape))
     counts = np.asarray(_array(repeats))
     if counts.dtype.kind not in "iu":
         raise DTypeError(f"repeat_interleave: repeats must be integers, got {counts.dtype}")
@@ -399,7 +403,7 @@ def repeat_interleave(input: Any, repeats: Any, dim: int | None = None, *, outpu
 @op(lambda g, dims: _flip(g, dims), samples=lambda s: [(s(3, 2), (0,)), (s(3, 2), (0, -1)), (s(), ())])
 def _flip(input: Any, dims: tuple[int, ...]) -> Any:
     """The order reversed along `dims`, as a copy."""
-    return np.flip(input, dims).copy() if dims else np.array(input)
+    return np.flip(input, dims).copy() if dims and np.ndim(input) else np.array(input)
 
 
 @function(samples=lambda s: [(s(3, 2), 0), (s(3, 2), (0, -1)), (s(2, 3, 2), [1])])
@@ -438,6 +442,8 @@ def roll(input: Any, shifts: Any, dims: Any = None) -> Any:
     """Elements moved by `shifts` along `dims`, those that fall off the end come in at the front; without dims, flattened."""
     shifts = tuple(shifts) if isinstance(shifts, (tuple, list)) else (int(shifts),)
     shape = tuple(input.shape)
+    if not prod(shape):
+        return clone(input)
     if dims is None or dims == ():
         if len(shifts) != 1:
             raise ShapeError(f"roll: {len(shifts)} shifts without dims; give as many dims as shifts")
