@@ -97,7 +97,7 @@ def hardtanh(input: Any, min_val: float = -1.0, max_val: float = 1.0) -> Any:
     if min_val > max_val:
         raise NumberError(f"hardtanh: min_val {min_val} is larger than max_val {max_val}")
     kind = np.asarray(input).dtype.kind
-    if kind == "b" or (kind == "u" and min_val < 0):
+    if kind == "b" or (kind == "u" and int(min_val) < 0):
         raise DTypeError(f"hardtanh: {np.asarray(input).dtype} has no negative numbers to limit at {min_val}; convert with to()")
     return np.minimum(np.maximum(input, _like(input, min_val)), _like(input, max_val))
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy import ndarray
 
 from .. import dtypes
-from ..errors import DTypeError, NumberError, ShapeError
+from ..errors import DTypeError, NumberError, RangeError, ShapeError
 from ..op import function, op
 from ..samples import Draw
 from ..tensor import Tensor
@@ -130,7 +130,7 @@ def sum(input: Any, dim: Any = None, keepdim: bool = False, dtype: Any = None) -
 
 
 @op(
-    lambda g, input_shape, dim, keepdim: _kept(g, input_shape, dim, keepdim) * (1.0 / _count(input_shape, dim)),
+    lambda g, input_shape, dim, keepdim: _kept(g, input_shape, dim, keepdim) * (1.0 / _larger(_count(input_shape, dim), 1)),
     samples=_over_dims,
 )
 @quiet
@@ -314,9 +314,8 @@ def _evenly(g: Any, input: Any, dim: Any, keepdim: bool, y: Any) -> Any:
 
 def _nonempty(name: str, input: Any, dim: Any) -> None:
     axes = _axes(name, dim, input.ndim)
-    reduced = input.shape if axes is None else [input.shape[a] for a in axes]
-    if 0 in reduced:
-        raise ShapeError(
+    if 0 in (input.shape if axes is None else [input.shape[a] for a in axes]):
+        raise (ShapeError if axes is None or name == "norm" else RangeError)(
             f"{name}: the reduced dimensions have no elements and the operation has no identity; "
             f"shape {tuple(input.shape)}, dim {dim}"
         )
@@ -352,8 +351,7 @@ def _arg_extreme(name: str, choose: Callable[..., Any], input: Any, dim: Any, ke
         raise DTypeError(f"{name}: not for bools; convert with to()")
     if dim is None:
         if not input.size:
-            raise ShapeError(
-                f"{name}: expected a nonempty tensor, or a dim that has elements; shape {tuple(input.shape)}"
+            raise RangeError(f"{name}: expected a nonempty tensor, or a dim that has elements; shape {tuple(input.shape)}"
             )
         return choose(input, axis=None, keepdims=keepdim)
     d = dim_of(name, dim, input.ndim)
@@ -490,8 +488,9 @@ def _vector_norm(input: Any, p: float = 2, dim: Any = None, keepdim: bool = Fals
     """(sum |x|^p)^(1/p) over `dim`; the largest |x| for p = inf, the smallest for -inf, how many are not 0 for p = 0."""
     _floating("norm", input)
     axes = _axes("norm", dim, input.ndim)
-    if p in (inf, -inf):
+    if p < 0 or p == inf:
         _nonempty("norm", input, dim)
+    if p in (inf, -inf):
         return (np.maximum if p > 0 else np.minimum).reduce(np.abs(input), axis=axes, keepdims=keepdim)
     if p == 0:
         return _sum((input != 0).astype(input.dtype), axes, keepdim)
@@ -534,7 +533,7 @@ def dist(input: Any, other: Any, p: float = 2) -> Any:
 def _logsumexp_pull(g: Any, input: Any, dim: Any, keepdim: bool, y: Any) -> Any:
     shape = tuple(input.shape)
     g, y = _kept(g, shape, dim, keepdim), _kept(y, shape, dim, keepdim)
-    return times(g, exp(input - _where((y == inf) | (y == -inf), 0.0, y)))
+    return times(g, exp(input - _where(y == -inf, 0.0, y)))
 
 
 @op(
@@ -573,7 +572,8 @@ def any(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
 
 
 def _truth(combine: Any, name: str, input: Any, dim: Any, keepdim: bool) -> Any:
-    y = combine.reduce(input, axis=_axes(name, dim, input.ndim), keepdims=keepdim)
+    axes = () if dim == () or dim == [] else _axes(name, dim, input.ndim)  # of no dimension: every element by itself
+    y = combine.reduce(input, axis=axes, keepdims=keepdim)
     return y.astype(np.uint8) if input.dtype == np.uint8 else y  # as torch, for code of the time before bool
 
 
