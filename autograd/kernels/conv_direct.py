@@ -17,15 +17,17 @@ import numpy as np
 
 from autograd.kernels.buffer import aligned
 from autograd.kernels.compile import kernel
-from autograd.kernels.conv_simd import ROWS, WIDTHS, scratch, vectors, window_tile
+from autograd.kernels.conv_simd import ROWS, WIDTHS, clear, copy, scratch, vectors, window_tile
 from autograd.kernels.simd import LANES, load_first, store_first, transpose_tile
 from autograd.kernels.threads import launch
 
 Pair = tuple[int, int]
 
-BLOCK = 1 << 16  # values of a block of source rows: it stays in the second-level cache
-CHUNK = 1 << 13  # values of a chunk of a weight panel: it stays in the first-level cache
+BLOCK = 1 << 17  # values of a block of source rows: it stays in the second-level cache
+CHUNK = 1 << 16  # values of a chunk of a weight panel: it too
 SERIAL = 1 << 19  # multiply-adds below which a parallel launch costs more than it gives
+PIXELS = 192  # whose gradients of one panel stay in the first-level cache
+SUMS = 1 << 21  # values of all partial sums of a weight gradient
 TASKS = 16  # a gradient is cut into at least so many tasks if it can be
 
 PLAN = np.dtype(
@@ -69,13 +71,12 @@ def copy_rows(x, out, n, row0, rows, plan):
         o, h = r * span * C, row0 + r
         inside = 0 <= h < H
         i = ((n * H + h) * W + left) * C
-        for v in range(first if inside else span * C):
-            out[o + v] = 0
         if inside:
-            for v in range(first, last):
-                out[o + v] = x[i + v]
-            for v in range(last, span * C):
-                out[o + v] = 0
+            clear(out, o, first)
+            copy(x, i + first, out, o + first, last - first)
+            clear(out, o + last, span * C - last)
+        else:
+            clear(out, o, span * C)
 
 
 @kernel
@@ -100,6 +101,9 @@ def pack(first, last, width, plan, layout, places, taps, x, w, bias, y):
     offsets = layout[3:]
     T = len(offsets)
     lanes = LANES * 4 // w.itemsize
+    RS = min(sk, sc)
+    group_of = lanes if sc == RS and sk != RS else 1  # channels c whose windows stand side by side
+    lines = scratch(group_of * RS * P, w)
     for task in range(first, last):
         group = task // panels
         k0 = (task - group * panels) * P
@@ -108,23 +112,17 @@ def pack(first, last, width, plan, layout, places, taps, x, w, bias, y):
         if kn < P:
             for i in range(o0, o0 + T * Cg * P):
                 y[i] = 0
-        if T == 1 and sc == 1:
-            for c in range(0, Cg, lanes):
+        for c0 in range(0, Cg, group_of):
+            cn = min(group_of, Cg - c0)
+            for v in range(0, cn * RS, lanes):
                 for k in range(0, kn, lanes):
                     transpose_tile(
-                        w, a0 + offsets[0] + k * sk + c, sk, y, o0 + c * P + k, P, min(lanes, kn - k), min(lanes, Cg - c)
+                        w, a0 + c0 * sc + k * sk + v, sk, lines, v * P + k, P, min(lanes, kn - k),
+                        min(lanes, cn * RS - v),
                     )  # fmt: skip
-        elif sk > sc:
-            for c0 in range(0, Cg, lanes):
-                for k in range(kn):
-                    for c in range(c0, min(Cg, c0 + lanes)):
-                        for t in range(T):
-                            y[o0 + (t * Cg + c) * P + k] = w[a0 + k * sk + c * sc + offsets[t]]
-        else:
-            for c in range(Cg):
-                for k in range(kn):
-                    for t in range(T):
-                        y[o0 + (t * Cg + c) * P + k] = w[a0 + k * sk + c * sc + offsets[t]]
+            for c in range(cn):
+                for t in range(T):
+                    copy(lines, (c * RS + offsets[t]) * P, y, o0 + (t * Cg + c0 + c) * P, kn)
 
 
 @kernel
@@ -167,7 +165,8 @@ def weight_sums(first, last, width, plan, rows, places, lines, x, g, zeros, sums
     work = scratch(((block - 1) * p.sh + p.reach) * p.span * C if p.copied else 0, x)
     source = work if p.copied else x
     packed = p.step >= 4 * M
-    panel = scratch(block * Wo * P if packed else 0, x)
+    sub = max(1, PIXELS // Wo)
+    panel = scratch(sub * Wo * P if packed else 0, x)
     right = panel if packed else g
     lanes = LANES * 4 // x.itemsize
     for task in range(first, last):
@@ -185,18 +184,20 @@ def weight_sums(first, last, width, plan, rows, places, lines, x, g, zeros, sums
             h = (unit - n * p.blocks) * block
             count = min(block, p.Ho - h)
             a = bring(x, n, h, count, plan, work)
-            b = (n * p.Ho + h) * Wo * K + group * Kg + j
-            if packed:
-                for i in range(count * Wo):
-                    for v in range(0, wide, lanes):
-                        store_first(panel, i * P + v, load_first(g, b + i * K + v, wide - v), wide - v)
-                b = 0
-            for i in range(part * p.step, min(values, (part + 1) * p.step), M):
-                window_tile(
-                    width, source, a + group * (C // G), rows, i, min(M, values - i), lines, 0, count, Wo, p.sw * C,
-                    right, b, P if packed else K, sums, piece * values * K + group * Kg + j, places, wide, zeros, 0,
-                    unit > begin, False,
-                )  # fmt: skip
+            for r in range(0, count, sub):
+                lined = min(sub, count - r)
+                b = (n * p.Ho + h + r) * Wo * K + group * Kg + j
+                if packed:
+                    for i in range(lined * Wo):
+                        for v in range(0, wide, lanes):
+                            store_first(panel, i * P + v, load_first(g, b + i * K + v, wide - v), wide - v)
+                    b = 0
+                for i in range(part * p.step, min(values, (part + 1) * p.step), M):
+                    window_tile(
+                        width, source, a + group * (C // G), rows, i, min(M, values - i), lines, r, lined, Wo, p.sw * C,
+                        right, b, P if packed else K, sums, piece * values * K + group * Kg + j, places, wide, zeros, 0,
+                        unit > begin or r > 0, False,
+                    )  # fmt: skip
 
 
 @kernel
@@ -290,10 +291,10 @@ def plan_weight(
     plan, _, _, table = plan_pass(x_shape, out, stride, start, taps, Q, (*out, K), ((1, 0), (1, 0)), G, itemsize)
     p = plan[0]
     values, panels = len(taps) * Q, G * p["panels"]
-    p["parts"] = max(1, min(-(-TASKS // panels), values // int(8 * p["M"])))
-    p["step"] = -(-values // int(p["parts"]) // int(p["M"])) * p["M"]
+    p["pieces"] = max(1, min(int(p["N"] * p["blocks"]), -(-TASKS // int(panels)), SUMS // (values * K)))
+    p["parts"] = max(1, min(-(-TASKS // int(panels * p["pieces"])), values // int(8 * p["M"])))
+    p["step"] = -(-values // int(p["parts"] * p["M"])) * p["M"]
     p["parts"] = -(-values // int(p["step"]))
-    p["pieces"] = min(int(p["N"] * p["blocks"]), -(-TASKS // int(panels * p["parts"])))
     rows = (table[:, None] + np.arange(Q)).reshape(-1)
     return Pass(plan, rows, np.arange(values) * K, np.arange(int(p["block"])) * int(p["sh"] * p["span"] * p["C"]))
 

@@ -38,6 +38,31 @@ def scratch(count: int, like: np.ndarray) -> np.ndarray:
 
 
 @intrinsic
+def copy(tyctx, x, i, y, j, count):  # type: ignore[no-untyped-def]
+    """y[j : j + count] = x[i : i + count]."""
+
+    def codegen(context, b, sig, args):  # type: ignore[no-untyped-def]
+        emit = _Emit(context, b, x.dtype)
+        source, target = (b.gep(emit.data(sig.args[k], args[k]), [args[k + 1]]) for k in (0, 2))
+        cgutils.raw_memcpy(b, target, source, args[4], emit.bits // 8)
+        return context.get_dummy_value()
+
+    return types.void(x, _INT, y, _INT, _INT), codegen
+
+
+@intrinsic
+def clear(tyctx, y, j, count):  # type: ignore[no-untyped-def]
+    """y[j : j + count] = 0."""
+
+    def codegen(context, b, sig, args):  # type: ignore[no-untyped-def]
+        emit = _Emit(context, b, y.dtype)
+        cgutils.memset(b, b.gep(emit.data(y, args[0]), [args[1]]), b.mul(args[2], _I64(emit.bits // 8)), 0)
+        return context.get_dummy_value()
+
+    return types.void(y, _INT, _INT), codegen
+
+
+@intrinsic
 def window_tile(  # type: ignore[no-untyped-def]
     tyctx, width, A, a0, rows, r0, m, taps, t0, T, Q, astep, B, b0, bstep, C, c0, places, n, start, s0, accumulate, relu
 ):
