@@ -15,6 +15,7 @@ from .compile import kernel
 from .view import part
 
 GATE = 1 << 14  # elements read below which a parallel launch costs more than it saves
+NARROW = 16  # channels below which a window is taken one channel at a time
 Pair = int | tuple[int, int]
 
 
@@ -85,6 +86,7 @@ def _max_rows(x, y, index, hs, he, ws, we, dh, dw, H, W, C, r0, r1):
     P, Q = hs.size, ws.size
     for r in range(r0, r1):
         n, p = r // P, r % P
+        plane = part(x, n * H * W * C, (n + 1) * H * W * C)
         for q in range(Q):
             o = (r * Q + q) * C
             best, where = part(y, o, o + C), part(index, o, o + C)
@@ -92,11 +94,23 @@ def _max_rows(x, y, index, hs, he, ws, we, dh, dw, H, W, C, r0, r1):
                 best[:] = -np.inf
                 where[:] = -1
                 continue
+            if C < NARROW:
+                for c in range(C):
+                    top, at = best.dtype.type(-np.inf), hs[p] * W + ws[q]
+                    for h in range(hs[p], he[p], dh):
+                        for w in range(ws[q], we[q], dw):
+                            v = plane[(h * W + w) * C + c]
+                            take = (v > top) | (v != v)
+                            top = v if take else top
+                            at = h * W + w if take else at
+                    best[c] = top
+                    where[c] = at
+                continue
             first = True
             for h in range(hs[p], he[p], dh):
                 for w in range(ws[q], we[q], dw):
                     at = h * W + w
-                    xs, here = part(x, (n * H * W + at) * C, (n * H * W + at + 1) * C), index.dtype.type(at)
+                    xs, here = part(plane, at * C, (at + 1) * C), index.dtype.type(at)
                     if first:
                         best[:] = xs
                         where[:] = here
@@ -178,16 +192,24 @@ def _mean_rows(x, y, hs, he, hn, ws, we, wn, divisor, H, W, C, r0, r1):
     P, Q = hs.size, ws.size
     for r in range(r0, r1):
         n, p = r // P, r % P
+        plane = part(x, n * H * W * C, (n + 1) * H * W * C)
         for q in range(Q):
             mean = part(y, (r * Q + q) * C, (r * Q + q + 1) * C)
+            scale = y.dtype.type(1 / (divisor if divisor else hn[p] * wn[q]))
+            if C < NARROW:
+                for c in range(C):
+                    s = y.dtype.type(0)
+                    for h in range(hs[p], he[p]):
+                        for w in range(ws[q], we[q]):
+                            s += plane[(h * W + w) * C + c]
+                    mean[c] = s * scale
+                continue
             mean[:] = 0
             for h in range(hs[p], he[p]):
                 for w in range(ws[q], we[q]):
-                    i = ((n * H + h) * W + w) * C
-                    xs = part(x, i, i + C)
+                    xs = part(plane, (h * W + w) * C, (h * W + w + 1) * C)
                     for c in range(C):
                         mean[c] += xs[c]
-            scale = y.dtype.type(1 / (divisor if divisor else hn[p] * wn[q]))
             for c in range(C):
                 mean[c] *= scale
 
@@ -301,7 +323,7 @@ def max_pool2d_input(
     g, index = channels_last(g), channels_last(index)
     gx = np.empty((N, H, W, C), g.dtype)
     arrays = g.reshape(-1), index.reshape(-1), gx.reshape(-1)
-    if kernel is None or C < 8:
+    if kernel is None or C < NARROW:
         sizes = H * W, g.shape[1] * g.shape[2], C
         if gx.size < GATE or N == 1:
             _scatter_images(*arrays, *sizes, 0, N)

@@ -17,15 +17,13 @@ GATE = 1 << 13  # elements below which a parallel launch costs more than it save
 # R rows of C columns, flat C-contiguous.
 
 
-@kernel
+@kernel(fastmath={"nnan", "nsz"})
 def _row_max(x):
-    """The largest element, or NaN where one is NaN."""
-    top, odd = x[0], x[0] != x[0]
+    """The largest element; any number where one is NaN: the sum of exponentials is NaN then whatever is subtracted."""
+    top = x[0]
     for c in range(x.size):
-        v = x[c]
-        top = v if v > top else top
-        odd |= v != v
-    return x.dtype.type(np.nan) if odd else top
+        top = max(top, x[c])
+    return top
 
 
 @kernel(fastmath={"reassoc", "contract"})
