@@ -40,7 +40,10 @@ class ReLU6(_Inplace):
 
 
 class SELU(_Inplace):
-    """scale * (max(0, x) + min(0, alpha (e^x - 1))), scale 1.0507..., alpha 1.6733... Klambauer et al. 2017, arXiv:1706.02515."""
+    """scale * (max(0, x) + min(0, alpha (e^x - 1))), scale 1.0507..., alpha 1.6733...
+
+    Klambauer et al. 2017, arXiv:1706.02515.
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return F.selu(input, self.inplace)
@@ -220,7 +223,10 @@ class PReLU(Module):
 
 
 class GELU(Module):
-    """x * Phi(x), Phi the normal distribution function; approximate="tanh": its tanh form. Hendrycks & Gimpel 2016, arXiv:1606.08415."""
+    """x * Phi(x), Phi the normal distribution function; approximate="tanh": its tanh form.
+
+    Hendrycks & Gimpel 2016, arXiv:1606.08415.
+    """
 
     def __init__(self, approximate: str = "none") -> None:
         super().__init__()

@@ -25,10 +25,11 @@ Activation = str | Callable[[Tensor], Tensor]
 class MultiheadAttention(Module):
     """Heads of softmax(Q K^T / sqrt(d)) V between linear projections. Vaswani et al. 2017, arXiv:1706.03762.
 
-    query (L, B, embed_dim), key (S, B, kdim), value (S, B, vdim), or with batch_first (B, L, embed_dim) ..., or unbatched.
-    add_bias_kv: a learned key and value more; add_zero_attn: a key and value of zeros more. Masks: see `forward`.
-    in_proj_weight (3 * embed_dim, embed_dim), or q_, k_ and v_proj_weight where kdim or vdim differ, start Xavier uniform;
-    out_proj is a Linear; in_proj_bias and out_proj.bias start at 0; bias_k and bias_v (1, 1, embed_dim) Xavier normal.
+    query (L, B, embed_dim), key (S, B, kdim), value (S, B, vdim), or with batch_first (B, L, embed_dim) ..., or
+    unbatched. add_bias_kv: a learned key and value more; add_zero_attn: a key and value of zeros more. Masks: see
+    `forward`. in_proj_weight (3 * embed_dim, embed_dim), or q_, k_ and v_proj_weight where kdim or vdim differ, start
+    Xavier uniform; out_proj is a Linear; in_proj_bias and out_proj.bias start at 0; bias_k and bias_v (1, 1, embed_dim)
+    Xavier normal.
     """
 
     def __init__(
@@ -96,8 +97,8 @@ class MultiheadAttention(Module):
     ) -> tuple[Tensor, Tensor | None]:
         """The output, like query, and with need_weights the weights (B, L, S), or (B, heads, L, S) not averaged.
 
-        key_padding_mask (B, S) and attn_mask (L, S) or (B * heads, L, S): True is kept from attending, floats are added to
-        the scores. is_causal: says that attn_mask is the causal one.
+        key_padding_mask (B, S) and attn_mask (L, S) or (B * heads, L, S): True is kept from attending, floats are added
+        to the scores. is_causal: says that attn_mask is the causal one.
         """
         swap = self.batch_first and query.ndim == 3
         if swap:
@@ -183,20 +184,20 @@ class TransformerEncoderLayer(Module):
     ) -> Tensor:
         def attend(x: Tensor) -> Tensor:
             y, _ = self.self_attn(x, x, x, src_key_padding_mask, False, src_mask, is_causal=is_causal)
-            return self.dropout1(y)  # type: ignore[no-any-return]
+            return self.dropout1(y)
 
         if self.norm_first:
             x = src + attend(self.norm1(src))
             return x + self._feed_forward(self.norm2(x))
         x = self.norm1(src + attend(src))
-        return self.norm2(x + self._feed_forward(x))  # type: ignore[no-any-return]
+        return self.norm2(x + self._feed_forward(x))
 
     def _feed_forward(self, x: Tensor) -> Tensor:
-        return self.dropout2(self.linear2(self.dropout(self.activation(self.linear1(x)))))  # type: ignore[no-any-return]
+        return self.dropout2(self.linear2(self.dropout(self.activation(self.linear1(x)))))
 
 
 class TransformerDecoderLayer(Module):
-    """Self-attention, attention to the encoder's memory, then a network of two linear layers, as TransformerEncoderLayer.
+    """Self-attention, attention to the encoder's memory, then two linear layers, each as in TransformerEncoderLayer.
 
     tgt (T, B, d_model), memory (S, B, d_model), batch_first (B, T, d_model) ..., or unbatched.
     """
@@ -244,13 +245,13 @@ class TransformerDecoderLayer(Module):
     ) -> Tensor:
         def attend(x: Tensor) -> Tensor:
             y, _ = self.self_attn(x, x, x, tgt_key_padding_mask, False, tgt_mask, is_causal=tgt_is_causal)
-            return self.dropout1(y)  # type: ignore[no-any-return]
+            return self.dropout1(y)
 
         def recall(x: Tensor) -> Tensor:
             y, _ = self.multihead_attn(
                 x, memory, memory, memory_key_padding_mask, False, memory_mask, is_causal=memory_is_causal
             )
-            return self.dropout2(y)  # type: ignore[no-any-return]
+            return self.dropout2(y)
 
         if self.norm_first:
             x = tgt + attend(self.norm1(tgt))
@@ -258,10 +259,10 @@ class TransformerDecoderLayer(Module):
             return x + self._feed_forward(self.norm3(x))
         x = self.norm1(tgt + attend(tgt))
         x = self.norm2(x + recall(x))
-        return self.norm3(x + self._feed_forward(x))  # type: ignore[no-any-return]
+        return self.norm3(x + self._feed_forward(x))
 
     def _feed_forward(self, x: Tensor) -> Tensor:
-        return self.dropout3(self.linear2(self.dropout(self.activation(self.linear1(x)))))  # type: ignore[no-any-return]
+        return self.dropout3(self.linear2(self.dropout(self.activation(self.linear1(x)))))
 
 
 class _Stack(Module):
@@ -337,7 +338,7 @@ class TransformerDecoder(_Stack):
 
 
 class Transformer(Module):
-    """Encoder and decoder: src (S, B, d_model) and tgt (T, B, d_model) to (T, B, d_model); batch_first: (B, S, d_model) ...
+    """Encoder and decoder: src (S, B, d_model), tgt (T, B, d_model), with batch_first (B, S, d_model), to tgt's shape.
 
     All matrices start Xavier uniform. The arguments are those of the layers. Vaswani et al. 2017, arXiv:1706.03762.
     """
@@ -394,15 +395,16 @@ class Transformer(Module):
         batch = 0 if self.batch_first else 1
         if src.ndim == 3 and src.shape[batch] != tgt.shape[batch]:
             raise ShapeError(
-                f"Transformer: the batch number of src and tgt must be equal, got {src.shape[batch]} and {tgt.shape[batch]}"
+                "Transformer: the batch number of src and tgt must be equal, got "
+                f"{src.shape[batch]} and {tgt.shape[batch]}"
             )
         if src.shape[-1] != self.d_model or tgt.shape[-1] != self.d_model:
             raise ShapeError(
-                f"Transformer: the feature number of src and tgt must be d_model={self.d_model}, got {src.shape[-1]} and "
-                f"{tgt.shape[-1]}"
+                f"Transformer: the feature number of src and tgt must be d_model={self.d_model}, "
+                f"got {src.shape[-1]} and {tgt.shape[-1]}"
             )
         memory = self.encoder(src, mask=src_mask, src_key_padding_mask=src_key_padding_mask, is_causal=src_is_causal)
-        return self.decoder(  # type: ignore[no-any-return]
+        return self.decoder(
             tgt,
             memory,
             tgt_mask=tgt_mask,

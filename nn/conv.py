@@ -71,8 +71,8 @@ class _Conv(Module):
             self.padding: Any = padding
         else:
             self.padding = per_dimension(padding, dims, f"{name}: padding")
-        channels = (in_channels, out_channels // groups) if self.transposed else (out_channels, in_channels // groups)
-        self.weight = parameter(*channels, *self.kernel_size, device=device, dtype=dtype)
+        shape = (in_channels, out_channels // groups) if self.transposed else (out_channels, in_channels // groups)
+        self.weight = parameter(*shape, *self.kernel_size, device=device, dtype=dtype)
         self.register_parameter("bias", parameter(out_channels, device=device, dtype=dtype) if bias else None)
         self.reset_parameters()
 
@@ -93,9 +93,9 @@ class _Conv(Module):
                 f"got shape {tuple(input.shape)}"
             )
         if input.shape[-dims - 1] != self.in_channels:
-            axes = "N, C, " if batched else "C, "
+            axes = ", ".join(("N, C" if batched else "C", *"DHW"[-dims:]))
             raise ShapeError(
-                f"{type(self).__name__}: expected {self.in_channels} input channels ({axes}{', '.join('DHW'[-dims:])}), "
+                f"{type(self).__name__}: expected {self.in_channels} input channels ({axes}), "
                 f"got {input.shape[-dims - 1]} in an input of shape {tuple(input.shape)}"
             )
 
@@ -110,7 +110,7 @@ class _Conv(Module):
     def _padding_numbers(self) -> Sequence[int | None]:
         if isinstance(self.padding, str):
             return [None if self.padding == "same" else 0] * self.dims
-        return self.padding  # type: ignore[no-any-return]
+        return self.padding
 
     def extra_repr(self) -> str:
         zeros, ones = (0,) * self.dims, (1,) * self.dims
@@ -259,10 +259,10 @@ class _Transposed(_Conv):
 
 _TRANSPOSED = """The gradient of Conv{dims}d with respect to its input, as a layer (a "deconvolution").
 
-    (N, in_channels, {axes}) or unbatched to (N, out_channels, {outs}), each length
-    (n - 1) stride - 2 padding + dilation (kernel_size - 1) + output_padding + 1; `forward(input, output_size)` chooses the
-    output padding that gives a size. weight (in_channels, out_channels / groups, *kernel_size) and bias start uniform in
-    (-k, k), k = 1 / sqrt(out_channels / groups * prod(kernel_size)).
+    (N, in_channels, {axes}) or unbatched to (N, out_channels, {outs}), each length (n - 1) stride - 2 padding +
+    dilation (kernel_size - 1) + output_padding + 1; `forward(input, output_size)` chooses the output padding that gives
+    a size. weight (in_channels, out_channels / groups, *kernel_size) and bias start uniform in (-k, k), k = 1 /
+    sqrt(out_channels / groups * prod(kernel_size)).
     """
 
 

@@ -44,15 +44,15 @@ class _Table(Module):
         init.normal_(self.weight)
         if self.padding_idx is not None:
             with no_grad():
-                self.weight[self.padding_idx] = 0.0  # type: ignore[index]
+                self.weight[self.padding_idx] = 0.0
 
 
 class Embedding(_Table):
     """Row i of the weight for each index i: (*) of integers to (*, embedding_dim).
 
-    padding_idx: a row that starts at 0 and gets no gradient. max_norm: rows looked up whose `norm_type`-norm is larger are
-    scaled down to it, in the weight itself. scale_grad_by_freq: gradients divided by how often the index occurs. sparse:
-    the weight's gradient is SparseRows. weight (num_embeddings, embedding_dim) starts normal (0, 1).
+    padding_idx: a row that starts at 0 and gets no gradient. max_norm: rows looked up whose `norm_type`-norm is larger
+    are scaled down to it, in the weight itself. scale_grad_by_freq: gradients divided by how often the index occurs.
+    sparse: the weight's gradient is SparseRows. weight (num_embeddings, embedding_dim) starts normal (0, 1).
     """
 
     def __init__(
@@ -112,9 +112,9 @@ class Embedding(_Table):
 class EmbeddingBag(_Table):
     """Sum, mean or maximum of the rows of each bag of indices, to (bags, embedding_dim).
 
-    Input (bags, n): each row a bag; or (n,) with `offsets` (bags,), where each bag starts (include_last_offset: and one more,
-    where the last ends). per_sample_weights: factors of the rows, mode "sum" only. The other settings are Embedding's.
-    weight (num_embeddings, embedding_dim) starts normal (0, 1).
+    Input (bags, n): each row a bag; or (n,) with `offsets` (bags,), where each bag starts (include_last_offset: and one
+    more, where the last ends). per_sample_weights: factors of the rows, mode "sum" only. The other settings are
+    Embedding's. weight (num_embeddings, embedding_dim) starts normal (0, 1).
     """
 
     def __init__(

@@ -1,5 +1,5 @@
 # ruff: noqa: F401  (imported to be exported)
-"""torch.nn.functional's functions: the operations of `autograd` that networks are made of, and what is composed of them."""
+"""torch.nn.functional's functions: the operations of `autograd` that networks are made of, and compositions of them."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def _run(name: str, inplace: bool, input: Any, *args: Any) -> Any:
     return written_over(f"{name}_", call, input, args, {}) if inplace else call(input, *args)
 
 
-# ------------------------------------------------------------------------------------- activations that can write in place
+# ---------------------------------------------------------------------------------- activations that can write in place
 
 
 def relu(input: Tensor, inplace: bool = False) -> Tensor:
@@ -141,7 +141,7 @@ def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = Fals
     return _run("leaky_relu", inplace, input, negative_slope)
 
 
-# --------------------------------------------------------------------------------------------------------------- dropout
+# -------------------------------------------------------------------------------------------------------------- dropout
 
 
 def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
@@ -174,7 +174,7 @@ def feature_alpha_dropout(input: Tensor, p: float = 0.5, training: bool = False,
     return _run("feature_alpha_dropout", inplace, input, p, training)
 
 
-# --------------------------------------------------------------------------------------------------------------- softmax
+# -------------------------------------------------------------------------------------------------------------- softmax
 
 
 def _dim_of(name: str, dim: int | None, input: Tensor) -> int:
@@ -201,7 +201,7 @@ def softmin(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: 
     return autograd.softmin(input, _dim_of("softmin", dim, input), dtype)
 
 
-# ------------------------------------------------------------------------------------------------------------- attention
+# ------------------------------------------------------------------------------------------------------------ attention
 
 
 def scaled_dot_product_attention(
@@ -216,14 +216,15 @@ def scaled_dot_product_attention(
 ) -> Tensor:
     """softmax(query key^T * scale + mask) value: query (*, L, E), key (*, S, E), value (*, S, V) to (*, L, V).
 
-    attn_mask: broadcast to (*, L, S), added, or of bools: True takes part; a row without any gives 0. is_causal: place i sees
-    places up to i. scale: 1 / sqrt(E) unless given. enable_gqa: fewer key and value heads (dimension -3), each shared by
-    several query heads. Vaswani et al. 2017, arXiv:1706.03762.
+    attn_mask: broadcast to (*, L, S), added, or of bools: True takes part; a row without any gives 0. is_causal: place
+    i sees places up to i. scale: 1 / sqrt(E) unless given. enable_gqa: fewer key and value heads (dimension -3), each
+    shared by several query heads. Vaswani et al. 2017, arXiv:1706.03762.
     """
     name = "scaled_dot_product_attention"
     if query.ndim < 2 or key.ndim < 2 or value.ndim < 2:
         raise ShapeError(
-            f"{name}: expected query, key and value of 2 or more dimensions, got {query.ndim}, {key.ndim} and {value.ndim}"
+            f"{name}: expected query, key and value of 2 or more dimensions, got "
+            f"{query.ndim}, {key.ndim} and {value.ndim}"
         )
     if is_causal and attn_mask is not None:
         raise TapeError(f"{name}: explicit attn_mask should not be set when is_causal=True")
@@ -247,12 +248,13 @@ def _attention_weights(
         scores = autograd.masked_fill(scores, autograd.logical_not(mask), -math.inf)
     else:
         scores = scores + mask
-    empty = np.isneginf(scores.detach().numpy()).all(-1, keepdims=True) if empty_rows_are_zero else np.zeros(1, bool)
-    if not empty.any():
-        return autograd.softmax(scores, -1)
-    # the softmax of a row of -inf is NaN, and so would be its gradient: such rows go around it
-    rows = autograd.from_numpy(empty)
-    return autograd.masked_fill(autograd.softmax(autograd.masked_fill(scores, rows, 0.0), -1), rows, 0.0)
+    if empty_rows_are_zero:
+        empty = np.isneginf(scores.detach().numpy()).all(-1, keepdims=True)
+        if empty.any():
+            # the softmax of a row of -inf is NaN, and so would be its gradient: such rows go around it
+            rows = autograd.tensor(empty)
+            return autograd.masked_fill(autograd.softmax(autograd.masked_fill(scores, rows, 0.0), -1), rows, 0.0)
+    return autograd.softmax(scores, -1)
 
 
 def _additive(name: str, what: str, mask: Tensor | None, dtype: Any) -> Tensor | None:
@@ -293,9 +295,10 @@ def multi_head_attention_forward(
 ) -> tuple[Tensor, Tensor | None]:
     """Attention of `num_heads` heads between projections, as `nn.MultiheadAttention`: query (L, B, E) or (L, E).
 
-    key (S, B, kdim), value (S, B, vdim); the masks are (L, S) or (B * heads, L, S), and (B, S) for the padding of the keys:
-    True is kept from attending, floats are added. is_causal: says that attn_mask is the causal one, which is used either way.
-    Returns the output (L, B, E) and, with need_weights, the weights (B, L, S), or (B, heads, L, S) not averaged.
+    key (S, B, kdim), value (S, B, vdim); the masks are (L, S) or (B * heads, L, S), and (B, S) for the padding of the
+    keys: True is kept from attending, floats are added. is_causal: says that attn_mask is the causal one, which is used
+    either way. Returns the output (L, B, E) and, with need_weights, the weights (B, L, S), or (B, heads, L, S) not
+    averaged.
     """
     name = "multi_head_attention_forward"
     unbatched = query.ndim == 2
@@ -323,8 +326,8 @@ def multi_head_attention_forward(
 
     if use_separate_proj_weight:
         biases = (None,) * 3 if in_proj_bias is None else autograd.chunk(in_proj_bias, 3)
-        weights = (q_proj_weight, k_proj_weight, v_proj_weight)
-        q, k, v = (linear(x, w, b) for x, w, b in zip((query, key, value), weights, biases, strict=True))
+        parts = (q_proj_weight, k_proj_weight, v_proj_weight)
+        q, k, v = (linear(x, w, b) for x, w, b in zip((query, key, value), parts, biases, strict=True))
     elif query is key and key is value:
         q, k, v = autograd.chunk(linear(query, in_proj_weight, in_proj_bias), 3, -1)
     else:

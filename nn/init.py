@@ -1,8 +1,8 @@
 """Initial values of parameters: each function fills its tensor in place, unrecorded, and returns it.
 
 fan_in is the number of inputs that one output reads, fan_out the number of outputs that read one input: for a weight
-(out, in, *kernel) these are in * prod(kernel) and out * prod(kernel). `generator`: where the numbers come from, the default
-generator of `autograd.manual_seed` unless given. Names, defaults and distributions are torch.nn.init's.
+(out, in, *kernel) these are in * prod(kernel) and out * prod(kernel). `generator`: where the numbers come from, the
+default generator of `autograd.manual_seed` unless given. Names, defaults and distributions are torch.nn.init's.
 """
 
 from __future__ import annotations
@@ -135,7 +135,8 @@ def dirac_(tensor: T, groups: int = 1) -> T:
 def _calculate_fan_in_and_fan_out(tensor: Tensor) -> tuple[int, int]:
     if tensor.ndim < 2:
         raise ShapeError(
-            f"fan in and fan out can not be computed for a tensor with fewer than 2 dimensions, got shape {tuple(tensor.shape)}"
+            "fan in and fan out can not be computed for a tensor with fewer than 2 dimensions, got shape "
+            f"{tuple(tensor.shape)}"
         )
     out, channels, *kernel = tensor.shape
     window = math.prod(kernel)
@@ -212,7 +213,7 @@ def orthogonal_(tensor: T, gain: float = 1, generator: Generator | None = None) 
 
 
 def sparse_(tensor: T, sparsity: float, std: float = 0.01, generator: Generator | None = None) -> T:
-    """Normal with standard deviation `std`, but the fraction `sparsity` (rounded up) of each column is zero. Martens 2010."""
+    """Normal with standard deviation `std`, but the fraction `sparsity` (rounded up) of each column 0. Martens 2010."""
     if tensor.ndim != 2:
         raise ShapeError(f"sparse_: only tensors with 2 dimensions are supported, got shape {tuple(tensor.shape)}")
     rows, columns = tensor.shape

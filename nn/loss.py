@@ -95,10 +95,11 @@ class NLLLoss(_WeightedLoss):
 
 
 class CrossEntropyLoss(_WeightedLoss):
-    """-log softmax(input)[target]: input (C) or (N, C, *) of scores, target of classes (N, *) or of probabilities (N, C, *).
+    """-log softmax(input)[target]: input (C) or (N, C, *) of scores, target of classes () or (N, *).
 
-    weight: a factor a class. ignore_index: a class that counts for nothing. label_smoothing: the part of each target that is
-    spread evenly over all classes.
+    target may also hold probabilities, in the shape of the input: then it is -sum target * log softmax(input).
+    weight: a factor a class. ignore_index: a class that counts for nothing. label_smoothing: the part of each target
+    that is spread evenly over all classes.
     """
 
     def __init__(
@@ -155,7 +156,10 @@ class BCEWithLogitsLoss(_Loss):
 
 
 class PoissonNLLLoss(_Loss):
-    """e^input - target * input, or with log_input=False input - target * log(input + eps); full: plus Stirling's term."""
+    """e^input - target * input, or with log_input=False input - target * log(input + eps).
+
+    full: plus Stirling's approximation of log(target!) where target > 1.
+    """
 
     def __init__(
         self,
@@ -187,9 +191,10 @@ class GaussianNLLLoss(_Loss):
 
 
 class KLDivLoss(_Loss):
-    """target * (log target - input): input of log-probabilities, target of probabilities (log_target: of their logarithms).
+    """target * (log target - input): input of log-probabilities, target of probabilities.
 
-    reduction "batchmean" divides the sum by the batch size, as the mathematics has it.
+    log_target: target holds log-probabilities too. reduction "batchmean" divides the sum by the batch size, as the
+    mathematics has it.
     """
 
     def __init__(

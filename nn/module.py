@@ -386,7 +386,7 @@ class Module:
         return self
 
     def to(self: M, *args: Any, **kwargs: Any) -> M:
-        """Convert floating-point parameters and buffers: `to(dtype)`, `to(tensor)`, `to(device)` ("cpu" is the only one)."""
+        """Convert floating-point parameters and buffers: `to(dtype)`, `to(tensor)`, `to(device)` (only "cpu")."""
         dtype = kwargs.pop("dtype", None)
         targets = [*args, kwargs.pop("device", None), kwargs.pop("tensor", None)]
         for unused in ("non_blocking", "copy", "memory_format"):
@@ -405,7 +405,7 @@ class Module:
         wanted = dtypes.as_dtype(dtype)
         if wanted.kind != "f":
             raise TypeError(f"to: nn.Module.to only accepts floating point dtypes, got {wanted}")
-        return self._apply(lambda t: t.to(wanted) if t.is_floating_point() else t)  # type: ignore[attr-defined, no-any-return]
+        return self._apply(lambda t: t.to(wanted) if t.is_floating_point() else t)
 
     def float(self: M) -> M:
         """Floating-point parameters and buffers to float32."""
@@ -417,7 +417,7 @@ class Module:
 
     def type(self: M, dst_type: Any) -> M:
         """All parameters and buffers to a dtype."""
-        return self._apply(lambda t: t.to(dst_type))  # type: ignore[attr-defined, no-any-return]
+        return self._apply(lambda t: t.to(dst_type))
 
     def cpu(self: M) -> M:
         """This module: it is there already."""
@@ -462,9 +462,9 @@ class Module:
     ) -> IncompatibleKeys:
         """Copy values into the parameters and buffers of the same names; nothing is written unless everything fits.
 
-        state_dict: Tensors, numpy arrays, or tensors of another library that have `detach().numpy()`. strict: missing and
-        unexpected names are errors. assign: take over the given memory and dtype in place of copying.
-        Returns (missing_keys, unexpected_keys). Raises RuntimeError (where shapes differ, a ValueError too) that lists
+        state_dict: Tensors, numpy arrays, or tensors of another library that have `detach().numpy()`. strict: missing
+        and unexpected names are errors. assign: take over the given memory and dtype in place of copying. Returns
+        (missing_keys, unexpected_keys). Raises RuntimeError (where shapes differ, a ValueError too) that lists
         everything that does not fit.
         """
         if not isinstance(state_dict, Mapping):
@@ -530,7 +530,7 @@ class Module:
         return _Hooks.add(self._own_hooks().forward, (hook, with_kwargs, always_call), prepend)
 
     def register_full_backward_pre_hook(self, hook: Hook, prepend: bool = False) -> RemovableHandle:
-        """Call `hook(module, grad_output)` in backward; what it returns, if not None, takes the place of grad_output."""
+        """Call `hook(module, grad_output)` in backward; what it returns, if not None, replaces grad_output."""
         return _Hooks.add(self._own_hooks().backward_pre, hook, prepend)
 
     def register_full_backward_hook(self, hook: Hook, prepend: bool = False) -> RemovableHandle:

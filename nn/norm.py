@@ -104,7 +104,7 @@ class _BatchNorm(_Norm):
         self._check(input)
         momentum = 0.0 if self.momentum is None else self.momentum
         if self.training and self.num_batches_tracked is not None:
-            self.num_batches_tracked.add_(1)  # type: ignore[attr-defined]
+            self.num_batches_tracked.add_(1)
             if self.momentum is None:  # the mean over all batches so far
                 momentum = 1.0 / float(self.num_batches_tracked)
         from_batch = self.training or self.running_mean is None
@@ -124,10 +124,9 @@ class _BatchNorm(_Norm):
 
 _BATCH = """Batch normalisation over {axes}: y = (x - mean) / sqrt(var + eps) * weight + bias, channel by channel.
 
-    {shape}. Training uses the batch's mean and (biased) variance and moves the running ones
-    towards them: running = (1 - momentum) running + momentum batch (the variance there unbiased; momentum None: the mean
-    over all batches); evaluation uses the running ones. weight starts at 1, bias at 0. Ioffe & Szegedy 2015,
-    arXiv:1502.03167.
+    {shape}. Training uses the batch's mean and (biased) variance and moves the running ones towards them: running = (1
+    - momentum) running + momentum batch (the variance there unbiased; momentum None: the mean over all batches);
+    evaluation uses the running ones. weight starts at 1, bias at 0. Ioffe & Szegedy 2015, arXiv:1502.03167.
     """
 
 
@@ -178,10 +177,10 @@ class _InstanceNorm(_Norm):
         return autograd.squeeze(y, 0) if unbatched else y
 
 
-_INSTANCE = """Normalisation of each channel of each sample over {axes}: y = (x - mean) / sqrt(var + eps) * weight + bias.
+_INSTANCE = """Each channel of each sample normalised over {axes}: y = (x - mean) / sqrt(var + eps) * weight + bias.
 
-    Input {shape}. affine (default off): weight, from 1, and bias, from 0. track_running_stats (default off): as in batch
-    norm. Ulyanov et al. 2016, arXiv:1607.08022.
+    Input {shape}. affine (default off): weight, from 1, and bias, from 0. track_running_stats (default off): as in
+    batch norm. Ulyanov et al. 2016, arXiv:1607.08022.
     """
 
 
@@ -203,7 +202,8 @@ class InstanceNorm3d(_InstanceNorm):
 class LayerNorm(Module):
     """Normalisation over the last dimensions: y = (x - mean) / sqrt(var + eps) * weight + bias.
 
-    Input (*, *normalized_shape). weight starts at 1, bias at 0, both of normalized_shape. Ba et al. 2016, arXiv:1607.06450.
+    Input (*, *normalized_shape). weight starts at 1, bias at 0, both of normalized_shape. Ba et al. 2016,
+    arXiv:1607.06450.
     """
 
     def __init__(
@@ -312,7 +312,10 @@ class GroupNorm(Module):
         return F.group_norm(input, self.num_groups, self.weight, self.bias, self.eps)
 
     def extra_repr(self) -> str:
-        return f"{self.num_groups}, {self.num_channels}, eps={self.eps}, affine={self.affine}, bias={self.bias is not None}"
+        return (
+            f"{self.num_groups}, {self.num_channels}, eps={self.eps}, affine={self.affine}, "
+            f"bias={self.bias is not None}"
+        )
 
 
 class LocalResponseNorm(Module):

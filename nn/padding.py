@@ -12,7 +12,7 @@ from .module import Module
 
 
 class _Pad(Module):
-    """Padding of the last `dims` dimensions; padding: one number for all sides, or both sides of each, last dimension first."""
+    """Padding of the last `dims` dimensions: one number for all sides, or both sides of each, last dimension first."""
 
     dims: int
     mode: str
@@ -199,7 +199,10 @@ class UpsamplingBilinear2d(Upsample):
 
 
 class PixelShuffle(Module):
-    """Channels to pixels: (*, C r^2, H, W) to (*, C, H r, W r), r = upscale_factor. Shi et al. 2016, arXiv:1609.05158."""
+    """Channels to pixels: (*, C r^2, H, W) to (*, C, H r, W r), r = upscale_factor.
+
+    Shi et al. 2016, arXiv:1609.05158.
+    """
 
     def __init__(self, upscale_factor: int) -> None:
         super().__init__()

@@ -48,9 +48,9 @@ def _lstm_step(x: Tensor, state: State, weight: Tensor, bias: Tensor | None, pro
 class RNNBase(Module):
     """What RNN, GRU and LSTM share: the parameters and the walk over layers, directions and time.
 
-    Parameters of layer k, with the suffix _reverse for the backward direction: weight_ih_lk (gates * hidden_size, input),
-    weight_hh_lk (gates * hidden_size, hidden), bias_ih_lk, bias_hh_lk (gates * hidden_size,), and with proj_size
-    weight_hr_lk (proj_size, hidden_size). All start uniform in (-k, k), k = 1 / sqrt(hidden_size).
+    Parameters of layer k, with the suffix _reverse for the backward direction: weight_ih_lk (gates * hidden_size,
+    input), weight_hh_lk (gates * hidden_size, hidden), bias_ih_lk, bias_hh_lk (gates * hidden_size,), and with
+    proj_size weight_hr_lk (proj_size, hidden_size). All start uniform in (-k, k), k = 1 / sqrt(hidden_size).
     """
 
     gates: int
@@ -95,7 +95,10 @@ class RNNBase(Module):
         for layer in range(num_layers):
             for suffix in self._suffixes(layer):
                 width = input_size if layer == 0 else out * directions
-                shapes = {"weight_ih": (self.gates * hidden_size, width), "weight_hh": (self.gates * hidden_size, out)}
+                shapes: dict[str, tuple[int, ...]] = {
+                    "weight_ih": (self.gates * hidden_size, width),
+                    "weight_hh": (self.gates * hidden_size, out),
+                }
                 if bias:
                     shapes |= {"bias_ih": (self.gates * hidden_size,), "bias_hh": (self.gates * hidden_size,)}
                 if proj_size:
@@ -156,7 +159,7 @@ class RNNBase(Module):
         return output, (last if self.states == 2 else last[0])
 
     def _layers(self, x: Tensor, state: list[State], sizes: list[int], packed: bool) -> tuple[Tensor, list[State]]:
-        """All layers over all steps: x (T, B, input), or packed; the output in the same form, and each one's last state."""
+        """All layers over all steps of x (T, B, input), or packed: the output in that form, and the last states."""
         finals: list[State] = []
         for layer in range(self.num_layers):
             if layer and self.dropout:
@@ -178,8 +181,8 @@ class RNNBase(Module):
         outputs, ended = [], []
         for x, size in zip(steps, sizes, strict=True):
             if size < state[0].shape[0]:  # the shortest sequences end: their state is final
-                ended.append(tuple(part[size:] for part in state))  # type: ignore[index]
-                state = tuple(part[:size] for part in state)  # type: ignore[index]
+                ended.append(tuple(part[size:] for part in state))
+                state = tuple(part[:size] for part in state)
             state = self._step(x, state, *weights)
             outputs.append(state[0])
         if ended:
@@ -189,12 +192,12 @@ class RNNBase(Module):
     def _backwards(self, steps: Any, state: State, sizes: list[int], weights: Any) -> tuple[list[Tensor], State]:
         outputs = []
         first = state
-        state = tuple(part[: sizes[-1]] for part in first)  # type: ignore[index]
+        state = tuple(part[: sizes[-1]] for part in first)
         for x, size in zip(reversed(steps), reversed(sizes), strict=True):
             running = state[0].shape[0]
             if size > running:  # sequences that end here begin their way back
                 state = tuple(
-                    autograd.cat([part, start[running:size]])  # type: ignore[index]
+                    autograd.cat([part, start[running:size]])
                     for part, start in zip(state, first, strict=True)
                 )
             state = self._step(x, state, *weights)
@@ -283,7 +286,7 @@ class RNN(RNNBase):
         )
         self.nonlinearity = nonlinearity
 
-    def _step(self, *args: Any) -> State:  # type: ignore[override]
+    def _step(self, *args: Any) -> State:
         return _RNN_STEPS[self.nonlinearity](*args)
 
 
@@ -403,7 +406,7 @@ class RNNCellBase(Module):
 
 
 class RNNCell(RNNCellBase):
-    """One step of RNN: input (B, input_size) or (input_size,), h (B, hidden_size), zeros unless given; returns the next h."""
+    """One step of RNN: input (B, input_size) or (input_size,) and h (B, hidden_size), or zeros, to the next h."""
 
     def __init__(
         self,
@@ -427,7 +430,7 @@ class RNNCell(RNNCellBase):
 
 
 class GRUCell(RNNCellBase):
-    """One step of GRU: input (B, input_size) or (input_size,), h (B, hidden_size), zeros unless given; returns the next h."""
+    """One step of GRU: input (B, input_size) or (input_size,) and h (B, hidden_size), or zeros, to the next h."""
 
     def __init__(
         self, input_size: int, hidden_size: int, bias: bool = True, device: Any = None, dtype: Any = None
@@ -439,7 +442,7 @@ class GRUCell(RNNCellBase):
 
 
 class LSTMCell(RNNCellBase):
-    """One step of LSTM: input (B, input_size) or (input_size,), (h, c) of (B, hidden_size) each; returns the next (h, c)."""
+    """One step of LSTM: input (B, input_size) or (input_size,), (h, c) of (B, hidden_size) each, to the next (h, c)."""
 
     def __init__(
         self, input_size: int, hidden_size: int, bias: bool = True, device: Any = None, dtype: Any = None

@@ -25,7 +25,7 @@ class PackedSequence(NamedTuple):
     unsorted_indices: Tensor | None = None
 
     def to(self, *args: Any, **kwargs: Any) -> PackedSequence:
-        return self._replace(data=self.data.to(*args, **kwargs))  # type: ignore[attr-defined]
+        return self._replace(data=self.data.to(*args, **kwargs))
 
     def float(self) -> PackedSequence:
         return self.to(autograd.float32)
@@ -35,8 +35,6 @@ class PackedSequence(NamedTuple):
 
     def cpu(self) -> PackedSequence:
         return self
-
-    is_cuda = False
 
 
 def invert_permutation(permutation: Tensor | None) -> Tensor | None:
@@ -92,7 +90,7 @@ def pack_padded_sequence(
 def pad_packed_sequence(
     sequence: PackedSequence, batch_first: bool = False, padding_value: float = 0.0, total_length: int | None = None
 ) -> tuple[Tensor, Tensor]:
-    """The packed sequences padded to (T, B, *) (batch_first: (B, T, *)) in the order they were given, and their lengths.
+    """The packed sequences padded to (T, B, *) (batch_first: (B, T, *)), in the order given, and their lengths.
 
     total_length: T, where it should be longer than the longest sequence.
     """
