@@ -18,7 +18,7 @@ from .compare import _data, _like, _where
 from .dims import dim_of
 from .elementwise import lerp
 from .index import _gather, _gather_sum
-from .reduce import _kept_shape, _over_dim, _put_back
+from .reduce import _kept_shape, _over_dim, _put_back, sum
 from .shape import _reshape
 
 
@@ -91,6 +91,8 @@ def msort(input: Any) -> Any:
 )
 def _topk(input: Any, k: int, dim: int = -1, largest: bool = True) -> Any:
     """The k largest (or smallest) elements along `dim` in order, and where they came from."""
+    if input.dtype.kind == "b":
+        raise DTypeError("topk: bools have no order worth k places; convert with to()")
     d = dim_of("topk", dim, input.ndim)
     n = input.shape[d] if input.ndim else 1
     if not 0 <= k <= n:
@@ -169,7 +171,11 @@ def _medians(result: Any, input: Any, dim: Any, keepdim: bool, skip_nan: bool) -
     if dim is not None:
         return result(*_median(input, dim, keepdim, skip_nan))
     if 0 in input.shape:
-        return _like(np.array(np.nan, input.dtype), input)
+        if input.dtype.kind != "f":
+            raise ShapeError(
+                f"{result.__name__}: expected a nonempty tensor of {input.dtype}, which has no NaN; shape {tuple(input.shape)}"
+            )
+        return sum(input) + float("nan")
     return _median(_reshape(input, (-1,)), 0, False, skip_nan)[0]
 
 
@@ -232,6 +238,8 @@ def _quantiles(
     if input.dtype.kind != "f":
         raise DTypeError(f"{name}: expected a floating-point tensor, got {input.dtype}; convert it with float()")
     shape = tuple(input.shape)
+    if 0 in shape:
+        raise ShapeError(f"{name}: expected a nonempty input, got shape {shape}")
     wanted = np.asarray(_data(q), input.dtype) if not isinstance(q, float) else np.asarray(q, input.dtype)
     if wanted.ndim > 1:
         raise ShapeError(f"{name}: q must be a number or a vector, got shape {wanted.shape}")
@@ -245,8 +253,6 @@ def _quantiles(
         input = input if shape else _reshape(input, (1,))
         ordered, kept = _sort(input, d, False)[0], _kept_shape(shape, d)
     n = ordered.shape[d]
-    if not n:
-        raise ShapeError(f"{name}: the input has no elements along dim {dim}; shape {shape}")
     data = _data(ordered)
     numbers = np.count_nonzero(data == data, axis=d, keepdims=True)
     last = np.maximum(numbers - 1, 0) if skip_nan else np.full_like(numbers, n - 1)
