@@ -145,7 +145,7 @@ def _sums_merge(sums, rstd, weight, gw, gb, scale, slope, shift, C, M, pieces, t
             q += sums[(2 * k + 1) * C + c]
         gb[c] = s
         gw[c] = q * rstd[c]
-        a = float(rstd[c]) * (weight[c] if weight.size else 1.0)
+        a = np.float64(rstd[c]) * (weight[c] if weight.size else 1.0)
         scale[c] = a
         slope[c] = a * q * rstd[c] * rstd[c] / M if train else 0
         shift[c] = a * s / M if train else 0

@@ -107,7 +107,7 @@ def _rms_parallel(p, g, s, mean, b, numbers, pieces):
 def _squares_piece(x, sums, k):
     s = 0.0
     for i in range(x.size):
-        v = float(x[i])
+        v = np.float64(x[i])
         s += v * v
     sums[k] = s
 

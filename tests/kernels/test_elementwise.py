@@ -1,0 +1,134 @@
+"""exp, tanh and the logistic function to their stated error, and the fused chains in every memory order."""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+import pytest
+from guard import guarded
+from hypothesis import given
+from hypothesis import strategies as st
+
+from autograd.kernels import elementwise
+from autograd.kernels.compile import kernel
+
+EDGES = [0.0, -0.0, np.inf, -np.inf, np.nan, 1e30, -1e30, 1e-42, -1e-42, 88.7, 89.0, -87.5, -103.0, 0.625, -0.625]
+
+
+@kernel
+def _exp(x, y):
+    for i in range(x.size):
+        y[i] = elementwise.exp(x[i])
+
+
+def _map_exp(x):
+    y = np.empty_like(x)
+    _exp(x, y)
+    return y
+
+
+def _sigmoid(x):
+    return np.where(x < 0, np.exp(-abs(x)), 1) / (1 + np.exp(-abs(x)))
+
+
+CASES = [
+    (_map_exp, np.exp, np.float32, 1.0),
+    (_map_exp, np.exp, np.float64, 1.0),
+    (elementwise.tanh_forward, np.tanh, np.float32, 2.0),
+    (elementwise.tanh_forward, np.tanh, np.float64, 3.0),
+    (elementwise.sigmoid_forward, _sigmoid, np.float32, 2.2),
+    (elementwise.sigmoid_forward, _sigmoid, np.float64, 2.2),
+]
+
+
+@pytest.mark.parametrize(("ours", "exact", "dtype", "ulps"), CASES)
+def test_functions_are_within_their_bound(ours, exact, dtype, ulps):
+    rng = np.random.default_rng(0)
+    low, high = (-103, 88.7) if dtype == np.float32 else (-745, 709.7)
+    small = rng.normal(size=100_000) * 10.0 ** rng.uniform(-30, 0, 100_000)
+    x = np.concatenate([rng.uniform(low, high, 200_000), rng.uniform(-2, 2, 200_000), small, EDGES]).astype(dtype)
+    y = ours(x)
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        expected = exact(x.astype(np.longdouble))
+        rounded = expected.astype(dtype)
+    special = ~np.isfinite(rounded) | (rounded == 0)
+    np.testing.assert_array_equal(y[special], rounded[special])
+    np.testing.assert_array_equal(np.signbit(y[rounded == 0]), np.signbit(rounded[rounded == 0]))
+    error = abs(y[~special] - expected[~special]) / np.spacing(abs(rounded[~special]))
+    assert error.max() <= ulps
+
+
+@st.composite
+def arrays(draw):
+    """Two arrays of one shape and dtype, each in C order, channels-last, reversed or with gaps."""
+    shape = draw(st.sampled_from([(), (0,), (7,), (3, 5), (2, 3, 4, 5), (3, 20, 30, 30)]))
+    dtype = draw(st.sampled_from([np.float32, np.float64]))
+    made = []
+    for seed in (0, 1):
+        x = guarded(np.random.default_rng(seed).normal(size=shape).astype(dtype), draw(st.booleans()))
+        order = draw(st.sampled_from(["C", "last", "reversed", "gaps"]))
+        if order == "last" and len(shape) == 4:
+            x = np.ascontiguousarray(x.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)
+        elif order == "reversed" and shape:
+            x = x[::-1]
+        elif order == "gaps" and shape:
+            x = np.repeat(x, 2, -1)[..., ::2]
+        made.append(x)
+    return made
+
+
+@given(arrays())
+def test_chains_in_every_memory_order(pair):
+    x, g = pair
+    s = _sigmoid(x)
+    results = [
+        (elementwise.relu(x), np.maximum(x, 0)),
+        (elementwise.relu_backward(g, x), g * (x > 0)),
+        (elementwise.add_relu(x, g), np.maximum(x + g, 0)),
+        (elementwise.tanh_forward(x), np.tanh(x)),
+        (elementwise.tanh_backward(g, x), g * (1 - x * x)),
+        (elementwise.sigmoid_forward(x), s),
+        (elementwise.sigmoid_backward(g, x), g * x * (1 - x)),
+        (elementwise.silu(x), x * s),
+        (elementwise.silu_backward(g, x), g * (s + x * s * (1 - s))),
+    ]
+    tolerance = 1e-12 if x.dtype == np.float64 else 1e-5
+    for y, expected in results:
+        assert y.dtype == x.dtype and y.shape == x.shape
+        np.testing.assert_allclose(y, expected, tolerance, tolerance)
+    assert elementwise.relu(x).strides == np.empty_like(x).strides
+
+
+@given(arrays(), st.sampled_from([0.0, 0.3, 1.0]))
+def test_dropout_and_its_gradient(pair, p):
+    x, g = pair
+    y, kept = elementwise.dropout(x, p, seed=2**63 + 5, offset=9)
+    scale = 1 / (1 - p) if p < 1 else 0
+    np.testing.assert_allclose(y, np.where(kept, x * scale, 0), 1e-6)
+    np.testing.assert_allclose(elementwise.dropout_backward(g, kept, p), np.where(kept, g * scale, 0), 1e-6)
+    assert kept.all() if p == 0 else not kept.any() if p == 1 else True
+
+
+def test_dropout_draws_what_it_says():
+    x = np.ones(200_000, np.float32)
+    _, kept = elementwise.dropout(x, 0.3, seed=1)
+    assert abs(kept.mean() - 0.7) < 0.005  # five standard deviations
+    assert abs(np.corrcoef(kept[:-1], kept[1:])[0, 1]) < 0.012
+    _, later = elementwise.dropout(x[:100], 0.3, seed=1, offset=1000)
+    np.testing.assert_array_equal(later, kept[1000:1100])
+    _, other = elementwise.dropout(x, 0.3, seed=2)
+    assert abs((kept == other).mean() - 0.58) < 0.006
+
+
+def test_nan_survives_relu():
+    assert np.isnan(elementwise.relu(np.array([np.nan], np.float32))).all()
+
+
+def test_same_bits_on_any_number_of_threads():
+    x = np.random.default_rng(0).normal(size=300_001).astype(np.float32)
+    results = []
+    for threads in (1, numba.config.NUMBA_NUM_THREADS):
+        numba.set_num_threads(threads)
+        results.append((elementwise.tanh_forward(x), elementwise.sigmoid_forward(x), *elementwise.dropout(x, 0.5, 3)))
+    for one, other in zip(*results, strict=True):
+        np.testing.assert_array_equal(one, other)

@@ -1,0 +1,116 @@
+"""Softmax and cross-entropy against float64 numpy, infinite logits and wrong labels included."""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+import pytest
+from guard import guarded
+from hypothesis import given
+from hypothesis import strategies as st
+
+from autograd.kernels import softmax as kernels
+
+DTYPES = st.sampled_from([np.float32, np.float64])
+
+
+@st.composite
+def logits(draw):
+    """(R, C) logits of any scale, some -inf, each row with a finite one."""
+    R, C = draw(st.sampled_from([1, 5, 40, 900])), draw(st.sampled_from([1, 2, 10, 65]))
+    rng = np.random.default_rng(draw(st.integers(0, 99)))
+    x = rng.normal(size=(R, C)) * draw(st.sampled_from([1, 30, 1000]))
+    x[rng.random(x.shape) < draw(st.sampled_from([0, 0.3]))] = -np.inf
+    x[:, 0] = np.where(np.isinf(x[:, 0]), 1, x[:, 0])
+    return guarded(x.astype(draw(DTYPES)), draw(st.booleans()))
+
+
+def _log_softmax(x):
+    x = x.astype(np.float64)
+    x = x - x.max(1, keepdims=True)
+    return x - np.log(np.exp(x).sum(1, keepdims=True))
+
+
+@given(logits())
+def test_softmax_and_log_softmax(x):
+    tolerance = 1e-10 if x.dtype == np.float64 else 2e-6
+    log = _log_softmax(x)
+    y, z = kernels.softmax(x), kernels.log_softmax(x)
+    np.testing.assert_allclose(y, np.exp(log), tolerance * 20, tolerance)
+    np.testing.assert_allclose(z, log, tolerance, tolerance)
+    g = np.random.default_rng(0).normal(size=x.shape).astype(x.dtype)
+    expected = np.exp(log) * (g - (g * np.exp(log)).sum(1, keepdims=True))
+    np.testing.assert_allclose(kernels.softmax_backward(g, y), expected, 20 * tolerance, 20 * tolerance)
+    expected = g - np.exp(log) * g.sum(1, dtype=np.float64, keepdims=True)
+    np.testing.assert_allclose(kernels.log_softmax_backward(g, z), expected, 20 * tolerance, 20 * tolerance)
+
+
+@given(
+    logits(),
+    st.booleans(),
+    st.sampled_from([0, 0.1]),
+    st.sampled_from(["mean", "sum", "none"]),
+    st.sampled_from([-100, 0]),
+)
+def test_cross_entropy_and_its_gradient(x, weighted, smoothing, reduction, ignored):
+    R, C = x.shape
+    tolerance = 1e-10 if x.dtype == np.float64 else 5e-6
+    rng = np.random.default_rng(3)
+    x = np.where(np.isinf(x), -3, x).astype(x.dtype) if smoothing else x
+    labels = guarded(rng.integers(0, C, R), True)
+    labels[rng.random(R) < 0.2] = ignored
+    weight = rng.random(C).astype(x.dtype) + x.dtype.type(0.5) if weighted else None
+    w = np.ones(C) if weight is None else weight.astype(np.float64)
+    kept = labels != ignored
+    at = np.where(kept, labels, 0)
+    log = _log_softmax(x)
+    target = np.zeros((R, C))  # what each log probability is multiplied by
+    target[np.arange(R), at] = (1 - smoothing) * w[at]
+    target = (target + smoothing / C * w) * kept[:, None]
+    rows = -(np.where(target > 0, log, 0) * target).sum(1)
+    total = w[at][kept].sum()
+    scale = 1 / total if reduction == "mean" and total else 1
+    expected = rows if reduction == "none" else rows.sum() * scale
+    expected = np.nan if reduction == "mean" and not total else expected
+    settings = weight, ignored, smoothing, reduction
+    loss, lse, mass = kernels.softmax_cross_entropy(x, labels, *settings)
+    assert loss.dtype == x.dtype
+    np.testing.assert_allclose(loss, expected, 20 * tolerance, tolerance)
+    g = rng.normal(size=np.shape(loss)).astype(x.dtype)
+    gx = kernels.softmax_cross_entropy_backward(g, x, labels, lse, mass, *settings)
+    slope = np.exp(log) * target.sum(1, keepdims=True) - target
+    outer = (g[:, None] if reduction == "none" else g) * scale
+    bound = tolerance * max(1, abs(x[np.isfinite(x)]).max())  # lse is rounded to x's precision
+    np.testing.assert_allclose(gx, slope * outer, bound, bound)
+
+
+@pytest.mark.parametrize("row", [[-np.inf, -np.inf], [np.inf, 0.0], [np.nan, 0.0]])
+def test_a_row_without_a_softmax_is_nan_and_alone(row):
+    x = np.array([row, [0.0, 0.0]], np.float32)
+    for y in (kernels.softmax(x), kernels.log_softmax(x)):
+        assert np.isnan(y[0]).any() and np.isfinite(y[1]).all()
+    loss, _, _ = kernels.softmax_cross_entropy(x, np.array([0, 0]), reduction="none")
+    assert np.isnan(loss[0]) and loss[1] == np.float32(np.log(2))
+
+
+def test_the_label_of_an_impossible_class_costs_infinity():
+    loss, _, _ = kernels.softmax_cross_entropy(np.array([[-np.inf, 0.0]]), np.array([0]))
+    assert loss == np.inf
+
+
+@pytest.mark.parametrize("label", [3, -1, 2**40])
+def test_a_wrong_label_is_named(label):
+    with pytest.raises(ValueError, match=f"label {label} in row 1"):
+        kernels.softmax_cross_entropy(np.zeros((2, 3)), np.array([0, label]))
+
+
+def test_same_bits_on_any_number_of_threads():
+    x, labels = np.random.default_rng(0).normal(size=(500, 77)), np.arange(500) % 77
+    results = []
+    for threads in (1, numba.config.NUMBA_NUM_THREADS):
+        numba.set_num_threads(threads)
+        loss, lse, mass = kernels.softmax_cross_entropy(x, labels)
+        gx = kernels.softmax_cross_entropy_backward(np.ones(()), x, labels, lse, mass)
+        results.append((kernels.softmax(x), kernels.log_softmax(x), loss, gx))
+    for one, other in zip(*results, strict=True):
+        np.testing.assert_array_equal(one, other)

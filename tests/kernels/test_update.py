@@ -1,0 +1,100 @@
+"""Optimizer updates against their formulas, in every memory order, serial and parallel."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from guard import guarded
+from hypothesis import given
+from hypothesis import strategies as st
+
+from autograd.kernels import update
+
+SHAPES = [(3,), (0,), (130, 140), (2, 3, 4, 5)]
+FLAGS = st.booleans()
+
+
+def _start(order):
+    """Parameters in C order, in channels-last order or with gaps, and a function that draws their gradients."""
+    rng = np.random.default_rng(0)
+    params = [guarded(rng.normal(size=shape), True) for shape in SHAPES]
+    if order == "channels last":
+        params[3] = np.ascontiguousarray(params[3].transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)
+    if order == "gaps":
+        params[2] = np.repeat(params[2], 2, 1)[:, ::2]
+    return params, lambda: [guarded(rng.normal(size=shape), True) for shape in SHAPES]
+
+
+ORDERS = st.sampled_from(["C", "channels last", "gaps"])
+
+
+def _equal(params, expected):
+    for p, e in zip(params, expected, strict=True):
+        np.testing.assert_allclose(p, e, 1e-10, 1e-10)
+
+
+@given(ORDERS, st.sampled_from([0, 0.9]), st.sampled_from([0, 0.2]), FLAGS, st.sampled_from([0, 0.1]), FLAGS)
+def test_sgd(order, momentum, dampening, nesterov, decay, maximize):
+    params, draw = _start(order)
+    expected = [p.copy() for p in params]
+    buffers, kept = [np.zeros_like(p) if momentum else None for p in params], [0] * 4
+    for step in range(3):
+        grads = draw()
+        for k, g in enumerate(grads):
+            d = (-g if maximize else g) + decay * expected[k]
+            if momentum:
+                kept[k] = d if step == 0 else momentum * kept[k] + (1 - dampening) * d
+                d = d + momentum * kept[k] if nesterov else kept[k]
+            expected[k] = expected[k] - 0.1 * d
+        update.sgd(params, grads, buffers, 0.1, momentum, dampening, decay, nesterov, maximize, first=step == 0)
+    _equal(params, expected)
+
+
+@given(ORDERS, FLAGS, st.sampled_from([0, 0.1]), FLAGS, FLAGS)
+def test_adam(order, amsgrad, decay, decoupled, maximize):
+    params, draw = _start(order)
+    expected = [p.copy() for p in params]
+    m, v, tops = ([np.zeros_like(p) for p in params] for _ in range(3))
+    em, ev, et = [0] * 4, [0] * 4, [0] * 4
+    for step in range(1, 4):
+        grads = draw()
+        for k, g in enumerate(grads):
+            d = -g if maximize else g
+            expected[k] = expected[k] * (1 - 0.1 * decay if decoupled else 1)
+            d = d if decoupled else d + decay * expected[k]
+            em[k], ev[k] = 0.8 * em[k] + 0.2 * d, 0.9 * ev[k] + 0.1 * d * d
+            et[k] = np.maximum(et[k], ev[k]) if amsgrad else ev[k]
+            root = np.sqrt(et[k] / (1 - 0.9**step)) + 1e-3
+            expected[k] = expected[k] - 0.1 * em[k] / (1 - 0.8**step) / root
+        tops_in = tops if amsgrad else None
+        update.adam(params, grads, m, v, tops_in, step, 0.1, (0.8, 0.9), 1e-3, decay, decoupled, maximize)
+    _equal(params, expected)
+
+
+@given(ORDERS, FLAGS, st.sampled_from([0, 0.9]), FLAGS, st.sampled_from([0, 0.1]), FLAGS)
+def test_rmsprop(order, centered, momentum, inside, decay, maximize):
+    params, draw = _start(order)
+    expected = [p.copy() for p in params]
+    s = [np.zeros_like(p) for p in params]
+    means = [np.zeros_like(p) if centered else None for p in params]
+    buffers = [np.zeros_like(p) if momentum else None for p in params]
+    es, em, eb = [0] * 4, [0] * 4, [0] * 4
+    for _ in range(3):
+        grads = draw()
+        for k, g in enumerate(grads):
+            d = (-g if maximize else g) + decay * expected[k]
+            es[k], em[k] = 0.9 * es[k] + 0.1 * d * d, 0.9 * em[k] + 0.1 * d
+            square = es[k] - em[k] ** 2 if centered else es[k]
+            d = d / (np.sqrt(square + 1e-2) if inside else np.sqrt(square) + 1e-2)
+            eb[k] = momentum * eb[k] + d
+            expected[k] = expected[k] - 0.1 * eb[k]
+        update.rmsprop(params, grads, s, means, buffers, 0.1, 0.9, 1e-2, decay, momentum, maximize, inside)
+    _equal(params, expected)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_sum_of_squares(dtype):
+    arrays = [guarded(np.random.default_rng(0).normal(size=shape).astype(dtype), True) for shape in SHAPES]
+    expected = sum(float((a.astype(np.float64) ** 2).sum()) for a in arrays)
+    assert update.sum_of_squares(arrays) == pytest.approx(expected, rel=1e-13)
+    assert update.sum_of_squares([arrays[2].T[::-1]]) == pytest.approx(update.sum_of_squares([arrays[2]]), rel=1e-13)
