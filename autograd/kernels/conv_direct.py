@@ -26,7 +26,7 @@ Pair = tuple[int, int]
 BLOCK = 1 << 17  # values of a block of source rows: it stays in the second-level cache
 CHUNK = 1 << 16  # values of a chunk of a weight panel: it too
 SERIAL = 1 << 19  # multiply-adds below which a parallel launch costs more than it gives
-PIXELS = 192  # whose gradients of one panel stay in the first-level cache
+PIXELS = 256  # whose gradients of one panel stay in the first-level cache
 SUMS = 1 << 21  # values of all partial sums of a weight gradient
 TASKS = 16  # a gradient is cut into at least so many tasks if it can be
 
@@ -40,7 +40,7 @@ PLAN = np.dtype(
             "Hd Wd K rstep row0 cstep col0 "  # destination, and which of its rows and columns are written
             "G Kg panels T Q P M "  # groups, result channels of one, its panels; taps, their length; the tile
             "block blocks tc qc "  # rows of windows in a block, blocks of an image; taps and values in a chunk
-            "relu pieces parts step "  # of the weight gradient: pieces of the sum, parts of the window, rows of a part
+            "relu pieces parts step images "  # of the weight gradient: pieces of the sum, parts of the window and their rows; images in a block
             "TB cb sk sc back fly t0 tiles begun ended"  # see `winograd`
         ).split()
     ]
@@ -61,14 +61,14 @@ class Pass(NamedTuple):
 
 
 @kernel
-def copy_rows(x, out, n, row0, rows, plan):
-    """out[r, c] = x[n, row0 + r, left + c] for r < rows, c < span; zero outside the image."""
+def copy_rows(x, out, to, n, row0, rows, plan):
+    """out[to + r, c] = x[n, row0 + r, left + c] for r < rows, c < span; zero outside the image."""
     p = plan[0]
     H, W, C, left, span = p.H, p.W, p.C, p.left, p.span
     first = min(max(-left, 0), span) * C
     last = max(first, min(W - left, span) * C)
     for r in range(rows):
-        o, h = r * span * C, row0 + r
+        o, h = to + r * span * C, row0 + r
         inside = 0 <= h < H
         i = ((n * H + h) * W + left) * C
         if inside:
@@ -80,13 +80,30 @@ def copy_rows(x, out, n, row0, rows, plan):
 
 
 @kernel
-def bring(x, n, h, count, plan, work):
+def bring(x, n, h, count, plan, work, to):
     """Copy the source of `count` rows of windows, from row h on, if it is to be copied; where it begins."""
     p = plan[0]
     if p.copied:
-        copy_rows(x, work, n, h * p.sh + p.top, (count - 1) * p.sh + p.reach, plan)
+        copy_rows(x, work, to, n, h * p.sh + p.top, (count - 1) * p.sh + p.reach, plan)
         return 0
     return ((n * p.H + h * p.sh + p.top) * p.W + p.left) * p.C
+
+
+@kernel
+def to_channels_last(first, last, width, plan, rows, places, taps, x, w, bias, y):
+    """y[n, pixel, c] = x[n, c, pixel], `step` pixels of an image a task."""
+    p = plan[0]
+    C, pixels, step = p.C, p.H * p.W, p.step
+    lanes = LANES * 4 // x.itemsize
+    for task in range(first, last):
+        n = task // p.blocks
+        begin = (task - n * p.blocks) * step
+        for i in range(begin, min(begin + step, pixels), lanes):
+            count = min(lanes, pixels - i)
+            for c in range(0, C, lanes):
+                transpose_tile(
+                    x, (n * C + c) * pixels + i, pixels, y, (n * pixels + i) * C + c, C, min(lanes, C - c), count
+                )  # fmt: skip
 
 
 @kernel
@@ -112,7 +129,9 @@ def pack(first, last, width, plan, layout, places, taps, x, w, bias, y):
         if kn < P:
             for i in range(o0, o0 + T * Cg * P):
                 y[i] = 0
-        for c0 in range(0, Cg, group_of):
+        for c in range(Cg if sk == 1 else 0):
+            copy(w, a0 + c * sc, y, o0 + c * P, kn)
+        for c0 in range(0, 0 if sk == 1 else Cg, group_of):
             cn = min(group_of, Cg - c0)
             for v in range(0, cn * RS, lanes):
                 for k in range(0, kn, lanes):
@@ -137,7 +156,7 @@ def windows(first, last, width, plan, rows, places, taps, x, w, bias, y):
         n = task // p.blocks
         h = (task - n * p.blocks) * p.block
         count = min(p.block, p.Ho - h)
-        a = bring(x, n, h, count, plan, work)
+        a = bring(x, n, h, count, plan, work, 0)
         c = ((n * p.Hd + p.row0 + h * p.rstep) * p.Wd + p.col0) * K
         pixels = count * p.Wo
         for k in range(G * panels):
@@ -162,7 +181,8 @@ def weight_sums(first, last, width, plan, rows, places, lines, x, g, zeros, sums
     p = plan[0]
     C, K, G, Kg, panels, P, M, Wo, block = p.C, p.K, p.G, p.Kg, p.panels, p.P, p.M, p.Wo, p.block
     values = p.T * p.Q
-    work = scratch(((block - 1) * p.sh + p.reach) * p.span * C if p.copied else 0, x)
+    extent = ((block - 1) * p.sh + p.reach) * p.span * C  # of a block's copy
+    work = scratch(p.images * extent if p.copied else 0, x)
     source = work if p.copied else x
     packed = p.step >= 4 * M
     sub = max(1, PIXELS // Wo)
@@ -177,13 +197,16 @@ def weight_sums(first, last, width, plan, rows, places, lines, x, g, zeros, sums
         group = k // panels
         j = (k - group * panels) * P
         wide = min(P, Kg - j)
-        units = p.N * p.blocks
+        units = (p.N + p.images - 1) // p.images * p.blocks
         begin = piece * units // p.pieces
         for unit in range(begin, (piece + 1) * units // p.pieces):
-            n = unit // p.blocks
-            h = (unit - n * p.blocks) * block
-            count = min(block, p.Ho - h)
-            a = bring(x, n, h, count, plan, work)
+            n = unit // p.blocks * p.images
+            h = (unit - unit // p.blocks * p.blocks) * block
+            images, count = min(p.images, p.N - n), min(block, p.Ho - h)
+            a = bring(x, n, h, count, plan, work, 0)
+            for i in range(1, images):
+                bring(x, n + i, h, count, plan, work, i * extent)
+            count *= images
             for r in range(0, count, sub):
                 lined = min(sub, count - r)
                 b = (n * p.Ho + h + r) * Wo * K + group * Kg + j
@@ -272,7 +295,7 @@ def plan_pass(
     T, qc = len(taps), min(Q, CHUNK // P)
     plan = np.array(
         [(N, H, W, C, Ho, Wo, sh, sw, top, left, span, reach, copied, Hd, Wd, K, rstep, row0, cstep, col0, G, Kg,
-          -(-Kg // P), T, Q, P, ROWS[width], block, blocks, max(1, CHUNK // P // Q), qc, relu, 1, 1, 0,
+          -(-Kg // P), T, Q, P, ROWS[width], block, blocks, max(1, CHUNK // P // Q), qc, relu, 1, 1, 0, 1,
           *[0] * 10)],
         PLAN,
     )  # fmt: skip
@@ -291,12 +314,29 @@ def plan_weight(
     plan, _, _, table = plan_pass(x_shape, out, stride, start, taps, Q, (*out, K), ((1, 0), (1, 0)), G, itemsize)
     p = plan[0]
     values, panels = len(taps) * Q, G * p["panels"]
-    p["pieces"] = max(1, min(int(p["N"] * p["blocks"]), -(-TASKS // int(panels)), SUMS // (values * K)))
+    extent = int((p["block"] - 1) * p["sh"] + p["reach"]) * int(p["span"] * p["C"])
+    images = max(1, min(int(p["N"]), PIXELS // (out[0] * out[1]), BLOCK // extent)) if p["blocks"] == 1 else 1
+    p["images"] = images
+    p["pieces"] = max(1, min(-(-int(p["N"]) // images) * int(p["blocks"]), -(-TASKS // int(panels)), SUMS // (values * K)))
     p["parts"] = max(1, min(-(-TASKS // int(panels * p["pieces"])), values // int(8 * p["M"])))
     p["step"] = -(-values // int(p["parts"] * p["M"])) * p["M"]
     p["parts"] = -(-values // int(p["step"]))
     rows = (table[:, None] + np.arange(Q)).reshape(-1)
-    return Pass(plan, rows, np.arange(values) * K, np.arange(int(p["block"])) * int(p["sh"] * p["span"] * p["C"]))
+    between = extent if p["copied"] else x_shape[2] * x_shape[3] * x_shape[1]  # images in a block
+    lines = np.arange(images)[:, None] * between + np.arange(int(p["block"])) * int(p["sh"] * p["span"] * p["C"])
+    return Pass(plan, rows, np.arange(values) * K, lines.reshape(-1))
+
+
+def channels_last(x: np.ndarray) -> np.ndarray:
+    """The values of a C-contiguous (N, C, H, W) array as a flat (N, H, W, C) block."""
+    N, C, H, W = x.shape
+    plan, none = np.zeros(1, PLAN), np.zeros(1, np.int64)
+    step = -(-(1 << 14) // C // LANES) * LANES
+    blocks = -(-H * W // step)
+    plan["C"], plan["H"], plan["W"], plan["step"], plan["blocks"] = C, H, W, step, blocks
+    source, y = x.reshape(-1), np.empty(x.size, x.dtype)
+    run(to_channels_last, N * blocks, x.size > 1 << 16, 1, plan, none, none, none, source, source, source, y)
+    return y
 
 
 def forward(x: np.ndarray, w: np.ndarray, layout: np.ndarray, bias: np.ndarray, y: np.ndarray, way: Pass) -> None:
