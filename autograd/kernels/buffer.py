@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import numpy as np
 
+KEPT = 2**24  # bytes up to which a thread keeps a workspace: fresh pages cost as much as filling them
 LINE = 64  # bytes in a cache line, and in an AVX-512 vector
 
 
@@ -49,3 +51,18 @@ def aligned(length: int, dtype: Any) -> np.ndarray:
     raw = np.empty(length * dtype.itemsize + LINE, np.uint8)
     start = -raw.__array_interface__["data"][0] % LINE
     return raw[start : start + length * dtype.itemsize].view(dtype)
+
+
+_held = threading.local()
+
+
+def workspace(name: str, length: int, dtype: Any) -> np.ndarray:
+    """`aligned`, but from memory this thread keeps under `name`: good until the thread asks for that name again."""
+    dtype = np.dtype(dtype)
+    size = length * dtype.itemsize
+    if size > KEPT:
+        return aligned(length, dtype)
+    held = _held.__dict__.get(name)
+    if held is None or held.size < size:
+        held = _held.__dict__[name] = aligned(size, np.uint8)
+    return held[:size].view(dtype)

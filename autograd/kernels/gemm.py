@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from autograd.errors import ShapeError
-from autograd.kernels.buffer import aligned, flat
+from autograd.kernels.buffer import flat, workspace
 from autograd.kernels.compile import kernel
 from autograd.kernels.elementwise import sigmoid, tanh
 from autograd.kernels.simd import (
@@ -239,10 +239,10 @@ def _run(
     floor = 0.0 if activation == RELU else -np.inf
     if plan.pack_b:
         if plan.pack_a:
-            packed = aligned(-(-plan.M // MR) * MR * K, C.dtype)
+            packed = workspace("gemm A", -(-plan.M // MR) * MR * K, C.dtype)
             _pack(K, plan.M, A, a0, plan.ak, plan.am, MR, packed)
             A, a0 = packed, 0
-        packed = aligned(plan.chunk * K, C.dtype)
+        packed = workspace("gemm B", plan.chunk * K, C.dtype)
         for n0 in range(0, N, plan.chunk):
             width = min(plan.chunk, N - n0)
             tasks = plan.bands * -(-width // plan.columns)
@@ -253,7 +253,7 @@ def _run(
         if plan.pieces == 1:
             _do(product, plan.threads, tasks, C.dtype, numbers, 0, A, a0, B, b0, C, start, bias, floor)
         else:
-            work = aligned(plan.pieces * C.size, C.dtype)
+            work = workspace("gemm C", plan.pieces * C.size, C.dtype)
             _do(product, plan.threads, tasks, C.dtype, numbers, 0, A, a0, B, b0, work, FROM_ZERO, bias, -np.inf)
             _do(add_up, work.size > 2**16, plan.bands // plan.pieces, C.dtype, numbers, work, C, start, bias, floor)
     if activation >= TANH:
