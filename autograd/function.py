@@ -220,7 +220,7 @@ class Function:
                 out._node = history
         ctx._since = tick()  # changes made in place by forward itself are no mistake
         if mode.watched:
-            op.on_record(node, first._data)
+            op.on_record(node, tuple([out._data for out in outs]) if node.slots else first._data, args)
 
 
 def once_differentiable(backward: Callable[..., Any]) -> Callable[..., Any]:

@@ -258,7 +258,7 @@ def _unary(entry: Op) -> Callable[[Any], Any]:
                     node.cells = (cell,)
                 node.shape, node.dtype = y.shape, y.dtype
                 if mode.watched:
-                    on_record(node, y)
+                    on_record(node, y, (x,))
         return out
 
     return call
@@ -326,7 +326,7 @@ def _binary(entry: Op) -> Callable[[Any, Any], Any]:
                 node.cells = (cell,)
             node.shape, node.dtype = y.shape, y.dtype
             if mode.watched:
-                on_record(node, y)
+                on_record(node, y, (a, b))
         return out
 
     return call
@@ -398,7 +398,7 @@ def record(entry: Op, tensors: Sequence[Any], values: list[Any], y: Any, view: b
     arrays = values[0] if entry.variadic else values
     # the output stands as it is, not as the op returned it: a numpy scalar has become an array
     kept: Any = tuple([out._data for out in outs]) if several else first._data
-    values = [*values, kept]
+    given, values = values, [*values, kept]
     for i in entry.shapes_of:
         values.append(tuple([a.shape for a in arrays]) if entry.variadic else np.shape(arrays[i]))
     drop, keep = entry.plan((True,) if entry.variadic else tuple([edge is not None for edge in edges]))
@@ -421,14 +421,17 @@ def record(entry: Op, tensors: Sequence[Any], values: list[Any], y: Any, view: b
     else:
         first._node = node
     if mode.watched:
-        on_record(node, first._data)
+        on_record(node, kept, given)
     return outs
 
 
-def on_record(node: Node, y: ndarray) -> None:
-    """Show a node just recorded to whoever watches this thread: anomaly detection, profiling, hooks on saved values."""
+def on_record(node: Node, y: Any, values: Sequence[Any]) -> None:
+    """Show a node just recorded to whoever watches this thread: checks, anomaly detection, profiling, hooks on saved values.
+
+    y: its output, a tuple of several; values: the op's arguments as arrays, also those that the tape does not keep.
+    """
     for watcher in mode.watchers:
-        watcher(node, y)
+        watcher(node, y, values)
     if mode.saving is not None:
         mode.saving.take(node)
 

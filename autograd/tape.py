@@ -47,7 +47,7 @@ class _Mode(threading.local):
     enabled = True
     inference = False
     watched = False  # something wants to see each node as it is recorded: the two below, called by `op.on_record`
-    watchers: tuple[Callable[[Any, ndarray], None], ...] = ()  # (node, output) of each node
+    watchers: tuple[Callable[[Any, Any, Any], None], ...] = ()  # (node, output, arguments) of each node
     saving: Any = None  # the `saved_tensors_hooks` in force
 
 
