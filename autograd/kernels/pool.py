@@ -91,8 +91,9 @@ def _max_rows(x, y, index, hs, he, ws, we, dh, dw, H, W, C, r0, r1):
             o = (r * Q + q) * C
             best, where = part(y, o, o + C), part(index, o, o + C)
             if hs[p] >= he[p] or ws[q] >= we[q]:
-                best[:] = -np.inf
-                where[:] = -1
+                for c in range(C):
+                    best[c] = -np.inf
+                    where[c] = -1
                 continue
             if C < NARROW:
                 for c in range(C):
@@ -112,8 +113,9 @@ def _max_rows(x, y, index, hs, he, ws, we, dh, dw, H, W, C, r0, r1):
                     at = h * W + w
                     xs, here = part(plane, at * C, (at + 1) * C), index.dtype.type(at)
                     if first:
-                        best[:] = xs
-                        where[:] = here
+                        for c in range(C):
+                            best[c] = xs[c]
+                            where[c] = here
                         first = False
                         continue
                     for c in range(C):
@@ -135,7 +137,9 @@ def _max_input_rows(g, index, gx, h0, h1, ws, we, dw, P, H, W, C, r0, r1):
     Q = ws.size
     for r in range(r0, r1):
         n, h = r // H, r % H
-        gx[r * W * C : (r + 1) * W * C] = 0
+        row = part(gx, r * W * C, (r + 1) * W * C)
+        for i in range(row.size):
+            row[i] = 0
         for p in range(h0[h], h1[h]):
             for q in range(Q):
                 o = ((n * P + p) * Q + q) * C
@@ -157,7 +161,8 @@ def _max_input_parallel(g, index, gx, h0, h1, ws, we, dw, P, H, W, C, rows, step
 def _scatter_images(g, index, gx, HW, PQ, C, n0, n1):
     for n in range(n0, n1):
         plane = part(gx, n * HW * C, (n + 1) * HW * C)
-        plane[:] = 0
+        for i in range(plane.size):
+            plane[i] = 0
         for o in range(n * PQ, (n + 1) * PQ):
             gs, where = part(g, o * C, (o + 1) * C), part(index, o * C, (o + 1) * C)
             for c in range(C):
@@ -204,7 +209,8 @@ def _mean_rows(x, y, hs, he, hn, ws, we, wn, divisor, H, W, C, r0, r1):
                             s += plane[(h * W + w) * C + c]
                     mean[c] = s * scale
                 continue
-            mean[:] = 0
+            for c in range(C):
+                mean[c] = 0
             for h in range(hs[p], he[p]):
                 for w in range(ws[q], we[q]):
                     xs = part(plane, (h * W + w) * C, (h * W + w + 1) * C)
@@ -225,7 +231,9 @@ def _mean_input_rows(g, gx, h0, h1, hn, ws, we, wn, divisor, H, W, C, r0, r1):
     P, Q = hn.size, ws.size
     for r in range(r0, r1):
         n, h = r // H, r % H
-        gx[r * W * C : (r + 1) * W * C] = 0
+        row = part(gx, r * W * C, (r + 1) * W * C)
+        for i in range(row.size):
+            row[i] = 0
         for p in range(h0[h], h1[h]):
             for q in range(Q):
                 o = ((n * P + p) * Q + q) * C
