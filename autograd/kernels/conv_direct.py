@@ -17,7 +17,7 @@ import numpy as np
 
 from autograd.kernels.buffer import aligned
 from autograd.kernels.compile import kernel
-from autograd.kernels.conv_simd import ROWS, WIDTHS, clear, copy, scratch, vectors, window_tile
+from autograd.kernels.conv_simd import ROWS, WIDTHS, channel_tile, clear, copy, scratch, vectors, window_tile
 from autograd.kernels.simd import LANES, load_first, store_first, transpose_tile
 from autograd.kernels.threads import launch
 
@@ -224,6 +224,54 @@ def weight_sums(first, last, width, plan, rows, places, lines, x, g, zeros, sums
 
 
 @kernel
+def depthwise_windows(first, last, width, plan, rows, places, taps, x, w, bias, y):
+    """`windows` where every channel is a group of its own; w is (T, C)."""
+    p = plan[0]
+    C, M, T, relu = p.C, p.M, p.T, p.relu != 0
+    work = scratch(((p.block - 1) * p.sh + p.reach) * p.span * C if p.copied else 0, x)
+    source = work if p.copied else x
+    lanes = LANES * 4 // x.itemsize
+    for task in range(first, last):
+        n = task // p.blocks
+        h = (task - n * p.blocks) * p.block
+        count = min(p.block, p.Ho - h)
+        a = bring(x, n, h, count, plan, work, 0)
+        o = ((n * p.Hd + p.row0 + h * p.rstep) * p.Wd + p.col0) * C
+        pixels = count * p.Wo
+        for i in range(0, pixels, M):
+            for c in range(0, C, lanes):
+                channel_tile(
+                    width, source, a + c, rows, i, min(M, pixels - i), taps, 0, T, 1, 1, w, c, C, y, o + c, places,
+                    C - c, bias, c, False, relu,
+                )  # fmt: skip
+
+
+@kernel
+def depthwise_sums(first, last, width, plan, rows, places, lines, x, g, zeros, sums):
+    """sums[piece, tap, c]: the sum over one piece of the blocks a task."""
+    p = plan[0]
+    C, M, T, Wo, block = p.C, p.M, p.T, p.Wo, p.block
+    work = scratch(((block - 1) * p.sh + p.reach) * p.span * C if p.copied else 0, x)
+    source = work if p.copied else x
+    lanes = LANES * 4 // x.itemsize
+    units = p.N * p.blocks
+    for piece in range(first, last):
+        begin = piece * units // p.pieces
+        for unit in range(begin, (piece + 1) * units // p.pieces):
+            n = unit // p.blocks
+            h = (unit - n * p.blocks) * block
+            count = min(block, p.Ho - h)
+            a = bring(x, n, h, count, plan, work, 0)
+            for c in range(0, C, lanes):
+                for t in range(0, T, M):
+                    channel_tile(
+                        width, source, a + c, rows, t, min(M, T - t), lines, 0, count, Wo, p.sw * C, g,
+                        (n * p.Ho + h) * Wo * C + c, C, sums, piece * T * C + c, places, C - c, zeros, c, unit > begin,
+                        False,
+                    )  # fmt: skip
+
+
+@kernel
 def add_weights(first, last, width, plan, rows, places, taps, x, w, sums, y):
     """y[k, c, tap] = the sum of the pieces of sums[piece, tap, c, k], LANES channels k a task."""
     p = plan[0]
@@ -313,9 +361,11 @@ def plan_weight(
     """How the weight gradient is summed: the rows of its tiles are the values of a window, the sum runs over pixels."""
     plan, _, _, table = plan_pass(x_shape, out, stride, start, taps, Q, (*out, K), ((1, 0), (1, 0)), G, itemsize)
     p = plan[0]
-    values, panels = len(taps) * Q, G * p["panels"]
+    values, panels = len(taps) * Q, 1 if 1 < K == G == p["C"] else G * p["panels"]
     extent = int((p["block"] - 1) * p["sh"] + p["reach"]) * int(p["span"] * p["C"])
-    images = max(1, min(int(p["N"]), PIXELS // (out[0] * out[1]), BLOCK // extent)) if p["blocks"] == 1 else 1
+    depthwise = 1 < K == G == p["C"]
+    together = p["blocks"] == 1 and not depthwise
+    images = max(1, min(int(p["N"]), PIXELS // (out[0] * out[1]), BLOCK // extent)) if together else 1
     p["images"] = images
     p["pieces"] = max(1, min(-(-int(p["N"]) // images) * int(p["blocks"]), -(-TASKS // int(panels)), SUMS // (values * K)))
     p["parts"] = max(1, min(-(-TASKS // int(panels * p["pieces"])), values // int(8 * p["M"])))
@@ -344,6 +394,10 @@ def forward(x: np.ndarray, w: np.ndarray, layout: np.ndarray, bias: np.ndarray, 
     p = way.numbers
     work = int(p["N"] * p["Ho"] * p["Wo"] * p["K"] * p["T"] * p["Q"])
     width = int(p["P"]) * x.itemsize // (LANES * 4)
+    if 1 < p["G"] == p["C"] == p["K"]:
+        taps = w.reshape(int(p["C"]), -1)[:, layout[3:]].T.ravel()
+        run(depthwise_windows, int(p["N"] * p["blocks"]), work > SERIAL, 1, *way, x, taps, bias, y)
+        return
     panels = int(p["G"] * p["panels"])
     packed = aligned(panels * int(p["T"] * p["Q"] * p["P"]), x.dtype)
     run(pack, panels, packed.size > 1 << 16, width, way.plan, layout, way.places, way.taps, x, w, bias, packed)
@@ -356,8 +410,11 @@ def weight_gradient(g: np.ndarray, x: np.ndarray, way: Pass) -> np.ndarray:
     values, K, pieces = int(p["T"] * p["Q"]), int(p["K"]), int(p["pieces"])
     width = int(p["P"]) * x.itemsize // (LANES * 4)
     sums, gw = np.empty(pieces * values * K, g.dtype), np.empty(values * K, g.dtype)
-    tasks = pieces * int(p["G"] * p["panels"] * p["parts"])
-    run(weight_sums, tasks, g.size * values > SERIAL, width, *way, x, g, np.zeros(int(p["P"]), g.dtype), sums)
+    if 1 < p["G"] == p["C"] == K:
+        run(depthwise_sums, pieces, g.size * values > SERIAL, 1, *way, x, g, np.zeros(K, g.dtype), sums)
+    else:
+        tasks = pieces * int(p["G"] * p["panels"] * p["parts"])
+        run(weight_sums, tasks, g.size * values > SERIAL, width, *way, x, g, np.zeros(int(p["P"]), g.dtype), sums)
     run(add_weights, -(-K // LANES), sums.size > 1 << 16, width, *way, x, g, sums, gw)
     return gw
 

@@ -62,15 +62,8 @@ def clear(tyctx, y, j, count):  # type: ignore[no-untyped-def]
     return types.void(y, _INT, _INT), codegen
 
 
-@intrinsic
-def window_tile(  # type: ignore[no-untyped-def]
-    tyctx, width, A, a0, rows, r0, m, taps, t0, T, Q, astep, B, b0, bstep, C, c0, places, n, start, s0, accumulate, relu
-):
-    """C[c0 + places[r0+i] + j] = sum over t < T, q < Q of A[a0 + rows[r0+i] + taps[t0+t] + q*astep] * B[b0 + (t*Q+q)*bstep + j].
-
-    For i < m and j < n, at most width.ndim vectors; i < m <= ROWS[width.ndim]. The sum starts from C with `accumulate`, else from start[s0 + j]; `relu` clips below at zero on the way out.
-    B, C and start are neither read nor written beyond n columns, A and C not beyond m rows.
-    """  # noqa: E501
+def _tile(width, A, rows, taps, B, C, places, start, depthwise):  # type: ignore[no-untyped-def]
+    """Signature and code of the two tiles below, which differ in how they read A."""
     nr, mr = width.ndim, ROWS[width.ndim]
     flag = types.boolean
     signature = types.void(
@@ -109,9 +102,12 @@ def window_tile(  # type: ignore[no-untyped-def]
                 row = [emit.load(B_, b.add(b_row, columns[j]), masks[j]) for j in range(nr)]
                 a_column = b.mul(inner.index, astep)
                 for i in range(mr):
-                    scalar = emit.splat(b.load(b.gep(base[i], [a_column])))
+                    if depthwise:
+                        value = emit.load(base[i], a_column, masks[0])
+                    else:
+                        value = emit.splat(b.load(b.gep(base[i], [a_column])))
                     for j in range(nr):
-                        b.store(emit.fma(scalar, row[j], b.load(sums[i][j])), sums[i][j])
+                        b.store(emit.fma(value, row[j], b.load(sums[i][j])), sums[i][j])
         zero = emit.constant(0.0)
         for i in range(mr):
             with b.if_then(used[i]):
@@ -122,3 +118,22 @@ def window_tile(  # type: ignore[no-untyped-def]
         return context.get_dummy_value()
 
     return signature, codegen
+
+@intrinsic
+def window_tile(  # type: ignore[no-untyped-def]
+    tyctx, width, A, a0, rows, r0, m, taps, t0, T, Q, astep, B, b0, bstep, C, c0, places, n, start, s0, accumulate, relu
+):
+    """C[c0 + places[r0+i] + j] = sum over t < T, q < Q of A[a0 + rows[r0+i] + taps[t0+t] + q*astep] * B[b0 + (t*Q+q)*bstep + j].
+
+    For i < m and j < n, at most width.ndim vectors; i < m <= ROWS[width.ndim]. The sum starts from C with `accumulate`, else from start[s0 + j]; `relu` clips below at zero on the way out.
+    B, C and start are neither read nor written beyond n columns, A and C not beyond m rows.
+    """  # noqa: E501
+    return _tile(width, A, rows, taps, B, C, places, start, False)
+
+
+@intrinsic
+def channel_tile(  # type: ignore[no-untyped-def]
+    tyctx, width, A, a0, rows, r0, m, taps, t0, T, Q, astep, B, b0, bstep, C, c0, places, n, start, s0, accumulate, relu
+):
+    """`window_tile` of width 1 where column j multiplies A's own value there, A[... + j], as in a depthwise product."""
+    return _tile(width, A, rows, taps, B, C, places, start, True)

@@ -1,0 +1,397 @@
+"""Convolution kernels against a plain reference in float64: hostile shapes, guard pages, bits on 1 and 2 threads."""
+
+from __future__ import annotations
+
+import threading
+from typing import NamedTuple
+
+import numba
+import numpy as np
+import pytest
+from guard import guarded
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from numpy.lib.stride_tricks import sliding_window_view
+
+from autograd.kernels import conv, elementwise, winograd
+
+# Of the largest value of the result: measured 2e-5 for Winograd with 512 channels, 4e-6 for the direct form.
+BOUND = {np.dtype(np.float64): 1e-12, np.dtype(np.float32): 1e-5}
+WINOGRAD_BOUND = 5e-5
+
+
+class Case(NamedTuple):
+    N: int
+    groups: int
+    Cg: int
+    Kg: int
+    size: tuple[int, int]
+    window: tuple[int, int]
+    stride: tuple[int, int]
+    padding: tuple[tuple[int, int], tuple[int, int]]
+    dilation: tuple[int, int]
+    dtype: type = np.float64
+    order: tuple[int, ...] = (0, 1, 2, 3)
+
+    @property
+    def how(self):
+        return self.stride, self.padding, self.dilation, self.groups
+
+    def fits(self):
+        return all(
+            size + sum(pad) >= d * (window - 1) + 1
+            for size, pad, d, window in zip(self.size, self.padding, self.dilation, self.window, strict=True)
+        )
+
+    def arrays(self):
+        rng = np.random.default_rng(0)
+        C, K = self.groups * self.Cg, self.groups * self.Kg
+        sizes = [
+            conv.output_size(self.size[i], self.window[i], self.stride[i], self.padding[i], self.dilation[i])
+            for i in (0, 1)
+        ]
+        x = rng.standard_normal((self.N, C, *self.size)).astype(self.dtype)
+        w = rng.standard_normal((K, self.Cg, *self.window)).astype(self.dtype)
+        g = rng.standard_normal((self.N, K, *sizes)).astype(self.dtype)
+        bias = rng.standard_normal(K).astype(self.dtype)
+        return x, w, g, bias
+
+
+def in_order(a, order):
+    """The same values with the axes laid out in memory in another order."""
+    return np.ascontiguousarray(a.transpose(order)).transpose(np.argsort(order))
+
+
+def windows_of(x, window, stride, padding, dilation):
+    """(N, C, Ho, Wo, R, S): every window of the padded x."""
+    padded = np.pad(x.astype(np.float64), ((0, 0), (0, 0), *padding))
+    reach = [d * (n - 1) + 1 for d, n in zip(dilation, window, strict=True)]
+    found = sliding_window_view(padded, reach, axis=(2, 3))
+    return found[:, :, :: stride[0], :: stride[1], :: dilation[0], :: dilation[1]]
+
+
+def reference(x, w, bias, stride, padding, dilation, groups):
+    parts = windows_of(x, w.shape[2:], stride, padding, dilation)
+    N, C, Ho, Wo, R, S = parts.shape
+    parts = parts.reshape(N, groups, C // groups, Ho, Wo, R, S)
+    y = np.einsum("ngchwrs,gkcrs->ngkhw", parts, w.reshape(groups, -1, C // groups, R, S).astype(np.float64))
+    return y.reshape(N, -1, Ho, Wo) + bias.reshape(-1, 1, 1)
+
+
+def reference_weight(g, x, w_shape, stride, padding, dilation, groups):
+    parts = windows_of(x, w_shape[2:], stride, padding, dilation)
+    N, C, Ho, Wo, R, S = parts.shape
+    parts = parts.reshape(N, groups, C // groups, Ho, Wo, R, S)
+    gw = np.einsum("ngchwrs,ngkhw->gkcrs", parts, g.reshape(N, groups, -1, Ho, Wo).astype(np.float64))
+    return gw.reshape(w_shape)
+
+
+def reference_input(g, w, x_shape, stride, padding, dilation, groups):
+    (top, bottom), (left, right) = padding
+    N, C, H, W = x_shape
+    gx = np.zeros((N, C, H + top + bottom, W + left + right))
+    Ho, Wo = g.shape[2:]
+    kernels = w.reshape(groups, -1, C // groups, *w.shape[2:]).astype(np.float64)
+    parts = np.einsum("ngkhw,gkcrs->ngchwrs", g.reshape(N, groups, -1, Ho, Wo).astype(np.float64), kernels)
+    parts = parts.reshape(N, C, Ho, Wo, *w.shape[2:])
+    for r in range(w.shape[2]):
+        for s in range(w.shape[3]):
+            rows = slice(r * dilation[0], r * dilation[0] + stride[0] * (Ho - 1) + 1, stride[0])
+            columns = slice(s * dilation[1], s * dilation[1] + stride[1] * (Wo - 1) + 1, stride[1])
+            gx[:, :, rows, columns] += parts[..., r, s]
+    return gx[:, :, top : top + H, left : left + W]
+
+
+def assert_close(result, expected, bound=None):
+    bound = bound or BOUND[result.dtype]
+    assert result.shape == expected.shape
+    if expected.size:
+        assert np.abs(result - expected).max() <= bound * max(1.0, np.abs(expected).max())
+
+
+def assert_right(case, bound=None):
+    x, w, g, bias = case.arrays()
+    x, g = in_order(x, case.order), in_order(g, case.order)
+    y = conv.conv2d(x, w, bias, *case.how)
+    gx = conv.conv2d_input(g, w, x.shape, *case.how)
+    gw = conv.conv2d_weight(g, x, w.shape, *case.how)
+    assert y.dtype == gx.dtype == gw.dtype == case.dtype
+    for result in (y, gx):
+        assert result.transpose(0, 2, 3, 1).flags.c_contiguous
+    assert_close(y, reference(x, w, bias, *case.how), bound)
+    assert_close(gx, reference_input(g, w, x.shape, *case.how), bound)
+    assert_close(gw, reference_weight(g, x, w.shape, *case.how), bound)
+    assert_close(conv.conv2d_bias(g), g.sum((0, 2, 3), dtype=np.float64), bound)
+
+
+pairs = lambda low, high: st.tuples(st.integers(low, high), st.integers(low, high))  # noqa: E731
+cases = st.builds(
+    Case,
+    N=st.integers(1, 3),
+    groups=st.integers(1, 3),
+    Cg=st.integers(1, 20),
+    Kg=st.integers(1, 40),
+    size=pairs(1, 13),
+    window=pairs(1, 5),
+    stride=pairs(1, 4),
+    padding=st.tuples(pairs(0, 5), pairs(0, 5)),
+    dilation=pairs(1, 4),
+    dtype=st.sampled_from([np.float32, np.float64]),
+    order=st.permutations(range(4)).map(tuple),
+).filter(Case.fits)
+depthwise_cases = cases.map(lambda case: case._replace(groups=case.Kg, Cg=1, Kg=1 + case.N // 3))
+winograd_cases = cases.map(
+    lambda case: case._replace(
+        groups=1, Cg=case.Cg + 15, Kg=case.Kg + 15, window=(3, 3), stride=(1, 1), dilation=(1, 1), dtype=np.float32
+    )
+).filter(Case.fits)
+plain = Case(2, 1, 5, 7, (9, 8), (3, 3), (1, 1), ((1, 1), (1, 1)), (1, 1))
+
+
+@settings(max_examples=60, deadline=None)
+@given(cases)
+@example(plain)
+@example(plain._replace(padding=((0, 0), (0, 0)), window=(9, 8)))
+@example(plain._replace(size=(2, 3), window=(5, 5), padding=((3, 4), (2, 2))))  # the window is larger than the input
+@example(plain._replace(stride=(20, 30)))  # beyond the input
+@example(plain._replace(stride=(4, 3), dilation=(6, 2), padding=((9, 9), (2, 2))))  # stride and dilation share a factor
+@example(plain._replace(groups=1, Cg=1, Kg=1))
+@example(plain._replace(size=(1, 300), padding=((1, 1), (200, 0))))
+@example(plain._replace(N=40, size=(2, 2)))  # several images in a block of the weight gradient
+def test_every_form_agrees_with_the_reference(case):
+    assert_right(case)
+
+
+@settings(max_examples=25, deadline=None)
+@given(depthwise_cases)
+@example(plain._replace(groups=33, Cg=1, Kg=1))
+def test_depthwise(case):
+    assert_right(case)
+
+
+@settings(max_examples=30, deadline=None)
+@given(winograd_cases)
+@example(plain._replace(Cg=16, Kg=70, dtype=np.float32, size=(40, 39), N=1))  # several blocks of tiles
+@example(plain._replace(Cg=130, Kg=200, dtype=np.float32, size=(30, 30)))  # weights transformed beforehand
+@example(plain._replace(Cg=32, Kg=32, dtype=np.float32, size=(1, 1), padding=((5, 5), (4, 3))))
+def test_winograd(case):
+    assert winograd.suits(np.float32, case.Cg, (case.Kg, case.Cg, 3, 3), (1, 1), (1, 1))
+    assert_right(case, WINOGRAD_BOUND)
+
+
+def test_winograd_weight_gradient_over_several_blocks_of_tiles(monkeypatch):
+    monkeypatch.setattr(winograd, "POINTS", 1 << 15)
+    assert_right(plain._replace(Cg=20, Kg=24, dtype=np.float32, size=(22, 23)), WINOGRAD_BOUND)
+
+
+def test_winograd_switch_and_float64(monkeypatch):
+    x, w, g, bias = plain._replace(Cg=32, Kg=32, dtype=np.float32).arrays()
+    fast = conv.conv2d(x, w, bias, *plain.how)
+    monkeypatch.setattr(winograd, "enabled", False)
+    direct = conv.conv2d(x, w, bias, *plain.how)
+    assert not np.array_equal(fast, direct)
+    assert_close(direct, reference(x, w, bias, *plain.how), 1e-6)
+    monkeypatch.setattr(winograd, "enabled", True)
+    assert not winograd.suits(np.float64, 32, w.shape, (1, 1), (1, 1))
+
+
+HOSTILE = [
+    plain._replace(N=0),
+    plain._replace(Cg=0),
+    plain._replace(Kg=0),
+    plain._replace(dilation=(100_000, 1), padding=((150_000, 50_001), (1, 1)), stride=(40_000, 1)),
+    plain._replace(
+        size=(3, 4), dilation=(10**6, 10**6), padding=((10**6, 10**6), (10**6, 10**6)), Cg=2, Kg=3, dtype=np.float32
+    ),
+]
+
+
+@pytest.mark.parametrize("case", HOSTILE[:3])
+def test_nothing_to_sum_over(case):
+    x, w, g, bias = case.arrays()
+    assert np.array_equal(conv.conv2d(x, w, bias, *case.how), np.broadcast_to(bias.reshape(-1, 1, 1), g.shape))
+    assert not conv.conv2d(x, w, None, *case.how).any() or case.Cg
+    assert not conv.conv2d_input(g, w, x.shape, *case.how).any()
+    assert not conv.conv2d_weight(g, x, w.shape, *case.how).any()
+    assert conv.conv2d_weight(g, x, w.shape, *case.how).shape == w.shape
+    assert_close(conv.conv2d_bias(g), g.sum((0, 2, 3)))
+
+
+def test_huge_dilation_costs_no_memory():
+    """The taps are 10**6 apart: only the middle one meets the input, at the right place."""
+    case = HOSTILE[4]
+    x, w, g, bias = case.arrays()
+    y = conv.conv2d(x, w, bias, *case.how)
+    assert_close(y, reference(x, w[:, :, 1:2, 1:2], bias, (1, 1), ((0, 0), (0, 0)), (1, 1), 1))
+    gx = conv.conv2d_input(g, w, x.shape, *case.how)
+    assert_close(gx, reference_input(g, w[:, :, 1:2, 1:2], x.shape, (1, 1), ((0, 0), (0, 0)), (1, 1), 1))
+    gw = conv.conv2d_weight(g, x, w.shape, *case.how)
+    middle = reference_weight(g, x, (3, 2, 1, 1), (1, 1), ((0, 0), (0, 0)), (1, 1), 1)
+    assert_close(gw[:, :, 1:2, 1:2], middle)
+    gw[:, :, 1, 1] = 0
+    assert not gw.any()
+
+
+def test_strided_dilation_beyond_the_input():
+    assert_right(HOSTILE[3])
+
+
+def test_views_that_overlap_run_backwards_or_are_read_only():
+    rng = np.random.default_rng(1)
+    base = rng.standard_normal((2, 9, 10, 6))
+    w = rng.standard_normal((4, 6, 3, 3))
+    zeros = np.zeros(4)
+    read_only = base.copy()
+    read_only.flags.writeable = False
+    views = [
+        base[:, ::-1, ::-1].transpose(0, 3, 1, 2),
+        base.transpose(0, 3, 1, 2)[:, ::-1],
+        read_only.transpose(0, 3, 1, 2),
+        np.lib.stride_tricks.as_strided(base, (2, 6, 9, 10), (8 * 30, 8, 8 * 7, 8 * 3)),
+        np.broadcast_to(base[:1, :, :, :1], (2, 9, 10, 6)).transpose(0, 3, 1, 2),
+    ]
+    how = ((1, 1), ((1, 1), (1, 1)), (1, 1), 1)
+    for x in views:
+        assert_close(conv.conv2d(x, w, None, *how), reference(x, w, zeros, *how))
+        g = x[:, :4]
+        assert_close(conv.conv2d_weight(g, x, w.shape, *how), reference_weight(g, x, w.shape, *how))
+    for weights in (
+        w[::-1, :, ::-1],
+        w.transpose(1, 0, 3, 2)[:4, :4].repeat(2, 1)[:, :6],
+        np.broadcast_to(w[:1], w.shape),
+    ):
+        x = base.transpose(0, 3, 1, 2)
+        assert_close(conv.conv2d(x, weights, None, *how), reference(x, weights, zeros, *how))
+
+
+GUARDED = [
+    plain,
+    plain._replace(dtype=np.float32),
+    plain._replace(Cg=17, Kg=19, dtype=np.float32),  # Winograd, no whole vectors
+    plain._replace(Cg=16, Kg=64, dtype=np.float32, size=(8, 8)),
+    plain._replace(Cg=130, Kg=200, dtype=np.float32, size=(24, 24)),
+    plain._replace(padding=((0, 0), (0, 0))),
+    plain._replace(Cg=1, Kg=6, window=(5, 5), padding=((0, 0), (0, 0)), dtype=np.float32),
+    plain._replace(Cg=1, Kg=1, groups=33, dtype=np.float32),
+    plain._replace(Cg=1, Kg=1, groups=33, stride=(2, 2)),
+    plain._replace(Cg=3, Kg=5, groups=2, stride=(3, 2), dilation=(2, 1), padding=((5, 0), (0, 4))),
+    plain._replace(window=(1, 1), padding=((0, 0), (0, 0)), Cg=37, Kg=70),
+    plain._replace(window=(1, 1), padding=((0, 0), (0, 0)), stride=(2, 2), Cg=37, Kg=70, dtype=np.float32),
+    plain._replace(size=(2, 2), window=(5, 5), padding=((4, 4), (4, 4)), stride=(7, 7)),
+]
+
+
+@pytest.mark.parametrize("at_end", [False, True])
+@pytest.mark.parametrize("case", GUARDED)
+def test_nothing_is_touched_outside_the_arrays(case, at_end, monkeypatch):
+    """Inputs and results stand against pages that may not be touched, channels-last and channels-first."""
+    x, w, g, bias = (guarded(a, at_end) for a in case.arrays())
+    last_x, last_g = (guarded(a.transpose(0, 2, 3, 1), at_end).transpose(0, 3, 1, 2) for a in (x, g))
+
+    def guarded_empty(shape, dtype):
+        N, C, H, W = shape
+        flat = guarded(np.zeros(N * C * H * W, dtype), at_end)
+        return flat.reshape(N, H, W, C).transpose(0, 3, 1, 2), flat
+
+    monkeypatch.setattr(conv, "empty", guarded_empty)
+    bound = WINOGRAD_BOUND if case.dtype == np.float32 else None
+    for source, gradient in ((x, g), (last_x, last_g)):
+        assert_close(conv.conv2d(source, w, bias, *case.how), reference(x, w, bias, *case.how), bound)
+        assert_close(
+            conv.conv2d_input(gradient, w, x.shape, *case.how), reference_input(g, w, x.shape, *case.how), bound
+        )
+        assert_close(
+            conv.conv2d_weight(gradient, source, w.shape, *case.how), reference_weight(g, x, w.shape, *case.how), bound
+        )
+        assert_close(conv.conv2d_bias(gradient), g.sum((0, 2, 3), dtype=np.float64), bound)
+
+
+@pytest.mark.parametrize("case", GUARDED)
+def test_gradients_are_adjoint(case):
+    """<conv2d(x, w), g> = <x, conv2d_input(g, w)> = <w, conv2d_weight(g, x)>."""
+    x, w, g, _ = case.arrays()
+    inner = lambda a, b: float((a.astype(np.float64) * b).sum())  # noqa: E731
+    size = float(np.abs(x).sum()) + float(np.abs(g).sum())
+    forward = inner(conv.conv2d(x, w, None, *case.how), g)
+    bound = size * (1e-5 if case.dtype == np.float32 else 1e-12)
+    assert abs(inner(conv.conv2d_input(g, w, x.shape, *case.how), x) - forward) < bound
+    assert abs(inner(conv.conv2d_weight(g, x, w.shape, *case.how), w) - forward) < bound
+
+
+BIG = [
+    plain._replace(Cg=24, Kg=40, size=(40, 40), dtype=np.float32),
+    plain._replace(Cg=70, Kg=130, size=(30, 31), dtype=np.float32),
+    plain._replace(Cg=256, Kg=130, size=(8, 8), dtype=np.float32),
+    plain._replace(Cg=24, Kg=40, size=(40, 40), stride=(2, 2)),
+    plain._replace(Cg=3, Kg=16, size=(64, 64), N=6, window=(5, 5), dtype=np.float32),
+    plain._replace(Cg=1, Kg=1, groups=96, size=(40, 40), dtype=np.float32),
+    plain._replace(window=(1, 1), padding=((0, 0), (0, 0)), Cg=130, Kg=200, size=(20, 20)),
+]
+
+
+def everything(case, arrays):
+    x, w, g, bias = arrays
+    return (
+        conv.conv2d(x, w, bias, *case.how, activation="relu"),
+        conv.conv2d_input(g, w, x.shape, *case.how),
+        conv.conv2d_weight(g, x, w.shape, *case.how),
+        conv.conv2d_bias(g),
+    )
+
+
+@pytest.mark.skipif(numba.config.NUMBA_NUM_THREADS < 2, reason="one thread only")
+@pytest.mark.parametrize("case", BIG)
+def test_same_bits_on_any_number_of_threads(case):
+    arrays, before = case.arrays(), numba.get_num_threads()
+    try:
+        numba.set_num_threads(1)
+        one = everything(case, arrays)
+        numba.set_num_threads(2)
+        two = everything(case, arrays)
+    finally:
+        numba.set_num_threads(before)
+    for a, b in zip(one, two, strict=True):
+        assert a.tobytes() == b.tobytes()
+
+
+def test_concurrent_calls():
+    expected = [everything(case, case.arrays()) for case in BIG[:4]]
+    failures = []
+
+    def work(case, want):
+        for _ in range(3):
+            got = everything(case, case.arrays())
+            if any(a.tobytes() != b.tobytes() for a, b in zip(got, want, strict=True)):
+                failures.append(case)
+
+    threads = [threading.Thread(target=work, args=pair) for pair in zip(BIG[:4], expected, strict=True)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failures
+
+
+@pytest.mark.parametrize("case", [plain, plain._replace(Cg=20, Kg=33, dtype=np.float32), HOSTILE[1], HOSTILE[4]])
+def test_fused_activation_has_the_bits_of_the_separate_one(case):
+    x, w, _, bias = case.arrays()
+    y = conv.conv2d(x, w, bias, *case.how)
+    separate = {"relu": elementwise.relu, "tanh": elementwise.tanh_forward, "sigmoid": elementwise.sigmoid_forward}
+    for activation, function in separate.items():
+        fused = conv.conv2d(x, w, bias, *case.how, activation=activation)
+        assert np.array_equal(fused, function(y))
+    poisoned = x.copy()
+    poisoned[0, :, 0] = np.nan
+    if case.Cg:
+        assert np.isnan(conv.conv2d(poisoned, w, bias, *case.how, activation="relu")).any()
+
+
+def test_winograd_transforms_are_a_convolution():
+    """A' (G w * B' x) = the four results of a window of 3 over 6 values, in one dimension."""
+    rng = np.random.default_rng(2)
+    x, w, g = rng.standard_normal(6), rng.standard_normal(3), rng.standard_normal(4)
+    product = np.multiply(winograd.input_lines(x), winograd.weight_lines(w))
+    expected = np.convolve(x, w[::-1], "valid")
+    assert np.allclose(winograd.output_lines(product), expected)
+    gradient = winograd.filter_lines(np.multiply(winograd.input_lines(x), winograd.result_lines(g)))
+    assert np.allclose(gradient, np.convolve(x, g[::-1], "valid"))
