@@ -11,6 +11,14 @@ class RangeError(IndexError, ValueError):
     """A dimension, index or label outside its range."""
 
 
+class PlaceError(RangeError, RuntimeError):
+    """An element of an index tensor outside its range, or too many of them."""
+
+
+class SubscriptError(IndexError, TypeError):
+    """Something that cannot be a subscript."""
+
+
 class DTypeError(TypeError, RuntimeError):
     """A dtype that the operation does not take, or dtypes that do not go together."""
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy import ndarray
 
 from .. import dtypes
-from ..errors import DTypeError, RangeError, ShapeError
+from ..errors import DTypeError, PlaceError, RangeError, ShapeError, SubscriptError
 from ..kernels import scatter
 from ..op import REGISTRY as _REGISTRY
 from ..op import check_writable, function, op, rebase, record_node
@@ -228,7 +228,7 @@ def _as_index(item: Any) -> int | ndarray:
     elif hasattr(item, "__index__"):
         return as_int(item)
     else:
-        raise RangeError(
+        raise SubscriptError(
             f"index: expected ints, slices, None, ..., or tensors, lists and arrays of ints or bools; got {type(item).__name__}"
         )
     if array.dtype == np.uint8 and array.ndim:
@@ -328,6 +328,7 @@ def _assign(x: ndarray, advanced: Subscript | None, value: ndarray) -> None:
     """x[advanced] = value, cast as torch casts; nothing is written where an index or a shape is wrong."""
     try:
         if advanced is not None:
+            _check_range(x.shape, advanced.items)
             x[advanced.items] = value
         else:
             np.copyto(x, value if value.ndim <= x.ndim else _without_ones(value, x.ndim), casting="unsafe")
@@ -338,6 +339,18 @@ def _assign(x: ndarray, advanced: Subscript | None, value: ndarray) -> None:
         raise ShapeError(
             f"setitem: a value of shape {value.shape} cannot be broadcast to the indexed shape {where}"
         ) from None
+
+
+def _check_range(shape: tuple[int, ...], items: tuple[slice | ndarray, ...]) -> None:
+    """numpy writes some of the elements before it finds an index out of range."""
+    d = 0
+    for item in items:
+        if type(item) is ndarray and item.dtype.kind == "b":
+            d += item.ndim
+            continue
+        if type(item) is ndarray and item.size and (item.min() < -shape[d] or item.max() >= shape[d]):
+            raise _explained(shape, items)
+        d += 1
 
 
 def _without_ones(value: ndarray, ndim: int) -> ndarray:
@@ -388,7 +401,7 @@ def check_index(name: str, index: Any, size: int, dim: int, negative: bool = Fal
     if array.size:
         low, high = array.min(), array.max()
         if high >= size or low < (-size if negative else 0):
-            raise RangeError(
+            raise PlaceError(
                 f"{name}: index {high if high >= size else low} is out of range for dim {dim} with size {size}"
             )
     return array
@@ -573,13 +586,6 @@ def masked_fill(input: Any, mask: Any, value: Any) -> Any:
     _mask("masked_fill", mask)
     if len(getattr(value, "shape", ())):
         raise ShapeError(f"masked_fill: value must be a number or 0-dim, got shape {tuple(value.shape)}")
-    given = (
-        value.dtype.kind
-        if hasattr(value, "dtype")
-        else "bif"[isinstance(value, float) * 2 or not isinstance(value, bool)]
-    )
-    if "biuf".index(given) > "biuf".index(input.dtype.kind) and {given, input.dtype.kind} != {"i", "u"}:
-        raise DTypeError(f"masked_fill: a value of {value} cannot be cast to the input's {input.dtype}")
     return _masked_fill(input, mask, value)
 
 

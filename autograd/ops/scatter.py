@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from ..errors import DTypeError, RangeError, ShapeError
+from ..errors import DTypeError, PlaceError, RangeError, ShapeError
 from ..op import function, op
 from ..tensor import Tensor
 from .dims import dim_of
@@ -20,6 +20,11 @@ def _array(x: Any) -> ndarray:
 
 def _ones(like: Any) -> ndarray:
     return np.ones(like.shape, like.dtype)
+
+
+def _shaped(result: Any, input: Any) -> Any:
+    """The result of an op on a 0-dim input, which it saw as one-dimensional, is 0-dim again."""
+    return result if len(input.shape) else reshape(result, ())
 
 
 def _rows(input: Any) -> ndarray:
@@ -105,7 +110,7 @@ def scatter(input: Any, dim: int, index: Any, src: Any = None, *, value: Any = N
         )
         return scatter_reduce(input, dim, index, full, kinds[reduce])
     ready = _prepared("scatter", input, dim, index, src)
-    return clone(input) if ready is None else reshape(_scatter(*ready), tuple(input.shape))
+    return clone(input) if ready is None else _shaped(_scatter(*ready), input)
 
 
 @function(
@@ -119,7 +124,7 @@ def scatter(input: Any, dim: int, index: Any, src: Any = None, *, value: Any = N
 def scatter_add(input: Any, dim: int, index: Any, src: Any) -> Any:
     """`input` with src[i][j] added at [index[i][j]][j] for dim 0, and so on; repeated indices add up."""
     ready = _prepared("scatter_add", input, dim, index, src)
-    return clone(input) if ready is None else reshape(_scatter_add(*ready), tuple(input.shape))
+    return clone(input) if ready is None else _shaped(_scatter_add(*ready), input)
 
 
 def _reduce_gradients(
@@ -211,7 +216,7 @@ def scatter_reduce(input: Any, dim: int, index: Any, src: Any, reduce: str, *, i
     if reduce not in REDUCTIONS:
         raise ShapeError(f"scatter_reduce: reduce must be one of {', '.join(REDUCTIONS)}, got {reduce!r}")
     ready = _prepared("scatter_reduce", input, dim, index, src)
-    return clone(input) if ready is None else reshape(_scatter_reduce(*ready, reduce, include_self), tuple(input.shape))
+    return clone(input) if ready is None else _shaped(_scatter_reduce(*ready, reduce, include_self), input)
 
 
 # --------------------------------------------------------------------------------------------- slices by a vector
@@ -234,6 +239,8 @@ def _source(name: str, input: Any, index: Any, source: Any, dim: int) -> Any:
         raise DTypeError(f"{name}: source has dtype {source.dtype}, input {input.dtype}; convert one with to(dtype)")
     if not len(source.shape):
         source = reshape(source, (1,) * len(input.shape))
+    if len(source.shape) == len(input.shape) and source.shape[dim] != index.shape[0]:
+        raise PlaceError(f"{name}: {index.shape[0]} indices for {source.shape[dim]} slices of source along dim {dim}")
     wanted = (*input.shape[:dim], index.shape[0], *input.shape[dim + 1 :])
     if tuple(source.shape) != wanted:
         raise ShapeError(
@@ -267,7 +274,7 @@ def index_add(input: Any, dim: int, index: Any, source: Any, *, alpha: Any = 1) 
     """`input` with alpha times the slices of `source` added at the places along `dim` that the vector `index` names."""
     x, index, d = _vector("index_add", input, dim, index)
     source = _source("index_add", x, index, source, d)
-    return reshape(_index_add(x, source if alpha == 1 else source * alpha, index, d), tuple(input.shape))
+    return _shaped(_index_add(x, source if alpha == 1 else source * alpha, index, d), input)
 
 
 @op(
@@ -293,7 +300,7 @@ def _index_copy(input: Any, source: Any, index: Any, dim: int) -> Any:
 def index_copy(input: Any, dim: int, index: Any, source: Any) -> Any:
     """`input` with the slices of `source` at the places along `dim` that the vector `index` names."""
     x, index, d = _vector("index_copy", input, dim, index)
-    return reshape(_index_copy(x, _source("index_copy", x, index, source, d), index, d), tuple(input.shape))
+    return _shaped(_index_copy(x, _source("index_copy", x, index, source, d), index, d), input)
 
 
 @function(inplace=True, samples=lambda s: [(s(4, 3), 0, np.array([3, 1]), 2.0), (s(4, 3), -1, np.array([2, 2]), s())])
@@ -302,8 +309,10 @@ def index_fill(input: Any, dim: int, index: Any, value: Any) -> Any:
     if len(getattr(value, "shape", ())):
         raise ShapeError(f"index_fill: value must be a number or 0-dim, got shape {tuple(value.shape)}")
     x, index, d = _vector("index_fill", input, dim, index)
-    index = np.unique(_array(index) % max(x.shape[d], 1))  # each place once, so that the value's gradient counts it once
-    return reshape(_index_copy(x, value, index, d), tuple(input.shape))
+    index = np.unique(
+        _array(index) % max(x.shape[d], 1)
+    )  # each place once, so that the value's gradient counts it once
+    return _shaped(_index_copy(x, value, index, d), input)
 
 
 # ------------------------------------------------------------------------------------------- places and masks
