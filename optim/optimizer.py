@@ -70,7 +70,9 @@ class Optimizer:
         if isinstance(params, Tensor):
             params = [params]
         elif isinstance(params, set):
-            raise TypeError(f"{name}: parameters must be in an ordered collection; the order of a set changes between runs")
+            raise TypeError(
+                f"{name}: parameters must be in an ordered collection; the order of a set changes between runs"
+            )
         params = list(params)
         if params and isinstance(params[0], tuple):
             group["param_names"] = [pair[0] for pair in params]
@@ -156,7 +158,10 @@ class Optimizer:
             {**{k: v for k, v in group.items() if k != "params"}, "params": [numbers[id(p)] for p in group["params"]]}
             for group in self.param_groups
         ]
-        return {"state": {numbers[id(p)]: dict(s) for p, s in self.state.items() if id(p) in numbers}, "param_groups": groups}
+        return {
+            "state": {numbers[id(p)]: dict(s) for p, s in self.state.items() if id(p) in numbers},
+            "param_groups": groups,
+        }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take over state and settings of `state_dict`. Raises ValueError, changing nothing, where the groups do not fit."""
@@ -164,7 +169,9 @@ class Optimizer:
         groups = state_dict["param_groups"]
         lengths, saved = [len(g["params"]) for g in self.param_groups], [len(g["params"]) for g in groups]
         if lengths != saved:
-            raise ValueError(f"{name}: loaded state dict has parameter groups of sizes {saved}, this optimizer {lengths}")
+            raise ValueError(
+                f"{name}: loaded state dict has parameter groups of sizes {saved}, this optimizer {lengths}"
+            )
         mine = [p for p in self._params()]
         numbers = [number for group in groups for number in group["params"]]
         fresh: defaultdict[Tensor, dict[str, Any]] = defaultdict(dict)
@@ -175,8 +182,10 @@ class Optimizer:
             for key, value in held.items():
                 shape = tuple(getattr(value, "shape", ()))
                 if shape not in ((), tuple(p.shape)):
-                    raise ValueError(f"{name}: state {key!r} of parameter {number} has shape {shape}, expected {tuple(p.shape)}")
-            fresh[p] = {key: _like(value, p) for key, value in held.items()}
+                    raise ValueError(
+                        f"{name}: state {key!r} of parameter {number} has shape {shape}, expected {tuple(p.shape)}"
+                    )
+            fresh[p] = {key: _like(key, value, p) for key, value in held.items()}
         self.state = fresh
         for group, loaded in zip(self.param_groups, groups, strict=True):
             group.update({k: deepcopy(v) for k, v in loaded.items() if k != "params"})
@@ -206,10 +215,16 @@ class Optimizer:
         return "\n".join([*lines, ")"])
 
 
-def _like(value: Any, p: Tensor) -> Any:
-    """A loaded state value as an array of the parameter's dtype; the step count stays a number."""
+_NUMBERS = {"step", "eta", "mu", "mu_product"}  # state that torch keeps as 0-dim tensors, and here is plain numbers
+
+
+def _like(key: str, value: Any, p: Tensor) -> Any:
+    """A loaded state value as an array of the parameter's dtype, or as a number."""
     if hasattr(value, "detach"):
         value = value.detach().numpy()
-    if isinstance(value, np.ndarray) and value.shape == tuple(p.shape) and value.ndim:
-        return value.astype(p.dtype, copy=True)
-    return value.item() if isinstance(value, (np.ndarray, np.generic)) and not np.ndim(value) else deepcopy(value)
+    if key in _NUMBERS:
+        number = float(value)
+        return int(number) if key == "step" else number
+    if isinstance(value, np.ndarray) and value.shape == tuple(p.shape):
+        return np.array(value, p.dtype)
+    return deepcopy(value)
