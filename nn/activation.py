@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import autograd
 from autograd import Tensor
 from autograd.errors import ShapeError
 
@@ -329,4 +328,4 @@ class Softmax2d(Module):
     def forward(self, input: Tensor) -> Tensor:
         if input.ndim not in (3, 4):
             raise ShapeError(f"Softmax2d: expected an input of 3 or 4 dimensions, got shape {tuple(input.shape)}")
-        return autograd.softmax(input, -3)
+        return F.softmax(input, -3)

@@ -12,20 +12,59 @@ import numpy as np
 import autograd
 from autograd import Tensor
 from autograd.errors import DTypeError, ShapeError, TapeError
-from autograd.op import REGISTRY
 from autograd.op import inplace as written_over
+from autograd.ops import activation
+from autograd.ops import dropout as dropouts
+from autograd.ops import softmax as softmaxes
+from autograd.ops.activation import (
+    gelu,
+    hardshrink,
+    logsigmoid,
+    prelu,
+    softplus,
+    softshrink,
+    softsign,
+    tanhshrink,
+)
 from autograd.ops.conv import col2im as fold
 from autograd.ops.conv import conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d
 from autograd.ops.conv import im2col as unfold
-from autograd.ops.embedding import embedding
+from autograd.ops.elementwise import sigmoid, tanh
+from autograd.ops.embedding import embedding, embedding_bag
+from autograd.ops.image import (
+    affine_grid,
+    channel_shuffle,
+    grid_sample,
+    interpolate,
+    pixel_shuffle,
+    pixel_unshuffle,
+    upsample,
+)
 from autograd.ops.index import one_hot
-from autograd.ops.linalg import linear
+from autograd.ops.linalg import bilinear, linear
 from autograd.ops.loss import (
     binary_cross_entropy,
     binary_cross_entropy_with_logits,
+    cosine_embedding_loss,
+    cosine_similarity,
     cross_entropy,
+    gaussian_nll_loss,
+    hinge_embedding_loss,
+    huber_loss,
+    kl_div,
+    l1_loss,
+    margin_ranking_loss,
     mse_loss,
+    multi_margin_loss,
+    multilabel_margin_loss,
+    multilabel_soft_margin_loss,
     nll_loss,
+    pairwise_distance,
+    poisson_nll_loss,
+    smooth_l1_loss,
+    soft_margin_loss,
+    triplet_margin_loss,
+    triplet_margin_with_distance_loss,
 )
 from autograd.ops.norm import (
     batch_norm,
@@ -59,16 +98,9 @@ from autograd.ops.pool import (
 )
 
 
-def __getattr__(name: str) -> Any:
-    if name in REGISTRY:
-        return REGISTRY[name].call
-    raise AttributeError(f"module 'nn.functional' has no attribute {name!r}")
-
-
-def _run(name: str, inplace: bool, input: Any, *args: Any) -> Any:
-    """An operation of the registry, its result written over the input where asked."""
-    call = REGISTRY[name].call
-    return written_over(f"{name}_", call, input, args, {}) if inplace else call(input, *args)
+def _run(call: Any, inplace: bool, input: Any, *args: Any) -> Any:
+    """An operation, its result written over the input where asked."""
+    return written_over(f"{call.__name__}_", call, input, args, {}) if inplace else call(input, *args)
 
 
 # ---------------------------------------------------------------------------------- activations that can write in place
@@ -76,69 +108,84 @@ def _run(name: str, inplace: bool, input: Any, *args: Any) -> Any:
 
 def relu(input: Tensor, inplace: bool = False) -> Tensor:
     """max(input, 0)."""
-    return _run("relu", inplace, input)
+    return _run(activation.relu, inplace, input)
 
 
 def relu6(input: Tensor, inplace: bool = False) -> Tensor:
     """min(max(input, 0), 6)."""
-    return _run("relu6", inplace, input)
+    return _run(activation.relu6, inplace, input)
 
 
 def selu(input: Tensor, inplace: bool = False) -> Tensor:
     """scale * (max(0, input) + min(0, alpha (e^input - 1))) with SELU's constants."""
-    return _run("selu", inplace, input)
+    return _run(activation.selu, inplace, input)
 
 
 def silu(input: Tensor, inplace: bool = False) -> Tensor:
     """input * sigmoid(input)."""
-    return _run("silu", inplace, input)
+    return _run(activation.silu, inplace, input)
 
 
 def mish(input: Tensor, inplace: bool = False) -> Tensor:
     """input * tanh(softplus(input))."""
-    return _run("mish", inplace, input)
+    return _run(activation.mish, inplace, input)
 
 
 def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
     """input * relu6(input + 3) / 6."""
-    return _run("hardswish", inplace, input)
+    return _run(activation.hardswish, inplace, input)
 
 
 def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
     """relu6(input + 3) / 6."""
-    return _run("hardsigmoid", inplace, input)
+    return _run(activation.hardsigmoid, inplace, input)
 
 
 def threshold(input: Tensor, threshold: float, value: float, inplace: bool = False) -> Tensor:
     """input where input > threshold, else value."""
-    return _run("threshold", inplace, input, threshold, value)
+    return _run(activation.threshold, inplace, input, threshold, value)
 
 
 def rrelu(
     input: Tensor, lower: float = 1.0 / 8, upper: float = 1.0 / 3, training: bool = False, inplace: bool = False
 ) -> Tensor:
-    """input where input >= 0, else a * input: a drawn from (lower, upper) in training, else their mean."""
-    return _run("rrelu", inplace, input, lower, upper, training)
+    """input where input >= 0, else a * input: a drawn from (lower, upper) in training, else their mean.
+
+    Xu et al. 2015, arXiv:1505.00853.
+    """
+    if not training:
+        return leaky_relu(input, (lower + upper) / 2, inplace)
+    drawn = autograd.rand(input.shape, dtype=input.dtype)
+    slopes = autograd.where(input.detach() >= 0, 1.0, drawn * (upper - lower) + lower)
+    return _run(autograd.mul, inplace, input, slopes)
+
+
+def glu(input: Tensor, dim: int = -1) -> Tensor:
+    """a * sigmoid(b), a and b the halves of the input along `dim`. Dauphin et al. 2016, arXiv:1612.08083."""
+    if input.ndim == 0 or input.shape[dim] % 2:
+        raise ShapeError(f"glu: halving dimension {dim} needs an even size there, got shape {tuple(input.shape)}")
+    a, b = autograd.chunk(input, 2, dim)
+    return a * sigmoid(b)
 
 
 def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Tensor:
     """min(max(input, min_val), max_val)."""
-    return _run("hardtanh", inplace, input, min_val, max_val)
+    return _run(activation.hardtanh, inplace, input, min_val, max_val)
 
 
 def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """input where input > 0, else alpha (e^input - 1)."""
-    return _run("elu", inplace, input, alpha)
+    return _run(activation.elu, inplace, input, alpha)
 
 
 def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """max(0, input) + min(0, alpha (e^(input / alpha) - 1))."""
-    return _run("celu", inplace, input, alpha)
+    return _run(activation.celu, inplace, input, alpha)
 
 
 def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
     """input where input >= 0, else negative_slope * input."""
-    return _run("leaky_relu", inplace, input, negative_slope)
+    return _run(activation.leaky_relu, inplace, input, negative_slope)
 
 
 # -------------------------------------------------------------------------------------------------------------- dropout
@@ -146,32 +193,32 @@ def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = Fals
 
 def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
     """In training each element becomes 0 with probability p, else it is divided by 1 - p."""
-    return _run("dropout", inplace, input, p, training)
+    return _run(dropouts.dropout, inplace, input, p, training)
 
 
 def dropout1d(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
     """Dropout of whole channels of (N, C, L) or (C, L)."""
-    return _run("dropout1d", inplace, input, p, training)
+    return _run(dropouts.dropout1d, inplace, input, p, training)
 
 
 def dropout2d(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
     """Dropout of whole channels of (N, C, H, W) or (C, H, W)."""
-    return _run("dropout2d", inplace, input, p, training)
+    return _run(dropouts.dropout2d, inplace, input, p, training)
 
 
 def dropout3d(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
     """Dropout of whole channels of (N, C, D, H, W) or (C, D, H, W)."""
-    return _run("dropout3d", inplace, input, p, training)
+    return _run(dropouts.dropout3d, inplace, input, p, training)
 
 
 def alpha_dropout(input: Tensor, p: float = 0.5, training: bool = False, inplace: bool = False) -> Tensor:
     """Dropout that keeps mean 0 and variance 1, for SELU."""
-    return _run("alpha_dropout", inplace, input, p, training)
+    return _run(dropouts.alpha_dropout, inplace, input, p, training)
 
 
 def feature_alpha_dropout(input: Tensor, p: float = 0.5, training: bool = False, inplace: bool = False) -> Tensor:
     """alpha_dropout of whole channels."""
-    return _run("feature_alpha_dropout", inplace, input, p, training)
+    return _run(dropouts.feature_alpha_dropout, inplace, input, p, training)
 
 
 # -------------------------------------------------------------------------------------------------------------- softmax
@@ -188,17 +235,33 @@ def _dim_of(name: str, dim: int | None, input: Tensor) -> int:
 
 def softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Tensor:
     """e^input_i / sum_j e^input_j along `dim`; dtype: computed in."""
-    return autograd.softmax(input, _dim_of("softmax", dim, input), dtype)
+    return softmaxes.softmax(input, _dim_of("softmax", dim, input), dtype)
 
 
 def log_softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Tensor:
     """The logarithm of softmax along `dim`; dtype: computed in."""
-    return autograd.log_softmax(input, _dim_of("log_softmax", dim, input), dtype)
+    return softmaxes.log_softmax(input, _dim_of("log_softmax", dim, input), dtype)
 
 
 def softmin(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Tensor:
     """softmax of -input along `dim`; dtype: computed in."""
-    return autograd.softmin(input, _dim_of("softmin", dim, input), dtype)
+    return softmaxes.softmin(input, _dim_of("softmin", dim, input), dtype)
+
+
+def gumbel_softmax(logits: Tensor, tau: float = 1, hard: bool = False, eps: float = 1e-10, dim: int = -1) -> Tensor:
+    """A sample of a categorical distribution, differentiable in its logits: softmax((logits + Gumbel noise) / tau).
+
+    hard: one-hot, with the gradient of the soft sample. eps: torch's, without meaning. Jang et al. 2016,
+    arXiv:1611.01144.
+    """
+    drawn = autograd.rand(logits.shape, dtype=logits.dtype)
+    exponential = autograd.clamp(-autograd.log(1 - drawn), min=float(np.finfo(logits.dtype).tiny))
+    noise = -autograd.log(exponential)
+    soft = softmaxes.softmax((logits + noise) / tau, dim)
+    if not hard:
+        return soft
+    chosen = autograd.argmax(soft, dim, keepdim=True)
+    return autograd.scatter(autograd.zeros(soft.shape, dtype=soft.dtype), dim, chosen, 1.0) - soft.detach() + soft
 
 
 # ------------------------------------------------------------------------------------------------------------ attention
@@ -243,7 +306,7 @@ def _attention_weights(
     scale = 1 / math.sqrt(query.shape[-1]) if scale is None else scale
     scores = autograd.matmul(query * scale, autograd.transpose(key, -2, -1))
     if mask is None:
-        return autograd.softmax(scores, -1)
+        return softmaxes.softmax(scores, -1)
     if mask.dtype == bool:
         scores = autograd.masked_fill(scores, autograd.logical_not(mask), -math.inf)
     else:
@@ -253,8 +316,8 @@ def _attention_weights(
         if empty.any():
             # the softmax of a row of -inf is NaN, and so would be its gradient: such rows go around it
             rows = autograd.tensor(empty)
-            return autograd.masked_fill(autograd.softmax(autograd.masked_fill(scores, rows, 0.0), -1), rows, 0.0)
-    return autograd.softmax(scores, -1)
+            return autograd.masked_fill(softmaxes.softmax(autograd.masked_fill(scores, rows, 0.0), -1), rows, 0.0)
+    return softmaxes.softmax(scores, -1)
 
 
 def _additive(name: str, what: str, mask: Tensor | None, dtype: Any) -> Tensor | None:

@@ -197,8 +197,7 @@ class RNNBase(Module):
             running = state[0].shape[0]
             if size > running:  # sequences that end here begin their way back
                 state = tuple(
-                    autograd.cat([part, start[running:size]])
-                    for part, start in zip(state, first, strict=True)
+                    autograd.cat([part, start[running:size]]) for part, start in zip(state, first, strict=True)
                 )
             state = self._step(x, state, *weights)
             outputs.append(state[0])
