@@ -11,7 +11,7 @@ import numpy as np
 from numpy import ndarray
 
 from . import dtypes
-from .errors import DTypeError, RangeError, ShapeError
+from .errors import DTypeError, NumberError, ShapeError
 from .op import check_writable, rebase
 from .tensor import Device, Tensor, wrap
 
@@ -124,7 +124,7 @@ def _as_array(out: Any, dtype: np.dtype) -> ndarray:
 def _probabilities(name: str, p: Any) -> Any:
     p = p.numpy_view() if isinstance(p, Tensor) else p
     if not np.all((np.asarray(p) >= 0) & (np.asarray(p) <= 1)):
-        raise RangeError(f"{name}: probabilities must be between 0 and 1")
+        raise NumberError(f"{name}: probabilities must be between 0 and 1")
     return p
 
 
@@ -190,7 +190,7 @@ def normal(
     m = mean.numpy_view() if isinstance(mean, Tensor) else mean
     s = std.numpy_view() if isinstance(std, Tensor) else std
     if np.any(np.asarray(s) < 0):
-        raise RangeError(f"normal: std must not be negative, got {s}")
+        raise NumberError(f"normal: std must not be negative, got {s}")
     if size is not None:
         chosen = dtypes.get_default_dtype() if dtype is None else dtypes.as_dtype(dtype)
         shape = tuple(size)
@@ -232,7 +232,7 @@ def _uniform(x: ndarray, rng: np.random.Generator, low: float = 0.0, high: float
     low, high = named.get("from", named.get("a", low)), named.get("to", named.get("b", high))
     _floating("uniform_", x)
     if low > high:
-        raise RangeError(f"uniform_: from must not exceed to, got {low} and {high}")
+        raise NumberError(f"uniform_: from must not exceed to, got {low} and {high}")
     return rng.random(x.shape, x.dtype) * x.dtype.type(high - low) + x.dtype.type(low)
 
 
@@ -240,7 +240,7 @@ def _normal(x: ndarray, rng: np.random.Generator, mean: float = 0.0, std: float 
     """Fill with normal draws."""
     _floating("normal_", x)
     if not std >= 0:
-        raise RangeError(f"normal_: std must not be negative, got {std}")
+        raise NumberError(f"normal_: std must not be negative, got {std}")
     return rng.standard_normal(x.shape, x.dtype) * x.dtype.type(std) + x.dtype.type(mean)
 
 
@@ -253,7 +253,7 @@ def _exponential(x: ndarray, rng: np.random.Generator, lambd: float = 1.0) -> nd
     """Fill with exponential draws of rate lambd."""
     _floating("exponential_", x)
     if not lambd > 0:
-        raise RangeError(f"exponential_: lambd must be positive, got {lambd}")
+        raise NumberError(f"exponential_: lambd must be positive, got {lambd}")
     return rng.standard_exponential(x.shape, x.dtype) / x.dtype.type(lambd)
 
 
@@ -266,7 +266,7 @@ def _random(x: ndarray, rng: np.random.Generator, low: int = 0, high: int | None
         bits = {"f": {4: 24, 8: 53}.get(x.itemsize, 0), "b": 1}.get(x.dtype.kind)
         high = 2**bits + (x.dtype.kind == "f") if bits else int(np.iinfo(x.dtype).max) + (x.itemsize < 8)
     if low >= high:
-        raise RangeError(f"random_: from must be smaller than to, got {low} and {high}")
+        raise NumberError(f"random_: from must be smaller than to, got {low} and {high}")
     return rng.integers(low, high, x.shape)
 
 
@@ -285,7 +285,7 @@ def _log_normal(x: ndarray, rng: np.random.Generator, mean: float = 1.0, std: fl
 def _geometric(x: ndarray, rng: np.random.Generator, p: float) -> ndarray:
     """Fill with the number of trials until the first success of probability p."""
     if not 0 < p < 1:
-        raise RangeError(f"geometric_: p must be in (0, 1), got {p}")
+        raise NumberError(f"geometric_: p must be in (0, 1), got {p}")
     return rng.geometric(p, x.shape)
 
 

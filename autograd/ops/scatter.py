@@ -70,7 +70,7 @@ def _prepared(name: str, input: Any, dim: int, index: Any, src: Any) -> tuple[An
     if not array.size:
         return None
     if not len(input.shape):
-        input, index = reshape(input, (1,)), reshape(index, (1,))
+        input, index = _fresh(input, (1,)), reshape(index, (1,))
         src = reshape(src, (1,)) if hasattr(src, "shape") else src
         array = array.reshape(1)
     if hasattr(src, "shape") and len(src.shape):
@@ -381,4 +381,4 @@ def masked_scatter(input: Any, mask: Any, source: Any) -> Any:
 from .compare import _where as where  # noqa: E402  these build on the ops above
 from .compare import eq as _eq  # noqa: E402
 from .index import Subscript, _explained, _getitem, _index_put, _index_sum, _mask, parse  # noqa: E402
-from .shape import broadcast_shapes, clone, expand, reshape  # noqa: E402
+from .shape import _fresh, broadcast_shapes, clone, expand, reshape  # noqa: E402
