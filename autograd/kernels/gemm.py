@@ -63,7 +63,7 @@ def pack(first, last, K, N, X, x0, xk, xn, P, out):
 
 
 @kernel
-def outer(first, last, plan, n0, A, a0, B, b0, C, start, bias, floor):
+def outer_product(first, last, plan, n0, A, a0, B, b0, C, start, bias, floor):
     """Rectangles first to last of C by outer products: B's rows are contiguous, A may have any strides.
 
     MR rows of A are `apanel` apart, P columns of B `bpanel`; n0 is the first column of the chunk at hand. See `_Plan`.
@@ -101,8 +101,8 @@ def outer(first, last, plan, n0, A, a0, B, b0, C, start, bias, floor):
 
 
 @kernel
-def inner(first, last, plan, n0, A, a0, B, b0, C, start, bias, floor):
-    """`outer` by inner products: A's rows and B's columns are contiguous, B's columns `bn` apart."""
+def inner_product(first, last, plan, n0, A, a0, B, b0, C, start, bias, floor):
+    """`outer_product` by inner products: A's rows and B's columns are contiguous, B's columns `bn` apart."""
     M, N, K, rows, columns, block, piece = plan[0], plan[1], plan[2], plan[4], plan[5], plan[6], plan[7]
     am, abatch, bn, bbatch = plan[8], plan[11], plan[13], plan[14]
     across, down, pieces = (N + columns - 1) // columns, (M + rows - 1) // rows, (K + piece - 1) // piece
@@ -167,6 +167,7 @@ class _Plan:
     dtype: np.dtype
     shape: tuple[int, ...]
     swap: bool
+    empty: bool
     void: bool
     odd: bool
     copy_vector: bool
@@ -200,10 +201,12 @@ class _Plan:
             else:
                 break
         self.M, self.N, self.K, self.am, self.ak, self.bk, self.bn = M, N, K, am, ak, bk, bn
-        self.columns, self.chunk, self.panel, self.inner = columns, chunk, P, inner
+        self.columns, self.chunk, self.panel = columns, chunk, P
+        self.inner, self.product = inner, inner_product if inner else outer_product
         self.pack_a, self.pack_b = pack_a, pack_b
         self.bands = batch * self.pieces * -(-M // rows)
         self.threads = batch * M * N * K > SERIAL
+        self.simple = not (self.threads or pack_b or self.pieces > 1)
         left = (1, MR, MR * K) if pack_a else (am, ak, MR * am)
         right = (P, P * K) if pack_b else (bk, bn if inner else P)
         cut = (M, N, K, chunk, rows, columns, block, piece)
@@ -235,9 +238,11 @@ def _run(
     bias: np.ndarray,
     activation: int,
 ) -> None:
-    numbers, N, K, product = plan.numbers, plan.N, plan.K, inner if plan.inner else outer
+    numbers, N, K, product = plan.numbers, plan.N, plan.K, plan.product
     floor = 0.0 if activation == RELU else -np.inf
-    if plan.pack_b:
+    if plan.simple:
+        product(0, plan.bands * -(-N // plan.columns), numbers, 0, A, a0, B, b0, C, start, bias, floor)
+    elif plan.pack_b:
         if plan.pack_a:
             packed = workspace("gemm A", -(-plan.M // MR) * MR * K, C.dtype)
             _pack(K, plan.M, A, a0, plan.ak, plan.am, MR, packed)
@@ -282,7 +287,7 @@ def _prepare(name: str, a: np.ndarray, b: np.ndarray, key: tuple[Any, ...]) -> _
         M, N, am, ak, abatch, bk, bn, bbatch = 1, M, bn, bk, bbatch, ak, am, abatch
     plan = _Plan(item, batch, (M, N, max(K, 1)), (am, ak, abatch), (bk, bn, bbatch))
     plan.dtype, plan.swap, plan.shape = dtype, swap, (*a.shape[:-1], b.shape[-1])
-    plan.void, plan.odd = K == 0, any(s % item for s in a.strides + b.strides)
+    plan.empty, plan.void, plan.odd = 0 in plan.shape, K == 0, any(s % item for s in a.strides + b.strides)
     plan.copy_vector = M == 1 and bk == 1 and bn != 1 and ak != 1  # then inner products do
     plan.a_order, plan.b_order = (
         C_ORDER if x.flags.c_contiguous else F_ORDER if x.flags.f_contiguous and x.ndim == 2 else ANY_ORDER
@@ -300,9 +305,7 @@ def _flat(x: np.ndarray, order: int) -> tuple[np.ndarray, int]:
     return flat(x)[:2]
 
 
-def _result(name: str, plan: _Plan, out: np.ndarray | None) -> np.ndarray:
-    if out is None:
-        return np.empty(plan.shape, plan.dtype)
+def _checked(name: str, plan: _Plan, out: np.ndarray) -> np.ndarray:
     if out.shape != plan.shape or out.dtype != plan.dtype or not out.flags.carray:
         raise ShapeError(
             f"{name}: out is {out.dtype} {out.shape}; expected {plan.dtype} {plan.shape}, C-contiguous and writeable"
@@ -311,10 +314,10 @@ def _result(name: str, plan: _Plan, out: np.ndarray | None) -> np.ndarray:
 
 
 def _multiply(plan: _Plan, a: np.ndarray, b: np.ndarray, C: np.ndarray, start: int, bias: np.ndarray, act: int) -> None:
-    A, B = _flat(a, plan.a_order), _flat(b, plan.b_order)
+    (A, a0), (B, b0) = _flat(a, plan.a_order), _flat(b, plan.b_order)
     if plan.swap:
-        A, B = B, A
-    _run(plan, *A, *B, C.reshape(-1), start, bias, act)
+        A, a0, B, b0 = B, b0, A, a0
+    _run(plan, A, a0, B, b0, C.ravel(), start, bias, act)
 
 
 def matmul(
@@ -343,8 +346,8 @@ def matmul(
         raise ValueError("matmul: accumulate=True adds to `out`, which is None; pass the array to add to")
     if bias is not None and (bias.shape != plan.shape[1:] or bias.dtype != plan.dtype):
         raise ShapeError(f"matmul: bias is {bias.dtype} {bias.shape}; expected {plan.dtype} {plan.shape[1:]}")
-    out = _result("matmul", plan, out)
-    if out.size == 0:
+    out = np.empty(plan.shape, plan.dtype) if out is None else _checked("matmul", plan, out)
+    if plan.empty:
         return out
     if plan.void:  # an empty sum is 0 * 0
         a, b = np.zeros((out.shape[0], 1), plan.dtype), np.zeros((1, out.shape[1]), plan.dtype)
@@ -370,14 +373,14 @@ def batched_matmul(a: np.ndarray, b: np.ndarray, out: np.ndarray | None = None) 
 
     Zero strides serve for a broadcast batch. dtypes, `out` and errors as in `matmul`.
     """
-    key = (a.shape, a.strides, b.shape, b.strides)
+    key = ("stacks", a.shape, a.strides, b.shape, b.strides)
     plan = _plans.get(key)
     if plan is None or a.dtype is not plan.dtype or b.dtype is not plan.dtype:
         if a.ndim != 3:
             raise ShapeError(f"batched_matmul: a is {a.shape}; expected (B, M, K), for two matrices there is matmul")
         plan = _prepare("batched_matmul", a, b, key)
-    out = _result("batched_matmul", plan, out)
-    if out.size == 0:
+    out = np.empty(plan.shape, plan.dtype) if out is None else _checked("batched_matmul", plan, out)
+    if plan.empty:
         return out
     aligned_ = a.flags.aligned and b.flags.aligned
     if plan.pack_b or plan.void or plan.odd or plan.copy_vector or not aligned_ or plan.M * plan.N * plan.K > 2**22:

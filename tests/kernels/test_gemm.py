@@ -222,9 +222,9 @@ def test_read_only_unaligned_and_odd_strides():
     a, b = rng.uniform(-1, 1, (5, 6)), rng.uniform(-1, 1, (6, 7))
     expected = a @ b
     a.setflags(write=False)
-    signatures = len(gemm.outer.signatures)
+    signatures = len(gemm.outer_product.signatures)
     np.testing.assert_allclose(matmul(a, b), expected, atol=1e-12)
-    assert len(gemm.outer.signatures) <= max(signatures, 2), "a read-only array compiled the kernel again"
+    assert len(gemm.outer_product.signatures) <= max(signatures, 2), "a read-only array compiled the kernel again"
     unaligned = np.frombuffer(b"x" + b.tobytes(), np.uint8)[1:].view(np.float64).reshape(b.shape)
     assert not unaligned.flags.aligned
     np.testing.assert_allclose(matmul(a, unaligned), expected, atol=1e-12)
@@ -276,6 +276,9 @@ def test_errors_say_what_came_and_what_was_expected():
     with pytest.raises(ShapeError, match=r"matmul: a is \(2, 3\) and b \(2, 3\); expected"):
         matmul(a, a)
     with pytest.raises(ShapeError, match="batched_matmul"):
+        matmul(a[None], b[None])
+    batched_matmul(a[None], b[None])
+    with pytest.raises(ShapeError, match=r"matmul: a is \(1, 2, 3\)"):
         matmul(a[None], b[None])
     with pytest.raises(ShapeError, match=r"batched_matmul: a is \(2, 3\)"):
         batched_matmul(a, b)
