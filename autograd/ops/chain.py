@@ -15,6 +15,7 @@ import numpy as np
 from numpy import ndarray
 
 from ..op import op
+from ..tensor import Tensor
 
 # Overflow, division by zero and invalid operations give inf and NaN without a word, as in torch. A library must not change
 # numpy's setting for the program, so each numpy function that can warn stands under this decorator (0.4 us a call); backward
@@ -33,25 +34,32 @@ def _zero_stays(y: Any, g: Any) -> Any:
     return y
 
 
-@op(
-    lambda g, factor: times(g, factor),
-    lambda g, outer: times(g, outer),
-    samples=lambda s: [(s(3, 4), s(4)), (s(2), s()), (s(3), 2.0), (s(0, 2), s(2))],
-    method=False,
-    name="_times",
-)
-def times(outer: Any, factor: Any) -> Any:
+def times(g: Any, factor: Any) -> Any:
+    """g * factor, 0 where g is 0: how a formula multiplies by its derivative."""
+    if type(g) is ndarray and not isinstance(factor, Tensor):
+        return _zero_stays(g * factor, g)  # backward has silenced numpy already
+    return _times(g, factor)
+
+
+def over(g: Any, divisor: Any) -> Any:
+    """g / divisor, 0 where g is 0: how a formula divides."""
+    if type(g) is ndarray and not isinstance(divisor, Tensor):
+        return _zero_stays(g / divisor, g)
+    return _over(g, divisor)
+
+
+_SAMPLES = lambda s: [(s(3, 4), s.positive(4)), (s(2), s.positive()), (s(3), 2.0), (s(0, 2), s(2))]
+
+
+@op(lambda g, factor: times(g, factor), lambda g, outer: times(g, outer), samples=_SAMPLES)
+@quiet
+def _times(outer: Any, factor: Any) -> Any:
     """outer * factor, 0 where outer is 0."""
     return _zero_stays(np.multiply(outer, factor), outer)
 
 
-@op(
-    lambda g, divisor: over(g, divisor),
-    lambda g, divisor, y: -times(g, over(y, divisor)),
-    samples=lambda s: [(s(3, 4), s(4)), (s(2), s()), (s(3), 2.0), (s(0, 2), s(2))],
-    method=False,
-    name="_over",
-)
-def over(outer: Any, divisor: Any) -> Any:
+@op(lambda g, divisor: over(g, divisor), lambda g, divisor, y: -times(g, over(y, divisor)), samples=_SAMPLES)
+@quiet
+def _over(outer: Any, divisor: Any) -> Any:
     """outer / divisor, 0 where outer is 0."""
     return _zero_stays(np.true_divide(outer, divisor), outer)
