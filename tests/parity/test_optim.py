@@ -130,6 +130,7 @@ def test_lbfgs(settings):
         np.testing.assert_allclose(mine[0].detach().numpy(), theirs[0].detach().numpy(), rtol=1e-6, atol=1e-9)
 
 
+@pytest.mark.filterwarnings("ignore:Sparse invariant")  # torch warns of its own use
 def test_sparse_rows_beside_dense_and_torch():
     rng = np.random.default_rng(0)
     table = rng.standard_normal((6, 3))
