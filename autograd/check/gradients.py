@@ -588,9 +588,9 @@ def _torch_like(
             try:
                 _guard(target, args)
                 second = target if order == 1 else _gradients_of(target, grad_outputs)
-                map = _map(second, second.record())
-                _same_backward(second, map, nondet_tol)
-                plain_gradcheck(map, eps or 1e-6, 1e-5 if atol is None else atol, 1e-3 if rtol is None else rtol)
+                whole = _map(second, second.record())
+                _same_backward(second, whole, nondet_tol)
+                plain_gradcheck(whole, eps or 1e-6, 1e-5 if atol is None else atol, 1e-3 if rtol is None else rtol)
             finally:
                 target.finish()
             return True

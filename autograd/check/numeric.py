@@ -19,18 +19,25 @@ Phi = Callable[[float], ndarray]  # t -> the values (m,) of f at x + t v, float6
 
 
 def measured_noise(phi: Phi, f0: ndarray, scale: float, eps: float) -> ndarray:
-    """The rounding noise of each value of f near x: at least `eps` of the value itself."""
-    n, delta = 7, scale * eps**0.6
-    table = np.stack([f0, *(phi(k * delta) for k in range(1, n))])
-    noise = np.zeros_like(f0)
-    gamma = 1.0
-    for order in range(1, n):
-        table = np.diff(table, axis=0)
-        gamma *= order / (2 * (2 * order - 1))  # (k!)^2 / (2k)!
-        if order >= 3:
-            noise = np.maximum(noise, np.sqrt(gamma * np.mean(table**2, axis=0)))
-    floor = eps * np.abs(f0)
-    return np.where(np.isfinite(noise), np.maximum(noise, floor), floor)
+    """The rounding noise of each value of f near x: at least `eps` of the value itself.
+
+    Differences of high order of neighbouring values: the smooth part falls out, noise stays. Neighbours very close, and some
+    farther apart, for values that are rounded to a grid too coarse to move between the close ones.
+    """
+    n = 7
+    floor = eps * np.abs(f0) + 5e-324
+    noise = floor
+    for delta, lowest in ((scale * eps**0.6, 3), (scale * eps**0.35, 6)):
+        table = np.stack([f0, *(phi(k * delta) for k in range(1, n))])
+        gamma = 1.0
+        for order in range(1, n):
+            table = np.diff(table, axis=0)
+            gamma *= order / (2 * (2 * order - 1))  # (k!)^2 / (2k)!
+            if order >= lowest:
+                largest = np.max(np.abs(table), axis=0) + 5e-324  # squares of tiny values would vanish
+                found = largest * np.sqrt(gamma * np.mean((table / largest) ** 2, axis=0))
+                noise = np.fmax(noise, np.where(np.isfinite(found), found, 0.0))
+    return noise
 
 
 def extrapolated(quotients: ndarray, noise: ndarray, power: int) -> tuple[ndarray, ndarray]:
@@ -55,8 +62,12 @@ def extrapolated(quotients: ndarray, noise: ndarray, power: int) -> tuple[ndarra
 class Line:
     """f along one direction: steps (K,), up and down (K, m) the values at plus and minus each step, f0 (m,) in the middle."""
 
-    def __init__(self, phi: Phi, f0: ndarray, noise: ndarray, scale: float, levels: int = LEVELS) -> None:
-        self.phi, self.f0, self.noise, self.scale = phi, f0, noise, scale
+    grain: float = 0.0
+
+    def __init__(
+        self, phi: Phi, f0: ndarray, noise: ndarray, scale: float, levels: int = LEVELS, grain: float = 0.0
+    ) -> None:
+        self.phi, self.f0, self.noise, self.scale, self.grain = phi, f0, noise, scale, grain
         self.steps = scale * RATIO ** -np.arange(1.0, levels + 1)
         self.up = np.stack([phi(h) for h in self.steps])
         self.down = np.stack([phi(-h) for h in self.steps])
@@ -64,6 +75,9 @@ class Line:
 
     def _estimate(self) -> None:
         h = self.steps[:, None]
+        flat = ((self.up == self.f0) & (self.down == self.f0)).all(0)
+        # a value that no step changes may stand on a step of rounding, as coarse as the inputs' own
+        self.noise = np.where(flat, np.maximum(self.noise, self.grain), self.noise)
         relative = self.noise / h
         with np.errstate(all="ignore"):
             self.value, self.error = extrapolated((self.up - self.down) / (2 * h), relative, 2)
@@ -92,8 +106,7 @@ class Line:
             poor = ~(self.error <= wanted)
             if not poor.any():
                 return
-            other = Line.__new__(Line)
-            Line.__init__(other, self.phi, self.f0, self.noise, self.scale * factor)
+            other = Line(self.phi, self.f0, self.noise, self.scale * factor, LEVELS, self.grain)
             self.value = np.where(other.error < self.error, other.value, self.value)
             self.error = np.fmin(other.error, self.error)
             better = other.side_error < self.side_error
@@ -106,7 +119,7 @@ class Line:
         line = Line.__new__(Line)
         phi = self.phi
         line.phi = lambda t: weights @ phi(t)
-        line.f0, line.scale, line.steps = weights @ self.f0, self.scale, self.steps
+        line.f0, line.scale, line.steps, line.grain = weights @ self.f0, self.scale, self.steps, self.grain
         # outputs outside the domain have weight 0 in every projection that can be trusted
         with np.errstate(all="ignore"):
             line.up, line.down = self.up @ weights.T, self.down @ weights.T
@@ -185,5 +198,8 @@ def _outside(x: ndarray | float, a: ndarray | float, b: ndarray | float) -> ndar
 
 def relative_difference(a: ndarray, b: ndarray) -> float:
     """The course's score |a - b| / (|a| + |b|), Euclidean: below 1e-7 right, above 1e-3 most likely wrong. 0 for zeros."""
-    total = float(np.linalg.norm(a) + np.linalg.norm(b))
-    return float(np.linalg.norm(a - b)) / total if total else 0.0
+    largest = float(max(np.max(np.abs(a), initial=0.0), np.max(np.abs(b), initial=0.0)))
+    if not largest or not np.isfinite(largest):
+        return 0.0 if not largest else float("nan")
+    a, b = a / largest, b / largest  # squares of tiny values would vanish
+    return float(np.linalg.norm(a - b) / (np.linalg.norm(a) + np.linalg.norm(b)))

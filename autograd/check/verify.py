@@ -68,6 +68,7 @@ class InputResult:
     order: float
     wrong: int = 0
     directions: int = 0
+    undecided: int = 0  # coordinates whose values do not determine a derivative
     worst: Mismatch | None = None
 
     @property
@@ -121,8 +122,13 @@ class Checker:
 
     def _forward(self, forward: Callable[[], ndarray] | None = None) -> ndarray:
         self.count += 1
-        with np.errstate(all="ignore"):
-            f = (forward or self.map.forward)()
+        try:
+            with np.errstate(all="ignore"):
+                f = (forward or self.map.forward)()
+        except (ValueError, ArithmeticError):
+            if not hasattr(self, "f0"):
+                raise
+            return np.full(self.f0.shape, np.nan)  # the step left the domain: it does not count
         if self.bad is not None:
             f[self.bad] = 0.0
         return f
@@ -151,6 +157,10 @@ class Checker:
         """All of it."""
         map = self.map
         m = sum(int(np.prod(shape)) for shape in map.shapes)
+        if not m:
+            self.rows = [np.zeros((0, x.size)) for x in map.arrays]
+            self.verdict.inputs = [self._result(k) for k in range(len(map.arrays))]
+            return self.verdict
         self.whole = m <= IDENTITY
         # before the function runs again: what the formulas read is as the recorded forward left it
         self.early = self._rows(np.eye(m)) if self.whole else []
@@ -161,6 +171,7 @@ class Checker:
             for rows in self.early:
                 if rows is not None:
                     rows[self.bad] = 0
+        self.grain = map.eps * max((float(np.max(np.abs(x), initial=0.0)) for x in map.arrays), default=0.0)
         lines = self._lines()
         for line, _, _ in lines:
             self.verdict.kinked.update(int(i) for i in np.flatnonzero(line.kinked))
@@ -206,7 +217,7 @@ class Checker:
 
     def _lines(self) -> list[tuple[Line, list[tuple[int, ndarray]], int | None]]:
         """Random lines, one input at a time, and lines of all inputs that keep equal values equal."""
-        arrays, rng = self.map.arrays, self.rng
+        arrays = self.map.arrays
         lines: list[tuple[Line, list[tuple[int, ndarray]], int | None]] = []
         noise = None
         for k, x in enumerate(arrays):
@@ -218,11 +229,11 @@ class Checker:
                 phi = self._along([(k, v)], self.map.partial(k))
                 found = measured_noise(phi, self.f0, 1.0, self.map.eps) if noise is None or k < 8 else noise
                 noise = found if noise is None else np.maximum(noise, found)
-                lines.append((Line(phi, self.f0, noise, 1.0, self.levels), [(k, v)], k))
+                lines.append((Line(phi, self.f0, noise, 1.0, self.levels, self.grain), [(k, v)], k))
                 self.tick(1)
         self.noise = noise if noise is not None else self.map.eps * np.abs(self.f0)
         for v_all in self._tied():
-            lines.append((Line(self._along(v_all), self.f0, self.noise, 1.0, self.levels), v_all, None))
+            lines.append((Line(self._along(v_all), self.f0, self.noise, 1.0, self.levels, self.grain), v_all, None))
         return lines
 
     def _direction(self, k: int, size: ndarray) -> ndarray:
@@ -353,12 +364,13 @@ class Checker:
                 f0 = self.f0 if self.whole else weights @ self.f0
                 if noise is None:
                     noise = np.sqrt(weights**2 @ self.noise**2) + 2e-16 * (np.abs(weights) @ np.abs(self.f0))
-                line = Line(phi, f0, noise, float(size[j]), self.levels)
+                line = Line(phi, f0, noise, float(size[j]), self.levels, self.grain)
                 if size[j] < 0.1 * typical and (line.tolerance() > 1e-4 * np.abs(a)).any():
-                    other = Line(phi, f0, noise, typical, self.levels)
+                    other = Line(phi, f0, noise, typical, self.levels, self.grain)
                     line = other if np.nanmax(other.error) < np.nanmax(line.error) else line
                 wrong = line.contradicts(a, self._allowed(np.abs(a) + 0.1 * largest)) & ~close
                 numeric[at] = np.where(line.kinked, np.clip(a, np.minimum(line.left, line.right), np.maximum(line.left, line.right)), line.value)  # fmt: skip
+                result.undecided += int(not np.isfinite(line.tolerance()).all())
                 if wrong.any():
                     result.wrong += int(wrong.sum())
                     distance = np.where(wrong, np.nan_to_num(line.distance(a), nan=np.inf), -1)
