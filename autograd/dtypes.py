@@ -79,6 +79,7 @@ def result_type(*operands: Any) -> np.dtype:
 
     An operand of lower priority changes the result only if its category (bool, integer, float) is higher. Operands are
     arrays (ndim and dtype are looked at), or Python and numpy scalars. Source: PyTorch, tensor attributes, "type promotion".
+    Among scalars alone numpy's keep their own dtype: a formula's 0-dim values come as such, and float64 must stay float64.
     """
     best: list[np.dtype | None] = [None, None, None]
     for operand in operands:
@@ -94,6 +95,10 @@ def result_type(*operands: Any) -> np.dtype:
             result = candidate
     if result is None:
         raise DTypeError("result_type: expected at least one operand")
+    if best[0] is None and best[1] is None and result.kind == "f":
+        own = [operand.dtype for operand in operands if isinstance(operand, np.floating)]
+        if own:
+            return as_dtype(np.result_type(*own))
     return result
 
 
