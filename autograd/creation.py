@@ -62,7 +62,7 @@ def tensor(
 def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
     """`data` as a Tensor without a copy where it can be: a Tensor of that dtype itself, an array's own memory."""
     if isinstance(data, Tensor):
-        return data if dtype is None else data.to(dtype)  # type: ignore[attr-defined, no-any-return]
+        return data if dtype is None else data.to(dtype)
     if device is not None:
         Device(device)
     return _on(to_array(data, dtype))
@@ -105,7 +105,7 @@ def _on(array: ndarray) -> Tensor:
     if array.flags.c_contiguous or not channels_last(array):
         return wrap(array)
     n = array.ndim
-    return permute(wrap(array.transpose(0, *range(2, n), 1)), 0, n - 1, *range(1, n - 1))  # type: ignore[no-any-return]
+    return permute(wrap(array.transpose(0, *range(2, n), 1)), 0, n - 1, *range(1, n - 1))
 
 
 def frombuffer(buffer: Any, *, dtype: Any, count: int = -1, offset: int = 0, requires_grad: bool = False) -> Tensor:

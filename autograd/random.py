@@ -12,7 +12,8 @@ from numpy import ndarray
 
 from . import dtypes
 from .errors import DTypeError, NumberError, ShapeError
-from .op import check_writable, rebase
+from .op import REGISTRY, check_writable, rebase, record_node
+from .tape import mode, node_of
 from .tensor import Device, Tensor, wrap
 
 
@@ -214,7 +215,8 @@ def _filled(name: str, draw: Callable[..., ndarray]) -> Callable[..., Tensor]:
         check_writable(self, name)
         x = self.numpy_view()
         np.copyto(x, draw(x, rng_of(generator), *args, **kwargs), casting="unsafe")
-        rebase(self, name, None)
+        edge = node_of(self) if mode.enabled else None
+        rebase(self, name, record_node(REGISTRY["_overwrite"], (edge, None), [None, None, None], x) if edge else None)
         return self
 
     method.__name__ = method.__qualname__ = name

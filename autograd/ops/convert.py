@@ -76,7 +76,7 @@ def type_as(input: Any, other: Any) -> Any:
 
 def _conversion(name: str, dtype: np.dtype) -> Any:
     def method(self: Tensor) -> Tensor:
-        return to_dtype(self, dtype)  # type: ignore[no-any-return]
+        return to_dtype(self, dtype)
 
     method.__name__ = method.__qualname__ = name
     method.__doc__ = f"The tensor as {dtype}, itself where it is already."
@@ -91,7 +91,7 @@ def _write(tensor: Tensor, name: str, value: Any) -> Tensor:
     check_writable(tensor, name)
     x = tensor.numpy_view()
     given = value.numpy_view() if isinstance(value, Tensor) else value
-    edges = (None, None)
+    edges: tuple[Any, Any] = (None, None)
     if mode.enabled and x.dtype.kind == "f":
         edges = (node_of(tensor), node_of(value) if isinstance(value, Tensor) else None)
     try:

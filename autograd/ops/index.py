@@ -110,7 +110,7 @@ def _index_put(input: Any, value: Any, indices: Subscript) -> Any:
     return out
 
 
-def add_at(out: ndarray, indices: tuple[slice | ndarray, ...], values: Any) -> None:
+def add_at(out: ndarray, indices: tuple[Any, ...], values: Any) -> None:
     """out[indices] += values, every repetition of an index counted; values in the shape of out[indices]."""
     if not out.flags.c_contiguous or not all(type(i) is ndarray and i.dtype.kind == "i" for i in indices):
         np.add.at(out, indices, values)
@@ -169,11 +169,11 @@ def parse(shape: tuple[int, ...], index: Any) -> tuple[Basic | None, Subscript |
             pass
         else:
             item = _as_index(item)
-            if type(item) is int:
-                used += 1
-            else:
+            if isinstance(item, ndarray):
                 arrays = True
                 used += item.ndim if item.dtype.kind == "b" else 1
+            else:
+                used += 1
         basic.append(item)
     if used > len(shape):
         raise RangeError(f"index: too many indices for a tensor of {len(shape)} dimensions: {used}")
@@ -271,7 +271,7 @@ def getitem(input: Tensor, index: Any) -> Tensor:
     if type(index) is int:
         if not input._data.ndim:
             raise RangeError("index: a 0-dim tensor has no dimension to index; use item()")
-        return _getitem(input, (index, ...))  # type: ignore[no-any-return]
+        return _getitem(input, (index, ...))
     basic, advanced = parse(input._data.shape, index)
     if basic is not None:
         input = _getitem(input, basic)
@@ -279,7 +279,7 @@ def getitem(input: Tensor, index: Any) -> Tensor:
         return input
     if mode.enabled and node_of(input) is not None:
         advanced = advanced.own()
-    return _index(input, advanced)  # type: ignore[no-any-return]
+    return _index(input, advanced)
 
 
 def setitem(input: Tensor, index: Any, value: Any) -> None:

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from .. import tensor
 from ..errors import DTypeError, RangeError, ShapeError
 from ..op import function, op
+from ..tensor import Size, Tensor
 from .dims import dim_of, dims_of, sizes_of
 
 # ------------------------------------------------------------------------------------------------------ reshape
@@ -53,7 +53,7 @@ def view(input: Any, *sizes: Any, size: Any = None) -> Any:
     if len(shape) == 1 and not isinstance(shape[0], int) and _is_dtype(shape[0]):
         raise DTypeError("view: another dtype on the same memory is not supported; use to(dtype), which converts")
     out = reshape(input, shape)
-    if isinstance(input, tensor.Tensor) and out._view is None and out._data.size:
+    if isinstance(input, Tensor) and out._view is None and out._data.size:
         raise ShapeError(
             f"view: shape {tuple(shape)} does not fit the memory of a tensor of shape {tuple(input.shape)} and strides "
             f"{input.stride()}; use reshape(), which copies where it must"
@@ -66,7 +66,7 @@ def _is_dtype(value: Any) -> bool:
 
 
 def _array(x: Any) -> ndarray:
-    return x._data if isinstance(x, tensor.Tensor) else x
+    return x._data if isinstance(x, Tensor) else x
 
 
 @function(samples=lambda s: [(s(3, 4), s(3, 2, 2))])
@@ -303,7 +303,7 @@ def broadcast_shapes(*shapes: Any) -> tuple[int, ...]:
     """The shape that tensors of `shapes` have together. Raises ShapeError where they do not fit."""
     shapes = tuple((n,) if isinstance(n, int) else tuple(n) for n in shapes)
     try:
-        return tensor.Size(np.broadcast_shapes(*shapes))
+        return Size(np.broadcast_shapes(*shapes))
     except ValueError:
         raise ShapeError(f"broadcast: shapes {' and '.join(map(str, shapes))} cannot be broadcast together") from None
 

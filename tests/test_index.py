@@ -1,0 +1,138 @@
+"""Subscripts and assignment: gradients, protection, what is written. Values are held against torch elsewhere."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import autograd
+
+
+def leaf(*values):
+    return autograd.tensor(values, dtype=autograd.float64, requires_grad=True)
+
+
+def test_repeated_indices_add_up():
+    x = leaf(1.0, 2.0, 3.0)
+    x[[0, 2, 0, 0]].sum().backward()
+    assert x.grad.tolist() == [3.0, 0.0, 1.0]
+
+
+@pytest.mark.parametrize("rows", [3, 700])
+def test_repeated_rows_add_up(rows):
+    """By numpy where there are few, by the kernel where there are many."""
+    index = np.random.default_rng(0).integers(-5, 5, rows)
+    x = autograd.rand(5, 4, dtype=autograd.float64).requires_grad_()
+    g = np.random.default_rng(1).random((rows, 4))
+    x[index].backward(autograd.tensor(g))
+    wanted = np.zeros((5, 4))
+    np.add.at(wanted, index, g)
+    np.testing.assert_allclose(x.grad.numpy(), wanted)
+
+
+def test_ints_beside_arrays_are_taken_first():
+    """numpy would move the arrays' dims to the front here; torch does not."""
+    x = autograd.arange(24).reshape(2, 3, 4)
+    assert x[0, :, [1, 2]].shape == (3, 2)
+    assert x[:, [0, 1], None, [1, 2]].shape == (2, 2, 1)
+
+
+def test_assignment_of_a_tensor_gives_it_a_gradient():
+    x, v = leaf(1.0, 2.0, 3.0, 4.0), leaf(10.0)
+    y = x * 2.0
+    y[1:3] = v
+    y[autograd.tensor([3])] = v * 3.0
+    y.sum().backward()
+    assert x.grad.tolist() == [2.0, 0.0, 0.0, 0.0] and v.grad.tolist() == [5.0]
+
+
+def test_assignment_into_a_constant_makes_it_part_of_the_graph():
+    out, x = autograd.zeros(3, 2, dtype=autograd.float64), leaf(1.0, 2.0)
+    for k in range(3):
+        out[k] = x * float(k)
+    (out * out).sum().backward()
+    assert x.grad.tolist() == [10.0, 20.0]
+
+
+def test_assignment_keeps_the_dtype_and_precision():
+    x = autograd.zeros(2, dtype=autograd.int64)
+    x[0] = 2.7
+    y = autograd.zeros(1, dtype=autograd.float64)
+    y[0] = 0.1
+    assert x.tolist() == [2, 0] and y.item() == 0.1
+
+
+def test_assignment_between_overlapping_views():
+    x = autograd.arange(5)
+    x[1:] = x[:-1]
+    assert x.tolist() == [0, 0, 1, 2, 3]
+
+
+def test_augmented_assignment():
+    x = leaf(1.0, 2.0, 3.0)
+    y = x * 1.0
+    y[1:] *= 4.0
+    y[[0]] += 1.0
+    y.sum().backward()
+    assert y.tolist() == [2.0, 8.0, 12.0] and x.grad.tolist() == [1.0, 4.0, 4.0]
+
+
+@pytest.mark.parametrize("index", [0, slice(0, 1), [0], np.array([True, False])], ids=str)
+def test_leaves_are_protected(index):
+    x = leaf(1.0, 2.0)
+    with pytest.raises(RuntimeError, match="setitem: a leaf Tensor that requires grad"):
+        x[index] = 5.0
+    assert x.tolist() == [1.0, 2.0]
+    with autograd.no_grad():
+        x[index] = 5.0
+    assert x.tolist() == [5.0, 2.0]
+
+
+WRONG = [
+    (lambda x: x.__setitem__([0, 9], 1.0), "index: 9 is out of range for dim 0 with size 3"),
+    (lambda x: x.__setitem__((slice(None), [0, -3]), 1.0), "index: -3 is out of range for dim 1 with size 2"),
+    (lambda x: x.__setitem__(7, 1.0), "index: 7 is out of range for dim 0 with size 3"),
+    (lambda x: x.__setitem__(0, autograd.ones(5)), r"setitem: a value of shape \(5,\)"),
+    (lambda x: x.scatter_(0, autograd.tensor([[0, 5]]), 1.0), "scatter: index 5 is out of range for dim 0 with size 3"),
+    (lambda x: x.index_add_(0, autograd.tensor([0, 5]), autograd.ones(2, 2)), "index_add: index 5 is out of range"),
+    (lambda x: x.index_fill_(0, autograd.tensor([-4]), 1.0), "index_fill: index -4 is out of range"),
+    (lambda x: x.put_(autograd.tensor([6]), autograd.ones(1)), "put: index 6 is out of range"),
+    (
+        lambda x: x.masked_scatter_(autograd.ones(3, 2).bool(), autograd.ones(5)),
+        "masked_scatter: source has 5 elements",
+    ),
+    (lambda x: x.masked_fill_(autograd.ones(3, 2), 1.0), "masked_fill: expected a mask of dtype bool"),
+    (lambda x: x[::-1], "a slice's step must be greater than zero"),
+    (lambda x: x[1.5], "index: expected ints"),
+    (lambda x: x[autograd.ones(2).bool()], "shape of the mask"),
+    (lambda x: x[0, 0, 0], "too many indices"),
+]
+
+
+@pytest.mark.parametrize(("act", "words"), WRONG, ids=[words for _, words in WRONG])
+def test_errors_come_before_anything_is_written(act, words):
+    x = autograd.zeros(3, 2)
+    with pytest.raises((IndexError, ValueError, TypeError), match=words):
+        act(x)
+    assert not x.numpy().any()
+
+
+def test_the_tape_keeps_its_own_index():
+    x, index = leaf(1.0, 2.0, 3.0), np.array([0, 1])
+    y = x[index]
+    index[:] = 2
+    y.sum().backward()
+    assert x.grad.tolist() == [1.0, 1.0, 0.0]
+
+
+def test_index_fill_counts_a_repeated_index_once():
+    v = autograd.tensor(2.0, requires_grad=True)
+    autograd.index_fill(autograd.zeros(3), 0, autograd.tensor([1, 1, -2]), v).sum().backward()
+    assert v.grad.item() == 1.0
+
+
+def test_scatter_reduce_prod_with_zeros():
+    """The gradient of a product with one zero is the product of the others; with two it is nothing."""
+    x, s = leaf(2.0, 3.0), leaf(0.0, 4.0, 0.0, 0.0)
+    x.scatter_reduce(0, autograd.tensor([0, 0, 1, 1]), s, "prod").sum().backward()
+    assert x.grad.tolist() == [0.0, 0.0] and s.grad.tolist() == [8.0, 0.0, 0.0, 0.0]
