@@ -114,7 +114,7 @@ class _Parametrized:
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         # the class has its plain class and this one as bases, and no name to be found under
-        return _rebuild, (type(self).__bases__[1], list(self.parametrizations)), self.__dict__  # type: ignore[attr-defined]
+        return _rebuild, (type(self).__bases__[1], list(self.parametrizations)), self.__dict__
 
 
 def _rebuild(cls: type[Module], names: list[str]) -> Module:

@@ -1,3 +1,4 @@
+# ruff: noqa: E501  (a case a line)
 """Every module beside torch's: repr, names and shapes of the state, output, and gradients of inputs and parameters."""
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ import torch
 import autograd
 import nn
 
-# Each case builds a module, given the package `m` (nn or torch.nn) and a maker of tensors `t`; then come the inputs: a tuple is
-# a shape of normal numbers, an array is itself.
+# Each case builds a module, given the package `m` (nn or torch.nn) and a maker of tensors `t`; then come the inputs:
+# a tuple is a shape of normal numbers, an array is itself.
 rng = np.random.default_rng(0)
 
 
