@@ -181,17 +181,19 @@ class _Plan:
         P = NR * LANES * 4 // itemsize
         rows, columns, block, piece, chunk = 16 * MR, 8 * P, 1024 // itemsize, K, N
         inner = ak == 1 and bk == 1 and bn != 1 and (M <= 32 or N <= P)
-        split = batch == 1 and M * N <= 2**16 and K >= 4096 and (inner or bn == 1)
-        pack_b = not (inner or split) and (bn != 1 or (M > 4 * MR and N > P and K * N * itemsize > 2**19))
-        pack_a = pack_b and N >= 512 and K >= 256
-        if split:
-            piece = max(1024, -(-K // 32))
         if inner:
             columns, block = 64, 2048
-        elif pack_b:
+        elif M <= 2 * MR and bn == 1:  # B passes once from memory
+            columns, block = 16 * P, 64
+        elif K <= 64:  # most of the time goes into writing C
+            columns = 64 * P
+        few = batch == 1 and K >= 4096 and -(-M // rows) * -(-N // columns) < TASKS and M * N <= 2**16
+        if few and (inner or bn == 1):
+            piece = max(1024, -(-K // 32))
+        pack_b = not inner and piece == K and (bn != 1 or (M > 4 * MR and N > P and K * N * itemsize > 2**19))
+        pack_a = pack_b and N >= 512 and K >= 256
+        if pack_b:
             chunk = max(P, min(-(-N // P), 2**23 // itemsize // K // P) * P)
-        elif M <= 2 * MR:
-            block, columns = 64, 16 * P
         self.pieces = -(-K // piece)
         while -(-M // rows) * -(-chunk // columns) * self.pieces * batch < TASKS:
             if rows > 2 * MR:
