@@ -18,6 +18,7 @@ import numpy as np
 
 from autograd.kernels import conv_direct, winograd
 from autograd.kernels.elementwise import relu, sigmoid_forward, tanh_forward
+from autograd.kernels.gemm import matmul
 
 Array = np.ndarray[Any, Any]
 Pair = tuple[int, int]
@@ -101,6 +102,9 @@ def conv2d(
             y[there] += conv2d(x[here], w[:, :, r : r + 1, s : s + 1], groups=groups)
         if activation == "relu":
             y = relu(y)
+    elif y.size and Cg and _is_product(w.shape, padding, groups):
+        matmul(_rows(x, stride), w.reshape(K, Cg).T, bias, activation, out=flat.reshape(-1, K))
+        return y
     elif y.size and winograd.suits(x.dtype, x.shape[1], w.shape, stride, dilation):
         winograd.convolve(
             channels_last(x), x.shape, _flat(w), False, bias, activation == "relu", flat, (Ho, Wo, K),
@@ -128,6 +132,18 @@ def _activate(y: Array, activation: str | None) -> Array:
     if activation == "tanh":
         return tanh_forward(y)
     return sigmoid_forward(y) if activation == "sigmoid" else y
+
+
+def _is_product(w_shape: tuple[int, ...], padding: Padding, groups: int) -> bool:
+    """Whether each output pixel is a matrix times one input pixel."""
+    return w_shape[2:] == (1, 1) and groups == 1 and padding == ((0, 0), (0, 0))
+
+
+def _rows(x: Array, stride: Pair) -> Array:
+    """(pixels, C): the channels of every pixel that a 1x1 window of that stride meets."""
+    if stride != (1, 1):
+        x = x[:, :, :: stride[0], :: stride[1]]
+    return channels_last(x).reshape(-1, x.shape[1])
 
 
 @lru_cache(maxsize=1024)
@@ -178,6 +194,14 @@ def conv2d_input(
             shape = (N, C, part.shape[2], part.shape[3])
             gx[here] += conv2d_input(part, w[:, :, r : r + 1, s : s + 1], shape, groups=groups)
         return gx
+    if phases and _is_product(w.shape, padding, groups):
+        rows = channels_last(g).reshape(-1, K)
+        if stride == (1, 1):
+            matmul(rows, w.reshape(K, C), out=flat.reshape(-1, C))
+        else:
+            part = matmul(rows, w.reshape(K, C)).reshape(N, *g.shape[2:], C)
+            flat.reshape(N, H, W, C)[:, :: stride[0], :: stride[1]] = part
+        return gx
     if phases and winograd.suits(g.dtype, C, w.shape, stride, dilation):
         winograd.convolve(
             channels_last(g), g.shape, _flat(w), True, None, False, flat, (H, W, C),
@@ -210,6 +234,8 @@ def conv2d_weight(
     N, _, Ho, Wo = g.shape
     if not (g.size and K * Cg * R * S):
         return np.zeros(w_shape, g.dtype)
+    if _is_product(w_shape, padding, groups):
+        return matmul(channels_last(g).reshape(-1, K).T, _rows(x, stride)).reshape(w_shape)
     if winograd.suits(g.dtype, x.shape[1], w_shape, stride, dilation):
         start = (-padding[0][0], -padding[1][0])
         return winograd.weight(channels_last(g), channels_last(x), x.shape, (Ho, Wo, K), start).reshape(w_shape)
@@ -219,9 +245,20 @@ def conv2d_weight(
             gw[:, :, r : r + 1, s : s + 1] = conv2d_weight(g[there], x[here], (K, Cg, 1, 1), groups=groups)
         return gw
     taps, Q = _taps(R, S, dilation, x.shape[1], groups)
-    start = (-padding[0][0], -padding[1][0])
-    way = conv_direct.plan_weight(x.shape, (Ho, Wo), stride, start, taps, Q, K, groups, g.itemsize)
-    return conv_direct.weight_gradient(channels_last(g), channels_last(x), way).reshape(w_shape)
+    source, shape, start = channels_last(x), x.shape, (-padding[0][0], -padding[1][0])
+    if padding != ((0, 0), (0, 0)) and groups < K:  # each task would copy the border anew
+        source, shape, start = *_bordered(source, x.shape, padding), (0, 0)
+    way = conv_direct.plan_weight(shape, (Ho, Wo), stride, start, taps, Q, K, groups, g.itemsize)
+    return conv_direct.weight_gradient(channels_last(g), source, way).reshape(w_shape)
+
+
+def _bordered(flat: Array, shape: tuple[int, ...], padding: Padding) -> tuple[Array, tuple[int, ...]]:
+    """A flat channels-last block with its border of zeros, and its shape."""
+    N, C, H, W = shape
+    (top, bottom), (left, right) = padding
+    full = np.zeros((N, top + H + bottom, left + W + right, C), flat.dtype)
+    full[:, top : top + H, left : left + W] = flat.reshape(N, H, W, C)
+    return full.reshape(-1), (N, C, *full.shape[1:3])
 
 
 def conv2d_bias(g: Array) -> Array:

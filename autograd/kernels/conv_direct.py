@@ -18,7 +18,7 @@ import numpy as np
 from autograd.kernels.buffer import aligned
 from autograd.kernels.compile import kernel
 from autograd.kernels.conv_simd import ROWS, WIDTHS, channel_tile, clear, copy, scratch, vectors, window_tile
-from autograd.kernels.simd import LANES, load_first, store_first, transpose_tile
+from autograd.kernels.simd import LANES, load_first, store, store_first, transpose_tile
 from autograd.kernels.threads import launch
 
 Pair = tuple[int, int]
@@ -273,19 +273,26 @@ def depthwise_sums(first, last, width, plan, rows, places, lines, x, g, zeros, s
 
 @kernel
 def add_weights(first, last, width, plan, rows, places, taps, x, w, sums, y):
-    """y[k, c, tap] = the sum of the pieces of sums[piece, tap, c, k], LANES channels k a task."""
+    """y[k, c, tap] = the sum of the pieces of sums[piece, tap, c, k], one vector of channels k a task."""
     p = plan[0]
-    K, Cg, pieces, T = p.K, p.C // p.G, p.pieces, p.T * p.Q // (p.C // p.G)
+    K, Cg, T, pieces = p.K, p.C // p.G, p.T * p.Q // (p.C // p.G), p.pieces
+    lanes = LANES * 4 // y.itemsize
+    lines = scratch(lanes * T * lanes, y)
     for task in range(first, last):
-        k0 = task * LANES
-        for c in range(Cg):
+        k, kn = task * lanes, min(lanes, K - task * lanes)
+        for c0 in range(0, Cg, lanes):
+            cn = min(lanes, Cg - c0)
             for t in range(T):
-                o = (t * Cg + c) * K
-                for k in range(k0, min(K, k0 + LANES)):
-                    total = sums[o + k]
+                for c in range(cn):
+                    o = (t * Cg + c0 + c) * K + k
+                    total = load_first(sums, o, kn)
                     for piece in range(1, pieces):
-                        total += sums[piece * T * Cg * K + o + k]
-                    y[(k * Cg + c) * T + t] = total
+                        total = total + load_first(sums, piece * T * Cg * K + o, kn)
+                    store(lines, (c * T + t) * lanes, total)
+            for f in range(0, cn * T, lanes):
+                transpose_tile(
+                    lines, f * lanes, lanes, y, (k * Cg + c0) * T + f, Cg * T, min(lanes, cn * T - f), kn
+                )  # fmt: skip
 
 
 @kernel
@@ -415,7 +422,7 @@ def weight_gradient(g: np.ndarray, x: np.ndarray, way: Pass) -> np.ndarray:
     else:
         tasks = pieces * int(p["G"] * p["panels"] * p["parts"])
         run(weight_sums, tasks, g.size * values > SERIAL, width, *way, x, g, np.zeros(int(p["P"]), g.dtype), sums)
-    run(add_weights, -(-K // LANES), sums.size > 1 << 16, width, *way, x, g, sums, gw)
+    run(add_weights, -(-K * g.itemsize // (4 * LANES)), sums.size > 1 << 16, width, *way, x, g, sums, gw)
     return gw
 
 
