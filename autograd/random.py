@@ -141,7 +141,7 @@ def bernoulli(input: Tensor, p: float | None = None, *, generator: Generator | N
 def multinomial(
     input: Tensor, num_samples: int, replacement: bool = False, *, generator: Generator | None = None
 ) -> Tensor:
-    """`num_samples` indices drawn with the weights of each row of `input`, (n,) or (m, n); int64, (num_samples,) or (m, num_samples).
+    """Indices drawn with the weights of each row of `input`, (n,) or (m, n): int64, (num_samples,) or (m, num_samples).
 
     The weights need not sum to 1. Without replacement at most as many as have a weight above 0. Raises RuntimeError for
     negative, infinite or NaN weights, or a row of zeros.

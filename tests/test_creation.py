@@ -66,10 +66,13 @@ def test_errors(call, error, words):
 
 
 DRAWS = [
-    lambda g: autograd.rand(3, generator=g), lambda g: autograd.randn(3, generator=g), lambda g: autograd.randperm(9, generator=g),
+    lambda g: autograd.rand(3, generator=g), lambda g: autograd.randn(3, generator=g),
+    lambda g: autograd.randperm(9, generator=g),
     lambda g: autograd.randint(0, 99, (3,), generator=g), lambda g: autograd.normal(0.0, 1.0, (3,), generator=g),
-    lambda g: autograd.bernoulli(autograd.full((9,), 0.5), generator=g), lambda g: autograd.empty(3).normal_(generator=g),
-    lambda g: autograd.multinomial(autograd.ones(9), 5, generator=g), lambda g: autograd.empty(3).exponential_(generator=g),
+    lambda g: autograd.bernoulli(autograd.full((9,), 0.5), generator=g),
+    lambda g: autograd.empty(3).normal_(generator=g),
+    lambda g: autograd.multinomial(autograd.ones(9), 5, generator=g),
+    lambda g: autograd.empty(3).exponential_(generator=g),
     lambda g: autograd.rand_like(autograd.ones(3), generator=g), lambda g: autograd.empty(9).random_(0, 9, generator=g),
 ]  # fmt: skip
 

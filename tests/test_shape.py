@@ -1,4 +1,4 @@
-"""Views share memory, history and versions; joins and cuts; padding; conversions. Values are held against torch elsewhere."""
+"""Views share memory, history and versions; joins, cuts, padding, conversions. Values are held against torch elsewhere."""
 
 from __future__ import annotations
 
@@ -15,17 +15,24 @@ def leaf(*shape):
 
 
 VIEWS = {
-    "reshape": lambda t: t.reshape(4, 3), "view": lambda t: t.view(-1), "flatten": lambda t: t.flatten(), "t": lambda t: t.t(),
-    "T": lambda t: t.T, "mT": lambda t: t.mT, "permute": lambda t: t.permute(1, 0), "movedim": lambda t: t.movedim(0, 1),
-    "unsqueeze": lambda t: t.unsqueeze(1), "squeeze": lambda t: t.squeeze(), "select": lambda t: t.select(0, 1), "int": lambda t: t[1],
-    "element": lambda t: t[1, 2], "slice": lambda t: t[:, ::2], "none": lambda t: t[None], "narrow": lambda t: t.narrow(1, 1, 2),
+    "reshape": lambda t: t.reshape(4, 3), "view": lambda t: t.view(-1), "flatten": lambda t: t.flatten(),
+    "t": lambda t: t.t(),
+    "T": lambda t: t.T, "mT": lambda t: t.mT, "permute": lambda t: t.permute(1, 0),
+    "movedim": lambda t: t.movedim(0, 1),
+    "unsqueeze": lambda t: t.unsqueeze(1), "squeeze": lambda t: t.squeeze(), "select": lambda t: t.select(0, 1),
+    "int": lambda t: t[1],
+    "element": lambda t: t[1, 2], "slice": lambda t: t[:, ::2], "none": lambda t: t[None],
+    "narrow": lambda t: t.narrow(1, 1, 2),
     "unbind": lambda t: t.unbind(1)[2], "split": lambda t: t.split(2, 1)[0], "chunk": lambda t: t.chunk(2)[1],
     "diagonal": lambda t: t.diagonal(1), "unfold": lambda t: t.unfold(1, 2, 1), "detach": lambda t: t.detach(),
-    "expand": lambda t: t.expand(1, 3, 4), "view_as": lambda t: t.view_as(t), "unflatten": lambda t: t.unflatten(1, (2, 2)),
-    "zero-dim tensor": lambda t: t[autograd.tensor(1)], "iteration": lambda t: list(t)[0], "swapaxes": lambda t: t.swapaxes(0, 1),
+    "expand": lambda t: t.expand(1, 3, 4), "view_as": lambda t: t.view_as(t),
+    "unflatten": lambda t: t.unflatten(1, (2, 2)),
+    "zero-dim tensor": lambda t: t[autograd.tensor(1)], "iteration": lambda t: list(t)[0],
+    "swapaxes": lambda t: t.swapaxes(0, 1),
 }  # fmt: skip
 COPIES = {
-    "flip": lambda t: t.flip(0), "clone": lambda t: t.clone(), "repeat": lambda t: t.repeat(1, 1), "list": lambda t: t[[0, 1]],
+    "flip": lambda t: t.flip(0), "clone": lambda t: t.clone(), "repeat": lambda t: t.repeat(1, 1),
+    "list": lambda t: t[[0, 1]],
     "mask": lambda t: t[t > -1], "tril": lambda t: t.tril(), "roll": lambda t: t.roll(1), "diag": lambda t: t.diag(),
     "cat": lambda t: autograd.cat([t]), "rot90": lambda t: t.rot90(0), "pad": lambda t: autograd.pad(t, (0, 0)),
     "transposed reshape": lambda t: t.t().reshape(-1),

@@ -42,7 +42,7 @@ def to(
     copy: bool = False,
     memory_format: Any = None,
 ) -> Any:
-    """`input` in another dtype, `to(dtype)`, or that of another Tensor, `to(other)`; itself where nothing changes, unless copy.
+    """`input` in another dtype, `to(dtype)`, or that of another Tensor, `to(other)`; itself if nothing changes, unless copy.
 
     The only device is "cpu": any other is a RuntimeError. A float becomes an integer by cutting off its fraction.
     """
@@ -125,13 +125,9 @@ def zero_(self: Tensor) -> Tensor:
     return _write(self, "zero_", 0)
 
 
-METHODS: dict[str, Any] = {
-    **{
-        name: _conversion(name, dtype)
-        for name, dtype in {
-            "float": dtypes.float32, "double": dtypes.float64, "long": dtypes.int64, "int": dtypes.int32,
-            "short": dtypes.int16, "char": dtypes.int8, "byte": dtypes.uint8, "bool": dtypes.bool_,
-        }.items()
-    },
-    "copy_": copy_, "fill_": fill_, "zero_": zero_,
+_NAMES: dict[str, np.dtype] = {
+    "float": dtypes.float32, "double": dtypes.float64, "long": dtypes.int64, "int": dtypes.int32,
+    "short": dtypes.int16, "char": dtypes.int8, "byte": dtypes.uint8, "bool": dtypes.bool_,
 }  # fmt: skip
+METHODS: dict[str, Any] = {name: _conversion(name, dtype) for name, dtype in _NAMES.items()}
+METHODS |= {"copy_": copy_, "fill_": fill_, "zero_": zero_}

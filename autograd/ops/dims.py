@@ -22,7 +22,7 @@ def dim_of(op: str, dim: Any, ndim: int) -> int:
 
 
 def dims_of(op: str, dims: Any, ndim: int) -> tuple[int, ...]:
-    """One dim or several, each in [0, ndim), none twice. Raises IndexError out of range, RuntimeError for a repetition."""
+    """One dim or several, each in [0, ndim), none twice. IndexError out of range, RuntimeError for a repetition."""
     found = tuple([dim_of(op, d, ndim) for d in (dims if isinstance(dims, (tuple, list)) else (dims,))])
     if len(set(found)) != len(found):
         raise ShapeError(f"{op}: dim {max(found, key=found.count)} appears more than once in {tuple(dims)}")

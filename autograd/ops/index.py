@@ -66,7 +66,8 @@ def _put_zeros(input: Any, shape: tuple[int, ...], index: Basic) -> Any:
 @op(
     lambda g, input_shape, indices: _index_sum(g, input_shape, indices),
     samples=lambda s: [
-        (s(4, 3), Subscript(s.ints(4, 5))), (s(4, 3), Subscript(_ALL, s.ints(3, 2, 2))), (s(4, 3), Subscript(s.bools(4, 3))),
+        (s(4, 3), Subscript(s.ints(4, 5))), (s(4, 3), Subscript(_ALL, s.ints(3, 2, 2))),
+        (s(4, 3), Subscript(s.bools(4, 3))),
         (s(3, 2, 4), Subscript(s.ints(3, 2), _ALL, s.ints(4, 3, 1))), (s(3, 2), Subscript(np.zeros(0, np.int64))),
         (s(3, 2, 2), Subscript(s.ints(3, 4), np.array([-1, 0, 1, -1]))),
     ],
@@ -229,7 +230,7 @@ def _as_index(item: Any) -> int | ndarray:
         return as_int(item)
     else:
         raise SubscriptError(
-            f"index: expected ints, slices, None, ..., or tensors, lists and arrays of ints or bools; got {type(item).__name__}"
+            f"index: expected ints, slices, None, ..., or tensors, lists, arrays of ints or bools; got {type(item).__name__}"
         )
     if array.dtype == np.uint8 and array.ndim:
         array = array.astype(bool)  # torch's old masks
@@ -255,7 +256,8 @@ def _explained(shape: tuple[int, ...], index: Any) -> RangeError:
         if type(item) is ndarray and item.dtype.kind == "b":
             if item.shape != shape[d : d + item.ndim]:
                 return RangeError(
-                    f"index: the shape of the mask {item.shape} at dim {d} does not match the indexed tensor's {shape[d : d + item.ndim]}"
+                    f"index: the shape of the mask {item.shape} at dim {d} does not match the tensor's "
+                    f"{shape[d : d + item.ndim]}"
                 )
             d += item.ndim - 1
         elif type(item) is ndarray and item.size and (item.min() < -shape[d] or item.max() >= shape[d]):
@@ -490,7 +492,8 @@ def check_gather(name: str, shape: tuple[int, ...], dim: int, index: Any, exact:
     for i in range(n):
         if array.size and i != d and array.shape[i] > shape[i]:
             raise ShapeError(
-                f"{name}: size {array.shape[i]} of index in dim {i} exceeds input's {shape[i]}; shapes {array.shape}, {shape}"
+                f"{name}: size {array.shape[i]} of index in dim {i} exceeds input's {shape[i]}; "
+                f"shapes {array.shape}, {shape}"
             )
     check_index(name, array, shape[d] if n else 1, d)
     return d, array
@@ -518,7 +521,7 @@ def take(input: Any, index: Any) -> Any:
 
 @function(samples=lambda s: [(s(4, 3), s.ints(4, 2, 3), 0), (s(4, 3), s.ints(3, 1, 2), 1), (s(4, 3), s.ints(12, 5))])
 def take_along_dim(input: Any, indices: Any, dim: int | None = None) -> Any:
-    """`gather` whose input and indices are broadcast together in the other dims; without dim, of the flattened input."""
+    """`gather` whose input and indices are broadcast together in the other dims; without dim, all is flattened."""
     if dim is None:
         return gather(reshape(input, (-1,)), 0, reshape(indices, (-1,)))
     n = len(input.shape)

@@ -39,7 +39,8 @@ def _cat_gradients(g: Any, tensors_shape: Any, dim: int, needs: list[bool]) -> l
     joint=lambda g, tensors_shape, dim, needs: _cat_gradients(g, tensors_shape, dim, needs),
     promote=True,
     samples=lambda s: [
-        (s(2, 3), s(1, 3), {"dim": 0}), (s(2, 3), s(2, 1), s(2, 0), {"dim": 1}), (s(4), {"dim": 0}), (s(2, 1), s.ints(4, 2, 2), {"dim": -1}),
+        (s(2, 3), s(1, 3), {"dim": 0}), (s(2, 3), s(2, 1), s(2, 0), {"dim": 1}), (s(4), {"dim": 0}),
+        (s(2, 1), s.ints(4, 2, 2), {"dim": -1}),
     ],
 )  # fmt: skip
 def _cat(*tensors: Any, dim: int = 0) -> Any:
@@ -63,7 +64,7 @@ def _sequence(op: str, tensors: Any) -> list[Any]:
     samples=lambda s: [([s(2, 3), s(1, 3)],), ([s(2, 3), s(2, 1)], 1), ([s(2, 2), s(0)], -1), ([s(0), s(0)],)],
 )
 def cat(tensors: Any, dim: int = 0) -> Any:
-    """Tensors one after the other along `dim`; the other sizes must agree. Empty 1-d tensors are passed over, as in torch."""
+    """Tensors one after the other along `dim`; the other sizes must agree. Empty 1-d tensors are passed over."""
     tensors = _sequence("cat", tensors)
     full = [x for x in tensors if len(x.shape) != 1 or x.shape[0]] or tensors[:1]
     shape = tuple(full[0].shape)
@@ -223,7 +224,7 @@ def chunk(input: Any, chunks: int, dim: int = 0) -> Any:
 def tensor_split(
     input: Any, indices_or_sections: Any, dim: int = 0, *, indices: Any = None, sections: Any = None
 ) -> Any:
-    """Pieces along `dim`: that many, the first ones longer by one where needed, or cut before each of the given indices."""
+    """Pieces along `dim`: that many, the first ones longer by one if needed, or cut before each of the given indices."""
     where = next(w for w in (indices, sections, indices_or_sections) if w is not None)
     if not len(input.shape):
         raise ShapeError("tensor_split: expected at least a 1-dimensional tensor, got 0 dimensions")

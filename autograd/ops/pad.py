@@ -90,15 +90,16 @@ def _check(mode: str, shape: tuple[int, ...], pads: Pads) -> None:
 @function(
     method=False,
     samples=lambda s: [
-        (s(2, 3), (1, 2)), (s(2, 3), (1, 0, 0, 2), "constant", 1.5), (s(2, 3, 4), (-1, 2)), (s(2, 3, 4), (2, 1), "reflect"),
+        (s(2, 3), (1, 2)), (s(2, 3), (1, 0, 0, 2), "constant", 1.5), (s(2, 3, 4), (-1, 2)),
+        (s(2, 3, 4), (2, 1), "reflect"),
         (s(1, 2, 3, 4), (1, 2, 0, 2), "replicate"), (s(1, 3, 4), (1, 2, 2, 0), "circular"),
     ],
 )  # fmt: skip
 def pad(input: Any, pad: Any, mode: str = "constant", value: float | None = None) -> Any:
     """`input` with borders, of `value` or of its own elements; negative sizes cut off.
 
-    pad: (left, right) of the last dim, then of the one before it, and so on. mode: constant, reflect, replicate, circular;
-    all but the first pad the last 1 to 3 dims of a tensor with one or two more. Raises ShapeError for sizes that do not fit.
+    pad: (left, right) of the last dim, then of the one before it, and so on. mode: constant, reflect, replicate, circular: all
+    but the first pad the last 1 to 3 dims of a tensor with one or two more. ShapeError for sizes that do not fit.
     """
     sizes = tuple(int(n) for n in pad)
     shape = tuple(input.shape)

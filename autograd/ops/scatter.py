@@ -65,7 +65,7 @@ def _scatter_add(input: Any, src: Any, index: Any, dim: int) -> Any:
 
 
 def _prepared(name: str, input: Any, dim: int, index: Any, src: Any) -> tuple[Any, ...] | None:
-    """Input and src with at least one dim, index, dim; src cut to the index's shape. None where there is nothing to write."""
+    """Input and src with at least one dim, index, dim; src cut to the index's shape. None if there is nothing to write."""
     d, array = check_gather(name, tuple(input.shape), dim, index)
     if not array.size:
         return None
@@ -130,7 +130,7 @@ def scatter_add(input: Any, dim: int, index: Any, src: Any) -> Any:
 def _reduce_gradients(
     g: Any, input: Any, src: Any, index: Any, y: Any, dim: int, reduce: str, include_self: bool, needs: list[bool]
 ) -> tuple[Any, ...]:
-    """Gradients of input and src; ties of amax and amin share evenly, and a product is divided out where nothing is zero."""
+    """Gradients of input and src; ties of amax and amin share evenly, a product is divided out if nothing is zero."""
     keep = 1.0 if include_self else _scatter(_ones(g), 0.0, index, dim)
     if reduce == "sum":
         return g * keep, _gather(g, index, dim), None
@@ -207,7 +207,8 @@ REDUCTIONS = ("sum", "prod", "mean", "amax", "amin")
 @function(
     inplace=True,
     samples=lambda s: [
-        (s(4, 3), 0, s.ints(4, 5, 3), s(5, 3), "sum"), (s(4, 3), 0, s.ints(4, 5, 3), s(5, 3), "amax", {"include_self": False}),
+        (s(4, 3), 0, s.ints(4, 5, 3), s(5, 3), "sum"),
+        (s(4, 3), 0, s.ints(4, 5, 3), s(5, 3), "amax", {"include_self": False}),
         (s(4, 3), 1, s.ints(3, 4, 2), s(4, 2), "prod"), (s(4, 3), 1, s.ints(3, 4, 2), s(4, 2), "mean"),
     ],
 )  # fmt: skip
@@ -216,7 +217,7 @@ def scatter_reduce(input: Any, dim: int, index: Any, src: Any, reduce: str, *, i
     if reduce not in REDUCTIONS:
         raise ShapeError(f"scatter_reduce: reduce must be one of {', '.join(REDUCTIONS)}, got {reduce!r}")
     ready = _prepared("scatter_reduce", input, dim, index, src)
-    return clone(input) if ready is None else _shaped(_scatter_reduce(*ready, reduce, include_self), input)
+    return clone(input) if ready is None else _shaped(_scatter_reduce(*(*ready, reduce, include_self)), input)
 
 
 # --------------------------------------------------------------------------------------------- slices by a vector
@@ -244,7 +245,8 @@ def _source(name: str, input: Any, index: Any, source: Any, dim: int) -> Any:
     wanted = (*input.shape[:dim], index.shape[0], *input.shape[dim + 1 :])
     if tuple(source.shape) != wanted:
         raise ShapeError(
-            f"{name}: source has shape {tuple(source.shape)}, expected {wanted} for {index.shape[0]} indices along dim {dim}"
+            f"{name}: source has shape {tuple(source.shape)}, expected {wanted} for "
+            f"{index.shape[0]} indices along dim {dim}"
         )
     return source
 
@@ -321,7 +323,8 @@ def index_fill(input: Any, dim: int, index: Any, value: Any) -> Any:
 @function(
     inplace=True,
     samples=lambda s: [
-        (s(4, 3), (np.array([1, 0]), np.array([2, 2])), s(2)), (s(4, 3), (np.array([1, 1]),), s(3), True), (s(3), (s.bools(3),), s()),
+        (s(4, 3), (np.array([1, 0]), np.array([2, 2])), s(2)), (s(4, 3), (np.array([1, 1]),), s(3), True),
+        (s(3), (s.bools(3),), s()),
     ],
 )  # fmt: skip
 def index_put(input: Any, indices: Any, values: Any, accumulate: bool = False) -> Any:

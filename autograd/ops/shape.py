@@ -30,7 +30,7 @@ def _reshape(input: Any, shape: tuple[int, ...]) -> Any:
         return input.reshape(shape)
     except ValueError:
         raise ShapeError(
-            f"reshape: shape {tuple(shape)} is invalid for a tensor of shape {tuple(input.shape)}, {input.size} elements"
+            f"reshape: shape {tuple(shape)} is invalid for shape {tuple(input.shape)}, {input.size} elements"
         ) from None
 
 
@@ -267,7 +267,7 @@ def _expand(input: Any, shape: tuple[int, ...]) -> Any:
 
 @function(samples=lambda s: [(s(3, 1), 3, 4), (s(3, 1), (2, -1, 5)), (s(), 2)])
 def expand(input: Any, *sizes: Any, size: Any = None) -> Any:
-    """Dims of size 1 spread to `sizes` without a copy, new ones in front; -1 keeps a size. The result cannot be written to."""
+    """Dims of size 1 spread to `sizes` without a copy, new ones in front; -1 keeps a size. The result is read-only."""
     shape = sizes_of(sizes) if size is None else tuple(size)
     if -1 in shape:
         extra = len(shape) - len(input.shape)
@@ -374,7 +374,7 @@ def tile(input: Any, *dims: Any) -> Any:
 
 @function(samples=lambda s: [(s(2, 3), 2), (s(2, 3), 3, 1), (s(2, 3), s.ints(3, 3), -1), (s(), 2)])
 def repeat_interleave(input: Any, repeats: Any, dim: int | None = None, *, output_size: int | None = None) -> Any:
-    """Each element, or each slice along `dim`, repeated: `repeats` times all, or one count each. Without dim, flattened."""
+    """Each element, or each slice along `dim`, repeated: `repeats` times all, or one count each. No dim: flattened."""
     if dim is None:
         input, dim = ravel(input), 0
     shape = tuple(input.shape)
@@ -439,7 +439,7 @@ def _roll(input: Any, shifts: tuple[int, ...], dims: tuple[int, ...]) -> Any:
 
 @function(samples=lambda s: [(s(3, 4), 1, 0), (s(3, 4), 2), (s(3, 4), (1, -1), (0, 1)), (s(), 1)])
 def roll(input: Any, shifts: Any, dims: Any = None) -> Any:
-    """Elements moved by `shifts` along `dims`, those that fall off the end come in at the front; without dims, flattened."""
+    """Elements moved by `shifts` along `dims`, those that fall off the end come in at the front; no dims: flattened."""
     shifts = tuple(shifts) if isinstance(shifts, (tuple, list)) else (int(shifts),)
     shape = tuple(input.shape)
     if not prod(shape):

@@ -12,23 +12,33 @@ from torch_beside import NAMES
 import autograd
 
 CALLS: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = [
-    ("zeros", (2, 3), {}), ("zeros", ((2, 3),), {}), ("zeros", ([2],), {"dtype": "int64"}), ("zeros", (), {"size": (2, 0)}),
-    ("zeros", ((),), {}), ("zeros", (-1,), {}), ("ones", (2,), {"dtype": "bool"}), ("ones", (2, 2), {"requires_grad": True}),
+    ("zeros", (2, 3), {}), ("zeros", ((2, 3),), {}), ("zeros", ([2],), {"dtype": "int64"}),
+    ("zeros", (), {"size": (2, 0)}),
+    ("zeros", ((),), {}), ("zeros", (-1,), {}), ("ones", (2,), {"dtype": "bool"}),
+    ("ones", (2, 2), {"requires_grad": True}),
     ("ones", (2,), {"dtype": "int64", "requires_grad": True}), ("full", ((2, 2), 3), {}), ("full", ((2,), 1.5), {}),
-    ("full", ((), True), {}), ("full", ((2,), 2), {"dtype": "float64"}), ("eye", (3,), {}), ("eye", (2, 4), {}), ("eye", (0,), {}),
-    ("eye", (-1,), {}), ("arange", (5,), {}), ("arange", (5.0,), {}), ("arange", (1, 7, 2), {}), ("arange", (5, 1, -1.5), {}),
+    ("full", ((), True), {}), ("full", ((2,), 2), {"dtype": "float64"}), ("eye", (3,), {}), ("eye", (2, 4), {}),
+    ("eye", (0,), {}),
+    ("eye", (-1,), {}), ("arange", (5,), {}), ("arange", (5.0,), {}), ("arange", (1, 7, 2), {}),
+    ("arange", (5, 1, -1.5), {}),
     ("arange", (0,), {}), ("arange", (1, 0), {}), ("arange", (0, 1, 0), {}), ("arange", (3,), {"dtype": "float32"}),
     ("arange", (0.0, 1.0, 0.1), {}), ("arange", (2, 2), {}), ("arange", (0, 4), {"dtype": "uint8"}),
-    ("linspace", (0, 1, 5), {}), ("linspace", (3.0, -2.0, 4), {"dtype": "float64"}), ("linspace", (0, 10, 4), {"dtype": "int64"}),
+    ("linspace", (0, 1, 5), {}), ("linspace", (3.0, -2.0, 4), {"dtype": "float64"}),
+    ("linspace", (0, 10, 4), {"dtype": "int64"}),
     ("linspace", (1, 2, 1), {}), ("linspace", (1, 2, 0), {}), ("linspace", (1, 2, -1), {}), ("logspace", (0, 2, 3), {}),
     ("logspace", (-1, 1, 4, 2.0), {"dtype": "float64"}), ("tril_indices", (3, 4), {}), ("triu_indices", (3, 4, 1), {}),
-    ("tril_indices", (2, 2, -1), {"dtype": "int32"}), ("tensor", (3,), {}), ("tensor", (2.5,), {}), ("tensor", (True,), {}),
+    ("tril_indices", (2, 2, -1), {"dtype": "int32"}), ("tensor", (3,), {}), ("tensor", (2.5,), {}),
+    ("tensor", (True,), {}),
     ("tensor", ([[1, 2], [3, 4]],), {}), ("tensor", ([1, 2.5],), {}), ("tensor", ([],), {}), ("tensor", ([[]],), {}),
-    ("tensor", ([1, 2],), {"dtype": "float64"}), ("tensor", ([1.7, -2.7],), {"dtype": "int64"}), ("tensor", ([True, False],), {}),
+    ("tensor", ([1, 2],), {"dtype": "float64"}), ("tensor", ([1.7, -2.7],), {"dtype": "int64"}),
+    ("tensor", ([True, False],), {}),
     ("tensor", ([[1, 2], [3]],), {}), ("tensor", ("a",), {}), ("tensor", ([1.0],), {"requires_grad": True}),
-    ("tensor", ([1],), {"requires_grad": True}), ("tensor", (np.arange(3, dtype=np.int16),), {}), ("tensor", (np.float64(2.0),), {}),
-    ("as_tensor", ([1, 2],), {}), ("as_tensor", (np.arange(3.0),), {"dtype": "float32"}), ("asarray", ([1.0, 2.0],), {}),
-    ("scalar_tensor", (2,), {}), ("rand", (2, 3), {"dtype": "int64"}), ("randint", (0, (2,)), {}), ("randint", (5, 2, (2,)), {}),
+    ("tensor", ([1],), {"requires_grad": True}), ("tensor", (np.arange(3, dtype=np.int16),), {}),
+    ("tensor", (np.float64(2.0),), {}),
+    ("as_tensor", ([1, 2],), {}), ("as_tensor", (np.arange(3.0),), {"dtype": "float32"}),
+    ("asarray", ([1.0, 2.0],), {}),
+    ("scalar_tensor", (2,), {}), ("rand", (2, 3), {"dtype": "int64"}), ("randint", (0, (2,)), {}),
+    ("randint", (5, 2, (2,)), {}),
     ("randperm", (-1,), {}), ("rand", (-2,), {}), ("from_numpy", ([1],), {}), ("from_numpy", (np.array(["a"]),), {}),
     ("normal", (0.0, -1.0, (2,)), {}), ("multinomial", (), {}),
 ]  # fmt: skip
@@ -94,9 +104,11 @@ def test_finfo(dtype):
 
 
 FILLS = [
-    ("uniform_", (), {}), ("uniform_", (-1, 3), {}), ("normal_", (2.0, 0.5), {}), ("exponential_", (2.0,), {}), ("bernoulli_", (0.3,), {}),
+    ("uniform_", (), {}), ("uniform_", (-1, 3), {}), ("normal_", (2.0, 0.5), {}), ("exponential_", (2.0,), {}),
+    ("bernoulli_", (0.3,), {}),
     ("random_", (5,), {}), ("random_", (2, 7), {}), ("geometric_", (0.4,), {}), ("log_normal_", (0.0, 0.5), {}),
-    ("uniform_", (3, 1), {}), ("normal_", (0.0, -1.0), {}), ("exponential_", (-1.0,), {}), ("bernoulli_", (1.5,), {}), ("random_", (7, 2), {}),
+    ("uniform_", (3, 1), {}), ("normal_", (0.0, -1.0), {}), ("exponential_", (-1.0,), {}), ("bernoulli_", (1.5,), {}),
+    ("random_", (7, 2), {}),
     ("geometric_", (2.0,), {}),
 ]  # fmt: skip
 
