@@ -42,7 +42,7 @@ def to(
     copy: bool = False,
     memory_format: Any = None,
 ) -> Any:
-    """`input` in another dtype, `to(dtype)`, or that of another Tensor, `to(other)`; itself if nothing changes, unless copy.
+    """`input` in another dtype, `to(dtype)`, or that of a Tensor, `to(other)`; itself if nothing changes, unless copy.
 
     The only device is "cpu": any other is a RuntimeError. A float becomes an integer by cutting off its fraction.
     """

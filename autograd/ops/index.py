@@ -230,7 +230,8 @@ def _as_index(item: Any) -> int | ndarray:
         return as_int(item)
     else:
         raise SubscriptError(
-            f"index: expected ints, slices, None, ..., or tensors, lists, arrays of ints or bools; got {type(item).__name__}"
+            f"index: expected ints, slices, None, ... or tensors, lists,"
+            f" arrays of ints or bools; got {type(item).__name__}"
         )
     if array.dtype == np.uint8 and array.ndim:
         array = array.astype(bool)  # torch's old masks

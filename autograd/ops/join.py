@@ -224,7 +224,7 @@ def chunk(input: Any, chunks: int, dim: int = 0) -> Any:
 def tensor_split(
     input: Any, indices_or_sections: Any, dim: int = 0, *, indices: Any = None, sections: Any = None
 ) -> Any:
-    """Pieces along `dim`: that many, the first ones longer by one if needed, or cut before each of the given indices."""
+    """Pieces along `dim`: that many, the first ones longer by one if needed, or cut before each given index."""
     where = next(w for w in (indices, sections, indices_or_sections) if w is not None)
     if not len(input.shape):
         raise ShapeError("tensor_split: expected at least a 1-dimensional tensor, got 0 dimensions")

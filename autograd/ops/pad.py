@@ -98,8 +98,9 @@ def _check(mode: str, shape: tuple[int, ...], pads: Pads) -> None:
 def pad(input: Any, pad: Any, mode: str = "constant", value: float | None = None) -> Any:
     """`input` with borders, of `value` or of its own elements; negative sizes cut off.
 
-    pad: (left, right) of the last dim, then of the one before it, and so on. mode: constant, reflect, replicate, circular: all
-    but the first pad the last 1 to 3 dims of a tensor with one or two more. ShapeError for sizes that do not fit.
+    pad: (left, right) of the last dim, then of the one before it, and so on. mode: constant, reflect,
+    replicate, circular: all but the first pad the last 1 to 3 dims of a tensor with one or two more. Raises ShapeError
+    for sizes that do not fit.
     """
     sizes = tuple(int(n) for n in pad)
     shape = tuple(input.shape)

@@ -65,7 +65,7 @@ def _scatter_add(input: Any, src: Any, index: Any, dim: int) -> Any:
 
 
 def _prepared(name: str, input: Any, dim: int, index: Any, src: Any) -> tuple[Any, ...] | None:
-    """Input and src with at least one dim, index, dim; src cut to the index's shape. None if there is nothing to write."""
+    """Input, src, with a dim or more, index, dim; src cut to the index's shape. None if nothing is to be written."""
     d, array = check_gather(name, tuple(input.shape), dim, index)
     if not array.size:
         return None

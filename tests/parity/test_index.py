@@ -278,7 +278,8 @@ def test_one_hot(args):
 
 @pytest.mark.parametrize(
     "index",
-    [slice(None, None, -1), slice(2, None, 0), 1.5, "a", np.array([0.5]), (0, 0, 0), 7, [0, 9], np.ones((2, 2), bool), np.ones(3, bool)],
+    [slice(None, None, -1), slice(2, None, 0), 1.5, "a", np.array([0.5]), (0, 0, 0), 7, [0, 9],
+     np.ones((2, 2), bool), np.ones(3, bool)],
     ids=str,
 )  # fmt: skip
 def test_errors_of_subscripts(index):
