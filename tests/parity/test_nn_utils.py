@@ -181,3 +181,44 @@ def test_fusion(bias, affine):
         same(fuse(layer, norm, *([True] if transpose else []))(x), both(x))
         with pytest.raises(ValueError, match="eval"):
             fuse(layer.train(), norm)
+
+
+def test_functional_call():
+    theirs = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.BatchNorm1d(4), torch.nn.Linear(4, 2)).double()
+    ours = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Linear(4, 2)).double()
+    ours.load_state_dict(theirs.state_dict())
+    x, w = rng.normal(size=(5, 3)), rng.normal(size=(4, 3))
+    a, b = autograd.tensor(w, requires_grad=True), torch.tensor(w, requires_grad=True)
+    before = ours[0].weight
+    mine = nn.utils.functional_call(ours, {"0.weight": a}, autograd.tensor(x))
+    yours = torch.func.functional_call(theirs, {"0.weight": b}, torch.tensor(x))
+    same(mine, yours)
+    mine.cos().sum().backward()
+    yours.cos().sum().backward()
+    same(a.grad, b.grad)
+    assert ours[0].weight is before and before.grad is None
+    same(ours[1].running_mean, theirs[1].running_mean)
+    for bad, kind in (({"0.w": a}, KeyError), ({"0.bias": a}, ValueError)):
+        with pytest.raises(kind, match="functional_call"):
+            nn.utils.functional_call(ours, bad, autograd.tensor(x))
+    with pytest.raises(KeyError, match="strict"):
+        nn.utils.functional_call(ours, {"0.weight": a}, autograd.tensor(x), strict=True)
+    with pytest.raises(ValueError, match="several"):
+        nn.utils.functional_call(ours, [{"0.weight": a}, {"0.weight": a}], autograd.tensor(x))
+
+
+def test_functional_call_reaches_lists_and_tied_weights():
+    class Tied(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.weights = [nn.Parameter(autograd.ones(2))]
+            self.again = self.weights[0]
+
+        def forward(self, x):
+            return x * self.weights[0] + self.again
+
+    net, value = Tied(), autograd.tensor([3.0, 5.0])
+    same(nn.utils.functional_call(net, {"weights.0": value}, autograd.ones(2)), autograd.tensor([6.0, 10.0]))
+    apart = nn.utils.functional_call(net, {"weights.0": value}, autograd.ones(2), tie_weights=False)
+    same(apart, autograd.tensor([4.0, 6.0]))
+    assert net.weights[0] is net.again and isinstance(net.again, nn.Parameter)
