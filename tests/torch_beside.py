@@ -67,7 +67,11 @@ def array(value: Any) -> ndarray:
 
 
 def tolerance(dtype: np.dtype, wide: float = 1.0) -> dict[str, float]:
-    return {"rtol": 1e-6 * wide, "atol": 1e-7 * wide} if dtype == np.float64 else {"rtol": 3e-5 * wide, "atol": 1e-5 * wide}
+    return (
+        {"rtol": 1e-6 * wide, "atol": 1e-7 * wide}
+        if dtype == np.float64
+        else {"rtol": 3e-5 * wide, "atol": 1e-5 * wide}
+    )
 
 
 def same(a: Any, b: Any, what: str, free_where_nan: bool = False, wide: float = 1.0) -> None:
@@ -99,7 +103,15 @@ def run(call: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any]) -
         return None, error
 
 
-def beside(name: str, *args: Any, theirs_name: str = "", method: bool = False, orders: int = 2, wide: float = 1.0, **kwargs: Any) -> None:
+def beside(
+    name: str,
+    *args: Any,
+    theirs_name: str = "",
+    method: bool = False,
+    orders: int = 2,
+    wide: float = 1.0,
+    **kwargs: Any,
+) -> None:
     """Call `name` here and in torch on the same arguments and compare everything."""
     library, target = (Tensor, torch.Tensor) if method else (autograd, torch)
     call: Any = getattr(library, name)
@@ -128,9 +140,14 @@ def compare(call: Any, target: Any, args: Any, kwargs: Any, orders: int = 2, wid
     for x, y in zip(a_outs, b_outs, strict=True):
         same(x, y, about, wide=wide)
         if isinstance(y, torch.Tensor):
-            assert x.requires_grad == y.requires_grad, f"{about}: requires_grad {x.requires_grad} beside {y.requires_grad}"
+            assert x.requires_grad == y.requires_grad, (
+                f"{about}: requires_grad {x.requires_grad} beside {y.requires_grad}"
+            )
     rng = np.random.default_rng(0)
-    a_leaves, b_leaves = leaves([a_args, list(a_kwargs.values())], Tensor), leaves([b_args, list(b_kwargs.values())], torch.Tensor)
+    a_leaves, b_leaves = (
+        leaves([a_args, list(a_kwargs.values())], Tensor),
+        leaves([b_args, list(b_kwargs.values())], torch.Tensor),
+    )
     a_outs = [x for x in a_outs if isinstance(x, Tensor) and x.requires_grad]
     b_outs = [y for y in b_outs if isinstance(y, torch.Tensor) and y.requires_grad]
     for order in range(1, orders + 1):
@@ -143,7 +160,11 @@ def compare(call: Any, target: Any, args: Any, kwargs: Any, orders: int = 2, wid
             )
         except RuntimeError:
             return  # torch has no derivative of this order, or its formula fails on these dtypes
-        a_grads = autograd.grad(a_outs, a_leaves, [wrap(v) for v in seeds], create_graph=True, allow_unused=True)
+        a_seeds = [wrap(v) for v in seeds]
+        plain = autograd.grad(a_outs, a_leaves, a_seeds, retain_graph=True, allow_unused=True)
+        a_grads = autograd.grad(a_outs, a_leaves, a_seeds, create_graph=True, allow_unused=True)
+        for k, (x, y) in enumerate(zip(plain, a_grads, strict=True)):
+            same(x, y, f"{about}: order {order}, input {k}, arrays beside the recorded form", wide=wide)
         for k, (x, y) in enumerate(zip(a_grads, b_grads, strict=True)):
             same(x, y, f"{about}: order {order}, input {k}", free_where_nan=True, wide=wide * 10**order)
         if any(y is not None and np.isnan(array(y)).any() for y in b_grads):
@@ -164,7 +185,9 @@ SPECIAL = [float("nan"), float("inf"), -float("inf"), -0.0, 0.0, 1.0, -1.0, 2.5,
 SHAPES = [(), (1,), (4,), (2, 3), (3, 1), (2, 1, 3), (0,), (2, 0), (2, 2, 2)]
 
 
-def filled(shape: tuple[int, ...], dtype: str, pool: list[float], rng: np.random.Generator, order: str = "C") -> ndarray:
+def filled(
+    shape: tuple[int, ...], dtype: str, pool: list[float], rng: np.random.Generator, order: str = "C"
+) -> ndarray:
     """An array of values from the pool, in C or Fortran order, or cut out of a larger one."""
     values = rng.choice(np.array(pool), shape)
     if dtype == "bool":
@@ -180,21 +203,43 @@ def filled(shape: tuple[int, ...], dtype: str, pool: list[float], rng: np.random
 
 @st.composite
 def arrays(
-    draw: Any, dtypes: Sequence[str] = ("float64", "float32", "int64", "uint8", "bool"), shapes: Any = SHAPES, pools: Any = None
+    draw: Any,
+    dtypes: Sequence[str] = ("float64", "float32", "int64", "uint8", "bool"),
+    shapes: Any = SHAPES,
+    pools: Any = None,
 ) -> ndarray:
     """Arrays of any kind: dtype, rank, order of memory, ties, NaN and infinities."""
     seed = draw(st.integers(0, 2**32 - 1))
     pool = draw(st.sampled_from(pools or [PLAIN, TIES, SPECIAL]))
     return filled(
-        draw(st.sampled_from(list(shapes))), draw(st.sampled_from(list(dtypes))), pool, np.random.default_rng(seed), draw(st.sampled_from("CF"))
+        draw(st.sampled_from(list(shapes))),
+        draw(st.sampled_from(list(dtypes))),
+        pool,
+        np.random.default_rng(seed),
+        draw(st.sampled_from("CF")),
     )
 
 
-PAIRS = [((), ()), ((3,), ()), ((), (3,)), ((2, 3), (3,)), ((3, 1), (2, 1, 4)), ((4,), (4,)), ((0,), (1,)), ((2, 0), ()), ((2, 3), (4,))]
+PAIRS = [
+    ((), ()),
+    ((3,), ()),
+    ((), (3,)),
+    ((2, 3), (3,)),
+    ((3, 1), (2, 1, 4)),
+    ((4,), (4,)),
+    ((0,), (1,)),
+    ((2, 0), ()),
+    ((2, 3), (4,)),
+]
 
 
 @st.composite
-def pairs(draw: Any, dtypes: Sequence[str] = ("float64", "float32", "int64", "uint8", "bool"), pools: Any = None, scalars: bool = True) -> Any:
+def pairs(
+    draw: Any,
+    dtypes: Sequence[str] = ("float64", "float32", "int64", "uint8", "bool"),
+    pools: Any = None,
+    scalars: bool = True,
+) -> Any:
     """Two operands: arrays that broadcast (or, once in a while, do not), or an array and a number in either place."""
     a_shape, b_shape = draw(st.sampled_from(PAIRS))
     a, b = draw(arrays(dtypes, [a_shape], pools)), draw(arrays(dtypes, [b_shape], pools))

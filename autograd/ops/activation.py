@@ -58,6 +58,7 @@ def leaky_relu(input: Any, negative_slope: float = 0.01) -> Any:
     lambda g, input: _where(input > 0, 0.0, times(g, input)),
     samples=lambda s: [(s(2, 3), s(3)), (s(2), s(1))],
 )
+@quiet
 def _prelu(input: Any, weight: Any) -> Any:
     """input where positive, else weight * input, broadcast."""
     return np.where(np.greater(input, 0), input, input * weight)
@@ -98,7 +99,9 @@ def hardtanh(input: Any, min_val: float = -1.0, max_val: float = 1.0) -> Any:
         raise NumberError(f"hardtanh: min_val {min_val} is larger than max_val {max_val}")
     kind = np.asarray(input).dtype.kind
     if kind == "b" or (kind == "u" and int(min_val) < 0):
-        raise DTypeError(f"hardtanh: {np.asarray(input).dtype} has no negative numbers to limit at {min_val}; convert with to()")
+        raise DTypeError(
+            f"hardtanh: {np.asarray(input).dtype} has no negative numbers to limit at {min_val}; convert with to()"
+        )
     return np.minimum(np.maximum(input, _like(input, min_val)), _like(input, max_val))
 
 

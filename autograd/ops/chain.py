@@ -51,15 +51,22 @@ def over(g: Any, divisor: Any) -> Any:
 _SAMPLES = lambda s: [(s(3, 4), s.positive(4)), (s(2), s.positive()), (s(3), 2.0), (s(0, 2), s(2))]
 
 
-@op(lambda g, factor: times(g, factor), lambda g, outer: times(g, outer), samples=_SAMPLES)
+@op(lambda g, factor: times(g, factor), lambda g, outer: _product(g, outer), samples=_SAMPLES)
 @quiet
 def _times(outer: Any, factor: Any) -> Any:
-    """outer * factor, 0 where outer is 0."""
+    """outer * factor, 0 where outer is 0, which is constant in factor there."""
     return _zero_stays(np.multiply(outer, factor), outer)
 
 
-@op(lambda g, divisor: over(g, divisor), lambda g, divisor, y: -times(g, over(y, divisor)), samples=_SAMPLES)
+@op(lambda g, divisor: over(g, divisor), lambda g, divisor, y: -_product(g, over(y, divisor)), samples=_SAMPLES)
 @quiet
 def _over(outer: Any, divisor: Any) -> Any:
-    """outer / divisor, 0 where outer is 0."""
+    """outer / divisor, 0 where outer is 0, which is constant in divisor there."""
     return _zero_stays(np.true_divide(outer, divisor), outer)
+
+
+@op(lambda g, other: _product(g, other), lambda g, input: _product(g, input), samples=_SAMPLES)
+@quiet
+def _product(input: Any, other: Any) -> Any:
+    """input * other, 0 where either is 0."""
+    return _zero_stays(_zero_stays(np.multiply(input, other), input), other)

@@ -617,8 +617,8 @@ def copysign(input: Any, other: Any) -> Any:
     samples=binary(),
 )
 def heaviside(input: Any, values: Any) -> Any:
-    """0 where input < 0, values where it is 0, 1 where it is positive."""
-    return np.heaviside(input, values).astype(np.result_type(input, values), copy=False)
+    """values where input is 0, 1 where it is positive, else 0."""
+    return np.where(np.equal(input, 0), values, np.greater(input, 0)).astype(np.result_type(input, values), copy=False)
 
 
 @op(lambda g: 0.0, inplace=True, samples=_signs)

@@ -81,6 +81,7 @@ def _floating(name: str, input: Any) -> None:
 
 
 _SMALL = 4096  # elements below which memory order does not matter
+_LONG = 1 << 17  # elements of a row of partial results that stay in cache
 
 
 def _compact(x: ndarray, axes: tuple[int, ...] | None) -> tuple[ndarray, tuple[int, ...], list[int]]:
@@ -114,6 +115,10 @@ def _reduce(combine: np.ufunc, x: ndarray, axes: tuple[int, ...] | None, keepdim
     if x.size < _SMALL:
         return combine.reduce(x, axis=axes, keepdims=keepdim)
     view, inside, kept = _compact(x, axes)
+    if (
+        len(inside) > 1 and inside[-1] == view.ndim - 1
+    ):  # the innermost axis pairwise, so that the next one can be folded
+        view, inside = combine.reduce(view, axis=-1), inside[:-1]
     y = combine.reduce(_folded(combine, view, inside), axis=inside)
     y = np.asarray(y).reshape([x.shape[i] for i in kept])
     y = y.transpose([kept.index(i) for i in sorted(kept)])
@@ -121,23 +126,24 @@ def _reduce(combine: np.ufunc, x: ndarray, axes: tuple[int, ...] | None, keepdim
 
 
 def _folded(combine: np.ufunc, x: ndarray, axes: tuple[int, ...]) -> ndarray:
-    """x with its last reduced axis shortened to about its square root, where the innermost axis is kept.
+    """x with its last reduced axis shortened, where the innermost axis is kept.
 
     numpy combines such rows one by one: slow where they are short, and in float32 the error of a sum grows with their number.
-    So each group of m rows is taken as one long row first.
+    So groups of m rows are taken as one long row first, about 128 of them, until no more than 128 rows are left.
     """
     if x.ndim < 2 or x.ndim - 1 in axes or x.strides[-2] != x.shape[-1] * x.strides[-1]:
         return x
     n, k = x.shape[-2:]
-    m = int(n**0.5)
-    if n < 64:
+    if n < 128:
         return x
+    m = _larger(int(n**0.5), _smaller(n // 128, _LONG // k))
     whole = n // m * m
     long = np.lib.stride_tricks.as_strided(
         x, (*x.shape[:-2], n // m, m * k), (*x.strides[:-2], m * k * x.strides[-1], x.strides[-1]), writeable=False
     )
     short = combine.reduce(long, axis=-2).reshape(*x.shape[:-2], m, k)
-    return short if whole == n else np.concatenate([short, x[..., whole:, :]], axis=-2)
+    rest = short if whole == n else np.concatenate([short, x[..., whole:, :]], axis=-2)
+    return _folded(combine, rest, axes)
 
 
 @quiet
@@ -157,7 +163,9 @@ def sum(input: Any, dim: Any = None, keepdim: bool = False, dtype: Any = None) -
 
 
 @op(
-    lambda g, input_shape, dim, keepdim: _kept(g, input_shape, dim, keepdim) * (1.0 / _larger(_count(input_shape, dim), 1)),
+    lambda g, input_shape, dim, keepdim: (
+        _kept(g, input_shape, dim, keepdim) * (1.0 / _larger(_count(input_shape, dim), 1))
+    ),
     samples=_over_dims,
 )
 @quiet
@@ -378,7 +386,8 @@ def _arg_extreme(name: str, choose: Callable[..., Any], input: Any, dim: Any, ke
         raise DTypeError(f"{name}: not for bools; convert with to()")
     if dim is None:
         if not input.size:
-            raise RangeError(f"{name}: expected a nonempty tensor, or a dim that has elements; shape {tuple(input.shape)}"
+            raise RangeError(
+                f"{name}: expected a nonempty tensor, or a dim that has elements; shape {tuple(input.shape)}"
             )
         return choose(input, axis=None, keepdims=keepdim)
     d = dim_of(name, dim, input.ndim)

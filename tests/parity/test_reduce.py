@@ -61,13 +61,25 @@ def test_variances(name: str, data: Any) -> None:
     x = data.draw(arrays(("float64", "float32", "int64"), pools=[PLAIN, TIES, [1.0, 1.0, 2.0]]))
     form = data.draw(st.sampled_from(["plain", "unbiased", "dim unbiased keepdim", "correction"]))
     # with dim=() torch's gradient of std_mean is wrong
-    dim, keepdim, unbiased = data.draw(DIMS.filter(lambda d: d != ())), data.draw(st.booleans()), data.draw(st.booleans())
+    dim, keepdim, unbiased = (
+        data.draw(DIMS.filter(lambda d: d != ())),
+        data.draw(st.booleans()),
+        data.draw(st.booleans()),
+    )
     args: tuple[Any, ...] = {"unbiased": (unbiased,), "dim unbiased keepdim": (dim, unbiased, keepdim)}.get(form, ())
-    kwargs = {"dim": dim, "correction": data.draw(st.sampled_from([0, 1, 2, None])), "keepdim": keepdim} if form == "correction" else {}
+    kwargs = (
+        {"dim": dim, "correction": data.draw(st.sampled_from([0, 1, 2, None])), "keepdim": keepdim}
+        if form == "correction"
+        else {}
+    )
     # of a constant torch's second derivative of std is NaN or what 0 / 0 left; the first is 0 in both
     constant = "std" in name and x.size and len(np.unique(x)) < 3
     # and where nothing is left to divide by torch's gradient is finite although the value is NaN
-    value = getattr(autograd, name)(autograd.from_numpy(x), *args, **kwargs) if x.dtype.kind == "f" and dim_fits(x, dim) else 0.0
+    value = (
+        getattr(autograd, name)(autograd.from_numpy(x), *args, **kwargs)
+        if x.dtype.kind == "f" and dim_fits(x, dim)
+        else 0.0
+    )
     value = value[0] if isinstance(value, tuple) else value
     lost = np.isnan(np.asarray(value)).any()
     beside(name, x, *args, orders=0 if lost else 1 if constant else 2, wide=10, **kwargs)
@@ -142,13 +154,18 @@ def test_norm(data: Any) -> None:
 
 @given(data=st.data())
 def test_dist(data: Any) -> None:
-    a, b = data.draw(arrays(("float64",), [(3,), (2, 3)], [PLAIN])), data.draw(arrays(("float64",), [(3,), ()], [PLAIN]))
+    a, b = (
+        data.draw(arrays(("float64",), [(3,), (2, 3)], [PLAIN])),
+        data.draw(arrays(("float64",), [(3,), ()], [PLAIN])),
+    )
     beside("dist", a, b + 0.01, *data.draw(st.sampled_from([(), (1,), (3,), (inf,)])), wide=10)
 
 
 @given(data=st.data())
 def test_logsumexp(data: Any) -> None:
-    x = data.draw(arrays(("float64", "float32", "int64"), pools=[PLAIN, [900.0, -900.0, 3.0], [-inf, 1.0, 2.0], [inf, 1.0]]))
+    x = data.draw(
+        arrays(("float64", "float32", "int64"), pools=[PLAIN, [900.0, -900.0, 3.0], [-inf, 1.0, 2.0], [inf, 1.0]])
+    )
     beside("logsumexp", x, data.draw(DIMS.filter(lambda d: d is not None and d != ())), data.draw(st.booleans()))
 
 
@@ -169,7 +186,10 @@ def test_running_dtype(data: Any) -> None:
 @given(data=st.data())
 def test_diff(data: Any) -> None:
     x = data.draw(arrays(pools=[PLAIN]))
-    kwargs: dict[str, Any] = {"n": data.draw(st.sampled_from([1, 2, 3, 9, -1])), "dim": data.draw(st.sampled_from([-1, 0, 1]))}
+    kwargs: dict[str, Any] = {
+        "n": data.draw(st.sampled_from([1, 2, 3, 9, -1])),
+        "dim": data.draw(st.sampled_from([-1, 0, 1])),
+    }
     if x.ndim == 1 and data.draw(st.booleans()):
         kwargs["prepend"] = x[:1].copy()
         kwargs["append"] = x[:2].copy()

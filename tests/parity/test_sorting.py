@@ -34,7 +34,9 @@ def test_sort(name: str, data: Any) -> None:
     """Stable here always, in torch where asked for; NaN counts as the largest."""
     x, dim, descending = data.draw(arrays()), data.draw(ONE_DIM), data.draw(st.booleans())
     beside(name, x, dim=dim, descending=descending, stable=True)
-    compare(lambda v: v.sort(dim, descending)[0], lambda v: v.sort(dim=dim, descending=descending, stable=True)[0], (x,), {})
+    compare(
+        lambda v: v.sort(dim, descending)[0], lambda v: v.sort(dim=dim, descending=descending, stable=True)[0], (x,), {}
+    )
     beside(name, distinct(data, True), data.draw(ONE_DIM), data.draw(st.booleans()), method=data.draw(st.booleans()))
 
 
@@ -80,7 +82,9 @@ def test_values_of_ties(name: str, data: Any) -> None:
     args = (2,) if name == "kthvalue" else (-1,)
     if name == "mode" and np.isnan(x).any():
         return  # torch counts NaN by where it stands
-    compare(lambda v: getattr(autograd, name)(v, *args)[0], lambda v: getattr(torch, name)(v, *args)[0], (x,), {}, orders=0)
+    compare(
+        lambda v: getattr(autograd, name)(v, *args)[0], lambda v: getattr(torch, name)(v, *args)[0], (x,), {}, orders=0
+    )
 
 
 @given(data=st.data())
@@ -100,7 +104,11 @@ def test_quantile(name: str, data: Any) -> None:
         q.setflags(write=False)
     dim, keepdim = data.draw(st.sampled_from([None, 0, -1, 1])), data.draw(st.booleans())
     way = data.draw(st.sampled_from(["linear", "lower", "higher", "midpoint", "nearest", "up"]))
-    step = lambda library: lambda v, p: getattr(library, name)(v, p.detach() if hasattr(p, "detach") else p, dim, keepdim, interpolation=way)
+    step = lambda library: (
+        lambda v, p: getattr(library, name)(
+            v, p.detach() if hasattr(p, "detach") else p, dim, keepdim, interpolation=way
+        )
+    )
     compare(step(autograd), step(torch), (x, q), {}, orders=0 if np.isnan(x).any() else 2)
 
 
@@ -112,7 +120,9 @@ def test_unique(data: Any) -> None:
     if dim is not None and not x.size:
         return  # torch has rules of its own for slices without elements
     name = data.draw(st.sampled_from(["unique", "unique_consecutive"]))
-    step = lambda library: lambda v: getattr(library, name)(v.detach(), return_inverse=inverse, return_counts=counts, dim=dim)
+    step = lambda library: (
+        lambda v: getattr(library, name)(v.detach(), return_inverse=inverse, return_counts=counts, dim=dim)
+    )
     compare(step(autograd), step(torch), (x,), {})
 
 
@@ -126,10 +136,23 @@ def test_unique_nan(data: Any) -> None:
 def test_searchsorted(data: Any) -> None:
     edges = np.sort(data.draw(arrays(FLOATS, [(5,), (2, 4), (0,)], [PLAIN, TIES])), -1)
     values = data.draw(arrays((str(edges.dtype),), [(3,), (2, 3), (), (1, 3)], [PLAIN, TIES]))
-    options = data.draw(st.sampled_from([{}, {"right": True}, {"side": "right"}, {"out_int32": True}, {"side": "left", "right": True}, {"side": "up"}]))
+    options = data.draw(
+        st.sampled_from(
+            [
+                {},
+                {"right": True},
+                {"side": "right"},
+                {"out_int32": True},
+                {"side": "left", "right": True},
+                {"side": "up"},
+            ]
+        )
+    )
     step = lambda library: lambda e, v: library.searchsorted(e.detach(), v.detach(), **options)
     compare(step(autograd), step(torch), (edges, values), {})
-    compare(lambda e: autograd.searchsorted(e.detach(), 0.3), lambda e: torch.searchsorted(e.detach(), 0.3), (edges,), {})
+    compare(
+        lambda e: autograd.searchsorted(e.detach(), 0.3), lambda e: torch.searchsorted(e.detach(), 0.3), (edges,), {}
+    )
 
 
 @given(data=st.data())
@@ -157,7 +180,9 @@ def test_bincount(data: Any) -> None:
     kwargs: dict[str, Any] = {"minlength": data.draw(st.sampled_from([0, 3, 8]))}
     if weights is not None:
         kwargs["weights"] = np.linspace(0, 2, x.size).reshape(x.shape).astype(weights)
-    step = lambda library: lambda v, weights=None, **kw: library.bincount(v, None if weights is None else weights.detach(), **kw)
+    step = lambda library: (
+        lambda v, weights=None, **kw: library.bincount(v, None if weights is None else weights.detach(), **kw)
+    )
     compare(step(autograd), step(torch), (x,), kwargs)
 
 
