@@ -1,8 +1,8 @@
 """Two-dimensional convolution and its gradients: direct, depthwise and Winograd forms behind one set of functions.
 
 Arrays are torch's (N, C, H, W) in shape and channels-last in memory: results are transposed views of an (N, H, W, C)
-block, and inputs that stand otherwise are brought to it by a copy. The input gradient of stride s is s*s convolutions of
-stride 1, one for each phase of the input grid.
+block, and inputs that stand otherwise are brought to it by a copy. The input gradient of stride s is s*s convolutions
+of stride 1, one for each phase of the input grid.
 
 Letters: N images; C input and K output channels; H, W input rows and columns; R, S window rows and columns.
 """
@@ -10,8 +10,8 @@ Letters: N images; C input and K output channels; H, W input rows and columns; R
 from __future__ import annotations
 
 import math
-from functools import lru_cache
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -157,7 +157,7 @@ def _layout(w_shape: tuple[int, ...], groups: int, rows: range, columns: range, 
     return np.array([K // groups * Cg * R * S, sk, sc] + [r * S + s for r in rows for s in columns], np.int64)
 
 
-def _phase(size: int, window: int, stride: int, before: int, dilation: int, phase: int) -> tuple[int, int, int, int]:
+def _phase(window: int, stride: int, before: int, dilation: int, phase: int) -> tuple[int, int, int, int]:
     """Along one axis: first tap, step between taps, their number, and shift, of the inputs phase, phase + stride, ...
 
     Input i*stride + phase meets output i + (phase + before - tap*dilation) / stride for the taps that make it whole.
@@ -177,52 +177,51 @@ def conv2d_input(
     N, C, H, W = x_shape
     K, Cg, R, S = w.shape
     gx, flat = empty(x_shape, g.dtype)
-    phases = [
-        (a, b, _phase(H, R, stride[0], padding[0][0], dilation[0], a), _phase(W, S, stride[1], padding[1][0], dilation[1], b))
-        for a in range(min(stride[0], H))
-        for b in range(min(stride[1], W))
-    ] if g.size and gx.size else []  # fmt: skip
-    if (
-        not phases
-        or _sparse(x_shape, w.shape, stride, padding, dilation)
-        or any(not v[2] * h[2] for _, _, v, h in phases)
-    ):
+    product = _is_product(w.shape, padding, groups)
+    sparse = _sparse(x_shape, w.shape, stride, padding, dilation)
+    if not (g.size and gx.size and w.size):
         gx[...] = 0
-    if phases and _sparse(x_shape, w.shape, stride, padding, dilation):
+    elif sparse:
+        gx[...] = 0
         for r, s, there, here in _by_tap(x_shape, w.shape, g.shape[2:], stride, padding, dilation):
             part = g[there]
             shape = (N, C, part.shape[2], part.shape[3])
             gx[here] += conv2d_input(part, w[:, :, r : r + 1, s : s + 1], shape, groups=groups)
-        return gx
-    if phases and _is_product(w.shape, padding, groups):
-        rows = channels_last(g).reshape(-1, K)
-        if stride == (1, 1):
-            matmul(rows, w.reshape(K, C), out=flat.reshape(-1, C))
-        else:
-            part = matmul(rows, w.reshape(K, C)).reshape(N, *g.shape[2:], C)
-            flat.reshape(N, H, W, C)[:, :: stride[0], :: stride[1]] = part
-        return gx
-    if phases and winograd.suits(g.dtype, C, w.shape, stride, dilation):
-        winograd.convolve(
-            channels_last(g), g.shape, _flat(w), True, None, False, flat, (H, W, C),
-            (padding[0][0] - 2, padding[1][0] - 2),
-        )  # fmt: skip
-        return gx
-    # The same taps backwards, with the two channel axes exchanged inside each group.
-    source, weights, zeros = channels_last(g), _flat(w), np.zeros(C, g.dtype)
-    for a, b, (r, rstep, rows, top), (s, sstep, columns, left) in phases:
-        if not rows or not columns:
-            continue
-        dilated = (rstep * dilation[0] // stride[0], sstep * dilation[1] // stride[1])
-        taps, Q = _taps(rows, columns, dilated, K, groups)
-        way = conv_direct.plan_pass(
-            g.shape, (-(-(H - a) // stride[0]), -(-(W - b) // stride[1])), (1, 1),
-            (top - (rows - 1) * dilated[0], left - (columns - 1) * dilated[1]), taps, Q, (H, W, C),
-            ((stride[0], a), (stride[1], b)), groups, g.itemsize,
-        )  # fmt: skip
-        layout = _layout(w.shape, groups, range(r, R, rstep)[::-1], range(s, S, sstep)[::-1], True)
-        conv_direct.forward(source, weights, layout, zeros, flat, way)
+    elif product and stride == (1, 1):
+        matmul(channels_last(g).reshape(-1, K), w.reshape(K, C), out=flat.reshape(-1, C))
+    elif product:
+        gx[...] = 0
+        part = matmul(channels_last(g).reshape(-1, K), w.reshape(K, C))
+        gx[:, :, :: stride[0], :: stride[1]] = part.reshape(N, *g.shape[2:], C).transpose(0, 3, 1, 2)
+    elif winograd.suits(g.dtype, C, w.shape, stride, dilation):
+        start = (padding[0][0] - 2, padding[1][0] - 2)
+        winograd.convolve(channels_last(g), g.shape, _flat(w), True, None, False, flat, (H, W, C), start)
+    else:
+        _input_by_phases(g, w, gx, flat, stride, padding, dilation, groups)
     return gx
+
+
+def _input_by_phases(
+    g: Array, w: Array, gx: Array, flat: Array, stride: Pair, padding: Padding, dilation: Pair, groups: int
+) -> None:
+    """Every phase of gx on its own: the taps that reach it, backwards, the channel axes exchanged inside each group."""
+    (_, C, H, W), (K, _, R, S) = gx.shape, w.shape
+    source, weights, zeros = channels_last(g), _flat(w), np.zeros(C, g.dtype)
+    down = [(a, *_phase(R, stride[0], padding[0][0], dilation[0], a)) for a in range(min(stride[0], H))]
+    across = [(b, *_phase(S, stride[1], padding[1][0], dilation[1], b)) for b in range(min(stride[1], W))]
+    if not all(phase[3] for phase in down + across):
+        gx[...] = 0
+    for a, r, rstep, rows, top in (phase for phase in down if phase[3]):
+        for b, s, sstep, columns, left in (phase for phase in across if phase[3]):
+            dilated = (rstep * dilation[0] // stride[0], sstep * dilation[1] // stride[1])
+            taps, Q = _taps(rows, columns, dilated, K, groups)
+            way = conv_direct.plan_pass(
+                g.shape, (-(-(H - a) // stride[0]), -(-(W - b) // stride[1])), (1, 1),
+                (top - (rows - 1) * dilated[0], left - (columns - 1) * dilated[1]), taps, Q, (H, W, C),
+                ((stride[0], a), (stride[1], b)), groups, g.itemsize,
+            )  # fmt: skip
+            layout = _layout(w.shape, groups, range(r, R, rstep)[::-1], range(s, S, sstep)[::-1], True)
+            conv_direct.forward(source, weights, layout, zeros, flat, way)
 
 
 def conv2d_weight(

@@ -1,11 +1,13 @@
 """Direct convolution on channels-last arrays: the kernels, and how a pass over an image is cut up.
 
-With channels last a window's row (S*C values) is contiguous, so a convolution is a matrix product whose rows are found by
-offset tables, and nothing is unrolled into columns. A block of input rows is first copied with its zero border where
+With channels last a window's row (S*C values) is contiguous, so a convolution is a matrix product whose rows are found
+by offset tables, and nothing is unrolled into columns. A block of input rows is first copied with its zero border where
 there is padding; otherwise the input is read where it is.
 
-Letters: N images; H, W source rows and columns; C source channels; K result channels; G groups; T taps of a window, each
-a contiguous run of Q values; P columns of a weight panel. Every array is flat; a plan is an array of one `PLAN` record.
+Letters: N images; H, W source rows and columns; C source channels; K result channels; G groups; T taps of a window,
+each a contiguous run of Q values; P columns of a weight panel; M rows of a tile. Every array is flat; a plan is an
+array of one `PLAN` record. All kernels take the same arguments, so that they share one compiled parallel loop: the
+tasks from first to last, the tile's width, a plan and its tables, and four arrays.
 """
 
 from __future__ import annotations
@@ -40,7 +42,7 @@ PLAN = np.dtype(
             "Hd Wd K rstep row0 cstep col0 "  # destination, and which of its rows and columns are written
             "G Kg panels T Q P M "  # groups, result channels of one, its panels; taps, their length; the tile
             "block blocks tc qc "  # rows of windows in a block, blocks of an image; taps and values in a chunk
-            "relu pieces parts step images "  # of the weight gradient: pieces of the sum, parts of the window and their rows; images in a block
+            "relu pieces parts step images "  # weight gradient: pieces of the sum, parts of the window, images together
             "TB cb sk sc back fly t0 tiles begun ended"  # see `winograd`
         ).split()
     ]
@@ -330,8 +332,8 @@ def plan_pass(
 ) -> Pass:  # fmt: skip
     """How a window goes over a source of shape (N, C, H, W).
 
-    out: rows and columns of windows; start: source place of the first; taps: row and column of each of the window's runs
-    of Q values; destination: rows, columns and channels; places: (step, first) of the rows and columns written.
+    out: rows and columns of windows; start: source place of the first; taps: row and column of each of its runs of Q
+    values; destination: rows, columns and channels; places: (step, first) of the rows and columns written.
     """
     N, C, H, W = x_shape
     (Ho, Wo), (sh, sw), (top, left) = out, stride, start
@@ -367,14 +369,14 @@ def plan_weight(
 ) -> Pass:  # fmt: skip
     """How the weight gradient is summed: the rows of its tiles are the values of a window, the sum runs over pixels."""
     plan, _, _, table = plan_pass(x_shape, out, stride, start, taps, Q, (*out, K), ((1, 0), (1, 0)), G, itemsize)
-    p = plan[0]
+    p, N = plan[0], x_shape[0]
     values, panels = len(taps) * Q, 1 if 1 < K == G == p["C"] else G * p["panels"]
     extent = int((p["block"] - 1) * p["sh"] + p["reach"]) * int(p["span"] * p["C"])
     depthwise = 1 < K == G == p["C"]
-    together = p["blocks"] == 1 and not depthwise
-    images = max(1, min(int(p["N"]), PIXELS // (out[0] * out[1]), BLOCK // extent)) if together else 1
+    images = min(N, PIXELS // (out[0] * out[1]), BLOCK // extent) if p["blocks"] == 1 and not depthwise else 1
+    images = max(1, images)
     p["images"] = images
-    p["pieces"] = max(1, min(-(-int(p["N"]) // images) * int(p["blocks"]), -(-TASKS // int(panels)), SUMS // (values * K)))
+    p["pieces"] = max(1, min(-(-N // images) * int(p["blocks"]), -(-TASKS // int(panels)), SUMS // (values * K)))
     p["parts"] = max(1, min(-(-TASKS // int(panels * p["pieces"])), values // int(8 * p["M"])))
     p["step"] = -(-values // int(p["parts"] * p["M"])) * p["M"]
     p["parts"] = -(-values // int(p["step"]))

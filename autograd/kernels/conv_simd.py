@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from llvmlite import ir
 from numba.core import cgutils, types
@@ -118,6 +116,7 @@ def _tile(width, A, rows, taps, B, C, places, start, depthwise):  # type: ignore
         return context.get_dummy_value()
 
     return signature, codegen
+
 
 @intrinsic
 def window_tile(  # type: ignore[no-untyped-def]
