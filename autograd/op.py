@@ -129,11 +129,8 @@ class Op:
         y = values[self.y_at]
         if type(y) is ndarray:
             values[self.y_at] = tape.make(y, node)
-        elif type(y) is tuple:
-            if node.slots:
-                values[self.y_at] = tuple(tape.make(a, Output(node, k, a)) for k, a in enumerate(y))
-            else:
-                values[self.y_at] = (tape.make(y[0], node), *y[1:])
+        elif type(y) is tuple and node.slots:
+            values[self.y_at] = tuple(tape.make(a, Output(node, k, a)) for k, a in enumerate(y))
         return values
 
     def __repr__(self) -> str:
@@ -194,6 +191,8 @@ def op(*formulas: Formula | None, joint: Formula | None = None, **about: Any) ->
             call = _unary(entry)
         elif plain and entry.n == 2:
             call = _binary(entry)
+        elif entry.view and entry.n == 1 and joint is None and not entry.plan((True,))[1]:
+            call = _viewing(entry)
         else:
             call = _general(entry)
         return _enter(entry, call)
@@ -332,6 +331,50 @@ def _binary(entry: Op) -> Callable[[Any, Any], Any]:
     return call
 
 
+def _viewing(entry: Op) -> Callable[..., Any]:
+    """The call of an op whose one result is a view of its one input: what indexing and reshaping cost."""
+    fn, arity, may_copy, with_shape = entry.fn, len(entry.names), entry.name in _MAY_COPY, bool(entry.shape_names)
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if kwargs or len(args) != arity:
+            args = bind(entry, args, kwargs)
+        input = args[0]
+        if not isinstance(input, Tensor):
+            return fn(*args)
+        held = input._view
+        x = input._data if held is None else synced(input)
+        statics = args[1:]
+        out = new(Tensor)
+        out._data = y = fn(x, *statics)
+        base = y.base
+        root = input if held is None else held.base
+        if y is x or (base is not x and (base is None or base is not x.base)) or (may_copy and not root._data.flags.c_contiguous):
+            out._cell = Cell()
+            _as_view(entry, input, [x, *statics], out, None)
+        else:
+            out._cell = input._cell
+            if held is None:
+                out._view = View(input, ((step, statics),), False)
+            else:
+                out._view = View(root, (*held.steps, (step, statics)), held.copied)
+        if mode.enabled and y.dtype.kind == "f":
+            edge = input._node if held is None else node_of(input)
+            if edge is not None:
+                out._node = node = Node()
+                node.number = tick()
+                node.op, node.edges = entry, (edge,)
+                node.values = [None, *statics, None]
+                if with_shape:
+                    node.values.append(x.shape)
+                node.shape, node.dtype = y.shape, y.dtype
+                if mode.watched:
+                    on_record(node, y, (x, *statics))
+        return out
+
+    step = _Step(fn, call)
+    return call
+
+
 def _general(entry: Op) -> Callable[..., Any]:
     """The call of any op: statics, defaults and keywords, several inputs and outputs, views."""
     fn, n, variadic, promote = entry.fn, entry.n, entry.variadic, entry.promote
@@ -398,7 +441,10 @@ def record(entry: Op, tensors: Sequence[Any], values: list[Any], y: Any, view: b
     arrays = values[0] if entry.variadic else values
     # the output stands as it is, not as the op returned it: a numpy scalar has become an array
     kept: Any = tuple([out._data for out in outs]) if several else first._data
-    given, values = values, [*values, kept]
+    # with one differentiable output the formulas read only the others, such as indices and statistics: that one may be
+    # overwritten, as an in-place relu behind a batch norm does, and its memory need not be held
+    unread = 1 if several and len(outs) - entry.aux == 1 else 0
+    given, values = values, [*values, (None, *kept[1:]) if unread else kept]
     for i in entry.shapes_of:
         values.append(tuple([a.shape for a in arrays]) if entry.variadic else np.shape(arrays[i]))
     drop, keep = entry.plan((True,) if entry.variadic else tuple([edge is not None for edge in edges]))
@@ -407,7 +453,7 @@ def record(entry: Op, tensors: Sequence[Any], values: list[Any], y: Any, view: b
     cells = []
     for i in keep:
         if i == entry.y_at:
-            cells += [out._cell for out in outs] if several else [first._cell]
+            cells += [out._cell for out in outs[unread:]] if several else [first._cell]
         elif entry.variadic:
             cells += [t._cell for t in tensors if isinstance(t, Tensor)]
         elif isinstance(tensors[i], Tensor):
