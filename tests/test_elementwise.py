@@ -104,8 +104,16 @@ def test_ties(name, f, values, expected):
 EXTREMES = [0.0, -0.0, 1.0, -1.0, INF, -INF, NAN, 1e300, -1e300, 1e-300]
 
 
-@pytest.mark.parametrize("name", sorted(n for n, e in REGISTRY.items() if e.kind == "op" and e.fn.__module__ in
-    ("autograd.ops.elementwise", "autograd.ops.compare", "autograd.ops.activation", "autograd.ops.special")))  # fmt: skip
+@pytest.mark.parametrize(
+    "name",
+    sorted(
+        n
+        for n, e in REGISTRY.items()
+        if e.kind == "op"
+        and e.fn.__module__
+        in ("autograd.ops.elementwise", "autograd.ops.compare", "autograd.ops.activation", "autograd.ops.special")
+    ),
+)
 def test_silent(name):
     """No warning at infinities, NaN, zeros and overflow, forward or backward, recorded or not: numpy would warn."""
     entry = REGISTRY[name]

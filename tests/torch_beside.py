@@ -18,10 +18,11 @@ NAMES = {torch.float32: "float32", torch.float64: "float64", torch.int64: "int64
 NAMES |= {torch.uint8: "uint8", torch.int16: "int16", torch.int8: "int8", torch.bool: "bool"}
 
 
-# what torch refuses and this library takes: numbers in any place, a bool subtracted from a number, and some functions of
-# integers or bools
+# what torch refuses and this library takes: numbers in any place, a bool subtracted from a number, and some functions
+# of integers or bools
 MORE_HERE = (
-    "must be Tensor, not", "invalid combination of arguments", "with a bool tensor is not supported", "not implemented for '",
+    "must be Tensor, not", "invalid combination of arguments", "with a bool tensor is not supported",
+    "not implemented for '",
     "not yet implemented for tensors with different dtypes", "expected dtype", "Autograd not support dtype",
 )  # fmt: skip
 

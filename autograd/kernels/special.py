@@ -29,7 +29,7 @@ def _lgamma(x, y):
 
 @kernel
 def _carry(b, a, y, reverse):
-    """b, a, y (O, N, I): outer, along the axis, inner. y[n] = b[n] + a[n] y[n - 1]; reverse: y[n] = b[n] + a[n + 1] y[n + 1]."""
+    """b, a, y (O, N, I): outer, along the axis, inner. y[n] = b[n] + a[n] y[n-1], or from the end."""
     outer, n, inner = b.shape
     for o in range(outer):
         for k in range(n):

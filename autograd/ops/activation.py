@@ -9,6 +9,7 @@ import numpy as np
 from numpy import ndarray
 
 from ..errors import DTypeError, NumberError, ShapeError
+from ..kernels import elementwise as kernels
 from ..op import function, op
 from ..samples import unary
 from .chain import quiet, times
@@ -30,12 +31,31 @@ def _like(input: Any, value: float) -> Any:
     return np.asarray(input).dtype.type(value)
 
 
+def _large(input: Any) -> bool:
+    """Whether a kernel is worth its call: below this numpy is as fast."""
+    return type(input) is ndarray and input.size >= 2048 and input.dtype.kind == "f"
+
+
 # -------------------------------------------------------------------------------------------- the rectifiers
 
 
-@op(lambda g, y: _where(y <= 0, 0.0, g), inplace=True, samples=unary())
+@op(
+    lambda g, output: _where_positive(g, output),
+    None,
+    samples=lambda s: [(s(3, 4), s(3, 4)), (s(40, 60), s(40, 60)), (s(), s())],
+)
+def _where_positive(input: Any, output: Any) -> Any:
+    """input where output > 0, else 0: the gradient of relu."""
+    if _large(input) and input.shape == output.shape:
+        return kernels.relu_backward(input, output)
+    return np.where(np.less_equal(output, 0), input.dtype.type(0), input)
+
+
+@op(lambda g, y: _where_positive(g, y), inplace=True, samples=lambda s: [*unary()(s), (s(40, 60),)])
 def relu(input: Any) -> Any:
     """max(input, 0). The gradient at 0 is 0."""
+    if _large(input):
+        return kernels.relu(input)
     if np.asarray(input).dtype.kind == "b":
         raise DTypeError("relu: bools have no sign; convert with to()")
     return np.maximum(input, 0)
@@ -221,7 +241,7 @@ def _bounded_product(input: Any, decay: Any) -> Any:
 )
 @quiet
 def gelu(input: Any, approximate: str = "none") -> Any:
-    """input * P(X <= input) of a standard normal X, or its "tanh" approximation. Hendrycks, Gimpel 2016, arXiv:1606.08415."""
+    """input * P(X <= input) of a standard normal X, or its "tanh" approximation. Hendrycks 2016, arXiv:1606.08415."""
     _floating("gelu", input)
     if approximate == "none":
         return input * (0.5 + 0.5 * erf(input * _like(input, sqrt(0.5))))

@@ -1,9 +1,9 @@
 """The chain rule where a derivative is infinite or NaN, and silence where torch is silent.
 
-`where(x > 0, sqrt(x), x)` hands sqrt a gradient of 0 wherever x <= 0, and sqrt's derivative there is infinite or NaN; 0 times
-that would spoil the whole gradient. So the elementwise formulas multiply by `times` and divide by `over`: an incoming gradient
-of exactly 0 stays 0, whatever the derivative is. Both are operations that differentiate into themselves, so the rule holds in
-every order. Any other gradient meets inf and NaN as arithmetic has it. (backward itself runs with numpy's warnings off.)
+`where(x > 0, sqrt(x), x)` hands sqrt a gradient of 0 wherever x <= 0, and sqrt's derivative there is infinite or NaN;
+0 times that would spoil the whole gradient. So the elementwise formulas multiply by `times` and divide by `over`: an
+incoming gradient of exactly 0 stays 0, whatever the derivative is. Both are operations that differentiate into their
+like, so the rule holds in every order. Any other gradient meets inf and NaN as arithmetic has it.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from numpy import ndarray
 from ..op import op
 from ..tensor import Tensor
 
-# Overflow, division by zero and invalid operations give inf and NaN without a word, as in torch. A library must not change
-# numpy's setting for the program, so each numpy function that can warn stands under this decorator (0.4 us a call); backward
-# silences numpy once for the whole pass.
+# Overflow, division by zero and invalid operations give inf and NaN without a word, as in torch. A library must not
+# change numpy's setting for the program, so each numpy function that can warn stands under this decorator (0.4 us a
+# call); backward silences numpy once for the whole pass.
 quiet: Callable[[Callable[..., Any]], Callable[..., Any]] = np.errstate(all="ignore")
 
 
@@ -70,3 +70,9 @@ def _over(outer: Any, divisor: Any) -> Any:
 def _product(input: Any, other: Any) -> Any:
     """input * other, 0 where either is 0."""
     return _zero_stays(_zero_stays(np.multiply(input, other), input), other)
+
+
+@op(lambda g: _zero(g), samples=lambda s: [(s(3, 4),), (s(),), (s(0, 2),)])
+def _zero(input: Any) -> Any:
+    """Zeros like the input: the gradient of what is constant in pieces."""
+    return np.zeros_like(input)

@@ -265,7 +265,7 @@ def _where(condition: Any, input: Any, other: Any) -> Any:
     samples=lambda s: [(s.bools(3, 4), s(3, 4), s(4)), (s.bools(3), s(2, 3), 1.5), (s.bools(2, 3),)],
 )
 def where(condition: Any, input: Any = None, other: Any = None) -> Any:
-    """input where the bool condition holds, else other, all broadcast together; of a condition alone, `nonzero` as a tuple.
+    """input where the bool condition holds, else other, all broadcast; of a condition alone, `nonzero` as a tuple.
 
     The branch not chosen gets a gradient of exactly 0, also where its own derivative is infinite or NaN.
     """
@@ -303,7 +303,7 @@ def minimum(input: Any, other: Any) -> Any:
 
 
 def _larger_part(g: Any, a: Any, b: Any) -> Any:
-    """The part of g that belongs to a where a > b; half at a tie, as in torch; all of it where either is NaN, as in torch."""
+    """The part of g that belongs to a where a > b; as in torch half at a tie, all of it where either is NaN."""
     return _where(a < b, 0.0, _where(a == b, g * 0.5, g))
 
 
@@ -347,12 +347,13 @@ def _clamp_pull(g: Any, input: Any, min: Any, max: Any, needs: list[bool]) -> li
     promote=True,
     inplace=True,
     samples=lambda s: [
-        (s(3, 4), -1.0, 1.0), (s(3, 4), None, 0.5), (s(3, 4), 0.5), (s(), -1, 1), (s(3, 4), s(4), s(4) + 3), (s.ints(9, 4), 2, 5),
+        (s(3, 4), -1.0, 1.0), (s(3, 4), None, 0.5), (s(3, 4), 0.5), (s(), -1, 1), (s(3, 4), s(4), s(4) + 3),
+        (s.ints(9, 4), 2, 5),
         (s(3, 4), s(3, 1)), (s(0, 3), 0.0, 1.0),
     ],
 )  # fmt: skip
 def clamp(input: Any, min: Any = None, max: Any = None) -> Any:
-    """input limited to [min, max], numbers or tensors; max where min > max. The gradient passes at the bounds themselves."""
+    """input limited to [min, max], numbers or tensors; max where min > max. The gradient passes at the bounds."""
     if min is None and max is None:
         raise NumberError("clamp: at least one of min and max must not be None")
     if min is not None:

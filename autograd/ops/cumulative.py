@@ -58,8 +58,9 @@ def _cumsum_back(input: Any, dim: int) -> Any:
     return np.flip(_accumulated(np.add, np.flip(input, d), d), d) if np.ndim(input) else np.array(input)
 
 
-# Products: with P the running product and x_j the factors, the gradient of x_i is P_(i-1) S_i, where S_i = g_i + x_(i+1) S_(i+1)
-# is a linear recurrence from the end. Nothing is divided, so zeros among the factors are no exception, in any order.
+# Products: with P the running product and x_j the factors, the gradient of x_i is P_(i-1) S_i, where
+# S_i = g_i + x_(i+1) S_(i+1) is a linear recurrence from the end. Nothing is divided, so zeros among the factors are no
+# exception, in any order.
 
 
 @op(
@@ -106,7 +107,7 @@ def _cumprod_pull(g: Any, input: Any, dim: int, y: Any) -> Any:
 @op(lambda g, input, dim, y: _cumprod_pull(g, input, dim, y), samples=_along, inplace=True)
 @quiet
 def cumprod(input: Any, dim: int, dtype: Any = None) -> Any:
-    """The running product along `dim`, in `dtype`; integers and bools become int64. The gradient is right at zeros too."""
+    """The running product along `dim`, in `dtype`; integers become int64. The gradient is right at zeros too."""
     d = dim_of("cumprod", dim, input.ndim)
     x = _wide("cumprod", input, dtype)
     return _accumulated(np.multiply, x, d) if x.ndim else x.copy()
@@ -158,8 +159,8 @@ def _cummin(input: Any, dim: int) -> Any:
     return _running("cummin", np.minimum, input, dim)
 
 
-cummax_result = namedtuple("cummax", "values indices")
-cummin_result = namedtuple("cummin", "values indices")
+cummax_result = namedtuple("cummax_result", "values indices")
+cummin_result = namedtuple("cummin_result", "values indices")
 
 
 @function(samples=_along)
@@ -195,7 +196,7 @@ def _part(x: Any, d: int, start: int | None, stop: int | None) -> Any:
 )
 @axis_too
 def diff(input: Any, n: int = 1, dim: int = -1, prepend: Any = None, append: Any = None) -> Any:
-    """The n-th difference of neighbours along `dim`, `prepend` and `append` joined on first; of bools, whether they differ."""
+    """The n-th difference of neighbours along `dim`, `prepend` and `append` joined on first; of bools, `^`."""
     from .join import cat
 
     if not len(input.shape):

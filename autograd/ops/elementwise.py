@@ -15,7 +15,7 @@ from ..op import function, op
 from ..samples import Draw, binary, unary
 from ..tensor import Tensor
 from .alias import alias
-from .chain import over, quiet, times
+from .chain import _zero, over, quiet, times
 from .compare import _integral, _where, logical_not
 from .compare import where as where
 from .convert import to_dtype
@@ -130,7 +130,7 @@ alias(neg, "negative")
 
 
 def _no_zero(name: str, input: Any, other: Any) -> bool:
-    """Whether these are integers, after a check that none is divided by zero, where torch has an error and numpy a 0."""
+    """Whether these are integers, after a check that none is divided by zero, where numpy would give 0."""
     integers = np.asarray(other).dtype.kind != "f"
     if integers and np.size(input) and not np.all(other):
         raise DivisionError(f"{name}: integer division by zero")
@@ -144,7 +144,7 @@ def _integer_division(s: Draw) -> list[tuple[Any, ...]]:
     return [*_DIVISIONS(s), (s(3, 4), s(4)), (s.ints(9, 5, low=-9), s.ints(4, 5, low=1)), (s.ints(9, 5, low=-9), -4)]
 
 
-@op(lambda g: 0.0, lambda g: 0.0, promote=True, inplace=True, samples=_integer_division)
+@op(lambda g: _zero(g), lambda g: _zero(g), promote=True, inplace=True, samples=_integer_division)
 @quiet
 def floor_divide(input: Any, other: Any) -> Any:
     """input / other rounded down. The gradient is 0, as that of any rounding."""
@@ -152,7 +152,7 @@ def floor_divide(input: Any, other: Any) -> Any:
     return np.floor_divide(input, other)
 
 
-@op(lambda g: 0.0, lambda g: 0.0, promote=True, samples=_integer_division)
+@op(lambda g: _zero(g), lambda g: _zero(g), promote=True, samples=_integer_division)
 @quiet
 def _trunc_divide(input: Any, other: Any) -> Any:
     """input / other rounded toward zero."""
@@ -247,7 +247,7 @@ def _power_base(g: Any, input: Any, exponent: Any) -> Any:
     if isinstance(exponent, (float, int)):
         if exponent == 2:
             return times(g, input * 2.0)
-        return 0.0 if exponent == 0 else times(g, exponent * _pow(input, exponent - 1.0))
+        return _zero(g) if exponent == 0 else times(g, exponent * _pow(input, exponent - 1.0))
     base = _where((exponent == 0) & logical_not(abs(input) > 0), 1.0, input)  # 0 also for NaN ** 0
     return times(g, exponent * _pow(base, exponent - 1.0))
 
@@ -266,7 +266,8 @@ def _power_exponent(g: Any, input: Any, exponent: Any, y: Any) -> Any:
     promote=True,
     inplace=True,
     samples=lambda s: [
-        *binary(0.3, 2)(s), (s(3), 2), (s(3), 3.0), (s(2, 2), 1.0), (s(3), 0.0), (s(3), -1.0), (s.positive(3), 0.5), (s.ints(4, 3), 2),
+        *binary(0.3, 2)(s), (s(3), 2), (s(3), 3.0), (s(2, 2), 1.0), (s(3), 0.0), (s(3), -1.0), (s.positive(3), 0.5),
+        (s.ints(4, 3), 2),
         (s.positive(4), np.array([0.0, 1.0, 2.0, 3.0])),
     ],
 )  # fmt: skip
@@ -559,8 +560,13 @@ def rad2deg(input: Any) -> Any:
     return input * (180 / _pi)
 
 
-for _long, _short in {"arcsin": asin, "arccos": acos, "arctan": atan, "arctan2": atan2, "arcsinh": asinh, "arccosh": acosh, "arctanh": atanh}.items():  # fmt: skip
-    alias(_short, _long)
+alias(asin, "arcsin")
+alias(acos, "arccos")
+alias(atan, "arctan")
+alias(atan2, "arctan2")
+alias(asinh, "arcsinh")
+alias(acosh, "arccosh")
+alias(atanh, "arctanh")
 
 
 # ------------------------------------------------------------------------------------------- sign and rounding
@@ -585,13 +591,13 @@ def _sign(input: Any) -> Any:
     return np.where(np.isnan(x), 0, np.sign(x)).astype(x.dtype) if x.dtype.kind == "f" else np.sign(x)
 
 
-@op(lambda g: 0.0, inplace=True, samples=_signs)
+@op(lambda g: _zero(g), inplace=True, samples=_signs)
 def sign(input: Any) -> Any:
     """-1, 0 or 1 as the input is negative, zero (or NaN) or positive. The gradient is 0."""
     return _sign(input)
 
 
-@op(lambda g: 0.0, inplace=True, samples=_signs)
+@op(lambda g: _zero(g), inplace=True, samples=_signs)
 def sgn(input: Any) -> Any:
     """`sign`: the same for real tensors."""
     return _sign(input)
@@ -599,7 +605,7 @@ def sgn(input: Any) -> Any:
 
 @op(
     lambda g, input, other: times(g, sgn(input) * copysign(1.0, other)),
-    lambda g: 0.0,
+    lambda g: _zero(g),
     promote="float",
     inplace=True,
     samples=binary(),
@@ -610,7 +616,7 @@ def copysign(input: Any, other: Any) -> Any:
 
 
 @op(
-    lambda g: 0.0,
+    lambda g: _zero(g),
     lambda g, input: _where(input == 0, g, 0.0),
     promote=True,
     inplace=True,
@@ -621,19 +627,19 @@ def heaviside(input: Any, values: Any) -> Any:
     return np.where(np.equal(input, 0), values, np.greater(input, 0)).astype(np.result_type(input, values), copy=False)
 
 
-@op(lambda g: 0.0, inplace=True, samples=_signs)
+@op(lambda g: _zero(g), inplace=True, samples=_signs)
 def ceil(input: Any) -> Any:
     """Rounded up. The gradient is 0."""
     return np.ceil(_number("ceil", input))
 
 
-@op(lambda g: 0.0, inplace=True, samples=_signs)
+@op(lambda g: _zero(g), inplace=True, samples=_signs)
 def floor(input: Any) -> Any:
     """Rounded down. The gradient is 0."""
     return np.floor(_number("floor", input))
 
 
-@op(lambda g: 0.0, inplace=True, samples=_signs)
+@op(lambda g: _zero(g), inplace=True, samples=_signs)
 def trunc(input: Any) -> Any:
     """Rounded toward zero. The gradient is 0."""
     return np.trunc(_number("trunc", input))
@@ -648,7 +654,7 @@ def frac(input: Any) -> Any:
     return input - np.trunc(input)
 
 
-@op(lambda g: 0.0, inplace=True, samples=lambda s: [*_signs(s), (s(3, 4), 1), (s(3), {"decimals": -1})])
+@op(lambda g: _zero(g), inplace=True, samples=lambda s: [*_signs(s), (s(3, 4), 1), (s(3), {"decimals": -1})])
 @quiet
 def round(input: Any, decimals: int = 0) -> Any:
     """Rounded to `decimals` places, halves to even. The gradient is 0."""

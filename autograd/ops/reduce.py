@@ -19,7 +19,7 @@ from ..op import function, op
 from ..samples import Draw
 from ..tensor import Tensor
 from .alias import axis_too
-from .chain import quiet, times
+from .chain import _zero, quiet, times
 from .compare import _where, isnan, maximum, minimum
 from .cumulative import _shifted, cumprod
 from .dims import dim_of, dims_of
@@ -56,7 +56,8 @@ def _count(shape: tuple[int, ...], dim: Any, name: str = "reduce") -> int:
 def _over_dims(s: Draw) -> list[tuple[Any, ...]]:
     """Every form of dim and keepdim, for reductions of any number of dimensions."""
     return [
-        (s(3, 4),), (s(3, 4), 1), (s(3, 4), -2, True), (s(2, 3, 4), (0, 2)), (s(2, 3, 4), (-1, 0), True), (s(),), (s(), 0),
+        (s(3, 4),), (s(3, 4), 1), (s(3, 4), -2, True), (s(2, 3, 4), (0, 2)), (s(2, 3, 4), (-1, 0), True), (s(),),
+        (s(), 0),
         (s(2, 3, 2), None, True), (s(3), {"dim": 0}),
     ]  # fmt: skip
 
@@ -85,7 +86,7 @@ _LONG = 1 << 17  # elements of a row of partial results that stay in cache
 
 
 def _compact(x: ndarray, axes: tuple[int, ...] | None) -> tuple[ndarray, tuple[int, ...], list[int]]:
-    """x in the order of its memory with as few axes as will do, those of them that are reduced, and the order of the kept axes.
+    """x in the order of its memory with as few axes as will do; which of them are reduced; the order of the kept axes.
 
     numpy reduces a channels-last image over (0, 2, 3) axis by axis, many times slower than the matrix that it is.
     """
@@ -128,8 +129,8 @@ def _reduce(combine: np.ufunc, x: ndarray, axes: tuple[int, ...] | None, keepdim
 def _folded(combine: np.ufunc, x: ndarray, axes: tuple[int, ...]) -> ndarray:
     """x with its last reduced axis shortened, where the innermost axis is kept.
 
-    numpy combines such rows one by one: slow where they are short, and in float32 the error of a sum grows with their number.
-    So groups of m rows are taken as one long row first, about 128 of them, until no more than 128 rows are left.
+    numpy combines such rows one by one: slow where they are short, and in float32 the error of a sum grows with their
+    number. So groups of m rows are taken as one long row first, about 128 of them, until no more than 128 are left.
     """
     if x.ndim < 2 or x.ndim - 1 in axes or x.strides[-2] != x.shape[-1] * x.strides[-1]:
         return x
@@ -216,7 +217,7 @@ def _prod_pull(g: Any, input: Any, dim: int | None, keepdim: bool) -> Any:
 )
 @quiet
 def prod(input: Any, dim: int | None = None, keepdim: bool = False, dtype: Any = None) -> Any:
-    """The product over one dim or all, in `dtype`; integers and bools become int64. Of nothing: 1. The gradient is right at zeros."""
+    """The product over one dim or all, in `dtype`; integers become int64. Of nothing: 1. Its gradient is right at 0."""
     if dtype is not None:
         input = input.astype(dtypes.as_dtype(dtype), copy=False)
     elif input.dtype.kind != "f":
@@ -224,7 +225,7 @@ def prod(input: Any, dim: int | None = None, keepdim: bool = False, dtype: Any =
     if dim is None:
         return np.multiply.reduce(input, axis=None)
     d = dim_of("prod", dim, input.ndim)
-    return np.multiply.reduce(input, axis=d, keepdims=keepdim) if input.ndim else input.copy()
+    return _reduce(np.multiply, input, (d,), keepdim) if input.ndim else input.copy()
 
 
 # ---------------------------------------------------------------------------------------------------- variance
@@ -240,7 +241,8 @@ def _var_pull(g: Any, input: Any, dim: Any, correction: float, keepdim: bool) ->
 
 def _over_dims_corrected(s: Draw) -> list[tuple[Any, ...]]:
     return [
-        (s(3, 4),), (s(3, 4), 1), (s(3, 4), -2, 0, True), (s(2, 3, 4), (0, 2), 2), (s(2, 3, 4), (-1, 0), 1, True), (s(5), 0, 0.5),
+        (s(3, 4),), (s(3, 4), 1), (s(3, 4), -2, 0, True), (s(2, 3, 4), (0, 2), 2), (s(2, 3, 4), (-1, 0), 1, True),
+        (s(5), 0, 0.5),
         (s(2, 3, 2), None, 0, True),
     ]  # fmt: skip
 
@@ -310,7 +312,7 @@ def _with_correction(s: Draw) -> list[tuple[Any, ...]]:
 
 @function(samples=_with_correction)
 def var(input: Any, *args: Any, **named: Any) -> Any:
-    """The variance: var(input, dim=None, unbiased=True, keepdim=False) or var(input, dim=None, *, correction=1, keepdim=False)."""
+    """The variance: var(input, dim=None, unbiased=True, keepdim=False), or with correction=1 in place of unbiased."""
     return _corrected(_var, "var", input, args, named)
 
 
@@ -365,12 +367,12 @@ def amax(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
 
 @op(lambda g, input, dim, keepdim, y: _evenly(g, input, dim, keepdim, y), samples=_over_dims)
 def amin(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
-    """The smallest element over `dim` (an int, several, or all); NaN if any is. Equal ones share the gradient evenly."""
+    """The smallest element over `dim` (an int, several, or all); NaN if any is. Equal ones share the gradient."""
     _nonempty("amin", input, dim)
     return _reduce(np.minimum, input, _axes("amin", dim, input.ndim), keepdim)
 
 
-aminmax_result = namedtuple("aminmax", "min max")
+aminmax_result = namedtuple("aminmax_result", "min max")
 
 
 @function(samples=lambda s: [(s(3, 4),), (s(3, 4), {"dim": 1}), (s(3, 4), {"dim": 0, "keepdim": True}), (s(),)])
@@ -403,13 +405,13 @@ def _positions(s: Draw) -> list[tuple[Any, ...]]:
 
 @op(None, samples=_positions)
 def argmax(input: Any, dim: int | None = None, keepdim: bool = False) -> Any:
-    """The index of the largest element along `dim`, or in the flattened input; the first of equal ones; of a NaN if any."""
+    """The index of the largest element along `dim`, or in the flattened input; the first of equal ones, or of NaNs."""
     return _arg_extreme("argmax", np.argmax, input, dim, keepdim)
 
 
 @op(None, samples=_positions)
 def argmin(input: Any, dim: int | None = None, keepdim: bool = False) -> Any:
-    """The index of the smallest element along `dim`, or in the flattened input; the first of equal ones; of a NaN if any."""
+    """The index of the smallest element along `dim`, or in the flattened input; the first of equal ones, or of NaNs."""
     return _arg_extreme("argmin", np.argmin, input, dim, keepdim)
 
 
@@ -453,8 +455,8 @@ def _min(input: Any, dim: int, keepdim: bool = False) -> Any:
     return _extreme("min", np.argmin, input, dim, keepdim)
 
 
-max_result = namedtuple("max", "values indices")
-min_result = namedtuple("min", "values indices")
+max_result = namedtuple("max_result", "values indices")
+min_result = namedtuple("min_result", "values indices")
 
 
 def _max_samples(s: Draw) -> list[tuple[Any, ...]]:
@@ -476,16 +478,22 @@ def _three_forms(
 @function(samples=_max_samples)
 @axis_too
 def max(input: Any, dim: Any = None, keepdim: bool = False, *, other: Any = None) -> Any:
-    """max(input): the largest element, ties share the gradient. max(input, dim, keepdim): (values, indices), the first of equal
-    ones has the index and the gradient. max(input, other): `maximum`. NaN wins everywhere."""
+    """max(input): the largest element. max(input, dim, keepdim): (values, indices). max(input, other): `maximum`.
+
+    NaN wins everywhere. Of equal elements all share the gradient in the first form; in the second the first one has the
+    index and the gradient.
+    """
     return _three_forms("max", amax, _max, maximum, max_result, input, dim if other is None else other, keepdim)
 
 
 @function(samples=_max_samples)
 @axis_too
 def min(input: Any, dim: Any = None, keepdim: bool = False, *, other: Any = None) -> Any:
-    """min(input): the smallest element, ties share the gradient. min(input, dim, keepdim): (values, indices), the first of equal
-    ones has the index and the gradient. min(input, other): `minimum`. NaN wins everywhere."""
+    """min(input): the smallest element. min(input, dim, keepdim): (values, indices). min(input, other): `minimum`.
+
+    NaN wins everywhere. Of equal elements all share the gradient in the first form; in the second the first one has the
+    index and the gradient.
+    """
     return _three_forms("min", amin, _min, minimum, min_result, input, dim if other is None else other, keepdim)
 
 
@@ -497,7 +505,7 @@ def _norm_pull(g: Any, input: Any, p: float, dim: Any, keepdim: bool, y: Any) ->
     shape = tuple(input.shape)
     g, y = _kept(g, shape, dim, keepdim), _kept(y, shape, dim, keepdim)
     if p == 0:
-        return 0.0
+        return _zero(g)
     if p == 1:
         return times(g, sgn(input))
     if p in (inf, -inf):
@@ -521,7 +529,7 @@ def _norm_pull(g: Any, input: Any, p: float, dim: Any, keepdim: bool, y: Any) ->
 )  # fmt: skip
 @quiet
 def _vector_norm(input: Any, p: float = 2, dim: Any = None, keepdim: bool = False) -> Any:
-    """(sum |x|^p)^(1/p) over `dim`; the largest |x| for p = inf, the smallest for -inf, how many are not 0 for p = 0."""
+    """(sum |x|^p)^(1/p) over `dim`; the largest |x| for p = inf, the smallest for -inf, the count of nonzeros for 0."""
     _floating("norm", input)
     axes = _axes("norm", dim, input.ndim)
     if p < 0 or p == inf:
@@ -548,11 +556,11 @@ def _vector_norm(input: Any, p: float = 2, dim: Any = None, keepdim: bool = Fals
 )
 @axis_too
 def norm(input: Any, p: Any = "fro", dim: Any = None, keepdim: bool = False, dtype: Any = None) -> Any:
-    """The p-norm of the elements over `dim`: "fro" is p = 2, "nuc" the sum of singular values. The gradient at 0 is 0."""
+    """The p-norm of the elements over `dim`: "fro" is p = 2, "nuc" the sum of singular values. Gradient 0 at 0."""
     if dtype is not None:
         input = input.to(dtype)
     if p == "nuc":
-        from .linalg import matrix_norm  # the only norm that needs more than the elements
+        from .decomposition import matrix_norm  # the only norm that needs more than the elements
 
         return matrix_norm(input, "nuc", (-2, -1) if dim is None else dim, keepdim)
     if isinstance(p, str) and p != "fro":

@@ -53,12 +53,12 @@ def _sort(input: Any, dim: int = -1, descending: bool = False) -> Any:
     return _ordered("sort", input, dim, descending)
 
 
-sort_result = namedtuple("sort", "values indices")
-topk_result = namedtuple("topk", "values indices")
-kthvalue_result = namedtuple("kthvalue", "values indices")
-median_result = namedtuple("median", "values indices")
-nanmedian_result = namedtuple("nanmedian", "values indices")
-mode_result = namedtuple("mode", "values indices")
+sort_result = namedtuple("sort_result", "values indices")
+topk_result = namedtuple("topk_result", "values indices")
+kthvalue_result = namedtuple("kthvalue_result", "values indices")
+median_result = namedtuple("median_result", "values indices")
+nanmedian_result = namedtuple("nanmedian_result", "values indices")
+mode_result = namedtuple("mode_result", "values indices")
 
 
 def _sorts(s: Draw) -> list[tuple[Any, ...]]:
@@ -173,7 +173,8 @@ def _medians(result: Any, input: Any, dim: Any, keepdim: bool, skip_nan: bool) -
     if 0 in input.shape:
         if input.dtype.kind != "f":
             raise ShapeError(
-                f"{result.__name__}: expected a nonempty tensor of {input.dtype}, which has no NaN; shape {tuple(input.shape)}"
+                f"median: expected a nonempty tensor of {input.dtype}, which has no NaN; "
+                f"shape {tuple(input.shape)}"
             )
         return sum(input) + float("nan")
     return _median(_reshape(input, (-1,)), 0, False, skip_nan)[0]
@@ -330,7 +331,7 @@ def _results(like: Any, values: Any, inverse: Any, counts: Any, return_inverse: 
 def unique(
     input: Any, sorted: bool = True, return_inverse: bool = False, return_counts: bool = False, dim: int | None = None
 ) -> Any:
-    """The distinct elements in order (or the distinct slices along `dim`); with where each element went, and how many each is.
+    """The distinct elements in order (or the distinct slices along `dim`), where each went, how many each is.
 
     No gradient. Every NaN is distinct, as in torch.
     """
@@ -344,7 +345,7 @@ def unique(
 def unique_consecutive(
     input: Any, return_inverse: bool = False, return_counts: bool = False, dim: int | None = None
 ) -> Any:
-    """The elements (or slices along `dim`) without those equal to the one before; with where each went, and how many each is."""
+    """The elements (or slices along `dim`) without those equal to the one before, where each went, how many each is."""
     x = _data(input)
     d = None if dim is None else dim_of("unique_consecutive", dim, x.ndim)
     rows = x.reshape(-1, 1) if d is None else np.moveaxis(x, d, 0).reshape(x.shape[d], -1)
@@ -364,7 +365,8 @@ def unique_consecutive(
 
 @function(
     samples=lambda s: [
-        (np.sort(s(5)), s(2, 3)), (np.sort(s(2, 5)), s(2, 3)), (np.sort(s(5)), 0.3), (np.sort(s(5)), s(3), {"right": True}),
+        (np.sort(s(5)), s(2, 3)), (np.sort(s(2, 5)), s(2, 3)), (np.sort(s(5)), 0.3),
+        (np.sort(s(5)), s(3), {"right": True}),
     ],
     method=False,
 )  # fmt: skip
@@ -377,7 +379,7 @@ def searchsorted(
     side: str | None = None,
     sorter: Any = None,
 ) -> Any:
-    """Where along the last dimension of sorted_sequence each element would go to keep the order: before equals, or after if right."""
+    """Where along the last dimension of sorted_sequence each element would go: before its equals, or after if right."""
     edges, x = _data(sorted_sequence), np.asarray(_data(input))
     if side not in (None, "left", "right"):
         raise NumberError(f"searchsorted: expected side 'left' or 'right', got {side!r}")
@@ -390,7 +392,7 @@ def searchsorted(
             f"searchsorted: the first dimensions of sorted_sequence {edges.shape} and input {x.shape} must agree; "
             "or give a sequence of one dimension"
         )
-    way = side or ("right" if right else "left")
+    way: Any = side or ("right" if right else "left")
     if edges.ndim == 1:
         found = np.searchsorted(edges, x, way)
     else:
@@ -429,7 +431,7 @@ def bincount(input: Any, weights: Any = None, minlength: int = 0) -> Any:
 
 @op(None, samples=lambda s: [(s(20),), (s(3, 4), 5, -1.0, 1.5), (s(0), 4)])
 def histc(input: Any, bins: int = 100, min: float = 0, max: float = 0) -> Any:
-    """Counts in `bins` equal intervals of [min, max], by default the input's own range; others are not counted. No gradient."""
+    """Counts in `bins` equal intervals of [min, max], by default the input's own range; others are not counted."""
     if input.dtype.kind != "f":
         raise DTypeError(f"histc: expected a floating-point tensor, got {input.dtype}")
     if bins <= 0:

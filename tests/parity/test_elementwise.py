@@ -14,16 +14,23 @@ from torch_beside import PLAIN, SPECIAL, TIES, arrays, beside, compare, filled, 
 import autograd
 
 UNARY = [
-    "abs", "acos", "acosh", "asin", "asinh", "atan", "atanh", "ceil", "cos", "cosh", "deg2rad", "erf", "erfc", "erfinv", "exp",
-    "exp2", "expm1", "floor", "frac", "log", "log10", "log1p", "log2", "neg", "positive", "rad2deg", "reciprocal", "relu", "round",
-    "rsqrt", "sgn", "sigmoid", "sign", "sin", "sinc", "sinh", "sqrt", "square", "tan", "tanh", "trunc", "fix", "absolute", "negative",
-    "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctanh", "isfinite", "isinf", "isnan", "isneginf", "isposinf", "isreal",
+    "abs", "acos", "acosh", "asin", "asinh", "atan", "atanh", "ceil", "cos", "cosh", "deg2rad", "erf", "erfc",
+    "erfinv", "exp",
+    "exp2", "expm1", "floor", "frac", "log", "log10", "log1p", "log2", "neg", "positive", "rad2deg", "reciprocal",
+    "relu", "round",
+    "rsqrt", "sgn", "sigmoid", "sign", "sin", "sinc", "sinh", "sqrt", "square", "tan", "tanh", "trunc", "fix",
+    "absolute", "negative",
+    "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctanh", "isfinite", "isinf", "isnan", "isneginf",
+    "isposinf", "isreal",
     "signbit", "logical_not", "nan_to_num", "selu",
 ]  # fmt: skip
 BINARY = [
-    "add", "sub", "mul", "div", "true_divide", "multiply", "subtract", "divide", "maximum", "minimum", "fmax", "fmin", "atan2",
-    "arctan2", "copysign", "eq", "ne", "lt", "le", "gt", "ge", "greater", "greater_equal", "less", "less_equal", "not_equal",
-    "logical_and", "logical_or", "logical_xor", "xlogy", "logaddexp", "logaddexp2", "hypot", "remainder", "fmod", "floor_divide",
+    "add", "sub", "mul", "div", "true_divide", "multiply", "subtract", "divide", "maximum", "minimum", "fmax", "fmin",
+    "atan2",
+    "arctan2", "copysign", "eq", "ne", "lt", "le", "gt", "ge", "greater", "greater_equal", "less", "less_equal",
+    "not_equal",
+    "logical_and", "logical_or", "logical_xor", "xlogy", "logaddexp", "logaddexp2", "hypot", "remainder", "fmod",
+    "floor_divide",
     "rsub", "pow", "float_power", "heaviside", "bitwise_and", "bitwise_or", "bitwise_xor",
 ]  # fmt: skip
 
@@ -67,9 +74,12 @@ def test_bitwise_not(method: bool, data: Any) -> None:
 
 
 OPERATORS = {
-    "+": lambda a, b: a + b, "-": lambda a, b: a - b, "*": lambda a, b: a * b, "/": lambda a, b: a / b, "//": lambda a, b: a // b,
-    "%": lambda a, b: a % b, "**": lambda a, b: a**b, "<": lambda a, b: a < b, "<=": lambda a, b: a <= b, ">": lambda a, b: a > b,
-    ">=": lambda a, b: a >= b, "==": lambda a, b: a == b, "!=": lambda a, b: a != b, "&": lambda a, b: a & b, "|": lambda a, b: a | b,
+    "+": lambda a, b: a + b, "-": lambda a, b: a - b, "*": lambda a, b: a * b, "/": lambda a, b: a / b, "//": lambda
+    a, b: a // b,
+    "%": lambda a, b: a % b, "**": lambda a, b: a**b, "<": lambda a, b: a < b, "<=": lambda a, b: a <= b, ">": lambda
+    a, b: a > b,
+    ">=": lambda a, b: a >= b, "==": lambda a, b: a == b, "!=": lambda a, b: a != b, "&": lambda a, b: a & b, "|":
+    lambda a, b: a | b,
     "^": lambda a, b: a ^ b,
 }  # fmt: skip
 
@@ -85,7 +95,8 @@ INPLACE = {
     "add_": 2, "sub_": 2, "mul_": 2, "div_": 2, "pow_": 2, "remainder_": 2, "fmod_": 2, "floor_divide_": 2, "atan2_": 2,
     "copysign_": 2, "bitwise_and_": 2, "hypot_": 2, "xlogy_": 2, "abs_": 1, "exp_": 1,
     "sqrt_": 1, "sigmoid_": 1, "tanh_": 1, "relu_": 1, "neg_": 1, "round_": 1, "reciprocal_": 1, "square_": 1,
-    "log_": 1, "nan_to_num_": 1, "floor_": 1, "sin_": 1, "erf_": 1, "clamp_": 2, "clamp_min_": 2, "clamp_max_": 2, "lerp_": 3,
+    "log_": 1, "nan_to_num_": 1, "floor_": 1, "sin_": 1, "erf_": 1, "clamp_": 2, "clamp_min_": 2, "clamp_max_": 2,
+    "lerp_": 3,
     "addcmul_": 3, "addcdiv_": 3,
 }  # fmt: skip
 
@@ -236,8 +247,10 @@ def test_ldexp(data: Any) -> None:
 
 
 ACTIVATIONS: dict[str, list[dict[str, Any]]] = {
-    "relu": [{}], "relu6": [{}], "leaky_relu": [{}, {"negative_slope": 0.3}], "elu": [{}, {"alpha": 0.4}], "celu": [{}, {"alpha": 2.0}],
-    "selu": [{}], "gelu": [{}, {"approximate": "tanh"}], "silu": [{}], "mish": [{}], "softplus": [{}, {"beta": 2.0, "threshold": 1.3}],
+    "relu": [{}], "relu6": [{}], "leaky_relu": [{}, {"negative_slope": 0.3}], "elu": [{}, {"alpha": 0.4}],
+    "celu": [{}, {"alpha": 2.0}],
+    "selu": [{}], "gelu": [{}, {"approximate": "tanh"}], "silu": [{}], "mish": [{}], "softplus": [{}, {"beta": 2.0,
+    "threshold": 1.3}],
     "softsign": [{}], "hardtanh": [{}, {"min_val": -0.5, "max_val": 2.5}], "hardsigmoid": [{}], "hardswish": [{}],
     "hardshrink": [{}, {"lambd": 1.0}], "softshrink": [{}, {"lambd": 1.0}], "tanhshrink": [{}],
     "threshold": [{"threshold": 0.5, "value": 7.0}], "logsigmoid": [{}], "sigmoid": [{}], "tanh": [{}],

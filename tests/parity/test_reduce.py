@@ -10,7 +10,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from torch_beside import PLAIN, SHAPES, SPECIAL, TIES, arrays, beside, compare
+from torch_beside import PLAIN, SPECIAL, TIES, arrays, beside, compare
 
 import autograd
 
