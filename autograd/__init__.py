@@ -3,6 +3,8 @@
 # ruff: noqa: F401  the names imported here are what the package exports
 from __future__ import annotations
 
+from numba import get_num_threads, set_num_threads
+
 from . import creation, dtypes, errors, functional, linalg, ops, random, tape
 from .check import gradcheck, gradgradcheck
 from .creation import (

@@ -7,9 +7,11 @@ from math import ceil
 from typing import Any
 
 import numpy as np
+from numpy import ndarray
 
 from ..errors import DTypeError, RangeError, ShapeError
 from ..op import function, op
+from ..tensor import Tensor
 from .dims import dim_of
 
 
@@ -54,7 +56,7 @@ def _sequence(op: str, tensors: Any) -> list[Any]:
     if not tensors:
         raise ShapeError(f"{op}: expected at least one Tensor, got none")
     for i, x in enumerate(tensors):
-        if not hasattr(x, "shape"):
+        if not isinstance(x, (Tensor, ndarray, np.generic)):
             raise DTypeError(f"{op}: tensors[{i}] must be a Tensor, got {type(x).__name__}")
     return list(tensors)
 
@@ -66,6 +68,12 @@ def _sequence(op: str, tensors: Any) -> list[Any]:
 def cat(tensors: Any, dim: int = 0) -> Any:
     """Tensors one after the other along `dim`; the other sizes must agree. Empty 1-d tensors are passed over."""
     tensors = _sequence("cat", tensors)
+    n = tensors[0].ndim
+    if n and isinstance(dim, int) and -n <= dim < n:
+        try:
+            return _cat(*tensors, dim=dim % n)
+        except ValueError:
+            pass  # empty vectors among them, which torch passes over, or sizes that do not match
     full = [x for x in tensors if len(x.shape) != 1 or x.shape[0]] or tensors[:1]
     shape = tuple(full[0].shape)
     if not shape:
@@ -116,12 +124,13 @@ def stack(tensors: Any, dim: int = 0) -> Any:
     """Tensors of one shape side by side in a new dim."""
     tensors = _sequence("stack", tensors)
     shape = tuple(tensors[0].shape)
+    d = dim_of("stack", dim, len(shape) + 1)
     for i, x in enumerate(tensors):
         if tuple(x.shape) != shape:
             raise ShapeError(
                 f"stack: expects each tensor to have equal size, got {shape} and, for tensor {i}, {tuple(x.shape)}"
             )
-    return _stack(*tensors, dim=dim_of("stack", dim, len(shape) + 1))
+    return _stack(*tensors, dim=d)
 
 
 @function(method=False, samples=lambda s: [([s(2), s(3)],), ([s(2, 1), s(2, 2)],), ([s(), s()],)])
