@@ -24,7 +24,8 @@ def _reflected(call: Any) -> Any:
 
 OPERATORS = {
     "_add": "add", "_sub": "sub", "mul": "mul", "true_divide": "truediv", "pow": "pow", "matmul": "matmul",
-    "floor_divide": "floordiv", "remainder": "mod", "bitwise_left_shift": "lshift", "bitwise_right_shift": "rshift", "bitwise_and": "and", "bitwise_or": "or", "bitwise_xor": "xor",
+    "floor_divide": "floordiv", "remainder": "mod", "bitwise_left_shift": "lshift",
+    "bitwise_right_shift": "rshift", "bitwise_and": "and", "bitwise_or": "or", "bitwise_xor": "xor",
 }  # fmt: skip
 COMPARISONS = {"eq": "eq", "ne": "ne", "lt": "lt", "le": "le", "gt": "gt", "ge": "ge"}
 UNARY = {"neg": "neg", "abs": "abs", "bitwise_not": "invert", "positive": "pos"}
