@@ -55,6 +55,9 @@ _handles = itertools.count()
 class RemovableHandle:
     """Returned by the hook methods; `remove()` takes the hook away. A context manager too."""
 
+    hooks: dict[int, Any]
+    id: int  # the key of the hook in hooks
+
     def __init__(self, hooks: dict[int, Any]) -> None:
         self.hooks, self.id = hooks, next(_handles)
 

@@ -193,21 +193,21 @@ class Module:
 
     # ------------------------------------------------------------------------------------------- finding
 
-    def _own(self, kind: type[Any], held: str) -> Iterator[tuple[str, Any]]:
+    def _own(self, kind: type[Any], held: str) -> list[tuple[str, Any]]:
         """The members of a kind that are this module's own: attributes first, then those in its lists and dicts."""
-        if held not in self.__dict__:
+        own = self.__dict__
+        if held not in own:
             raise AttributeError(_not_initialised(self, "use the module"))
-        for name, member in self.__dict__[held].items():
-            if member is not None:
-                yield name, member
-        for name, value in self.__dict__.items():
-            if name not in _INTERNAL and isinstance(value, (list, tuple, dict)):
-                yield from _inside(name, value, kind, ())
+        members = [item for item in own[held].items() if item[1] is not None]
+        for name, value in own.items():
+            if isinstance(value, _CONTAINERS) and value and name not in _INTERNAL:
+                _inside(name, value, kind, (), members)
+        return members
 
-    def _own_parameters(self) -> Iterator[tuple[str, Parameter]]:
+    def _own_parameters(self) -> list[tuple[str, Parameter]]:
         return self._own(Parameter, "_parameters")
 
-    def _own_buffers(self) -> Iterator[tuple[str, Tensor]]:
+    def _own_buffers(self) -> list[tuple[str, Tensor]]:
         return self._own(Buffer, "_buffers")
 
     def named_children(self) -> Iterator[tuple[str, Module]]:
@@ -226,22 +226,35 @@ class Module:
         self, memo: set[Any] | None = None, prefix: str = "", remove_duplicate: bool = True
     ) -> Iterator[tuple[str, Module]]:
         """Dotted names and modules of the whole tree, this one first; a shared module once, unless told otherwise."""
-        memo = set() if memo is None else memo
+        if remove_duplicate:
+            memo = set() if memo is None else memo
+            waiting = [(prefix, self)]
+            while waiting:
+                name, module = waiting.pop()
+                if module not in memo:
+                    memo.add(module)
+                    yield name, module
+                    below = module._own(Module, "_modules")
+                    waiting += [(f"{name}.{key}" if name else key, child) for key, child in reversed(below)]
+            return
         stack: list[tuple[str, Module, tuple[Module, ...]]] = [(prefix, self, ())]
         while stack:
             name, module, above = stack.pop()
-            # a module may hold its parent in a list: stop there, or the walk without a memo would not end
-            if module in memo if remove_duplicate else module in above:
-                continue
-            memo.add(module)
-            yield name, module
-            dot = f"{name}." if name else ""
-            below = [(dot + key, child, (*above, module)) for key, child in module._own(Module, "_modules")]
-            stack.extend(reversed(below))
+            if module not in above:  # a module may hold its parent in a list: there the walk ends
+                yield name, module
+                below = module._own(Module, "_modules")
+                above = (*above, module)
+                stack += [(f"{name}.{key}" if name else key, child, above) for key, child in reversed(below)]
 
     def modules(self) -> Iterator[Module]:
         """Every module of the tree once, this one first."""
-        return (module for _, module in self.named_modules())
+        seen, waiting = set(), [self]
+        while waiting:
+            module = waiting.pop()
+            if module not in seen:
+                seen.add(module)
+                yield module
+                waiting += [child for _, child in reversed(module._own(Module, "_modules"))]
 
     def _members(self, own: str, prefix: str, recurse: bool, remove_duplicate: bool) -> Iterator[tuple[str, Any]]:
         seen = set()
@@ -262,7 +275,12 @@ class Module:
 
     def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
         """Every parameter once."""
-        return (param for _, param in self.named_parameters(recurse=recurse))
+        seen = set()
+        for module in self.modules() if recurse else (self,):
+            for _, param in module._own_parameters():
+                if id(param) not in seen:
+                    seen.add(id(param))
+                    yield param
 
     def named_buffers(
         self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
@@ -605,16 +623,18 @@ def _not_initialised(module: Module, what: str) -> str:
     return f"cannot {what} before Module.__init__() call: {name}.__init__ must begin with super().__init__()"
 
 
-def _inside(name: str, value: Any, kind: type[Any], above: tuple[int, ...]) -> Iterator[tuple[str, Any]]:
-    """Members of a kind in a list, tuple or dict, with their dotted names."""
+_CONTAINERS = (list, tuple, dict)
+
+
+def _inside(name: str, value: Any, kind: type[Any], above: tuple[int, ...], found: list[tuple[str, Any]]) -> None:
+    """Add to `found` the members of a kind in a list, tuple or dict, with their dotted names."""
     if id(value) in above:
         return
-    items = value.items() if isinstance(value, dict) else enumerate(value)
-    for key, item in items:
+    for key, item in value.items() if isinstance(value, dict) else enumerate(value):
         if isinstance(item, kind):
-            yield f"{name}.{key}", item
-        elif isinstance(item, (list, tuple, dict)):
-            yield from _inside(f"{name}.{key}", item, kind, (*above, id(value)))
+            found.append((f"{name}.{key}", item))
+        elif isinstance(item, _CONTAINERS):
+            _inside(f"{name}.{key}", item, kind, (*above, id(value)), found)
 
 
 def _step(found: Any, atom: str) -> Any:

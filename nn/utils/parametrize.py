@@ -112,6 +112,8 @@ def _same_kind(what: str, made: Any, shape: Any, dtype: Any) -> None:
 class _Parametrized:
     """Mixed into the class of a parametrized module, which is made while running: how it is copied and pickled."""
 
+    parametrizations: ModuleDict
+
     def __reduce_ex__(self, protocol: Any) -> Any:
         # the class has its plain class and this one as bases, and no name to be found under
         return _rebuild, (type(self).__bases__[1], list(self.parametrizations)), self.__dict__
@@ -135,7 +137,7 @@ def _inject(module: Module, names: Sequence[str]) -> None:
 def _property(name: str) -> property:
     def get(module: Module) -> Tensor:
         if _cache is None:
-            return module.parametrizations[name]()  # type: ignore[no-any-return]
+            return module.parametrizations[name]()
         key = (id(module), name)
         if key not in _cache:
             _cache[key] = module.parametrizations[name]()
