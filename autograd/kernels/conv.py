@@ -235,7 +235,7 @@ def conv2d_weight(
         return np.zeros(w_shape, g.dtype)
     if _is_product(w_shape, padding, groups):
         return matmul(channels_last(g).reshape(-1, K).T, _rows(x, stride)).reshape(w_shape)
-    if winograd.suits(g.dtype, x.shape[1], w_shape, stride, dilation):
+    if winograd.suits(g.dtype, x.shape[1], w_shape, stride, dilation, for_weight=True):
         start = (-padding[0][0], -padding[1][0])
         return winograd.weight(channels_last(g), channels_last(x), x.shape, (Ho, Wo, K), start).reshape(w_shape)
     gw = np.zeros(w_shape, g.dtype)

@@ -31,8 +31,10 @@ enabled = True
 """Whether float32 convolutions of 3x3 windows with stride 1 may take the Winograd form."""
 
 
-def suits(dtype: Any, channels: int, w_shape: Sequence[int], stride: Any, dilation: Any) -> bool:
-    """Whether the Winograd form is allowed for a convolution, and faster."""
+def suits(
+    dtype: Any, channels: int, w_shape: Sequence[int], stride: Any, dilation: Any, for_weight: bool = False
+) -> bool:
+    """Whether the Winograd form is allowed for a convolution (or its weight gradient), and faster as measured."""
     K, C, R, S = w_shape
     return (
         enabled
@@ -41,6 +43,7 @@ def suits(dtype: Any, channels: int, w_shape: Sequence[int], stride: Any, dilati
         and stride == dilation == (1, 1)
         and C == channels
         and min(C, K) >= 16
+        and C * K >= (2048 if for_weight else 1024)
     )
 
 

@@ -142,7 +142,7 @@ cases = st.builds(
 depthwise_cases = cases.map(lambda case: case._replace(groups=case.Kg, Cg=1, Kg=1 + case.N // 3))
 winograd_cases = cases.map(
     lambda case: case._replace(
-        groups=1, Cg=case.Cg + 15, Kg=case.Kg + 15, window=(3, 3), stride=(1, 1), dilation=(1, 1), dtype=np.float32
+        groups=1, Cg=case.Cg + 31, Kg=case.Kg + 31, window=(3, 3), stride=(1, 1), dilation=(1, 1), dtype=np.float32
     )
 ).filter(Case.fits)
 plain = Case(2, 1, 5, 7, (9, 8), (3, 3), (1, 1), ((1, 1), (1, 1)), (1, 1))
@@ -171,7 +171,7 @@ def test_depthwise(case):
 
 @settings(max_examples=30, deadline=None)
 @given(winograd_cases)
-@example(plain._replace(Cg=16, Kg=70, dtype=np.float32, size=(40, 39), N=1))  # several blocks of tiles
+@example(plain._replace(Cg=32, Kg=70, dtype=np.float32, size=(40, 39), N=1))  # several blocks of tiles
 @example(plain._replace(Cg=130, Kg=200, dtype=np.float32, size=(30, 30)))  # weights transformed beforehand
 @example(plain._replace(Cg=32, Kg=32, dtype=np.float32, size=(1, 1), padding=((5, 5), (4, 3))))
 def test_winograd(case):
@@ -181,7 +181,7 @@ def test_winograd(case):
 
 def test_winograd_weight_gradient_over_several_blocks_of_tiles(monkeypatch):
     monkeypatch.setattr(winograd, "POINTS", 1 << 15)
-    assert_right(plain._replace(Cg=20, Kg=24, dtype=np.float32, size=(22, 23)), WINOGRAD_BOUND)
+    assert_right(plain._replace(Cg=40, Kg=60, dtype=np.float32, size=(22, 23)), WINOGRAD_BOUND)
 
 
 def test_winograd_switch_and_float64(monkeypatch):
@@ -267,8 +267,8 @@ def test_views_that_overlap_run_backwards_or_are_read_only():
 GUARDED = [
     plain,
     plain._replace(dtype=np.float32),
-    plain._replace(Cg=17, Kg=19, dtype=np.float32),  # Winograd, no whole vectors
-    plain._replace(Cg=16, Kg=64, dtype=np.float32, size=(8, 8)),
+    plain._replace(Cg=33, Kg=67, dtype=np.float32),  # Winograd, no whole vectors
+    plain._replace(Cg=32, Kg=64, dtype=np.float32, size=(8, 8)),
     plain._replace(Cg=130, Kg=200, dtype=np.float32, size=(24, 24)),
     plain._replace(padding=((0, 0), (0, 0))),
     plain._replace(Cg=1, Kg=6, window=(5, 5), padding=((0, 0), (0, 0)), dtype=np.float32),
@@ -319,7 +319,7 @@ def test_gradients_are_adjoint(case):
 
 
 BIG = [
-    plain._replace(Cg=24, Kg=40, size=(40, 40), dtype=np.float32),
+    plain._replace(Cg=48, Kg=64, size=(40, 40), dtype=np.float32),
     plain._replace(Cg=70, Kg=130, size=(30, 31), dtype=np.float32),
     plain._replace(Cg=256, Kg=130, size=(8, 8), dtype=np.float32),
     plain._replace(Cg=24, Kg=40, size=(40, 40), stride=(2, 2)),
@@ -372,7 +372,7 @@ def test_concurrent_calls():
     assert not failures
 
 
-@pytest.mark.parametrize("case", [plain, plain._replace(Cg=20, Kg=33, dtype=np.float32), HOSTILE[1], HOSTILE[4]])
+@pytest.mark.parametrize("case", [plain, plain._replace(Cg=40, Kg=33, dtype=np.float32), HOSTILE[1], HOSTILE[4]])
 def test_fused_activation_has_the_bits_of_the_separate_one(case):
     x, w, _, bias = case.arrays()
     y = conv.conv2d(x, w, bias, *case.how)
