@@ -328,10 +328,9 @@ def _view_of(x: ndarray, basic: Basic) -> Any:
 
 
 def _assign(x: ndarray, advanced: Subscript | None, value: ndarray) -> None:
-    """x[advanced] = value, cast as torch casts; nothing is written where an index or a shape is wrong."""
+    """x[advanced] = value, cast as torch casts; numpy checks shapes and indices before it writes."""
     try:
         if advanced is not None:
-            _check_range(x.shape, advanced.items)
             x[advanced.items] = value
         else:
             np.copyto(x, value if value.ndim <= x.ndim else _without_ones(value, x.ndim), casting="unsafe")
@@ -342,18 +341,6 @@ def _assign(x: ndarray, advanced: Subscript | None, value: ndarray) -> None:
         raise ShapeError(
             f"setitem: a value of shape {value.shape} cannot be broadcast to the indexed shape {where}"
         ) from None
-
-
-def _check_range(shape: tuple[int, ...], items: tuple[slice | ndarray, ...]) -> None:
-    """numpy writes some of the elements before it finds an index out of range."""
-    d = 0
-    for item in items:
-        if type(item) is ndarray and item.dtype.kind == "b":
-            d += item.ndim
-            continue
-        if type(item) is ndarray and item.size and (item.min() < -shape[d] or item.max() >= shape[d]):
-            raise _explained(shape, items)
-        d += 1
 
 
 def _without_ones(value: ndarray, ndim: int) -> ndarray:
