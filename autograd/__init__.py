@@ -6,6 +6,7 @@ from __future__ import annotations
 from numba import get_num_threads, set_num_threads
 
 from . import creation, dtypes, errors, functional, linalg, ops, random, tape
+from .anomaly import AnomalyError, detect_anomaly, set_detect_anomaly
 from .check import gradcheck, gradgradcheck
 from .creation import (
     arange,
@@ -62,6 +63,7 @@ from .install import install
 from .io import load, save
 from .op import REGISTRY
 from .ops.shape import broadcast_shapes
+from .profiler import profile
 from .random import (
     Generator,
     bernoulli,

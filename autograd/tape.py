@@ -662,3 +662,13 @@ def synced(tensor: Any) -> ndarray:
         view.synced = tensor._cell.stamp
         np.copyto(tensor._data, view.replay(view.base._data))
     return tensor._data
+
+
+def show(output: Tensor, picture: Any = None) -> str:
+    """Print the tape that `output` was recorded on, as a table; `picture` names a file to draw it into.
+
+    Inside `autograd.profile()` the recording notes times, modules and lines too. Raises ValueError without history.
+    """
+    from .tape_show import show
+
+    return show(output, picture)

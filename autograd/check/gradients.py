@@ -442,7 +442,7 @@ def _checked(
     bar = _bar(progress, work, name)
     checker = Checker(
         map, rng, directions=1 if fast else directions, exact=mode == "exact", sample=0 if fast else sample,
-        levels=4 if fast else LEVELS, tick=bar.update if bar is not None else lambda n: None, steepest=fast,
+        levels=4 if fast else LEVELS, tick=bar.update if bar is not None else lambda n: None, fast=fast,
     )  # fmt: skip
     try:
         verdict = checker.run()

@@ -62,7 +62,8 @@ def extrapolated(quotients: ndarray, noise: ndarray, power: int) -> tuple[ndarra
 class Line:
     """f along one direction: steps (K,), up and down (K, m) the values at plus and minus each step, f0 (m,) in the middle."""
 
-    grain: float = 0.0
+    grain: float = 0.0  # the rounding of values that no step changes
+    precision: float = 1e-9  # finer steps are tried until the error falls below this part of the slope
 
     def __init__(
         self, phi: Phi, f0: ndarray, noise: ndarray, scale: float, levels: int = LEVELS, grain: float = 0.0
@@ -104,8 +105,8 @@ class Line:
         """Where the error stays above `wanted`, try steps a thousand and a million times smaller."""
         for factor in (1e-3, 1e-6):
             poor = ~(self.error <= wanted)
-            if not poor.any():
-                return
+            if not (poor & (self.noise < 0.1 * self.scale * factor * self.error)).any():
+                return  # right enough, or smaller steps would only show the noise
             other = Line(self.phi, self.f0, self.noise, self.scale * factor, LEVELS, self.grain)
             self.value = np.where(other.error < self.error, other.value, self.value)
             self.error = np.fmin(other.error, self.error)
@@ -120,6 +121,7 @@ class Line:
         phi = self.phi
         line.phi = lambda t: weights @ phi(t)
         line.f0, line.scale, line.steps, line.grain = weights @ self.f0, self.scale, self.steps, self.grain
+        line.precision = self.precision
         # outputs outside the domain have weight 0 in every projection that can be trusted
         with np.errstate(all="ignore"):
             line.up, line.down = self.up @ weights.T, self.down @ weights.T
@@ -142,7 +144,7 @@ class Line:
         than h, that of a wrong one with h; a kink near x, which spoils the large steps, does not matter at small ones.
         """
         with np.errstate(all="ignore"):
-            self.finer(np.maximum(1e-9 * np.abs(slopes), allowed / 8))
+            self.finer(np.maximum(self.precision * np.abs(slopes), allowed / 8))
             far = self.distance(slopes)
             wrong = far > self.tolerance() + allowed
             blown = ~np.isfinite(slopes)

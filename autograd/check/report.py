@@ -52,6 +52,11 @@ class Kink:
     rule: str
     site: str = ""
 
+    def __str__(self) -> str:
+        index = f"[{', '.join(map(str, self.index))}]" if self.index else "scalar"
+        more = f" and {self.count - 1} more" if self.count > 1 else ""
+        return f"{self.op} at output {index}{more}{f' ({self.site})' if self.site else ''}: {self.rule}"
+
 
 @dataclass
 class Report:
@@ -92,10 +97,9 @@ class Report:
             for length in r.shape:
                 n *= length
             compared = f"{len(r.places)} of {n}" if len(r.places) else f"{r.directions} directions"
-            score = f"{r.score:.1e}" if len(r.places) else "-"
+            score = f"{r.score:.1e}" if len(r.places) else f"(sees {r.resolution:.0e})" if r.directions else "-"
             order = "exact" if r.order == float("inf") else f"{r.order:.2f}"
-            verdict = f"WRONG ({r.wrong})" if r.worst is not None else "right" if r.reached else "no gradient"
-            rows.append((r.name, "x".join(map(str, r.shape)) or "scalar", compared, score, order, verdict))
+            rows.append((r.name, "x".join(map(str, r.shape)) or "scalar", compared, score, order, r.verdict))
         widths = [max(len(row[i]) for row in rows) for i in range(len(head))]
         lines = [self.title]
         for k, row in enumerate(rows):
@@ -104,11 +108,7 @@ class Report:
                 lines.append("  ".join("-" * width for width in widths))
         for finding in self.findings:
             lines.append(f"{'TIE' if finding.kind == 'tie' else 'WRONG'}: {finding}")
-        for kink in self.kinks:
-            index = f"[{', '.join(map(str, kink.index))}]" if kink.index else ""
-            more = f" and {kink.count - 1} more" if kink.count > 1 else ""
-            at = f" ({kink.site})" if kink.site else ""
-            lines.append(f"kink: {kink.op} at output {index or 'scalar'}{more}{at}: {kink.rule}")
+        lines += [f"kink: {kink}" for kink in self.kinks]
         lines += [f"note: {note}" for note in self.notes]
         verdict = "right" if self.ok else "WRONG"
         lines.append(
