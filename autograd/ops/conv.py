@@ -137,11 +137,13 @@ def numbers(name: str, argument: str, value: Any, n: int, least: int = 0) -> tup
 
 def _check(name: str, input: Any, weight: Any, bias: Any, n: int, groups: int, transposed: bool = False) -> bool:
     """Check ranks, dtypes and channels; whether the input lacks the batch dimension."""
-    space = "LHD"[n - 1] if n == 1 else ("H, W" if n == 2 else "D, H, W")
+    space = ("L", "H, W", "D, H, W")[n - 1]
     if weight.ndim != n + 2:
         raise ShapeError(f"{name}: weight has shape {tuple(weight.shape)}; expected {n + 2} dimensions")
     if input.ndim not in (n + 1, n + 2):
         raise ShapeError(f"{name}: input has shape {tuple(input.shape)}; expected (N, C, {space}) or (C, {space})")
+    if 0 in weight.shape:
+        raise ShapeError(f"{name}: weight has shape {tuple(weight.shape)}; expected at least one channel and window of size 1")
     given = [("input", input), ("weight", weight)] + ([("bias", bias)] if bias is not None else [])
     if any(x.dtype != input.dtype for _, x in given) or input.dtype.kind != "f":
         raise DTypeError(

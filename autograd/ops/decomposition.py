@@ -9,6 +9,7 @@ Townsend, "Differentiating the singular value decomposition", 2016.
 from __future__ import annotations
 
 from collections import namedtuple
+from functools import reduce
 from math import inf
 from typing import Any
 
@@ -20,8 +21,8 @@ from ..op import function, op
 from ..tensor import Tensor, wrap
 from .compare import where
 from .dims import dims_of
-from .elementwise import abs
-from .join import cat
+from .elementwise import abs, mul
+from .join import cat, stack
 from .linalg import matmul, mT, square
 from .reduce import _vector_norm, amax, amin, sum
 from .shape import diag_embed, movedim, triu, tril, unsqueeze
@@ -34,6 +35,12 @@ def _floats(name: str, *inputs: Any) -> None:
             raise ShapeError(f"{name}: expected matrices (..., M, N), got shape {tuple(x.shape)}")
         if x.dtype.kind != "f":
             raise DTypeError(f"{name}: expected float32 or float64, got {x.dtype}; cast with to()")
+
+
+def _finite(name: str, x: ndarray) -> None:
+    """LAPACK's iterations may never end on NaN or infinity."""
+    if not np.isfinite(x).all():
+        raise NumberError(f"{name}: the input holds NaN or infinity; the algorithm would not converge")
 
 
 def _matrix(g: Any) -> Any:
@@ -122,16 +129,21 @@ def linalg_solve_triangular(A: Any, B: Any, *, upper: bool, left: bool = True, u
 # ------------------------------------------------------------------------------------------------ determinants
 
 
-def _cofactors(a: ndarray) -> ndarray:
+def _cofactors(a: Any) -> Any:
     """The derivative of the determinant, from the singular value decomposition: it holds for singular matrices too."""
-    u, s, vh = np.linalg.svd(a)
-    rest = np.stack([np.delete(s, k, -1).prod(-1) for k in range(s.shape[-1])], -1)
-    sign = np.linalg.det(u) * np.linalg.det(vh)
-    return (u * (rest * sign[..., None])[..., None, :]) @ vh
+    u, s, vh = _svd(a, False)
+    values = [s[..., k] for k in range(s.shape[-1])]
+    rest = [reduce(mul, values[:k] + values[k + 1 :], values[k] * 0.0 + 1.0) for k in range(len(values))]
+    sign = np.linalg.det(_plain_array(u)) * np.linalg.det(_plain_array(vh))
+    return matmul(u * unsqueeze(stack(rest, -1) * sign[..., None], -2), vh)
+
+
+def _plain_array(x: Any) -> ndarray:
+    return x.numpy_view() if isinstance(x, Tensor) else x
 
 
 def _det_pull(g: Any, input: Any, y: Any) -> Any:
-    if type(input) is ndarray and (np.asarray(y) == 0).any():
+    if (np.asarray(_plain_array(y)) == 0).any():
         return _matrix(g) * _cofactors(input)
     return _matrix(g * y) * mT(linalg_inv(input))
 
@@ -150,11 +162,15 @@ def det(input: Any) -> Any:
     return linalg_det(input)
 
 
-@op(lambda g, input: _matrix(g) * mT(linalg_inv(input)), aux=1, samples=lambda s: [(s.matrix(3),), (s.matrix(2, 2),)])
+def _slogdet_pull(g: Any, input: Any) -> Any:
+    return [0.0 if g[1] is None else _matrix(g[1]) * mT(linalg_inv(input))]
+
+
+@op(joint=_slogdet_pull, n_inputs=1, samples=lambda s: [(s.matrix(3),), (s.matrix(2, 2),)])
 def _slogdet(input: Any) -> Any:
-    """log |det|, and the sign of the determinant."""
+    """The sign of the determinant, and log |det|."""
     sign, value = np.linalg.slogdet(input)
-    return np.asarray(value, input.dtype), np.asarray(sign, input.dtype)
+    return np.asarray(sign, input.dtype), np.asarray(value, input.dtype)
 
 
 SlogdetResult = namedtuple("slogdet", ["sign", "logabsdet"])
@@ -165,8 +181,7 @@ def linalg_slogdet(input: Any) -> Any:
     """The sign and the logarithm of the absolute value of the determinants of (..., M, M), as (sign, logabsdet)."""
     _floats("linalg.slogdet", input)
     square("linalg.slogdet", input)
-    value, sign = _slogdet(input)
-    return SlogdetResult(sign, value)
+    return SlogdetResult(*_slogdet(input))
 
 
 @function(samples=lambda s: [(s.matrix(3),)])
@@ -263,6 +278,7 @@ def _eigh_pull(g: Any, y: Any) -> Any:
 @op(joint=_eigh_pull, n_inputs=1, samples=lambda s: [(s.spd(3), False), (s.spd(2, 2), True)])
 def _eigh(input: Any, upper: bool) -> Any:
     """Eigenvalues, ascending, and eigenvectors of symmetric matrices, of which one triangle is read."""
+    _finite("linalg.eigh", input)
     values, vectors = np.linalg.eigh(_symmetric(input, upper))
     return values, vectors
 
@@ -325,6 +341,7 @@ def _svd_pull(g: Any, y: Any) -> Any:
 @op(joint=_svd_pull, n_inputs=1, samples=lambda s: [(s(3, 3), False), (s(4, 2), False), (s(2, 2, 3), False)])
 def _svd(input: Any, full_matrices: bool) -> Any:
     """U, S, V transposed."""
+    _finite("linalg.svd", input)
     return tuple(np.linalg.svd(input, full_matrices))
 
 
@@ -375,6 +392,7 @@ def _pinv_pull(g: Any, input: Any, y: Any) -> Any:
 @op(_pinv_pull, samples=lambda s: [(s(3, 2), 1e-14), (s(2, 2, 3), 1e-14)])
 def _pinv(input: Any, rtol: float) -> Any:
     """The pseudo-inverse."""
+    _finite("linalg.pinv", input)
     return np.linalg.pinv(input, rtol)
 
 
@@ -390,7 +408,9 @@ def linalg_pinv(A: Any, *, atol: float | None = None, rtol: float | None = None,
     if rtol is None:
         rtol = 0.0 if atol is not None else max(A.shape[-2:]) * float(np.finfo(A.dtype).eps)
     if atol is not None:
-        top = np.linalg.norm(A.numpy_view() if isinstance(A, Tensor) else A, 2, (-2, -1)).max()
+        array = _plain_array(A)
+        _finite("linalg.pinv", array)
+        top = np.linalg.norm(array, 2, (-2, -1)).max()
         rtol = max(rtol, atol / float(top)) if top else rtol
     return _pinv(A, float(rtol))
 
@@ -406,20 +426,15 @@ LstsqResult = namedtuple("lstsq", ["solution", "residuals", "rank", "singular_va
 
 @function(method=False, samples=lambda s: [(s(4, 2), s(4, 3)), (s(2, 3), s(2, 1))])
 def linalg_lstsq(A: Any, B: Any, rcond: float | None = None, *, driver: str | None = None) -> Any:
-    """X that minimises |A @ X - B|, of least norm: A (..., M, N), B (..., M, K); with residuals, rank and singular values.
+    """X that minimises |A @ X - B|, of least norm: A (..., M, N), B (..., M, K); and A's rank.
 
-    residuals are there where M > N and A has full rank. Raises ShapeError, DTypeError.
+    residuals and singular_values are empty, as torch's driver gelsy leaves them. Raises ShapeError, DTypeError.
     """
     _floats("linalg.lstsq", A, B)
     if A.shape[-2] != B.shape[-2]:
         raise ShapeError(f"linalg.lstsq: A has shape {tuple(A.shape)} and B {tuple(B.shape)}; expected as many rows")
-    x = matmul(linalg_pinv(A, rtol=rcond), B)
-    rank = linalg_matrix_rank(A)
-    M, N = A.shape[-2:]
-    full = int(np.min(rank.numpy_view() if isinstance(rank, Tensor) else rank)) == N
-    d = matmul(A, x) - B
-    residuals = sum(d * d, -2) if M > N and full else _plain(A, np.zeros(0, A.dtype))
-    return LstsqResult(x, residuals, rank, _plain(A, np.zeros(0, A.dtype)))
+    empty = _plain(A, np.zeros(0, A.dtype))
+    return LstsqResult(matmul(linalg_pinv(A, rtol=rcond), B), empty, linalg_matrix_rank(A), empty)
 
 
 def _plain(like: Any, array: ndarray) -> Any:
@@ -430,6 +445,7 @@ def _plain(like: Any, array: ndarray) -> Any:
 def linalg_matrix_rank(A: Any, tol: float | None = None, hermitian: bool = False) -> Any:
     """How many singular values of (..., M, N) exceed tol, by default the largest times max(M, N) times the precision."""
     _floats("linalg.matrix_rank", A)
+    _finite("linalg.matrix_rank", A)
     return np.asarray(np.linalg.matrix_rank(A, tol), np.int64)
 
 
@@ -576,7 +592,8 @@ def matrix_exp(input: Any) -> Any:
     """The matrix exponential of (..., M, M), by scaling, Taylor's series and squaring."""
     _floats("matrix_exp", input)
     square("matrix_exp", input)
-    array = input.numpy_view() if isinstance(input, Tensor) else input
+    array = _plain_array(input)
+    _finite("matrix_exp", array)
     size = float(np.abs(array).sum(-1).max()) if array.size else 0.0
     halvings = max(0, int(np.ceil(np.log2(size))) + 3) if size > 0.125 else 0
     x = input * 0.5**halvings

@@ -119,7 +119,7 @@ def _output_size(space: tuple[int, ...], size: Any, scale_factor: Any) -> tuple[
         out, factors = tuple(int(m) for m in many), None
     else:
         out, factors = tuple(floor(n * float(f)) for n, f in zip(space, many, strict=True)), tuple(float(f) for f in many)
-    if any(m < 1 for m in out):
+    if any(m < 1 for m in (*out, *space)):
         raise ShapeError(f"interpolate: input of {space} becomes {out}; each size must be at least 1")
     return out, factors
 

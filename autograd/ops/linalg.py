@@ -15,7 +15,7 @@ from ..samples import Draw
 from .dims import dim_of, dims_of
 from .elementwise import mul
 from .reduce import _vector_norm, sum
-from .shape import broadcast_tensors, diagonal, permute, reshape, roll, transpose, unsqueeze
+from .shape import broadcast_tensors, clone, diagonal, permute, reshape, roll, transpose, unsqueeze
 
 # ------------------------------------------------------------------------------------------------ matmul
 
@@ -226,6 +226,8 @@ def _added(name: str, input: Any, term: Any, beta: Any, alpha: Any) -> Any:
     """beta * input + alpha * term; as in torch a beta of 0 leaves input out, NaN and all."""
     if input.dtype != term.dtype:
         raise DTypeError(f"{name}: input is {input.dtype} and the product {term.dtype}; expected one dtype")
+    if term.dtype.kind != "f" and not (isinstance(alpha, int) and isinstance(beta, int)):
+        raise DTypeError(f"{name}: beta {beta!r} and alpha {alpha!r} must be integers for tensors of {term.dtype}")
     shape = tuple(term.shape)
     if input.ndim > len(shape) or any(n not in (1, m) for n, m in zip(input.shape[::-1], shape[::-1], strict=False)):
         raise ShapeError(
@@ -237,20 +239,20 @@ def _added(name: str, input: Any, term: Any, beta: Any, alpha: Any) -> Any:
 
 
 @function(
-    inplace=True, samples=lambda s: [(s(3, 2), s(3, 4), s(4, 2)), (s(2), s(3, 4), s(4, 2), {"beta": 0.5, "alpha": 2.0})]
+    inplace=True, samples=lambda s: [(s(3, 2), s(3, 4), s(4, 2)), (s(2), s(3, 4), s(4, 2), {"beta": 2, "alpha": 3})]
 )
 def addmm(input: Any, mat1: Any, mat2: Any, *, beta: Any = 1, alpha: Any = 1) -> Any:
     """beta * input + alpha * (mat1 @ mat2): mat1 (M, K), mat2 (K, N), input broadcast to (M, N)."""
     return _added("addmm", input, mm(mat1, mat2), beta, alpha)
 
 
-@function(inplace=True, samples=lambda s: [(s(3), s(3, 4), s(4)), (s(1), s(3, 4), s(4), {"beta": 0.5, "alpha": 2.0})])
+@function(inplace=True, samples=lambda s: [(s(3), s(3, 4), s(4)), (s(1), s(3, 4), s(4), {"beta": 2, "alpha": 3})])
 def addmv(input: Any, mat: Any, vec: Any, *, beta: Any = 1, alpha: Any = 1) -> Any:
     """beta * input + alpha * (mat @ vec): mat (M, K), vec (K,), input broadcast to (M,)."""
     return _added("addmv", input, mv(mat, vec), beta, alpha)
 
 
-@function(inplace=True, samples=lambda s: [(s(3, 4), s(3), s(4)), (s(4), s(3), s(4), {"beta": 0.5, "alpha": 2.0})])
+@function(inplace=True, samples=lambda s: [(s(3, 4), s(3), s(4)), (s(4), s(3), s(4), {"beta": 2, "alpha": 3})])
 def addr(input: Any, vec1: Any, vec2: Any, *, beta: Any = 1, alpha: Any = 1) -> Any:
     """beta * input + alpha * outer(vec1, vec2): vec1 (M,), vec2 (N,), input broadcast to (M, N)."""
     return _added("addr", input, outer(vec1, vec2), beta, alpha)
@@ -258,7 +260,7 @@ def addr(input: Any, vec1: Any, vec2: Any, *, beta: Any = 1, alpha: Any = 1) -> 
 
 @function(
     inplace=True,
-    samples=lambda s: [(s(3, 5), s(2, 3, 4), s(2, 4, 5)), (s(5), s(2, 3, 4), s(2, 4, 5), {"beta": 0.5, "alpha": 2.0})],
+    samples=lambda s: [(s(3, 5), s(2, 3, 4), s(2, 4, 5)), (s(5), s(2, 3, 4), s(2, 4, 5), {"beta": 2, "alpha": 3})],
 )
 def addbmm(input: Any, batch1: Any, batch2: Any, *, beta: Any = 1, alpha: Any = 1) -> Any:
     """beta * input + alpha * sum over b of batch1[b] @ batch2[b]: batch1 (B, M, K), batch2 (B, K, N), result (M, N)."""
@@ -273,7 +275,7 @@ def addbmm(input: Any, batch1: Any, batch2: Any, *, beta: Any = 1, alpha: Any = 
     inplace=True,
     samples=lambda s: [
         (s(2, 3, 5), s(2, 3, 4), s(2, 4, 5)),
-        (s(3, 1), s(2, 3, 4), s(2, 4, 5), {"beta": 0.5, "alpha": 2.0}),
+        (s(3, 1), s(2, 3, 4), s(2, 4, 5), {"beta": 2, "alpha": 3}),
     ],
 )
 def baddbmm(input: Any, batch1: Any, batch2: Any, *, beta: Any = 1, alpha: Any = 1) -> Any:
@@ -357,7 +359,7 @@ def kron(input: Any, other: Any) -> Any:
     return reshape(mul(left, right), tuple(p * q for p, q in zip(a, b, strict=True)))
 
 
-@function(samples=lambda s: [(s(2, 3), s(2, 3)), (s(3, 2), s(3, 2)), (s(2, 1, 3), s(2, 3), 2)])
+@function(samples=lambda s: [(s(2, 3), s(2, 3)), (s(3, 2), s(3, 2)), (s(2, 1, 3), s(1, 4, 3), 2)])
 def cross(input: Any, other: Any, dim: int | None = None) -> Any:
     """Vector product along `dim`, which has size 3; by default the first such dimension."""
     if dim is None:
@@ -372,6 +374,8 @@ def cross(input: Any, other: Any, dim: int | None = None) -> Any:
 def linalg_cross(input: Any, other: Any, *, dim: int = -1) -> Any:
     """Vector product along `dim`, which has size 3; the other dimensions broadcast."""
     first, second = tuple(input.shape), tuple(other.shape)
+    if len(first) != len(second):
+        raise ShapeError(f"cross: input has shape {first} and other {second}; expected as many dimensions")
     input, other = broadcast_tensors(input, other)
     dim = dim_of("cross", dim, input.ndim)
     at = dim - input.ndim
@@ -433,7 +437,7 @@ def linalg_multi_dot(tensors: Any) -> Any:
 @function(method=False, samples=lambda s: [(s(2, 3), s(3, 4), s(4, 2)), (s(2, 3),)])
 def chain_matmul(*matrices: Any) -> Any:
     """`linalg.multi_dot` of matrices given one by one; of one matrix, itself."""
-    return matrices[0] * 1 if len(matrices) == 1 else linalg_multi_dot(matrices)
+    return matrices[0] if len(matrices) == 1 else linalg_multi_dot(matrices)
 
 
 @function(samples=lambda s: [(s(3, 3), 3), (s(2, 2, 2), 2), (s.matrix(3), -2), (s(2, 2), 0), (s(2, 2), 1)])
@@ -453,7 +457,7 @@ def matrix_power(input: Any, n: int) -> Any:
         n >>= 1
         if n:
             base = matmul(base, base)
-    return y * 1 if y is input else y
+    return clone(y) if y is input else y
 
 
 def square(name: str, input: Any) -> None:
@@ -483,7 +487,8 @@ def cdist(x1: Any, x2: Any, p: float = 2.0, compute_mode: str | None = None) -> 
         raise ShapeError(f"cdist: x1 has {x1.shape[-1]} columns and x2 {x2.shape[-1]}; expected as many")
     if p < 0:
         raise NumberError(f"cdist: p is {p}; expected 0 or more")
-    return _vector_norm(unsqueeze(x1, -2) - unsqueeze(x2, -3), p, -1)
+    d = unsqueeze(x1, -2) - unsqueeze(x2, -3)
+    return _vector_norm(d, p, -1) if x1.shape[-1] else sum(d, -1)
 
 
 @function(
@@ -499,5 +504,6 @@ def bilinear(input1: Any, input2: Any, weight: Any, bias: Any = None) -> Any:
         )
     out, I, J = weight.shape
     rows = prod(input1.shape[:-1])
-    pairs = reshape(unsqueeze(input1, -1) * unsqueeze(input2, -2), (rows, I * J))
-    return reshape(linear(pairs, reshape(weight, (out, I * J)), bias), (*input1.shape[:-1], out))
+    left = reshape(input1, (rows, I)) @ reshape(permute(weight, (1, 0, 2)), (I, out * J))
+    y = sum(reshape(left, (rows, out, J)) * reshape(input2, (rows, 1, J)), -1)
+    return reshape(y if bias is None else y + bias, (*input1.shape[:-1], out))

@@ -18,7 +18,7 @@ from .activation import relu
 from .compare import clamp_min, minimum, where
 from .elementwise import abs, exp, log, log1p, sigmoid, sqrt
 from .reduce import _vector_norm, mean, sum
-from .shape import movedim, reshape, unsqueeze
+from .shape import broadcast_tensors, movedim, reshape, unsqueeze
 from .softmax import _log_softmax, _softmax
 from .special import xlogy
 
@@ -67,7 +67,7 @@ def _cross_entropy_input(
     weights = np.ones(C, input.dtype) if weight is None else weight
     b = np.zeros(tuple(input.shape), input.dtype)
     b[np.arange(len(label)), label] = (1 - label_smoothing) * weights[label]
-    b = (b + weights * (label_smoothing / C)) * valid[:, None]
+    b = (b + weights * (label_smoothing / max(C, 1))) * valid[:, None]
     b = (b / float(y[2]) if reduction == "mean" and y[2] else b).astype(input.dtype)
     row = b.sum(1, keepdims=True)
     return (unsqueeze(g, 1) if reduction == "none" else g) * (_softmax(input, 1) * row - b)
@@ -86,11 +86,13 @@ def _softmax_cross_entropy(
     input: Any, target: ndarray, weight: Any, ignore_index: int, label_smoothing: float, reduction: str
 ) -> Any:
     """The loss of logits (N, C) against labels (N,); also each row's log-sum-exp, and the total weight."""
+    if not input.shape[1]:
+        raise ShapeError(f"cross_entropy: input has shape {input.shape}; expected at least one class")
     loss, lse, total = kernels.softmax_cross_entropy(input, target, weight, ignore_index, label_smoothing, reduction)
     return loss, lse, np.asarray(total, input.dtype)
 
 
-def _labels(name: str, input: Any, target: Any, ignore_index: int) -> ndarray:
+def _labels(name: str, input: Any, target: Any, ignore_index: int, error: type[ValueError] = RangeError) -> ndarray:
     """target as int64, of the input's shape without the classes, each label a class or ignore_index."""
     array = _array(target)
     expected = tuple(input.shape[:1] + input.shape[2:]) if input.ndim > 1 else ()
@@ -106,7 +108,7 @@ def _labels(name: str, input: Any, target: Any, ignore_index: int) -> ndarray:
     wrong = (array != ignore_index) & ((array < 0) | (array >= C))
     if wrong.any():
         at = tuple(np.argwhere(wrong)[0])
-        raise RangeError(
+        raise error(
             f"{name}: target[{', '.join(map(str, at))}] is {array[at]}; the {C} classes of input are numbered 0 to {C - 1}"
         )
     return array.astype(np.int64, copy=False)
@@ -121,6 +123,13 @@ def _class_weight(name: str, input: Any, weight: Any, C: int) -> Any:
     if weight.dtype != input.dtype:
         raise DTypeError(f"{name}: weight is {weight.dtype} and input {input.dtype}; expected one dtype")
     return weight
+
+
+def _score_rows(input: Any, rows: int) -> Any:
+    """Scores (C,), (N, C) or (N, C, d1, ...) as (rows, C)."""
+    if input.ndim == 1:
+        return unsqueeze(input, 0)
+    return input if input.ndim == 2 else reshape(movedim(input, 1, -1), (rows, input.shape[1]))
 
 
 def _logits(name: str, input: Any) -> int:
@@ -157,11 +166,7 @@ def cross_entropy(
     if target.dtype.kind == "f":
         return _against_probabilities(input, target, weight, reduction, label_smoothing, C)
     label = _labels("cross_entropy", input, target, ignore_index)
-    x = input
-    if x.ndim == 1:
-        x = unsqueeze(x, 0)
-    elif x.ndim > 2:
-        x = reshape(movedim(x, 1, -1), (label.size, C))
+    x = _score_rows(input, label.size)
     loss, _, _ = _softmax_cross_entropy(
         x, label.reshape(-1), weight, int(ignore_index), float(label_smoothing), reduction
     )
@@ -175,7 +180,7 @@ def _against_probabilities(input: Any, target: Any, weight: Any, reduction: str,
         )
     axis = min(1, input.ndim - 1)
     if label_smoothing:
-        target = target * (1 - label_smoothing) + label_smoothing / C
+        target = target * (1 - label_smoothing) + label_smoothing / max(C, 1)
     terms = target * _log_softmax(input, axis)
     if weight is not None:
         terms = terms * weight.reshape(C, *(1,) * max(input.ndim - 2, 0))
@@ -222,11 +227,7 @@ def nll_loss(
     C = _logits("nll_loss", input)
     weight = _class_weight("nll_loss", input, weight, C)
     label = _labels("nll_loss", input, target, ignore_index)
-    x = input
-    if x.ndim == 1:
-        x = unsqueeze(x, 0)
-    elif x.ndim > 2:
-        x = reshape(movedim(x, 1, -1), (label.size, C))
+    x = _score_rows(input, label.size)
     flat = label.reshape(-1)
     valid = flat != ignore_index
     flat = np.where(valid, flat, 0)
@@ -614,7 +615,7 @@ def multi_margin_loss(
         raise NumberError(f"{name}: p is {p}; expected 1 or 2")
     x = _rows_of(name, input)
     label = _array(target).reshape(-1) if input.ndim == 1 else target
-    label = _labels(name, x, label, -1 << 62)
+    label = _labels(name, x, label, -1 << 62, NumberError)  # torch raises RuntimeError here
     C = x.shape[1]
     weight = _class_weight(name, input, weight, C)
     gap = relu(margin - unsqueeze(_at_label(x, label), 1) + x)
@@ -650,7 +651,7 @@ def multilabel_margin_loss(
     if t.dtype.kind not in "iu":
         raise DTypeError(f"{name}: target is {t.dtype}; expected class numbers of an integer dtype, cast with long()")
     if t.size and (t.min() < -1 or t.max() >= C):
-        raise RangeError(f"{name}: target holds {t.max() if t.max() >= C else t.min()}; the classes are numbered 0 to {C - 1}")
+        raise NumberError(f"{name}: target holds {t.max() if t.max() >= C else t.min()}; the classes are numbered 0 to {C - 1}")
     listed = np.minimum.accumulate(t >= 0, 1)  # only what stands before the first -1 counts
     is_label = np.zeros(t.shape, bool)
     rows, places = np.nonzero(listed)
@@ -748,6 +749,7 @@ def triplet_margin_with_distance_loss(
 )
 def cosine_similarity(x1: Any, x2: Any, dim: int = 1, eps: float = 1e-8) -> Any:
     """The cosine of the angle between x1 and x2 along `dim`, broadcast; the norms count as at least eps."""
+    x1, x2 = broadcast_tensors(x1, x2)
     n1 = clamp_min(_vector_norm(x1, 2, dim, True), eps)
     n2 = clamp_min(_vector_norm(x2, 2, dim, True), eps)
     return sum((x1 / n1) * (x2 / n2), dim)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy import ndarray
 
 from .. import dtypes
-from ..errors import DTypeError, RangeError, ShapeError
+from ..errors import DTypeError, NumberError, ShapeError
 from ..kernels import pool as kernels
 from ..op import function, op
 from ..tensor import Tensor, wrap
@@ -81,7 +81,8 @@ def _unpool(input: Any, index: ndarray, shape: tuple[int, ...]) -> Any:
     """Values (N, C, P, Q) written at plane positions `index` into zeros of `shape`; of equal positions the last stays."""
     N, C = shape[:2]
     y = np.zeros((N, C, prod(shape[2:])), input.dtype)
-    np.put_along_axis(y, index.reshape(N, C, -1), input.reshape(N, C, -1), 2)
+    flat = (N, C, prod(input.shape[2:]))
+    np.put_along_axis(y, index.reshape(flat), input.reshape(flat), 2)
     return y.reshape(shape)
 
 
@@ -283,12 +284,14 @@ def _unpooled(
         numbers(name, "padding", padding, n),
     )
     usual = tuple((m - 1) * s - 2 * p + k for m, s, p, k in zip(x.shape[2:], steps, pads, kernel, strict=True))
+    if output_size is not None and len(output_size) not in (n, n + 2):
+        raise ShapeError(f"{name}: output_size is {tuple(output_size)}; expected {n} sizes, or {n + 2} with batch and channels")
     size = usual if output_size is None else tuple(output_size)[-n:]
     if any(not u - s < m < u + s for m, u, s in zip(size, usual, steps, strict=True)):
         raise ShapeError(f"{name}: output_size {size} differs from the usual {usual} by the stride {steps} or more")
     if index.size and (index.min() < 0 or index.max() >= prod(size)):
         bad = np.argwhere((index < 0) | (index >= prod(size)))[0]
-        raise RangeError(
+        raise NumberError(
             f"{name}: indices[{', '.join(map(str, bad))}] is {index[tuple(bad)]}; expected 0 to {prod(size) - 1}, output size {size}"
         )
     flat = (*x.shape[:2], 1, prod(x.shape[2:]))
@@ -313,7 +316,7 @@ def max_unpool2d(
 ) -> Any:
     """The inverse of `max_pool2d` with return_indices: values at their positions in the plane, zero elsewhere.
 
-    output_size: where several sizes pool to this one. Raises RangeError for a position outside the plane.
+    output_size: where several sizes pool to this one. Raises ValueError for a position outside the plane.
     """
     return _unpooled("max_unpool2d", 2, input, indices, kernel_size, stride, padding, output_size)
 
