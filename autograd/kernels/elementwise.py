@@ -231,7 +231,7 @@ def _relu_parallel(x, y, n):
 def _relu_back_piece(g, y, gx):
     zero = g.dtype.type(0)
     for i in range(y.size):
-        gx[i] = g[i] if y[i] > zero else zero
+        gx[i] = zero if y[i] <= zero else g[i]  # NaN lets the gradient through, as in torch
 
 
 @kernel(parallel=True)

@@ -11,6 +11,7 @@ from numpy import ndarray
 
 from .. import dtypes
 from ..errors import DivisionError, DTypeError, NumberError
+from ..kernels import elementwise as kernels
 from ..op import function, op
 from ..samples import Draw, binary, unary
 from ..tensor import Tensor
@@ -19,6 +20,11 @@ from .chain import _zero, over, quiet, times
 from .compare import _integral, _where, logical_not
 from .compare import where as where
 from .convert import to_dtype
+
+def _in_kernel(x: Any) -> bool:
+    """Whether a vectorised float32 kernel is worth its call; float64 stays with numpy's last bit."""
+    return type(x) is ndarray and x.size >= 2048 and x.dtype == dtypes.float32
+
 
 # ------------------------------------------------------------------------------------------------- arithmetic
 
@@ -436,10 +442,16 @@ def ldexp(input: Any, other: Any) -> Any:
     return mul(input, exp2(other) if isinstance(other, (Tensor, ndarray)) else 2.0**other)
 
 
-@op(lambda g, y: g * (y * (1.0 - y)), promote="float", inplace=True, samples=unary())
+def _sigmoid_pull(g: Any, y: Any) -> Any:
+    return kernels.sigmoid_backward(g, y) if _in_kernel(g) and g.shape == y.shape else g * (y * (1.0 - y))
+
+
+@op(lambda g, y: _sigmoid_pull(g, y), promote="float", inplace=True, samples=lambda s: [*unary()(s), (s(40, 60),)])
 @quiet
 def sigmoid(input: Any) -> Any:
     """1 / (1 + exp(-input))."""
+    if _in_kernel(input):
+        return kernels.sigmoid_forward(input)
     t = np.negative(input, out=np.empty_like(input))
     np.exp(t, out=t)
     t += 1
@@ -518,11 +530,15 @@ def cosh(input: Any) -> Any:
     return np.cosh(input)
 
 
-@op(lambda g, y: g * (1.0 - y * y), promote="float", inplace=True, samples=unary())
+def _tanh_pull(g: Any, y: Any) -> Any:
+    return kernels.tanh_backward(g, y) if _in_kernel(g) and g.shape == y.shape else g * (1.0 - y * y)
+
+
+@op(lambda g, y: _tanh_pull(g, y), promote="float", inplace=True, samples=lambda s: [*unary()(s), (s(40, 60),)])
 @quiet
 def tanh(input: Any) -> Any:
     """Hyperbolic tangent."""
-    return np.tanh(input)
+    return kernels.tanh_forward(input) if _in_kernel(input) else np.tanh(input)
 
 
 @op(lambda g, input: over(g, sqrt(1.0 + input * input)), promote="float", inplace=True, samples=unary())
