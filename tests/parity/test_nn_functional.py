@@ -100,6 +100,18 @@ def test_multihead_attention(masks, need_weights, average, settings):
         np.testing.assert_allclose(w.detach().numpy(), tw.detach().numpy(), atol=1e-10)
 
 
+def test_attention_where_a_sequence_is_all_padding():
+    theirs, ours = torch.nn.MultiheadAttention(4, 2).double(), nn.MultiheadAttention(4, 2).double()
+    theirs.out_proj.bias.data += 1
+    ours.load_state_dict(theirs.state_dict())
+    made = [pair(3, 2, 4)]
+    padding = np.array([[False, True, True], [True, True, True]])
+    (x, tx), kwargs = made[0], {"need_weights": False}
+    mine, _ = ours(x, x, x, key_padding_mask=autograd.tensor(padding), **kwargs)
+    yours, _ = theirs(tx, tx, tx, key_padding_mask=torch.tensor(padding), **kwargs)
+    agree(mine, yours, [*made, *zip(ours.parameters(), theirs.parameters(), strict=True)])
+
+
 @pytest.mark.parametrize("batch_first", [False, True])
 def test_encoder_and_decoder_with_masks(batch_first):
     settings = {"dim_feedforward": 5, "dropout": 0.0, "batch_first": batch_first}

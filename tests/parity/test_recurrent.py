@@ -171,6 +171,8 @@ def test_dropout_between_layers_only():
     x = autograd.tensor(rng.standard_normal((5, 2, 4)))
     # with every output of the first layer dropped the second sees zeros, whatever the input
     np.testing.assert_array_equal(ours(x)[0].detach().numpy(), ours(x * 2)[0].detach().numpy())
+    first_layer = [ours(y)[1][0][0].detach().numpy() for y in (x, x * 2)]
+    assert abs(first_layer[0] - first_layer[1]).max() > 1e-3
     assert abs(ours.eval()(x)[0].detach().numpy() - ours(x * 2)[0].detach().numpy()).max() > 1e-3
 
 
