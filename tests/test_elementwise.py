@@ -190,3 +190,27 @@ def test_scipy_is_asked_for_by_name(monkeypatch):
     with pytest.raises(ImportError, match="digamma.*pip install scipy"):
         autograd.digamma(tensor(1.0))
     assert autograd.erf(tensor(1.0)).item() == pytest.approx(0.84270079)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_where_of_many_elements_by_bits(dtype):
+    """Bit by bit np.where: NaN, infinities and the sign of zero, every way of broadcasting, scalars, any order of
+    memory.
+    """
+    rng = np.random.default_rng(0)
+    pool = np.array([0.0, -0.0, 1.5, -2.0, INF, -INF, NAN], dtype)
+    full, row, one = rng.choice(pool, (60, 50)), rng.choice(pool, 50), rng.choice(pool, ())
+    turned = rng.choice(pool, (50, 60)).T
+    mask = rng.random((60, 50)) < 0.5
+    for condition in (mask, np.asfortranarray(mask), np.broadcast_to(mask[:1], (60, 50))):
+        for a in (full, row, one, turned, 0.0, -0.0, NAN):
+            for b in (full, row, one, turned, 0.0, -0.0, NAN):
+                got = autograd.where(
+                    *[autograd.from_numpy(np.array(v)) if isinstance(v, np.ndarray) else v for v in (condition, a, b)]
+                )
+                if isinstance(a, float) and isinstance(b, float):
+                    continue
+                expected = np.where(condition, np.asarray(a, dtype), np.asarray(b, dtype))
+                assert got.numpy().tobytes() == expected.tobytes()
+    wide = autograd.where(autograd.from_numpy(mask), autograd.from_numpy(np.ones((3, 1, 1), dtype)), 0.0)
+    np.testing.assert_array_equal(wide.numpy(), np.broadcast_to(mask, (3, 60, 50)).astype(dtype))
