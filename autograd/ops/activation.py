@@ -48,7 +48,7 @@ def _where_positive(input: Any, output: Any) -> Any:
     """input where output > 0, else 0: the gradient of relu."""
     if _large(input) and input.shape == output.shape:
         return kernels.relu_backward(input, output)
-    return np.where(np.less_equal(output, 0), input.dtype.type(0), input)
+    return _where(np.less_equal(output, 0), input.dtype.type(0), input)
 
 
 @op(lambda g, y: _where_positive(g, y), inplace=True, samples=lambda s: [*unary()(s), (s(40, 60),)])
@@ -70,7 +70,7 @@ def relu(input: Any) -> Any:
 def leaky_relu(input: Any, negative_slope: float = 0.01) -> Any:
     """input where positive, else negative_slope * input; that is the gradient at 0 too."""
     _floating("leaky_relu", input)
-    return np.where(np.greater(input, 0), input, input * _like(input, negative_slope))
+    return _where(np.greater(input, 0), input, input * _like(input, negative_slope))
 
 
 @op(
@@ -81,7 +81,7 @@ def leaky_relu(input: Any, negative_slope: float = 0.01) -> Any:
 @quiet
 def _prelu(input: Any, weight: Any) -> Any:
     """input where positive, else weight * input, broadcast."""
-    return np.where(np.greater(input, 0), input, input * weight)
+    return _where(np.greater(input, 0), input, input * weight)
 
 
 @function(samples=lambda s: [(s(2, 3, 2), s(3)), (s(4), s(1)), (s(), s())])
@@ -104,7 +104,7 @@ def prelu(input: Any, weight: Any) -> Any:
 )
 def threshold(input: Any, threshold: float, value: float) -> Any:
     """input where above threshold, else value."""
-    return np.where(np.less_equal(input, threshold), _like(input, value), input)
+    return _where(np.less_equal(input, threshold), _like(input, value), input)
 
 
 @op(
@@ -162,7 +162,7 @@ def hardswish(input: Any) -> Any:
 )
 def hardshrink(input: Any, lambd: float = 0.5) -> Any:
     """input, but 0 where |input| <= lambd."""
-    return np.where(np.less_equal(np.abs(input), lambd), _like(input, 0), input)
+    return _where(np.less_equal(np.abs(input), lambd), _like(input, 0), input)
 
 
 @op(
@@ -194,7 +194,7 @@ def _elu(input: Any, alpha: float, scale: float, rate: float) -> Any:
     """scale * input where positive, else scale * alpha * (exp(rate * input) - 1)."""
     _floating("elu", input)
     below = np.expm1(np.minimum(input, 0) * _like(input, rate)) * _like(input, alpha * scale)
-    return np.where(np.greater(input, 0), input * _like(input, scale), below)
+    return _where(np.greater(input, 0), input * _like(input, scale), below)
 
 
 @function(inplace=True, method=False, samples=lambda s: [*unary()(s), (s(3), 0.5)])
@@ -287,7 +287,7 @@ def softplus(input: Any, beta: float = 1.0, threshold: float = 20.0) -> Any:
     """log(1 + exp(beta * input)) / beta, and input itself where beta * input > threshold."""
     _floating("softplus", input)
     scaled = input * _like(input, beta)
-    return np.where(scaled > threshold, input, np.logaddexp(scaled, _like(input, 0)) / _like(input, beta))
+    return _where(scaled > threshold, input, np.logaddexp(scaled, _like(input, 0)) / _like(input, beta))
 
 
 @op(lambda g, input: g * sigmoid(-input), method=False, samples=unary())

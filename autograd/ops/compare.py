@@ -268,7 +268,8 @@ _MANY = 2048  # elements from where on the machine would guess a random mask wro
 
 
 def _select(condition: ndarray, a: ndarray, b: ndarray, bits: np.dtype) -> ndarray:
-    """np.where of integers without a branch, up to 20 times faster on a mask without pattern: all bits or none of each."""
+    """np.where of integers without a branch, up to 20 times faster on a mask without pattern: all bits or none of each.
+    """
     mask = condition.astype(bits)
     if not b.ndim and not b:
         np.negative(mask, out=mask)
