@@ -55,7 +55,7 @@ def _check_product(name: str, a: Any, b: Any, first: str = "input", second: str 
     if not fits:
         raise ShapeError(
             f"{name}: {first} of shape {a.shape} and {second} of shape {b.shape} do not go together; expected (..., M, K) "
-            "and (..., K, N) with equal K and batch dimensions that broadcast"
+            "and (..., K, N) with equal K, other dimensions equal or 1"
         )
 
 
@@ -407,7 +407,9 @@ def _chain_order(sizes: list[int]) -> list[list[int]]:
     return split
 
 
-@function(method=False, samples=lambda s: [([s(2, 3), s(3, 4), s(4, 2)],), ([s(3), s(3, 4), s(4)],), ([s(2, 3), s(3, 4)],)])
+@function(
+    method=False, samples=lambda s: [([s(2, 3), s(3, 4), s(4, 2)],), ([s(3), s(3, 4), s(4)],), ([s(2, 3), s(3, 4)],)]
+)
 def linalg_multi_dot(tensors: Any) -> Any:
     """The product of two or more matrices in the cheapest order; the first and the last may be vectors."""
     chain = list(tensors)
@@ -415,7 +417,9 @@ def linalg_multi_dot(tensors: Any) -> Any:
         raise ShapeError(f"multi_dot: expected at least 2 tensors, got {len(chain)}")
     for k, x in enumerate(chain):
         if x.ndim != 2 and not (x.ndim == 1 and k in (0, len(chain) - 1)):
-            raise ShapeError(f"multi_dot: tensor {k} has shape {tuple(x.shape)}; expected a matrix, first and last may be vectors")
+            raise ShapeError(
+                f"multi_dot: tensor {k} has shape {tuple(x.shape)}; expected a matrix, first and last may be vectors"
+            )
     row, column = chain[0].ndim == 1, chain[-1].ndim == 1
     if row:
         chain[0] = unsqueeze(chain[0], 0)
@@ -497,7 +501,11 @@ def cdist(x1: Any, x2: Any, p: float = 2.0, compute_mode: str | None = None) -> 
 )
 def bilinear(input1: Any, input2: Any, weight: Any, bias: Any = None) -> Any:
     """y[..., o] = input1 @ weight[o] @ input2 + bias[o]: input1 (..., I), input2 (..., J), weight (O, I, J), bias (O,)."""
-    if weight.ndim != 3 or input1.shape[:-1] != input2.shape[:-1] or (input1.shape[-1], input2.shape[-1]) != tuple(weight.shape[1:]):
+    if (
+        weight.ndim != 3
+        or input1.shape[:-1] != input2.shape[:-1]
+        or (input1.shape[-1], input2.shape[-1]) != tuple(weight.shape[1:])
+    ):
         raise ShapeError(
             f"bilinear: input1 has shape {tuple(input1.shape)}, input2 {tuple(input2.shape)}, weight {tuple(weight.shape)}; "
             "expected (..., I), (..., J) and (O, I, J)"
