@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 PYTEST_ARGS ?=
+BENCH_ARGS ?=
 
 .PHONY: help demo test parity check bench lint format clean
 
@@ -28,7 +29,7 @@ check: $(VENV)/base.stamp
 	$(BIN)/python -m autograd.check
 
 bench: $(VENV)/bench.stamp
-	@set -e; for script in benchmarks/bench_*.py; do echo "== $$script"; $(BIN)/python "$$script"; done
+	$(BIN)/python benchmarks/run.py $(BENCH_ARGS)
 
 lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check .
