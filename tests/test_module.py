@@ -344,8 +344,15 @@ def test_load_state_dict_tells_everything_and_writes_nothing():
     }
     with pytest.raises(RuntimeError) as error:
         net.load_state_dict({k: v for k, v in bad.items() if k != "count"})
-    for text in ("Missing key(s) in state_dict: 'count'", "Unexpected key(s) in state_dict: 'extra'",
-                 "size mismatch for first.weight", "(3, 5)", "(3, 4)", "'first.bias': expected a Tensor", "for Net"):  # fmt: skip
+    for text in (
+        "Missing key(s) in state_dict: 'count'",
+        "Unexpected key(s) in state_dict: 'extra'",
+        "size mismatch for first.weight",
+        "(3, 5)",
+        "(3, 4)",
+        "'first.bias': expected a Tensor",
+        "for Net",
+    ):
         assert text in str(error.value)
     assert isinstance(error.value, ValueError)
     with pytest.raises(RuntimeError, match="size mismatch"):  # strict or not
