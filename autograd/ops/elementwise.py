@@ -21,6 +21,7 @@ from .compare import _integral, _where, logical_not
 from .compare import where as where
 from .convert import to_dtype
 
+
 def _in_kernel(x: Any) -> bool:
     """Whether a vectorised float32 kernel is worth its call; float64 stays with numpy's last bit."""
     return type(x) is ndarray and x.size >= 2048 and x.dtype == dtypes.float32

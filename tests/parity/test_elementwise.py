@@ -262,8 +262,14 @@ ACTIVATIONS: dict[str, list[dict[str, Any]]] = {
 def test_activation(name: str, data: Any) -> None:
     """At the bends too: -3, 0, 3, 6, the shrinks' 0.5 and 1."""
     bends = [-30.0, -3.0, -1.0, -0.5, 0.0, 0.5, 1.0, 2.5, 3.0, 6.0, 30.0]
-    # torch: gelu of float32 infinity is NaN, and softshrink's gradient at NaN depends on the place in the vector
-    x = data.draw(arrays(pools=[PLAIN, bends] if name in ("gelu", "softshrink") else [PLAIN, bends, SPECIAL]))
+    # torch: gelu of float32 infinity is NaN, and the others' gradients at NaN depend on the place in the vector
+    x = data.draw(
+        arrays(
+            pools=[PLAIN, bends]
+            if name in ("gelu", "softshrink", "hardtanh", "relu6", "hardshrink", "hardsigmoid")
+            else [PLAIN, bends, SPECIAL]
+        )
+    )
     beside(name, x, theirs_name=f"nn.functional.{name}", **data.draw(st.sampled_from(ACTIVATIONS[name])))
 
 
