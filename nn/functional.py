@@ -11,7 +11,7 @@ import numpy as np
 
 import autograd
 from autograd import Tensor
-from autograd.errors import DTypeError, RangeError, ShapeError, TapeError
+from autograd.errors import DTypeError, ShapeError, TapeError
 from autograd.op import inplace as written_over
 from autograd.ops import activation
 from autograd.ops import dropout as dropouts
@@ -48,6 +48,7 @@ from autograd.ops.loss import (
     cosine_embedding_loss,
     cosine_similarity,
     cross_entropy,
+    ctc_loss,
     gaussian_nll_loss,
     hinge_embedding_loss,
     huber_loss,
@@ -444,92 +445,3 @@ def multi_head_attention_forward(
         shown = autograd.mean(weights, 1) if average_attn_weights else weights
         shown = autograd.squeeze(shown, 0) if unbatched else shown
     return (autograd.squeeze(output, 1) if unbatched else output), shown
-
-
-# ------------------------------------------------------------------------------------------------------------------ CTC
-
-
-def _ctc_labels(targets: Any, lengths: np.ndarray, classes: int, blank: int) -> np.ndarray:
-    """The targets with blanks between, before and behind: (N, 2 * longest + 1)."""
-    given = targets.numpy() if isinstance(targets, Tensor) else np.asarray(targets)
-    extended = np.full((len(lengths), 2 * int(lengths.max(initial=0)) + 1), blank)
-    if given.ndim == 1 and len(given) != lengths.sum():
-        raise ShapeError(
-            f"ctc_loss: targets in one row need {lengths.sum()} labels, the sum of the lengths, got {len(given)}"
-        )
-    if given.ndim == 2 and (len(given) != len(lengths) or given.shape[1] < lengths.max(initial=0)):
-        raise ShapeError(f"ctc_loss: expected targets of shape ({len(lengths)}, {lengths.max()}), got {given.shape}")
-    ends = np.cumsum(lengths)
-    for n, (length, end) in enumerate(zip(lengths, ends, strict=True)):
-        labels = given[end - length : end] if given.ndim == 1 else given[n, :length]
-        if length and (labels.min() < 0 or labels.max() >= classes or (labels == blank).any()):
-            raise RangeError(
-                f"ctc_loss: targets of sequence {n} must be from 0 to {classes - 1} and not the blank {blank}, "
-                f"got {labels.tolist()}"
-            )
-        extended[n, 1 : 2 * length : 2] = labels
-    return extended
-
-
-def ctc_loss(
-    log_probs: Tensor,
-    targets: Any,
-    input_lengths: Any,
-    target_lengths: Any,
-    blank: int = 0,
-    reduction: str = "mean",
-    zero_infinity: bool = False,
-) -> Tensor:
-    """-log of the probability of the targets over all their alignments: log_probs (T, N, C) or (T, C).
-
-    Graves et al. 2006, https://www.cs.toronto.edu/~graves/icml_2006.pdf.
-    targets: classes (N, S), or all in one row (sum of target_lengths,). blank: the class of no label. A target longer
-    than any alignment has an infinite loss; zero_infinity: 0. "mean" divides each by its target's length first. The
-    gradient is that of log_probs, also where they are no log_softmax.
-    """
-    if reduction not in ("none", "mean", "sum"):
-        raise ValueError(f"ctc_loss: reduction must be none, mean or sum, got {reduction!r}")
-    single = log_probs.ndim == 2
-    x = autograd.unsqueeze(log_probs, 1) if single else log_probs
-    if x.ndim != 3:
-        raise ShapeError(f"ctc_loss: expected log_probs (T, N, C) or (T, C), got shape {tuple(log_probs.shape)}")
-    T, N, C = x.shape
-    if not 0 <= blank < C:
-        raise RangeError(f"ctc_loss: blank must be from 0 to {C - 1}, got {blank}")
-    times, lengths = (
-        np.atleast_1d(values.numpy() if isinstance(values, Tensor) else np.asarray(values))
-        for values in (input_lengths, target_lengths)
-    )
-    if times.shape != (N,) or lengths.shape != (N,):
-        raise ShapeError(
-            f"ctc_loss: expected {N} input and target lengths, got shapes {times.shape} and {lengths.shape}"
-        )
-    if N and (times.min() < 1 or times.max() > T or lengths.min() < 0):
-        raise ShapeError(
-            f"ctc_loss: expected input lengths from 1 to {T} and target lengths from 0, got {times}, {lengths}"
-        )
-    labels = _ctc_labels(targets, lengths, C, blank)
-    # a label may follow the one before it without a blank between, unless they are equal
-    skips = np.zeros(labels.shape, bool)
-    skips[:, 2:] = (labels[:, 2:] != blank) & (labels[:, 2:] != labels[:, :-2])
-    may_skip, L = autograd.tensor(skips), labels.shape[1]
-    emitted = autograd.unbind(autograd.gather(x, 2, autograd.tensor(np.broadcast_to(labels, (T, N, L)).copy())))
-    never = -1e30  # for minus infinity, whose differences would be NaN
-    alpha = autograd.where(autograd.tensor(np.arange(L) < 2), emitted[0], never)
-    for t in range(1, T):
-        before = pad(alpha, (2, 0), value=never)
-        ways = [alpha, before[:, 1 : L + 1], autograd.where(may_skip, before[:, :L], never)]
-        step = autograd.logsumexp(autograd.stack(ways), 0) + emitted[t]
-        running = times > t
-        alpha = step if running.all() else autograd.where(autograd.tensor(running[:, None]), step, alpha)
-    ends = np.stack([2 * lengths, np.maximum(2 * lengths - 1, 0)], 1)
-    last = autograd.gather(alpha, 1, autograd.tensor(ends))
-    last = autograd.where(autograd.tensor((ends[:, :1] > 0) | (np.arange(2) == 0)), last, never)
-    loss = -autograd.logsumexp(last, 1)
-    impossible = autograd.tensor(loss.detach().numpy() > -never / 2)
-    loss = autograd.where(impossible, 0.0 if zero_infinity else math.inf, loss)
-    if reduction == "mean":
-        return autograd.mean(loss / autograd.tensor(np.maximum(lengths, 1).astype(loss.dtype)))
-    if reduction == "sum":
-        return autograd.sum(loss)
-    return autograd.squeeze(loss, 0) if single else loss
