@@ -366,7 +366,7 @@ def _clamp_pull(g: Any, input: Any, min: Any, max: Any, needs: list[bool]) -> li
         inside = input <= max if min is None else input >= min if max is None else (input >= min) & (input <= max)
         parts[0] = _where(inside, g, 0.0)
     if needs[1]:
-        parts[1] = _where(input < min if max is None else (input < min) & (min <= max), g, 0.0)
+        parts[1] = _where(input < min if max is None else (input < min) & (min < max), g, 0.0)
     if needs[2]:
         parts[2] = _where(input > max if min is None else (input > max) | (max < min), g, 0.0)
     return parts
