@@ -35,6 +35,7 @@ def channels_last(x: Array) -> Array:
 
 
 def _flat(w: Array) -> Array:
+    """The values of an array in C order, as the kernels take them: one-dimensional, contiguous, aligned, writeable."""
     flat = np.ascontiguousarray(w).reshape(-1)
     return flat if flat.flags.writeable and flat.flags.aligned else flat.copy()
 
@@ -103,8 +104,8 @@ def conv2d(
         if activation == "relu":
             y = relu(y)
     elif y.size and Cg and _is_product(w.shape, padding, groups):
-        matmul(_rows(x, stride), w.reshape(K, Cg).T, bias, activation, out=flat.reshape(-1, K))
-        return y
+        clipped = "relu" if activation == "relu" else None
+        matmul(_rows(x, stride), w.reshape(K, Cg).T, bias, clipped, out=flat.reshape(-1, K))
     elif y.size and winograd.suits(x.dtype, x.shape[1], w.shape, stride, dilation):
         winograd.convolve(
             channels_last(x), x.shape, _flat(w), False, bias, activation == "relu", flat, (Ho, Wo, K),
@@ -117,9 +118,8 @@ def conv2d(
             x.itemsize, activation == "relu",
         )  # fmt: skip
         layout = _layout(w.shape, groups, range(R), range(S), False)
-        conv_direct.forward(
-            channels_last(x), _flat(w), layout, np.zeros(K, x.dtype) if bias is None else bias, flat, way
-        )
+        start = np.zeros(K, x.dtype) if bias is None else _flat(bias)
+        conv_direct.forward(channels_last(x), _flat(w), layout, start, flat, way)
     else:
         y[...] = 0 if bias is None else bias.reshape(-1, 1, 1)
         if activation == "relu":

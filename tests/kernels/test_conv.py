@@ -255,6 +255,8 @@ def test_views_that_overlap_run_backwards_or_are_read_only():
         assert_close(conv.conv2d(x, w, None, *how), reference(x, w, zeros, *how))
         g = x[:, :4]
         assert_close(conv.conv2d_weight(g, x, w.shape, *how), reference_weight(g, x, w.shape, *how))
+    for bias in (rng.standard_normal(8)[::-2], np.broadcast_to(base[0, 0, 0, 0], 4)):
+        assert_close(conv.conv2d(views[0], w, bias, *how), reference(views[0], w, bias, *how))
     for weights in (
         w[::-1, :, ::-1],
         w.transpose(1, 0, 3, 2)[:4, :4].repeat(2, 1)[:, :6],
@@ -372,7 +374,7 @@ def test_concurrent_calls():
     assert not failures
 
 
-@pytest.mark.parametrize("case", [plain, plain._replace(Cg=40, Kg=33, dtype=np.float32), HOSTILE[1], HOSTILE[4]])
+@pytest.mark.parametrize("case", [plain, GUARDED[2], GUARDED[10], GUARDED[11], HOSTILE[1], HOSTILE[4]])
 def test_fused_activation_has_the_bits_of_the_separate_one(case):
     x, w, _, bias = case.arrays()
     y = conv.conv2d(x, w, bias, *case.how)
