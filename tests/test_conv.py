@@ -16,7 +16,11 @@ def zeros(*shape, dtype=np.float32):
 @pytest.mark.parametrize(
     "name, args, words",
     [
-        ("conv2d", (zeros(1, 3, 8, 8), zeros(6, 1, 5, 5)), r"input has 3 channels, weight of shape \(6, 1, 5, 5\) with groups=1 expects 1"),
+        (
+            "conv2d",
+            (zeros(1, 3, 8, 8), zeros(6, 1, 5, 5)),
+            r"input has 3 channels, weight of shape \(6, 1, 5, 5\) with groups=1 expects 1",
+        ),
         ("conv2d", (zeros(1, 3, 4, 8), zeros(6, 3, 5, 5)), "output would have size less than 1"),
         ("conv2d", (zeros(1, 3, 8, 8), zeros(6, 3, 5, 5), zeros(5)), r"bias has shape \(5,\); expected \(6,\)"),
         ("conv2d", (zeros(1, 4, 8, 8), zeros(6, 1, 3, 3), None, 1, 0, 1, 4), "which groups=4 does not divide"),

@@ -46,7 +46,9 @@ def test_ctc_is_the_sum_over_all_alignments(target):
     for path in product(range(C), repeat=T):
         merged = [c for k, c in enumerate(path) if (k == 0 or c != path[k - 1]) and c]
         total += np.exp(sum(x[t, c] for t, c in enumerate(path))) if merged == target else 0.0
-    loss = REGISTRY["ctc_loss"].call(wrap(x), np.array(target, int), np.array(T), np.array(len(target)), reduction="sum")
+    loss = REGISTRY["ctc_loss"].call(
+        wrap(x), np.array(target, int), np.array(T), np.array(len(target)), reduction="sum"
+    )
     np.testing.assert_allclose(loss.item(), -np.log(total), rtol=1e-12)
 
 

@@ -10,7 +10,15 @@ from autograd.op import REGISTRY
 from autograd.samples import Draw
 from autograd.tensor import wrap
 
-FUSED = ["_batch_norm_train", "_batch_norm_eval", "_layer_norm", "_softmax_cross_entropy", "_softmax", "_log_softmax", "_ctc"]
+FUSED = [
+    "_batch_norm_train",
+    "_batch_norm_eval",
+    "_layer_norm",
+    "_softmax_cross_entropy",
+    "_softmax",
+    "_log_softmax",
+    "_ctc",
+]
 
 
 @pytest.mark.parametrize("name", FUSED)
@@ -30,13 +38,17 @@ def test_fused_and_composed_gradients_are_equal(name):
                 np.testing.assert_allclose(a.numpy(), b.detach().numpy(), rtol=1e-9, atol=1e-12)
 
 
-@pytest.mark.parametrize("ignore, smoothing, reduction", [(-100, 0.0, "mean"), (1, 0.2, "mean"), (1, 0.2, "sum"), (0, 0.0, "none")])
+@pytest.mark.parametrize(
+    "ignore, smoothing, reduction", [(-100, 0.0, "mean"), (1, 0.2, "mean"), (1, 0.2, "sum"), (0, 0.0, "none")]
+)
 def test_cross_entropy_with_class_weights_fused_and_composed(ignore, smoothing, reduction):
     x = wrap(np.random.default_rng(0).normal(size=(6, 3))).requires_grad_()
     target, weight = np.array([0, 1, 2, 1, 0, 2]), np.array([0.5, 2.0, 1.5])
-    loss = REGISTRY["cross_entropy"].call(
-        x, target, weight, ignore_index=ignore, label_smoothing=smoothing, reduction=reduction
-    ).sum()
+    loss = (
+        REGISTRY["cross_entropy"]
+        .call(x, target, weight, ignore_index=ignore, label_smoothing=smoothing, reduction=reduction)
+        .sum()
+    )
     (composed,) = autograd.grad(loss, x, create_graph=True, retain_graph=True)
     (fused,) = autograd.grad(loss, x)
     np.testing.assert_allclose(fused.numpy(), composed.detach().numpy(), rtol=1e-9, atol=1e-12)

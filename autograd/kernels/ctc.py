@@ -23,7 +23,7 @@ def _add(a, b):
 
 @kernel(parallel=True)
 def _sequences(x, labels, starts, times, sizes, blank, loss, gx):
-    """x (T, N, C); labels of all sequences in a row, those of n from starts[n]; gx is minus the expected count of each class."""
+    """x (T, N, C); labels of all sequences in a row, those of n from starts[n]; gx: minus the classes' expected counts."""
     for n in prange(x.shape[1]):
         T, L = times[n], 2 * sizes[n] + 1
         state = np.full(L, blank, np.int64)
@@ -72,7 +72,7 @@ def _sequences(x, labels, starts, times, sizes, blank, loss, gx):
 def ctc(
     x: np.ndarray, labels: np.ndarray, starts: np.ndarray, times: np.ndarray, sizes: np.ndarray, blank: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The losses (N,) of log-probabilities x (T, N, C), infinite where no alignment exists, and their gradients in x."""
+    """The losses (N,) of log-probabilities x (T, N, C), infinite where there is no alignment, and their gradients."""
     loss, gx = np.zeros(x.shape[1], x.dtype), np.zeros(x.shape, x.dtype)
     if x.shape[1]:
         _sequences(np.ascontiguousarray(x), labels, starts, times, sizes, blank, loss, gx)

@@ -1,8 +1,8 @@
 """Convolutions of one, two and three dimensions and their transposes, and the windows of an image as columns (unfold).
 
-A convolution and the gradients of its input and of its weight are three ops, each bilinear and each the others' adjoint, so
-every order of derivative comes from these three. Convolutions of one dimension run as two-dimensional ones of height 1, of
-three as two-dimensional ones whose channels are (channel, depth of the window) pairs.
+A convolution and the gradients of its input and of its weight are three ops, each bilinear and each the others'
+adjoint, so every order of derivative comes from these three. Convolutions of one dimension run as two-dimensional ones
+of height 1, of three as two-dimensional ones whose channels are (channel, depth of the window) pairs.
 """
 
 from __future__ import annotations
@@ -44,6 +44,8 @@ def _conv_samples(s: Draw) -> list[tuple[Any, ...]]:
 )
 def _conv2d(input: Any, weight: Any, bias: Any, stride: Pair, padding: Padding, dilation: Pair, groups: int) -> Any:
     """Convolution of images, the bias added in the same pass."""
+    # the kernel reads the bias as contiguous
+    bias = None if bias is None else np.ascontiguousarray(bias)
     return kernels.conv2d(input, weight, bias, stride, padding, dilation, groups)
 
 
@@ -87,7 +89,7 @@ def _conv2d_bias(input: Any) -> Any:
     return kernels.conv2d_bias(input)
 
 
-# ------------------------------------------------------------------------------------------------ windows along one axis
+# ---------------------------------------------------------------------------------------------- windows along one axis
 
 
 @op(
@@ -143,7 +145,9 @@ def _check(name: str, input: Any, weight: Any, bias: Any, n: int, groups: int, t
     if input.ndim not in (n + 1, n + 2):
         raise ShapeError(f"{name}: input has shape {tuple(input.shape)}; expected (N, C, {space}) or (C, {space})")
     if 0 in weight.shape:
-        raise ShapeError(f"{name}: weight has shape {tuple(weight.shape)}; expected at least one channel and window of size 1")
+        raise ShapeError(
+            f"{name}: weight has shape {tuple(weight.shape)}; expected at least one channel and window of size 1"
+        )
     given = [("input", input), ("weight", weight)] + ([("bias", bias)] if bias is not None else [])
     if any(x.dtype != input.dtype for _, x in given) or input.dtype.kind != "f":
         raise DTypeError(
@@ -157,12 +161,14 @@ def _check(name: str, input: Any, weight: Any, bias: Any, n: int, groups: int, t
     first = weight.shape[0]
     if first % groups:
         raise ShapeError(
-            f"{name}: weight of shape {tuple(weight.shape)} has {first} channels first, which groups={groups} does not divide"
+            f"{name}: weight of shape {tuple(weight.shape)} has {first} channels first, which groups={groups} does "
+            f"not divide"
         )
     expected = first if transposed else weight.shape[1] * groups
     if channels != expected:
         raise ShapeError(
-            f"{name}: input has {channels} channels, weight of shape {tuple(weight.shape)} with groups={groups} expects {expected}"
+            f"{name}: input has {channels} channels, weight of shape {tuple(weight.shape)} with groups={groups} "
+            f"expects {expected}"
         )
     out = weight.shape[1] * groups if transposed else first
     if bias is not None and tuple(bias.shape) != (out,):
@@ -192,7 +198,8 @@ def _check_output(
     for n, k, p, d in zip(space, size, padding, dilation, strict=True):
         if n + p[0] + p[1] < d * (k - 1) + 1:
             raise ShapeError(
-                f"{name}: the window of {tuple(size)} with dilation {tuple(dilation)} does not fit the input of {tuple(space)} "
+                f"{name}: the window of {tuple(size)} with dilation {tuple(dilation)} does not fit the input of "
+                f"{tuple(space)} "
                 f"padded by {tuple(padding)}; the output would have size less than 1"
             )
 
@@ -223,10 +230,12 @@ def _settings(
 def conv2d(
     input: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1
 ) -> Any:
-    """Convolution (cross-correlation) of images: input (N, C, H, W) or (C, H, W), weight (K, C/groups, R, S), bias (K,).
+    """Convolution (cross-correlation) of images: input (N, C, H, W) or (C, H, W), weight (K, C/groups, R, S), bias
+    (K,).
 
     padding: numbers, 'valid' (none) or 'same' (output as large as the input, stride 1). Output (N, K, H', W') with
-    H' = floor((H + 2 padding - dilation (R - 1) - 1) / stride) + 1. All of one floating dtype. Raises ShapeError, DTypeError.
+    H' = floor((H + 2 padding - dilation (R - 1) - 1) / stride) + 1. All of one floating dtype. Raises ShapeError,
+    DTypeError.
     """
     single = _check("conv2d", input, weight, bias, 2, groups)
     stride, padding, dilation = _settings("conv2d", input, weight, stride, padding, dilation, 2)
@@ -288,13 +297,14 @@ def conv3d(
     return squeeze(y, 0) if single else y
 
 
-# ------------------------------------------------------------------------------------------------ transposed convolutions
+# --------------------------------------------------------------------------------------------- transposed convolutions
 
 
 def _transposed(
     name: str, input: Any, weight: Any, stride: Any, padding: Any, output_padding: Any, dilation: Any, n: int
 ) -> tuple[tuple[int, ...], tuple[Pair, ...], tuple[int, ...], tuple[int, ...]]:
-    """stride, padding, dilation as tuples, and the output's size: (H - 1) stride - 2 padding + dilation (R - 1) + 1 + extra."""
+    """stride, padding, dilation as tuples, and the output's size: (H - 1) stride - 2 padding + dilation (R - 1) + 1 +
+    extra."""
     stride = numbers(name, "stride", stride, n, 1)
     dilation = numbers(name, "dilation", dilation, n, 1)
     pads = numbers(name, "padding", padding, n)
@@ -332,10 +342,11 @@ def conv_transpose2d(
     input: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, output_padding: Any = 0,
     groups: int = 1, dilation: Any = 1,
 ) -> Any:  # fmt: skip
-    """Transposed convolution, the adjoint of `conv2d`: input (N, C, H, W) or (C, H, W), weight (C, K/groups, R, S), bias (K,).
+    """Transposed convolution, the adjoint of `conv2d`: input (N, C, H, W) or (C, H, W), weight (C, K/groups, R, S),
+    bias (K,).
 
-    Output (N, K, H', W') with H' = (H - 1) stride - 2 padding + dilation (R - 1) + output_padding + 1. Raises ShapeError,
-    DTypeError.
+    Output (N, K, H', W') with H' = (H - 1) stride - 2 padding + dilation (R - 1) + output_padding + 1. Raises
+    ShapeError, DTypeError.
     """
     single = _check("conv_transpose2d", input, weight, bias, 2, groups, transposed=True)
     stride, pads, dilation, size = _transposed(
@@ -358,7 +369,8 @@ def conv_transpose1d(
     input: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, output_padding: Any = 0,
     groups: int = 1, dilation: Any = 1,
 ) -> Any:  # fmt: skip
-    """Transposed convolution of sequences: input (N, C, L) or (C, L), weight (C, K/groups, R), as `conv_transpose2d`."""
+    """Transposed convolution of sequences: input (N, C, L) or (C, L), weight (C, K/groups, R), as
+    `conv_transpose2d`."""
     single = _check("conv_transpose1d", input, weight, bias, 1, groups, transposed=True)
     settings = _transposed("conv_transpose1d", input, weight, stride, padding, output_padding, dilation, 1)
     (s,), (p,), (d,), (length,) = settings
@@ -409,7 +421,8 @@ def conv_transpose3d(
     ],
 )
 def im2col(input: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1) -> Any:
-    """The windows of images as columns: (N, C, H, W) or (C, H, W) gives (N, C R S, number of windows); `nn.functional.unfold`."""
+    """The windows of images as columns: (N, C, H, W) or (C, H, W) gives (N, C R S, number of windows);
+    `nn.functional.unfold`."""
     if input.ndim not in (3, 4):
         raise ShapeError(f"unfold: input has shape {tuple(input.shape)}; expected (N, C, H, W) or (C, H, W)")
     size = numbers("unfold", "kernel_size", kernel_size, 2, 1)
@@ -434,7 +447,8 @@ def im2col(input: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, st
     ],
 )
 def col2im(input: Any, output_size: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1) -> Any:
-    """Columns added up into images, the adjoint of `im2col`: (N, C R S, windows) gives (N, C, *output_size); `nn.functional.fold`."""
+    """Columns added up into images, the adjoint of `im2col`: (N, C R S, windows) gives (N, C, *output_size);
+    `nn.functional.fold`."""
     if input.ndim not in (2, 3):
         raise ShapeError(
             f"fold: input has shape {tuple(input.shape)}; expected (N, C R S, windows) or (C R S, windows)"

@@ -1,9 +1,9 @@
 """Inverses, determinants, decompositions and norms of matrices: what `autograd.linalg` exports.
 
-The values come from LAPACK through numpy; the formulas are made of operations, so every order of derivative is there where the
-decomposition is differentiable: distinct eigenvalues for eigenvectors, distinct singular values for singular vectors, full
-rank for QR. Formulas: Giles, "An extended collection of matrix derivative results", 2008, and, for the singular vectors,
-Townsend, "Differentiating the singular value decomposition", 2016.
+The values come from LAPACK through numpy; the formulas are made of operations, so every order of derivative is there
+where the decomposition is differentiable: distinct eigenvalues for eigenvectors, distinct singular values for singular
+vectors, full rank for QR. Formulas: Giles, "An extended collection of matrix derivative results", 2008, and, for the
+singular vectors, Townsend, "Differentiating the singular value decomposition", 2016.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from .elementwise import abs, mul
 from .join import cat, stack
 from .linalg import matmul, mT, square
 from .reduce import _vector_norm, amax, amin, sum
-from .shape import diag_embed, movedim, triu, tril, unsqueeze
+from .shape import diag_embed, movedim, tril, triu, unsqueeze
 
 
 def _floats(name: str, *inputs: Any) -> None:
@@ -57,7 +57,8 @@ def _matrix(g: Any) -> Any:
     samples=lambda s: [(s.matrix(3),), (s.matrix(2, 2),), (s(0, 2, 2),)],
 )
 def linalg_inv(input: Any) -> Any:
-    """The inverses of square matrices (..., M, M). Raises ShapeError, DTypeError, and ValueError where one is singular."""
+    """The inverses of square matrices (..., M, M). Raises ShapeError, DTypeError, and ValueError where one is
+    singular."""
     _floats("linalg.inv", input)
     square("linalg.inv", input)
     try:
@@ -105,7 +106,9 @@ def linalg_solve(A: Any, B: Any, *, left: bool = True) -> Any:
     vectors = B.ndim == 1 or (B.ndim == A.ndim - 1 and tuple(B.shape) == tuple(A.shape[:-1]))
     b = unsqueeze(B, -1) if vectors else B
     if b.ndim < 2 or b.shape[-2 if left or vectors else -1] != A.shape[-1]:
-        raise ShapeError(f"linalg.solve: A has shape {tuple(A.shape)} and B {tuple(B.shape)}; expected (..., M, M) and (..., M, K)")
+        raise ShapeError(
+            f"linalg.solve: A has shape {tuple(A.shape)} and B {tuple(B.shape)}; expected (..., M, M) and (..., M, K)"
+        )
     if vectors:
         return _solve(A if left else mT(A), b)[..., 0]
     return _solve(A, b) if left else mT(_solve(mT(A), mT(b)))
@@ -114,7 +117,8 @@ def linalg_solve(A: Any, B: Any, *, left: bool = True) -> Any:
 @function(
     method=False,
     samples=lambda s: [
-        (s.matrix(3), s(3, 2), {"upper": True}), (s.matrix(3), s(2, 3), {"upper": False, "left": False, "unitriangular": True}),
+        (s.matrix(3), s(3, 2), {"upper": True}),
+        (s.matrix(3), s(2, 3), {"upper": False, "left": False, "unitriangular": True}),
     ],
 )  # fmt: skip
 def linalg_solve_triangular(A: Any, B: Any, *, upper: bool, left: bool = True, unitriangular: bool = False) -> Any:
@@ -201,7 +205,8 @@ def logdet(input: Any) -> Any:
 
 
 def _symmetric(x: ndarray, upper: bool) -> ndarray:
-    """x with one triangle mirrored; where x is symmetric but for rounding, the mean of the two, so that both count alike."""
+    """x with one triangle mirrored; where x is symmetric but for rounding, the mean of the two, so that both count
+    alike."""
     turned = np.swapaxes(x, -1, -2)
     if x.size and np.abs(x - turned).max() <= 1e-4 * np.abs(x).max():
         return (x + turned) * 0.5
@@ -224,15 +229,17 @@ def _cholesky(input: Any, upper: bool) -> Any:
     try:
         return np.linalg.cholesky(_symmetric(input, upper))
     except np.linalg.LinAlgError:
-        raise NumberError("linalg.cholesky: a matrix is not positive definite; add a multiple of the identity") from None
+        raise NumberError(
+            "linalg.cholesky: a matrix is not positive definite; add a multiple of the identity"
+        ) from None
 
 
 @function(method=False, samples=lambda s: [(s.spd(3),), (s.spd(2, 2), {"upper": True})])
 def linalg_cholesky(input: Any, *, upper: bool = False) -> Any:
     """L of input = L @ L.T, lower triangular (its transpose where upper), of symmetric positive definite (..., M, M).
 
-    Only one triangle counts where the two differ by more than rounding. Raises ShapeError, DTypeError, and ValueError for a
-    matrix that is not positive definite.
+    Only one triangle counts where the two differ by more than rounding. Raises ShapeError, DTypeError, and ValueError
+    for a matrix that is not positive definite.
     """
     _floats("linalg.cholesky", input)
     square("linalg.cholesky", input)
@@ -353,8 +360,8 @@ OldSvdResult = namedtuple("svd", ["U", "S", "V"])
 def linalg_svd(A: Any, full_matrices: bool = True) -> Any:
     """U, S, Vh of A = U @ diag(S) @ Vh for (..., M, N), S descending; full_matrices: U and Vh are square.
 
-    The gradient of U and Vh needs distinct singular values and reaches their first min(M, N) vectors. Raises ShapeError,
-    DTypeError.
+    The gradient of U and Vh needs distinct singular values and reaches their first min(M, N) vectors. Raises
+    ShapeError, DTypeError.
     """
     _floats("linalg.svd", A)
     return SvdResult(*_svd(A, full_matrices))
@@ -398,7 +405,8 @@ def _pinv(input: Any, rtol: float) -> Any:
 
 @function(method=False, samples=lambda s: [(s(3, 2),), (s(2, 2, 3),), (s.matrix(3),)])
 def linalg_pinv(A: Any, *, atol: float | None = None, rtol: float | None = None, hermitian: bool = False) -> Any:
-    """The pseudo-inverses (..., N, M) of (..., M, N); singular values up to max(atol, rtol times the largest) count as 0.
+    """The pseudo-inverses (..., N, M) of (..., M, N); singular values up to max(atol, rtol times the largest) count as
+    0.
 
     rtol is max(M, N) times the dtype's precision unless a tolerance is given. Raises ShapeError, DTypeError.
     """
@@ -443,7 +451,8 @@ def _plain(like: Any, array: ndarray) -> Any:
 
 @op(None, method=False, samples=lambda s: [(s(3, 2),), (s(2, 2, 3),)])
 def linalg_matrix_rank(A: Any, tol: float | None = None, hermitian: bool = False) -> Any:
-    """How many singular values of (..., M, N) exceed tol, by default the largest times max(M, N) times the precision."""
+    """How many singular values of (..., M, N) exceed tol, by default the largest times max(M, N) times the
+    precision."""
     _floats("linalg.matrix_rank", A)
     _finite("linalg.matrix_rank", A)
     return np.asarray(np.linalg.matrix_rank(A, tol), np.int64)
@@ -453,11 +462,14 @@ def linalg_matrix_rank(A: Any, tol: float | None = None, hermitian: bool = False
 
 
 def _qr_pull(g: Any, y: Any) -> Any:
-    """Q (syminv(triu(gR R.T - Q.T gQ)) ...) R^-T: Walter and Lehmann, "Algorithmic differentiation of linear algebra", 2012."""
+    """Q (syminv(triu(gR R.T - Q.T gQ)) ...) R^-T: Walter and Lehmann, "Algorithmic differentiation of linear algebra",
+    2012."""
     gq, gr = g
     q, r = y
     if q.shape[-1] != r.shape[-1] or q.shape[-1] > q.shape[-2]:
-        raise TapeError("linalg.qr: mode 'complete' of a matrix with more rows than columns has no gradient; use 'reduced'")
+        raise TapeError(
+            "linalg.qr: mode 'complete' of a matrix with more rows than columns has no gradient; use 'reduced'"
+        )
     inner = 0.0
     if gr is not None:
         inner = matmul(gr, mT(r))
@@ -472,7 +484,11 @@ def _qr_pull(g: Any, y: Any) -> Any:
     return [mT(_solve(r, mT(whole)))]
 
 
-@op(joint=_qr_pull, n_inputs=1, samples=lambda s: [(s.matrix(3), "reduced"), (s(4, 2), "reduced"), (s(2, 3, 2), "reduced")])
+@op(
+    joint=_qr_pull,
+    n_inputs=1,
+    samples=lambda s: [(s.matrix(3), "reduced"), (s(4, 2), "reduced"), (s(2, 3, 2), "reduced")],
+)
 def _qr(input: Any, mode: str) -> Any:
     """Q and R."""
     return tuple(np.linalg.qr(input, mode))
@@ -485,8 +501,8 @@ QrResult = namedtuple("qr", ["Q", "R"])
 def linalg_qr(A: Any, mode: str = "reduced") -> Any:
     """Q, with orthonormal columns, and R, upper triangular, of A = Q @ R for (..., M, N).
 
-    mode: 'reduced' (K = min(M, N) columns), 'complete' (M columns; no gradient where M > N), 'r' (Q is empty). The gradient
-    needs the first K columns of A independent. Raises ShapeError, DTypeError, ValueError for the mode.
+    mode: 'reduced' (K = min(M, N) columns), 'complete' (M columns; no gradient where M > N), 'r' (Q is empty). The
+    gradient needs the first K columns of A independent. Raises ShapeError, DTypeError, ValueError for the mode.
     """
     _floats("linalg.qr", A)
     if mode not in ("reduced", "complete", "r"):
@@ -511,7 +527,14 @@ def qr(input: Any, some: bool = True) -> Any:
 
 @function(
     method=False,
-    samples=lambda s: [(s(3, 4),), (s(3, 4), 1), (s(3, 4), 3.0, 1), (s(3, 4), inf, -1, True), (s(2, 3, 4), 2, (0, 2)), (s(3), -inf)],
+    samples=lambda s: [
+        (s(3, 4),),
+        (s(3, 4), 1),
+        (s(3, 4), 3.0, 1),
+        (s(3, 4), inf, -1, True),
+        (s(2, 3, 4), 2, (0, 2)),
+        (s(3), -inf),
+    ],
 )
 def linalg_vector_norm(x: Any, ord: float = 2, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
     """(sum |x|^ord)^(1/ord) over `dim` (all by default); inf, -inf and 0 as in numpy. The gradient at 0 is 0."""
@@ -526,12 +549,14 @@ def _cast(x: Any, dtype: Any) -> Any:
     name="linalg_matrix_norm",
     method=False,
     samples=lambda s: [
-        *((s(3, 4), p) for p in ("fro", "nuc", 1, -1, 2, -2, inf, -inf)), (s(2, 3, 4), "fro", (0, 2)), (s(2, 3, 4), 1, (2, 0), True),
+        *((s(3, 4), p) for p in ("fro", "nuc", 1, -1, 2, -2, inf, -inf)), (s(2, 3, 4), "fro", (0, 2)),
+        (s(2, 3, 4), 1, (2, 0), True),
         (s(2, 3, 4), 2, (-2, -1), True),
     ],
 )  # fmt: skip
 def matrix_norm(A: Any, ord: Any = "fro", dim: Any = (-2, -1), keepdim: bool = False, *, dtype: Any = None) -> Any:
-    """The norm of matrices: 'fro', 'nuc' (sum of singular values), 2 and -2 (largest, smallest), 1 and inf (columns, rows).
+    """The norm of matrices: 'fro', 'nuc' (sum of singular values), 2 and -2 (largest, smallest), 1 and inf (columns,
+    rows).
 
     Raises ShapeError, ValueError for another ord.
     """
@@ -560,14 +585,24 @@ def matrix_norm(A: Any, ord: Any = "fro", dim: Any = (-2, -1), keepdim: bool = F
 
 @function(
     method=False,
-    samples=lambda s: [(s(3, 4),), (s(3, 4), "nuc"), (s(3, 4), 1), (s(5), 3), (s(3, 4), 2, 1), (s(2, 3, 4), inf, (1, 2), True)],
+    samples=lambda s: [
+        (s(3, 4),),
+        (s(3, 4), "nuc"),
+        (s(3, 4), 1),
+        (s(5), 3),
+        (s(3, 4), 2, 1),
+        (s(2, 3, 4), inf, (1, 2), True),
+    ],
 )
 def linalg_norm(A: Any, ord: Any = None, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
-    """`linalg.vector_norm` for vectors and one dim, `linalg.matrix_norm` for matrices and two; of anything without ord, 2."""
+    """`linalg.vector_norm` for vectors and one dim, `linalg.matrix_norm` for matrices and two; of anything without ord,
+    2."""
     if dim is None and ord is None:
         return linalg_vector_norm(A, 2, None, keepdim, dtype=dtype)
     if dim is None and A.ndim not in (1, 2):
-        raise ShapeError(f"linalg.norm: A has shape {tuple(A.shape)}; with ord and without dim expected a vector or a matrix")
+        raise ShapeError(
+            f"linalg.norm: A has shape {tuple(A.shape)}; with ord and without dim expected a vector or a matrix"
+        )
     two = A.ndim == 2 if dim is None else isinstance(dim, (tuple, list)) and len(dim) == 2
     if two and ord is not None:
         return matrix_norm(A, ord, (-2, -1) if dim is None else dim, keepdim, dtype=dtype)

@@ -1,4 +1,5 @@
-"""Dropout: a mask drawn from the default generator, then a product. The mask is an input of the op, never drawn inside."""
+"""Dropout: a mask drawn from the default generator, then a product. The mask is an input of the op, never drawn
+inside."""
 
 from __future__ import annotations
 
@@ -32,7 +33,8 @@ def _array(x: Any) -> ndarray:
 
 
 def _dropped(name: str, input: Any, p: float, training: bool, rank: int = 0) -> Any:
-    """Whole values, or with `rank` whole channels of that many spatial dimensions, set to 0 and the others scaled up."""
+    """Whole values, or with `rank` whole channels of that many spatial dimensions, set to 0 and the others scaled
+    up."""
     _check(name, p)
     if not training or p == 0:
         return input

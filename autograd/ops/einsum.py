@@ -51,7 +51,9 @@ def _parse(equation: str, shapes: list[tuple[int, ...]]) -> tuple[list[str], str
     letters = out.replace("...", "")
     for c in letters:
         if c not in every or letters.count(c) > 1:
-            raise ShapeError(f"einsum: output subscript {c!r} of {equation!r} must occur in an operand, and once in the output")
+            raise ShapeError(
+                f"einsum: output subscript {c!r} of {equation!r} must occur in an operand, and once in the output"
+            )
     return spread, result
 
 
@@ -62,7 +64,9 @@ def _sizes(terms: list[str], shapes: list[tuple[int, ...]]) -> dict[str, int]:
         for c, n in zip(term, shape, strict=True):
             held = sizes.get(c, 1)
             if n not in (1, held) and held != 1:
-                raise ShapeError(f"einsum: subscript {c!r} has size {n} in operand {k} and {held} before; expected equal sizes")
+                raise ShapeError(
+                    f"einsum: subscript {c!r} has size {n} in operand {k} and {held} before; expected equal sizes"
+                )
             sizes[c] = n if held == 1 else held
     return sizes
 
@@ -74,7 +78,9 @@ def _prepared(x: Any, term: str, sizes: dict[str, int]) -> tuple[Any, str]:
             i = term.index(c)
             j = term.index(c, i + 1)
             if x.shape[i] != x.shape[j]:
-                raise ShapeError(f"einsum: subscript {c!r} is repeated for sizes {x.shape[i]} and {x.shape[j]}; expected equal")
+                raise ShapeError(
+                    f"einsum: subscript {c!r} is repeated for sizes {x.shape[i]} and {x.shape[j]}; expected equal"
+                )
             x = diagonal(x, 0, i, j)
             term = term[:i] + term[i + 1 : j] + term[j + 1 :] + c
     ones = tuple(i for i, c in enumerate(term) if x.shape[i] == 1 and sizes[c] != 1)
@@ -124,14 +130,17 @@ def _samples(s: Draw) -> list[tuple[Any, ...]]:
 def einsum(equation: str, *operands: Any) -> Any:
     """Products of the operands summed by Einstein's convention: `einsum("bij,bjk->bik", a, b)`.
 
-    Letters name dimensions, `...` stands for broadcast ones, a repeated letter takes the diagonal, what the result does not
-    name is summed; without `->` the result names the letters that occur once, in alphabetical order. All of one dtype. More
-    than two operands are multiplied in pairs, in the order that numpy's greedy search finds cheapest. Raises ShapeError.
+    Letters name dimensions, `...` stands for broadcast ones, a repeated letter takes the diagonal, what the result
+    does not name is summed; without `->` the result names the letters that occur once, in alphabetical order. All of
+    one dtype. More than two operands are multiplied in pairs, in the order that numpy's greedy search finds cheapest.
+    Raises ShapeError.
     """
     if len(operands) == 1 and isinstance(operands[0], (list, tuple)):
         operands = tuple(operands[0])
     if not isinstance(equation, str):
-        raise TypeError("einsum: the first argument must be the equation, a string; the form with lists is not supported")
+        raise TypeError(
+            "einsum: the first argument must be the equation, a string; the form with lists is not supported"
+        )
     if not operands:
         raise ShapeError("einsum: expected at least one operand")
     for k, x in enumerate(operands):

@@ -46,7 +46,8 @@ def _embedding(weight: Any, indices: ndarray, padding_idx: int | None, by_freque
     samples=lambda s: [(s(2, 4, 3), s.ints(5, 2, 4), 5, None, False), (s(2, 4, 3), s.ints(5, 2, 4), 5, 1, True)],
 )
 def _embedding_weight(input: Any, indices: ndarray, rows: int, padding_idx: int | None, by_frequency: bool) -> Any:
-    """Rows of input added at `indices` into a table of zeros, each divided by how often its index occurs if by_frequency."""
+    """Rows of input added at `indices` into a table of zeros, each divided by how often its index occurs if
+    by_frequency."""
     flat, values = indices.reshape(-1), input.reshape(indices.size, *input.shape[indices.ndim :])
     if padding_idx is not None or by_frequency:
         values = values * _row_scale(flat, rows, padding_idx, by_frequency, input.dtype).reshape(
@@ -112,9 +113,9 @@ def embedding(
 ) -> Any:  # fmt: skip
     """Rows of weight (V, D) by their numbers: input of integers of any shape (*), result (*, D).
 
-    padding_idx: a row that gets no gradient. max_norm: rows in use are first scaled, in place, to at most that norm_type
-    norm. scale_grad_by_freq: gradients are divided by how often their row occurs. sparse: the gradient is a `SparseRows`.
-    Raises IndexError for a number outside 0 to V - 1, naming its place.
+    padding_idx: a row that gets no gradient. max_norm: rows in use are first scaled, in place, to at most that
+    norm_type norm. scale_grad_by_freq: gradients are divided by how often their row occurs. sparse: the gradient is a
+    `SparseRows`. Raises IndexError for a number outside 0 to V - 1, naming its place.
     """
     if weight.ndim != 2:
         raise ShapeError(f"embedding: weight has shape {tuple(weight.shape)}; expected (V, D)")
@@ -161,14 +162,15 @@ def embedding_bag(
 ) -> Any:  # fmt: skip
     """Sums, means or maxima of bags of rows of weight (V, D): input (B, n), or (n,) cut at `offsets`; result (B, D).
 
-    An empty bag gives 0. per_sample_weights: a factor an index, for mode 'sum'. padding_idx: rows that are left out. The other
-    arguments and errors as in `embedding`.
+    An empty bag gives 0. per_sample_weights: a factor an index, for mode 'sum'. padding_idx: rows that are left out.
+    The other arguments and errors as in `embedding`.
     """
     if mode not in ("sum", "mean", "max"):
         raise NumberError(f"embedding_bag: mode is {mode!r}; expected 'sum', 'mean' or 'max'")
     if per_sample_weights is not None and (mode != "sum" or tuple(per_sample_weights.shape) != tuple(input.shape)):
         raise ShapeError(
-            f"embedding_bag: per_sample_weights of shape {tuple(per_sample_weights.shape)} and mode {mode!r}; expected mode 'sum' "
+            f"embedding_bag: per_sample_weights of shape {tuple(per_sample_weights.shape)} and mode {mode!r}; "
+            f"expected mode 'sum' "
             f"and input's shape {tuple(input.shape)}"
         )
     flat, borders = _bags(input, offsets, include_last_offset, weight.shape[0])

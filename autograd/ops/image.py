@@ -13,7 +13,7 @@ from numpy import ndarray
 from ..errors import DTypeError, NumberError, ShapeError
 from ..op import function, op
 from ..tensor import Tensor, wrap
-from .compare import clamp, where
+from .compare import where
 from .elementwise import abs
 from .linalg import matmul, mT
 from .pool import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d
@@ -45,7 +45,9 @@ class Taps:
 
 @op(
     lambda g, dim, taps: _resample(g, dim, taps.turned()),
-    samples=lambda s: [(s(2, 5, 2), 1, Taps(np.array([[0, 1], [3, 4], [4, 4]]), np.array([[0.25, 0.75], [0.5, 0.5], [1, 0]]), 5))],
+    samples=lambda s: [
+        (s(2, 5, 2), 1, Taps(np.array([[0, 1], [3, 4], [4, 4]]), np.array([[0.25, 0.75], [0.5, 0.5], [1, 0]]), 5))
+    ],
 )
 def _resample(input: Any, dim: int, taps: Taps) -> Any:
     """The map of `taps` along `dim`; its adjoint is another."""
@@ -102,23 +104,30 @@ def _taps(mode: str, size: int, out: int, scale: float, align_corners: bool, ant
 
 
 _MODES = {
-    "nearest": (3, 4, 5), "nearest-exact": (3, 4, 5), "linear": (3,), "bilinear": (4,), "bicubic": (4,), "trilinear": (5,),
-    "area": (3, 4, 5),
+    "nearest": (3, 4, 5), "nearest-exact": (3, 4, 5), "linear": (3,), "bilinear": (4,), "bicubic": (4,),
+    "trilinear": (5,), "area": (3, 4, 5),
 }  # fmt: skip
 
 
-def _output_size(space: tuple[int, ...], size: Any, scale_factor: Any) -> tuple[tuple[int, ...], tuple[float, ...] | None]:
+def _output_size(
+    space: tuple[int, ...], size: Any, scale_factor: Any
+) -> tuple[tuple[int, ...], tuple[float, ...] | None]:
     """The size asked for, and the factors where they are what was given."""
     if (size is None) == (scale_factor is None):
         raise ShapeError("interpolate: give either size or scale_factor, one of them")
     given = size if size is not None else scale_factor
     many = tuple(given) if isinstance(given, (list, tuple)) else (given,) * len(space)
     if len(many) != len(space):
-        raise ShapeError(f"interpolate: {given!r} for {len(space)} spatial dimensions; expected a number or {len(space)} of them")
+        raise ShapeError(
+            f"interpolate: {given!r} for {len(space)} spatial dimensions; expected a number or {len(space)} of them"
+        )
     if size is not None:
         out, factors = tuple(int(m) for m in many), None
     else:
-        out, factors = tuple(floor(n * float(f)) for n, f in zip(space, many, strict=True)), tuple(float(f) for f in many)
+        out, factors = (
+            tuple(floor(n * float(f)) for n, f in zip(space, many, strict=True)),
+            tuple(float(f) for f in many),
+        )
     if any(m < 1 for m in (*out, *space)):
         raise ShapeError(f"interpolate: input of {space} becomes {out}; each size must be at least 1")
     return out, factors
@@ -128,7 +137,8 @@ def _output_size(space: tuple[int, ...], size: Any, scale_factor: Any) -> tuple[
     method=False,
     samples=lambda s: [
         (s(2, 3, 4), 7), (s(1, 2, 3, 4), (5, 6), None, "bilinear"), (s(1, 2, 3, 4), (5, 3), None, "bilinear", True),
-        (s(1, 2, 4, 4), None, 1.5, "bicubic"), (s(1, 1, 3, 2, 4), 4, None, "trilinear"), (s(2, 3, 5), None, 0.6, "area"),
+        (s(1, 2, 4, 4), None, 1.5, "bicubic"), (s(1, 1, 3, 2, 4), 4, None, "trilinear"),
+        (s(2, 3, 5), None, 0.6, "area"),
         (s(1, 2, 6, 5), (3, 4), {"mode": "bilinear", "antialias": True}), (s(2, 2, 5), 3, {"mode": "nearest-exact"}),
     ],
 )  # fmt: skip
@@ -138,15 +148,17 @@ def interpolate(
 ) -> Any:  # fmt: skip
     """input (N, C, *space) resized to `size` or by `scale_factor`.
 
-    mode: 'nearest', 'nearest-exact', 'area' for 1 to 3 spatial dimensions, 'linear' for 1, 'bilinear' and 'bicubic' for 2,
-    'trilinear' for 3. align_corners: the corner pixels' centres stay in place. recompute_scale_factor: places follow from the
-    sizes rather than from scale_factor. antialias: shrinking averages. Raises ShapeError, ValueError for mode.
+    mode: 'nearest', 'nearest-exact', 'area' for 1 to 3 spatial dimensions, 'linear' for 1, 'bilinear' and 'bicubic'
+    for 2, 'trilinear' for 3. align_corners: the corner pixels' centres stay in place. recompute_scale_factor: places
+    follow from the sizes rather than from scale_factor. antialias: shrinking averages. Raises ShapeError, ValueError
+    for mode.
     """
     if mode not in _MODES:
         raise NumberError(f"interpolate: mode is {mode!r}; expected one of {', '.join(_MODES)}")
     if input.ndim not in _MODES[mode]:
         raise ShapeError(
-            f"interpolate: mode {mode!r} takes {' or '.join(map(str, _MODES[mode]))} dimensions (batch, channels and space), "
+            f"interpolate: mode {mode!r} takes {' or '.join(map(str, _MODES[mode]))} dimensions (batch, channels and "
+            f"space), "
             f"input has shape {tuple(input.shape)}"
         )
     if align_corners is not None and mode in ("nearest", "nearest-exact", "area"):
@@ -249,9 +261,11 @@ def _at(image: Any, places: list[ndarray], space: tuple[int, ...]) -> Any:
 @function(
     method=False,
     samples=lambda s: [
-        (s(2, 2, 4, 5), s(2, 2, 3, 2, low=-0.93, high=0.97)), (s(1, 2, 3, 4), s(1, 2, 2, 2, low=-1.4, high=1.3), "bilinear", "border", True),
+        (s(2, 2, 4, 5), s(2, 2, 3, 2, low=-0.93, high=0.97)),
+        (s(1, 2, 3, 4), s(1, 2, 2, 2, low=-1.4, high=1.3), "bilinear", "border", True),
         (s(1, 2, 3, 4), s(1, 2, 2, 2, low=-1.4, high=1.3), "bilinear", "reflection", False),
-        (s(1, 2, 4, 4), s(1, 2, 2, 2, low=-0.9, high=0.93), "bicubic", "zeros", False), (s(1, 2, 3, 4), s(1, 2, 2, 2, low=-0.9, high=0.93), "nearest"),
+        (s(1, 2, 4, 4), s(1, 2, 2, 2, low=-0.9, high=0.93), "bicubic", "zeros", False),
+        (s(1, 2, 3, 4), s(1, 2, 2, 2, low=-0.9, high=0.93), "nearest"),
         (s(1, 1, 3, 2, 3), s(1, 2, 1, 2, 3, low=-0.9, high=0.93)),
     ],
 )  # fmt: skip
@@ -261,18 +275,20 @@ def grid_sample(
     """input (N, C, H, W) read at grid (N, H', W', 2), whose (x, y) run from -1 to 1: (N, C, H', W'); volumes likewise.
 
     mode: 'bilinear', 'nearest', or for images 'bicubic'; padding_mode: what stands outside, 'zeros', 'border' or
-    'reflection'; align_corners: whether -1 and 1 are the corner pixels' centres or their outer edges (the default). Raises
-    ShapeError, ValueError. Source: Jaderberg et al., https://arxiv.org/abs/1506.02025.
+    'reflection'; align_corners: whether -1 and 1 are the corner pixels' centres or their outer edges (the default).
+    Raises ShapeError, ValueError. Source: Jaderberg et al., https://arxiv.org/abs/1506.02025.
     """
     if mode not in ("bilinear", "nearest", "bicubic") or padding_mode not in ("zeros", "border", "reflection"):
         raise NumberError(
-            f"grid_sample: mode is {mode!r} and padding_mode {padding_mode!r}; expected 'bilinear', 'nearest' or 'bicubic', and "
+            f"grid_sample: mode is {mode!r} and padding_mode {padding_mode!r}; expected 'bilinear', 'nearest' or "
+            f"'bicubic', and "
             "'zeros', 'border' or 'reflection'"
         )
     n = input.ndim - 2
     if n not in (2, 3) or grid.ndim != n + 2 or grid.shape[-1] != n or grid.shape[0] != input.shape[0]:
         raise ShapeError(
-            f"grid_sample: input has shape {tuple(input.shape)} and grid {tuple(grid.shape)}; expected (N, C, H, W) and "
+            f"grid_sample: input has shape {tuple(input.shape)} and grid {tuple(grid.shape)}; expected (N, C, H, W) "
+            f"and "
             "(N, H', W', 2), or (N, C, D, H, W) and (N, D', H', W', 3)"
         )
     if input.dtype != grid.dtype:
@@ -299,7 +315,9 @@ def grid_sample(
                 weight = w if weight is None else weight * w
             places = [f + c for f, c in zip(low, corner, strict=True)]
             if mode == "bicubic":
-                places = [np.rint(_array(_brought_in(p, m, padding_mode, align))) for p, m in zip(places, space, strict=True)]
+                places = [
+                    np.rint(_array(_brought_in(p, m, padding_mode, align))) for p, m in zip(places, space, strict=True)
+                ]
             term = _at(image, places, space) * unsqueeze(weight, 1)
             y = term if y is None else y + term
     return reshape(y, (N, C, *out))
@@ -315,16 +333,20 @@ def _cubic_weight(t: Any, step: int, a: float = -0.75) -> Any:
 
 @function(method=False, samples=lambda s: [(s(2, 2, 3), (2, 1, 3, 4)), (s(1, 3, 4), (1, 1, 2, 3, 2), True)])
 def affine_grid(theta: Any, size: Any, align_corners: bool | None = None) -> Any:
-    """The grid for `grid_sample` that reads an output of `size` through the maps theta (N, 2, 3), or (N, 3, 4) for volumes."""
+    """The grid for `grid_sample` that reads an output of `size` through the maps theta (N, 2, 3), or (N, 3, 4) for
+    volumes."""
     size = tuple(int(m) for m in size)
     n = len(size) - 2
     if n not in (2, 3) or tuple(theta.shape[1:]) != (n, n + 1) or theta.ndim != 3 or theta.shape[0] != size[0]:
         raise ShapeError(
-            f"affine_grid: theta has shape {tuple(theta.shape)} for size {size}; expected (N, 2, 3) and (N, C, H, W), or "
+            f"affine_grid: theta has shape {tuple(theta.shape)} for size {size}; expected (N, 2, 3) and (N, C, H, W), "
+            f"or "
             "(N, 3, 4) and (N, C, D, H, W)"
         )
     if theta.dtype.kind != "f" or min(size) < 1:
-        raise (DTypeError if min(size) >= 1 else ShapeError)(f"affine_grid: theta is {theta.dtype}, size {size}; expected floats and sizes above 0")
+        raise (DTypeError if min(size) >= 1 else ShapeError)(
+            f"affine_grid: theta is {theta.dtype}, size {size}; expected floats and sizes above 0"
+        )
     axes = []
     for m in size[2:]:
         axis = np.linspace(-1, 1, m) if m > 1 else np.zeros(1)
@@ -339,11 +361,13 @@ def affine_grid(theta: Any, size: Any, align_corners: bool | None = None) -> Any
 
 @function(samples=lambda s: [(s(2, 8, 2, 3), 2), (s(9, 1, 2), 3)], method=False)
 def pixel_shuffle(input: Any, upscale_factor: int) -> Any:
-    """Channels spread over pixels: (*, C r^2, H, W) becomes (*, C, H r, W r). Source: https://arxiv.org/abs/1609.05158."""
+    """Channels spread over pixels: (*, C r^2, H, W) becomes (*, C, H r, W r). Source:
+    https://arxiv.org/abs/1609.05158."""
     r = upscale_factor
     if input.ndim < 3 or r < 1 or input.shape[-3] % (r * r):
         raise ShapeError(
-            f"pixel_shuffle: input has shape {tuple(input.shape)}; expected (*, C, H, W) with C divisible by upscale_factor {r} squared"
+            f"pixel_shuffle: input has shape {tuple(input.shape)}; expected (*, C, H, W) with C divisible by "
+            f"upscale_factor {r} squared"
         )
     *batch, C, H, W = input.shape
     x = reshape(input, (*batch, C // (r * r), r, r, H, W))
@@ -358,7 +382,8 @@ def pixel_unshuffle(input: Any, downscale_factor: int) -> Any:
     r = downscale_factor
     if input.ndim < 3 or r < 1 or input.shape[-1] % r or input.shape[-2] % r:
         raise ShapeError(
-            f"pixel_unshuffle: input has shape {tuple(input.shape)}; expected (*, C, H, W), H and W divisible by downscale_factor {r}"
+            f"pixel_unshuffle: input has shape {tuple(input.shape)}; expected (*, C, H, W), H and W divisible by "
+            f"downscale_factor {r}"
         )
     *batch, C, H, W = input.shape
     x = reshape(input, (*batch, C, H // r, r, W // r, r))
@@ -369,9 +394,13 @@ def pixel_unshuffle(input: Any, downscale_factor: int) -> Any:
 
 @function(samples=lambda s: [(s(2, 6, 2, 3), 3), (s(1, 4, 2), 2)], method=False)
 def channel_shuffle(input: Any, groups: int) -> Any:
-    """The channels of (N, C, *) dealt out from `groups` equal groups in turn. Source: https://arxiv.org/abs/1707.01083."""
+    """The channels of (N, C, *) dealt out from `groups` equal groups in turn. Source:
+    https://arxiv.org/abs/1707.01083."""
     if input.ndim < 3 or groups < 1 or input.shape[1] % groups:
-        raise ShapeError(f"channel_shuffle: input has shape {tuple(input.shape)}; expected (N, C, *) with C divisible by groups {groups}")
+        raise ShapeError(
+            f"channel_shuffle: input has shape {tuple(input.shape)}; expected (N, C, *) with C divisible by groups "
+            f"{groups}"
+        )
     N, C, *space = input.shape
     x = reshape(input, (N, groups, C // groups, *space))
     return reshape(permute(x, (0, 2, 1, *range(3, x.ndim))), tuple(input.shape))

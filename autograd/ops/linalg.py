@@ -54,7 +54,8 @@ def _check_product(name: str, a: Any, b: Any, first: str = "input", second: str 
         fits = all(m == n or 1 in (m, n) for m, n in zip(a.shape[-3::-1], b.shape[-3::-1], strict=False))
     if not fits:
         raise ShapeError(
-            f"{name}: {first} of shape {a.shape} and {second} of shape {b.shape} do not go together; expected (..., M, K) "
+            f"{name}: {first} of shape {a.shape} and {second} of shape {b.shape} do not go together; expected (..., "
+            f"M, K) "
             "and (..., K, N) with equal K, other dimensions equal or 1"
         )
 
@@ -89,7 +90,8 @@ def _matmul_other(g: Any, input: Any, other_shape: tuple[int, ...]) -> Any:
 
 def _matmul_samples(s: Draw) -> list[tuple[Any, ...]]:
     return [
-        (s(4), s(4)), (s(3, 4), s(4)), (s(4), s(4, 2)), (s(3, 4), s(4, 2)), (s(2, 3, 4), s(4, 2)), (s(3, 4), s(2, 4, 2)),
+        (s(4), s(4)), (s(3, 4), s(4)), (s(4), s(4, 2)), (s(3, 4), s(4, 2)), (s(2, 3, 4), s(4, 2)),
+        (s(3, 4), s(2, 4, 2)),
         (s(2, 3, 4), s(4)), (s(4), s(2, 4, 3)), (s(2, 1, 3, 4), s(5, 4, 2)), (s(0, 3, 4), s(4, 2)), (s(3, 0), s(0, 2)),
         (s(2, 3, 2), s(2, 2, 3)),
     ]  # fmt: skip
@@ -199,7 +201,8 @@ def linear(input: Any, weight: Any, bias: Any = None) -> Any:
     _of_rank("linear", "weight", weight, 2)
     if not input.ndim or input.shape[-1] != weight.shape[1]:
         raise ShapeError(
-            f"linear: input has shape {tuple(input.shape)}, whose last dimension a weight of shape {tuple(weight.shape)} "
+            f"linear: input has shape {tuple(input.shape)}, whose last dimension a weight of shape "
+            f"{tuple(weight.shape)} "
             f"expects to be {weight.shape[1]}"
         )
     if input.dtype != weight.dtype or (bias is not None and bias.dtype != weight.dtype):
@@ -288,7 +291,8 @@ def _check_stacks(name: str, batch1: Any, batch2: Any) -> None:
     _of_rank(name, "batch2", batch2, 3)
     if batch1.shape[0] != batch2.shape[0] or batch1.shape[2] != batch2.shape[1]:
         raise ShapeError(
-            f"{name}: batch1 has shape {tuple(batch1.shape)} and batch2 {tuple(batch2.shape)}; expected (B, M, K) and (B, K, N)"
+            f"{name}: batch1 has shape {tuple(batch1.shape)} and batch2 {tuple(batch2.shape)}; expected (B, M, K) and "
+            f"(B, K, N)"
         )
 
 
@@ -306,7 +310,7 @@ def ger(input: Any, vec2: Any) -> Any:
     return outer(input, vec2)
 
 
-# --------------------------------------------------------------------------------------- contractions of several dimensions
+# ---------------------------------------------------------------------------------- contractions of several dimensions
 
 
 @function(samples=lambda s: [(s(2, 3), s(4, 3)), (s(3), s(3)), (s(), s(2, 3)), (s(2, 1, 3), s(2, 3))])
@@ -316,7 +320,8 @@ def inner(input: Any, other: Any) -> Any:
         return mul(input, other)
     if input.shape[-1] != other.shape[-1]:
         raise ShapeError(
-            f"inner: input has shape {tuple(input.shape)} and other {tuple(other.shape)}; expected equal last dimensions"
+            f"inner: input has shape {tuple(input.shape)} and other {tuple(other.shape)}; expected equal last "
+            f"dimensions"
         )
     return tensordot(input, other, ([-1], [-1]))
 
@@ -327,7 +332,8 @@ def inner(input: Any, other: Any) -> Any:
     ],
 )  # fmt: skip
 def tensordot(a: Any, b: Any, dims: Any = 2) -> Any:
-    """Products of a and b summed over `dims`: the last n of a with the first n of b, or two lists of dimensions, in pairs."""
+    """Products of a and b summed over `dims`: the last n of a with the first n of b, or two lists of dimensions, in
+    pairs."""
     if isinstance(dims, int):
         if not 0 <= dims <= min(a.ndim, b.ndim):
             raise ShapeError(f"tensordot: dims is {dims}; expected 0 to {min(a.ndim, b.ndim)} for these tensors")
@@ -337,7 +343,8 @@ def tensordot(a: Any, b: Any, dims: Any = 2) -> Any:
                           for d, x in zip(dims, (a, b), strict=True))  # fmt: skip
     if len(dims_a) != len(dims_b) or any(a.shape[i] != b.shape[j] for i, j in zip(dims_a, dims_b, strict=False)):
         raise ShapeError(
-            f"tensordot: dims {dims_a} of shape {tuple(a.shape)} and {dims_b} of shape {tuple(b.shape)} do not have equal sizes"
+            f"tensordot: dims {dims_a} of shape {tuple(a.shape)} and {dims_b} of shape {tuple(b.shape)} do not have "
+            f"equal sizes"
         )
     free_a = [i for i in range(a.ndim) if i not in dims_a]
     free_b = [j for j in range(b.ndim) if j not in dims_b]
@@ -350,7 +357,8 @@ def tensordot(a: Any, b: Any, dims: Any = 2) -> Any:
 
 @function(samples=lambda s: [(s(2, 3), s(3, 2)), (s(2), s(2, 3)), (s(), s(2)), (s(2, 1, 2), s(3, 2))])
 def kron(input: Any, other: Any) -> Any:
-    """Kronecker product: every element of input times the whole of other, side by side; missing dimensions count as 1."""
+    """Kronecker product: every element of input times the whole of other, side by side; missing dimensions count as
+    1."""
     n = max(input.ndim, other.ndim)
     a = (1,) * (n - input.ndim) + tuple(input.shape)
     b = (1,) * (n - other.ndim) + tuple(other.shape)
@@ -391,11 +399,12 @@ def trace(input: Any) -> Any:
     return sum(diagonal(input))
 
 
-# ------------------------------------------------------------------------------------------------------- chains and powers
+# --------------------------------------------------------------------------------------------------- chains and powers
 
 
 def _chain_order(sizes: list[int]) -> list[list[int]]:
-    """Where to split matrices i to j for the fewest multiplications (Cormen et al., chapter 15.2); sizes are the borders."""
+    """Where to split matrices i to j for the fewest multiplications (Cormen et al., chapter 15.2); sizes are the
+    borders."""
     n = len(sizes) - 1
     cost, split = [[0] * n for _ in range(n)], [[0] * n for _ in range(n)]
     for length in range(1, n):
@@ -470,19 +479,21 @@ def square(name: str, input: Any) -> None:
         raise ShapeError(f"{name}: input has shape {tuple(input.shape)}; expected square matrices (..., M, M)")
 
 
-# ---------------------------------------------------------------------------------------------------------------- distances
+# ----------------------------------------------------------------------------------------------------------- distances
 
 
 @function(
     method=False,
     samples=lambda s: [
-        (s(3, 4), s(2, 4)), (s(2, 3, 4), s(2, 2, 4), 1.0), (s(3, 4), s(2, 4), float("inf")), (s(3, 4), s(2, 4), 3.0), (s(0, 4), s(2, 4)),
+        (s(3, 4), s(2, 4)), (s(2, 3, 4), s(2, 2, 4), 1.0), (s(3, 4), s(2, 4), float("inf")),
+        (s(3, 4), s(2, 4), 3.0), (s(0, 4), s(2, 4)),
     ],
 )  # fmt: skip
 def cdist(x1: Any, x2: Any, p: float = 2.0, compute_mode: str | None = None) -> Any:
     """The p-norm distance of every row of x1 (..., P, M) from every row of x2 (..., R, M): (..., P, R).
 
-    Batches broadcast. The gradient at distance 0 is 0. compute_mode is taken for compatibility: differences are always formed.
+    Batches broadcast. The gradient at distance 0 is 0. compute_mode is taken for compatibility: differences are always
+    formed.
     """
     for argument, x in (("x1", x1), ("x2", x2)):
         if x.ndim < 2:
@@ -500,14 +511,16 @@ def cdist(x1: Any, x2: Any, p: float = 2.0, compute_mode: str | None = None) -> 
     samples=lambda s: [(s(3, 2), s(3, 4), s(5, 2, 4), s(5)), (s(2, 3, 2), s(2, 3, 4), s(5, 2, 4), None)],
 )
 def bilinear(input1: Any, input2: Any, weight: Any, bias: Any = None) -> Any:
-    """y[..., o] = input1 @ weight[o] @ input2 + bias[o]: input1 (..., I), input2 (..., J), weight (O, I, J), bias (O,)."""
+    """y[..., o] = input1 @ weight[o] @ input2 + bias[o]: input1 (..., I), input2 (..., J), weight (O, I, J), bias
+    (O,)."""
     if (
         weight.ndim != 3
         or input1.shape[:-1] != input2.shape[:-1]
         or (input1.shape[-1], input2.shape[-1]) != tuple(weight.shape[1:])
     ):
         raise ShapeError(
-            f"bilinear: input1 has shape {tuple(input1.shape)}, input2 {tuple(input2.shape)}, weight {tuple(weight.shape)}; "
+            f"bilinear: input1 has shape {tuple(input1.shape)}, input2 {tuple(input2.shape)}, weight "
+            f"{tuple(weight.shape)}; "
             "expected (..., I), (..., J) and (O, I, J)"
         )
     out, I, J = weight.shape

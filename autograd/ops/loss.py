@@ -47,7 +47,8 @@ def _array(x: Any) -> ndarray:
 def _warn_sizes(name: str, input: Any, target: Any) -> None:
     if tuple(input.shape) != tuple(target.shape):
         warnings.warn(
-            f"{name}: target has size {tuple(target.shape)}, input {tuple(input.shape)}; they are broadcast, which is rarely "
+            f"{name}: target has size {tuple(target.shape)}, input {tuple(input.shape)}; they are broadcast, which is "
+            f"rarely "
             "meant; give them the same size",
             stacklevel=3,
         )
@@ -106,14 +107,16 @@ def _labels(name: str, input: Any, target: Any, ignore_index: int, error: type[V
         )
     if array.shape != expected:
         raise ShapeError(
-            f"{name}: target has shape {array.shape}; expected {expected}, a class number for each of input's {tuple(input.shape)}"
+            f"{name}: target has shape {array.shape}; expected {expected}, a class number for each of input's "
+            f"{tuple(input.shape)}"
         )
     C = input.shape[1] if input.ndim > 1 else input.shape[0]
     wrong = (array != ignore_index) & ((array < 0) | (array >= C))
     if wrong.any():
         at = tuple(np.argwhere(wrong)[0])
         raise error(
-            f"{name}: target[{', '.join(map(str, at))}] is {array[at]}; the {C} classes of input are numbered 0 to {C - 1}"
+            f"{name}: target[{', '.join(map(str, at))}] is {array[at]}; the {C} classes of input are numbered 0 to "
+            f"{C - 1}"
         )
     return array.astype(np.int64, copy=False)
 
@@ -148,7 +151,9 @@ def _logits(name: str, input: Any) -> int:
 @function(
     method=False,
     samples=lambda s: [
-        (s(4, 3), s.ints(3, 4)), (s(3), np.array(1)), (s(2, 3, 2, 2), s.ints(3, 2, 2, 2), {"reduction": "none"}), (s(4, 3), s.ints(3, 4), {"label_smoothing": 0.1}), (s(4, 3), s.ints(3, 4), {"ignore_index": 1, "reduction": "sum"}),
+        (s(4, 3), s.ints(3, 4)), (s(3), np.array(1)), (s(2, 3, 2, 2), s.ints(3, 2, 2, 2), {"reduction": "none"}),
+        (s(4, 3), s.ints(3, 4), {"label_smoothing": 0.1}),
+        (s(4, 3), s.ints(3, 4), {"ignore_index": 1, "reduction": "sum"}),
         (s(2, 3, 4), s(2, 3, 4)), (s(3), s(3), {"label_smoothing": 0.2}), (s(4, 3), s(4, 3), {"reduction": "none"}),
     ],
 )  # fmt: skip
@@ -156,11 +161,13 @@ def cross_entropy(
     input: Any, target: Any, weight: Any = None, size_average: Any = None, ignore_index: int = -100, reduce: Any = None,
     reduction: str = "mean", label_smoothing: float = 0.0,
 ) -> Any:  # fmt: skip
-    """Softmax cross-entropy of scores (N, C), (C,) or (N, C, d1, ...) against class numbers (N, d1, ...) or probabilities.
+    """Softmax cross-entropy of scores (N, C), (C,) or (N, C, d1, ...) against class numbers (N, d1, ...) or
+    probabilities.
 
-    weight: a factor a class (C,); ignore_index: a label that counts nothing; label_smoothing: the share of the label spread
-    over all classes (Szegedy et al., https://arxiv.org/abs/1512.00567). 'mean' divides by the labels' total weight, with
-    probabilities by the number of positions. Raises ShapeError, DTypeError, and IndexError naming the place of a wrong label.
+    weight: a factor a class (C,); ignore_index: a label that counts nothing; label_smoothing: the share of the label
+    spread over all classes (Szegedy et al., https://arxiv.org/abs/1512.00567). 'mean' divides by the labels' total
+    weight, with probabilities by the number of positions. Raises ShapeError, DTypeError, and IndexError naming the
+    place of a wrong label.
     """
     reduction = _reduction("cross_entropy", reduction, size_average, reduce)
     C = _logits("cross_entropy", input)
@@ -223,7 +230,8 @@ def nll_loss(
     input: Any, target: Any, weight: Any = None, size_average: Any = None, ignore_index: int = -100, reduce: Any = None,
     reduction: str = "mean",
 ) -> Any:  # fmt: skip
-    """Minus the log-probability of the label: input (N, C), (C,) or (N, C, d1, ...) of log-probabilities, target class numbers.
+    """Minus the log-probability of the label: input (N, C), (C,) or (N, C, d1, ...) of log-probabilities, target class
+    numbers.
 
     Arguments and errors as in `cross_entropy`.
     """
@@ -319,7 +327,8 @@ def binary_cross_entropy(
 ) -> Any:
     """-(target log(input) + (1 - target) log(1 - input)), of probabilities; the logarithms not below -100.
 
-    input and target of one shape and floating dtype, input within 0 and 1; weight broadcasts. Raises ShapeError, ValueError.
+    input and target of one shape and floating dtype, input within 0 and 1; weight broadcasts. Raises ShapeError,
+    ValueError.
     """
     name = "binary_cross_entropy"
     reduction = _reduction(name, reduction, size_average, reduce)
@@ -332,7 +341,8 @@ def binary_cross_entropy(
     if ((array < 0) | (array > 1)).any():
         bad = array[(array < 0) | (array > 1)][0]
         raise NumberError(
-            f"{name}: input holds {bad}; all elements should be between 0 and 1, apply sigmoid or use the form with logits"
+            f"{name}: input holds {bad}; all elements should be between 0 and 1, apply sigmoid or use the form with "
+            f"logits"
         )
     loss = _binary_cross_entropy(input, target)
     return _reduced(loss if weight is None else loss * weight, reduction)
@@ -366,7 +376,8 @@ def softplus(x: Any) -> Any:
 @function(
     method=False,
     samples=lambda s: [
-        (s(3, 4), s(3, 4)), (s(3), s(3), s.positive(3), {"reduction": "sum"}), (s(2, 3), s(2, 3), None, None, None, "mean", s.positive(3)),
+        (s(3, 4), s(3, 4)), (s(3), s(3), s.positive(3), {"reduction": "sum"}),
+        (s(2, 3), s(2, 3), None, None, None, "mean", s.positive(3)),
     ],
 )  # fmt: skip
 def binary_cross_entropy_with_logits(
@@ -413,7 +424,8 @@ def l1_loss(
 def smooth_l1_loss(
     input: Any, target: Any, size_average: Any = None, reduce: Any = None, reduction: str = "mean", beta: float = 1.0
 ) -> Any:
-    """d**2 / (2 beta) where |d| < beta, else |d| - beta / 2, of d = input - target. Raises ValueError for a negative beta."""
+    """d**2 / (2 beta) where |d| < beta, else |d| - beta / 2, of d = input - target. Raises ValueError for a negative
+    beta."""
     reduction = _reduction("smooth_l1_loss", reduction, size_average, reduce)
     _warn_sizes("smooth_l1_loss", input, target)
     if beta < 0:
@@ -430,7 +442,8 @@ def smooth_l1_loss(
     samples=lambda s: [(s(3, 4), s(3, 4)), (s(3), s(3), {"reduction": "sum", "delta": 0.5})],
 )
 def huber_loss(input: Any, target: Any, reduction: str = "mean", delta: float = 1.0, weight: Any = None) -> Any:
-    """d**2 / 2 where |d| < delta, else delta (|d| - delta / 2), of d = input - target. Raises ValueError unless delta > 0."""
+    """d**2 / 2 where |d| < delta, else delta (|d| - delta / 2), of d = input - target. Raises ValueError unless delta >
+    0."""
     reduction = _reduction("huber_loss", reduction)
     _warn_sizes("huber_loss", input, target)
     if delta <= 0:
@@ -478,7 +491,8 @@ def kl_div(
 @function(
     method=False,
     samples=lambda s: [
-        (s(3, 4), s.positive(3, 4)), (s.positive(3, 4), s.positive(3, 4), {"log_input": False, "full": True, "reduction": "sum"}),
+        (s(3, 4), s.positive(3, 4)),
+        (s.positive(3, 4), s.positive(3, 4), {"log_input": False, "full": True, "reduction": "sum"}),
     ],
 )  # fmt: skip
 def poisson_nll_loss(
@@ -506,7 +520,8 @@ def gaussian_nll_loss(
 ) -> Any:
     """(log(var) + (input - target)**2 / var) / 2 with var at least eps; full: plus log(2 pi) / 2.
 
-    var: of input's shape, without its last dimension or with that as 1, or a number. Raises ValueError for a negative var.
+    var: of input's shape, without its last dimension or with that as 1, or a number. Raises ValueError for a negative
+    var.
     """
     reduction = _reduction("gaussian_nll_loss", reduction)
     if isinstance(var, (int, float)):
@@ -562,7 +577,8 @@ def margin_ranking_loss(
     reduction = _reduction("margin_ranking_loss", reduction, size_average, reduce)
     if not input1.ndim == input2.ndim == target.ndim:
         raise ShapeError(
-            f"margin_ranking_loss: input1, input2 and target have shapes {tuple(input1.shape)}, {tuple(input2.shape)} and "
+            f"margin_ranking_loss: input1, input2 and target have shapes {tuple(input1.shape)}, {tuple(input2.shape)} "
+            f"and "
             f"{tuple(target.shape)}; expected as many dimensions each"
         )
     return _reduced(clamp_min((input2 - input1) * target + margin, 0.0), reduction)
@@ -583,7 +599,8 @@ def soft_margin_loss(
 @function(
     method=False,
     samples=lambda s: [
-        (s(3, 4), s(3, 4), np.array([1, -1, 1])), (s(3, 4), s(3, 4), np.array([1, -1, -1]), {"margin": -0.5, "reduction": "none"}),
+        (s(3, 4), s(3, 4), np.array([1, -1, 1])),
+        (s(3, 4), s(3, 4), np.array([1, -1, -1]), {"margin": -0.5, "reduction": "none"}),
         (s(4), s(4), np.array(1)),
     ],
 )  # fmt: skip
@@ -591,13 +608,15 @@ def cosine_embedding_loss(
     input1: Any, input2: Any, target: Any, margin: float = 0.0, size_average: Any = None, reduce: Any = None,
     reduction: str = "mean",
 ) -> Any:  # fmt: skip
-    """1 - cos(input1, input2) where target is 1, max(0, cos - margin) where it is -1: inputs (N, D) or (D,), target (N,) or ()."""
+    """1 - cos(input1, input2) where target is 1, max(0, cos - margin) where it is -1: inputs (N, D) or (D,), target
+    (N,) or ()."""
     name = "cosine_embedding_loss"
     reduction = _reduction(name, reduction, size_average, reduce)
     t = _array(target)
     if input1.ndim != input2.ndim or t.ndim != input1.ndim - 1 or t.ndim > 1:
         raise ShapeError(
-            f"{name}: input1, input2 and target have shapes {tuple(input1.shape)}, {tuple(input2.shape)} and {t.shape}; "
+            f"{name}: input1, input2 and target have shapes {tuple(input1.shape)}, {tuple(input2.shape)} and "
+            f"{t.shape}; "
             "expected (N, D), (N, D) and (N,), or (D,), (D,) and ()"
         )
     eps = 1e-12
@@ -618,14 +637,16 @@ def _rows_of(name: str, input: Any) -> Any:
 @function(
     method=False,
     samples=lambda s: [
-        (s(3, 4), s.ints(4, 3)), (s(4), np.array(2)), (s(3, 4), s.ints(4, 3), {"p": 2, "margin": 0.7, "reduction": "none"}),
+        (s(3, 4), s.ints(4, 3)), (s(4), np.array(2)),
+        (s(3, 4), s.ints(4, 3), {"p": 2, "margin": 0.7, "reduction": "none"}),
     ],
 )  # fmt: skip
 def multi_margin_loss(
-    input: Any, target: Any, p: int = 1, margin: float = 1.0, weight: Any = None, size_average: Any = None, reduce: Any = None,
-    reduction: str = "mean",
+    input: Any, target: Any, p: int = 1, margin: float = 1.0, weight: Any = None, size_average: Any = None,
+    reduce: Any = None, reduction: str = "mean",
 ) -> Any:  # fmt: skip
-    """The sum over the classes i but the label's y of max(0, margin - input[y] + input[i])**p, over C; weight: a factor a label.
+    """The sum over the classes i but the label's y of max(0, margin - input[y] + input[i])**p, over C; weight: a
+    factor a label.
 
     input (N, C) or (C,), target class numbers (N,) or (). Raises as `cross_entropy` does; p is 1 or 2.
     """
@@ -660,7 +681,8 @@ def multilabel_margin_loss(
 ) -> Any:
     """The sum over the labels y and the other classes i of max(0, 1 - input[y] + input[i]), over C.
 
-    input (N, C) or (C,), target of its shape: each row's labels, then -1. Raises IndexError for a label that is no class.
+    input (N, C) or (C,), target of its shape: each row's labels, then -1. Raises IndexError for a label that is no
+    class.
     """
     name = "multilabel_margin_loss"
     reduction = _reduction(name, reduction, size_average, reduce)
@@ -715,7 +737,8 @@ def _triplet(distances: tuple[Any, Any, Any], margin: float, swap: bool, reducti
 @function(
     method=False,
     samples=lambda s: [
-        (s(3, 4), s(3, 4), s(3, 4)), (s(3, 4), s(3, 4), s(3, 4), {"p": 3.0, "swap": True, "reduction": "none", "margin": 2.0}),
+        (s(3, 4), s(3, 4), s(3, 4)),
+        (s(3, 4), s(3, 4), s(3, 4), {"p": 3.0, "swap": True, "reduction": "none", "margin": 2.0}),
         (s(4), s(4), s(4)),
     ],
 )  # fmt: skip
@@ -733,7 +756,8 @@ def triplet_margin_loss(
         raise NumberError(f"triplet_margin_loss: margin is {margin}; expected more than 0")
     if not anchor.ndim == positive.ndim == negative.ndim:
         raise ShapeError(
-            f"triplet_margin_loss: anchor, positive and negative have shapes {tuple(anchor.shape)}, {tuple(positive.shape)} "
+            f"triplet_margin_loss: anchor, positive and negative have shapes {tuple(anchor.shape)}, "
+            f"{tuple(positive.shape)} "
             f"and {tuple(negative.shape)}; expected as many dimensions each"
         )
 
@@ -752,8 +776,8 @@ def triplet_margin_loss(
     ],
 )
 def triplet_margin_with_distance_loss(
-    anchor: Any, positive: Any, negative: Any, *, distance_function: Any = None, margin: float = 1.0, swap: bool = False,
-    reduction: str = "mean",
+    anchor: Any, positive: Any, negative: Any, *, distance_function: Any = None, margin: float = 1.0,
+    swap: bool = False, reduction: str = "mean",
 ) -> Any:  # fmt: skip
     """`triplet_margin_loss` with a distance function of one's own; without one, `pairwise_distance`."""
     name = "triplet_margin_with_distance_loss"
@@ -847,7 +871,9 @@ def _ctc(input: Any, plan: _Alignment) -> Any:
 def _lengths(name: str, argument: str, value: Any, N: int, most: int) -> ndarray:
     lengths = np.atleast_1d(np.asarray(_array(value)))
     if lengths.shape != (N,) or lengths.dtype.kind not in "iu":
-        raise ShapeError(f"{name}: {argument} are {lengths.dtype} {lengths.shape}; expected {N} integers, one a sequence")
+        raise ShapeError(
+            f"{name}: {argument} are {lengths.dtype} {lengths.shape}; expected {N} integers, one a sequence"
+        )
     if N and (lengths.min() < 0 or lengths.max() > most):
         raise NumberError(f"{name}: {argument} hold {lengths.tolist()}; expected 0 to {most}")
     return lengths.astype(np.int64)
@@ -867,22 +893,26 @@ def ctc_loss(
 ) -> Any:  # fmt: skip
     """Minus the log-probability of `targets` over all alignments: log_probs (T, N, C) or (T, C) from log_softmax.
 
-    targets: class numbers (N, S), or those of all sequences in a row; 'mean' divides each loss by its target's length, then
-    takes the mean. zero_infinity: sequences too short for their target count 0. The gradient is that of the log-probabilities
-    themselves (torch's holds a further term that log_softmax cancels). Source: Graves et al. 2006. Raises ShapeError,
-    DTypeError, ValueError, IndexError for a label that is no class.
+    targets: class numbers (N, S), or those of all sequences in a row; 'mean' divides each loss by its target's length,
+    then takes the mean. zero_infinity: sequences too short for their target count 0. The gradient is that of the
+    log-probabilities themselves (torch's holds a further term that log_softmax cancels). Source: Graves et al. 2006.
+    Raises ShapeError, DTypeError, ValueError, IndexError for a label that is no class.
     """
     name = "ctc_loss"
     reduction = _reduction(name, reduction)
     if log_probs.ndim not in (2, 3) or log_probs.dtype.kind != "f":
-        raise ShapeError(f"{name}: log_probs are {log_probs.dtype} {tuple(log_probs.shape)}; expected floats (T, N, C) or (T, C)")
+        raise ShapeError(
+            f"{name}: log_probs are {log_probs.dtype} {tuple(log_probs.shape)}; expected floats (T, N, C) or (T, C)"
+        )
     x = log_probs if log_probs.ndim == 3 else unsqueeze(log_probs, 1)
     T, N, C = x.shape
     if not 0 <= blank < C:
         raise NumberError(f"{name}: blank is {blank}; the {C} classes are numbered 0 to {C - 1}")
     labels = _array(targets)
     if labels.dtype.kind not in "iu":
-        raise DTypeError(f"{name}: targets are {labels.dtype}; expected class numbers of an integer dtype, cast with long()")
+        raise DTypeError(
+            f"{name}: targets are {labels.dtype}; expected class numbers of an integer dtype, cast with long()"
+        )
     labels = labels[None] if log_probs.ndim == 2 and labels.ndim == 1 else labels
     times = _lengths(name, "input_lengths", input_lengths, N, T)
     if labels.ndim == 2:
@@ -892,7 +922,9 @@ def ctc_loss(
         sizes = _lengths(name, "target_lengths", target_lengths, N, labels.size)
         starts = np.cumsum(sizes) - sizes
     if labels.size and (labels.min() < 0 or labels.max() >= C):
-        raise RangeError(f"{name}: targets hold {labels.max() if labels.max() >= C else labels.min()}; expected 0 to {C - 1}")
+        raise RangeError(
+            f"{name}: targets hold {labels.max() if labels.max() >= C else labels.min()}; expected 0 to {C - 1}"
+        )
     if N and labels.ndim == 1 and starts[-1] + sizes[-1] > labels.size:
         raise ShapeError(f"{name}: target_lengths add up to {sizes.sum()}, targets hold {labels.size}")
     plan = _Alignment(labels.reshape(-1).astype(np.int64), starts.astype(np.int64), times, sizes, int(blank))

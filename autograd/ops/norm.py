@@ -1,7 +1,7 @@
 """Normalisation: batch, layer, group, instance and RMS norm, local response norm, and scaling to unit norm.
 
-Batch norm and layer norm are fused: a kernel pair for the first order, and formulas made of ops, which recompute the moments,
-for gradients that are themselves recorded.
+Batch norm and layer norm are fused: a kernel pair for the first order, and formulas made of ops, which recompute the
+moments, for gradients that are themselves recorded.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ def _per_channel(v: Any, ndim: int) -> Any:
 
 
 def _composed(g: Any, input: Any, weight: Any, mean: Any, var: Any, eps: float, needs: list[bool]) -> list[Any]:
-    """The gradients of batch norm out of ops, in input, weight, bias, mean and var; without mean these are the batch's."""
+    """The gradients of batch norm out of ops, in input, weight, bias, mean and var; without mean these are the
+    batch's."""
     axes, ndim = (0, *range(2, input.ndim)), input.ndim
     if mean is None:
         center = input - average(input, axes, True)
@@ -209,11 +210,13 @@ def _normal_shape(name: str, input: Any, normalized_shape: Any, **arguments: Any
 @function(
     method=False,
     samples=lambda s: [
-        (s(4, 3), (3,), s(3), s(3)), (s(2, 3, 4), (3, 4)), (s(2, 3, 4), 4, s(4), None, 1e-3), (s(0, 3), (3,), s(3), s(3)),
+        (s(4, 3), (3,), s(3), s(3)), (s(2, 3, 4), (3, 4)), (s(2, 3, 4), 4, s(4), None, 1e-3), (s(0, 3),
+        (3,), s(3), s(3)),
     ],
 )  # fmt: skip
 def layer_norm(input: Any, normalized_shape: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Any:
-    """The last dimensions of input, which are normalized_shape, normalised together, times weight, plus bias (of that shape).
+    """The last dimensions of input, which are normalized_shape, normalised together, times weight, plus bias (of that
+    shape).
 
     Source: Ba et al., https://arxiv.org/abs/1607.06450. Raises ShapeError, DTypeError.
     """
@@ -266,7 +269,8 @@ def _grouped(name: str, input: Any, groups: int, weight: Any, bias: Any, eps: fl
     samples=lambda s: [(s(2, 4, 3), 2, s(4), s(4)), (s(3, 6), 3), (s(1, 4, 2, 2), 4, s(4), None, 1e-3)],
 )
 def group_norm(input: Any, num_groups: int, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Any:
-    """Each of num_groups groups of channels of each example of input (N, C, *) normalised, times weight (C,), plus bias (C,).
+    """Each of num_groups groups of channels of each example of input (N, C, *) normalised, times weight (C,), plus
+    bias (C,).
 
     Source: Wu and He, https://arxiv.org/abs/1803.08494. Raises ShapeError, DTypeError.
     """
@@ -290,8 +294,8 @@ def instance_norm(
 ) -> Any:  # fmt: skip
     """Each channel of each example of input (N, C, *) normalised over space, times weight (C,), plus bias (C,).
 
-    use_input_stats: by its own moments, whose mean over the batch moves the running ones, in place, by `momentum`; else by
-    the running ones. Source: Ulyanov et al., https://arxiv.org/abs/1607.08022. Raises ShapeError, DTypeError.
+    use_input_stats: by its own moments, whose mean over the batch moves the running ones, in place, by `momentum`;
+    else by the running ones. Source: Ulyanov et al., https://arxiv.org/abs/1607.08022. Raises ShapeError, DTypeError.
     """
     if input.ndim < 2:
         raise ShapeError(f"instance_norm: input has shape {tuple(input.shape)}; expected (N, C, *)")
@@ -300,7 +304,8 @@ def instance_norm(
     space = prod(input.shape[2:])
     if space <= 1:
         raise ShapeError(
-            f"instance_norm: expected more than 1 spatial element when training, got input of shape {tuple(input.shape)}"
+            f"instance_norm: expected more than 1 spatial element when training, got input of shape "
+            f"{tuple(input.shape)}"
         )
     if running_mean is not None or running_var is not None:
         x = _array(input).reshape(*input.shape[:2], space)

@@ -1,7 +1,8 @@
 """Pooling: maxima, averages and p-norms over windows of 1 to 3 dimensions, fixed or adaptive, and max_unpool.
 
-The two-dimensional kernels serve all: one dimension is an image of height 1, three dimensions are pooled over (H, W) and then
-over D, which gives the same maxima, positions and divisors. Of equal maxima the first gets the gradient, as in torch.
+The two-dimensional kernels serve all: one dimension is an image of height 1, three dimensions are pooled over (H, W)
+and then over D, which gives the same maxima, positions and divisors. Of equal maxima the first gets the gradient, as
+in torch.
 """
 
 from __future__ import annotations
@@ -78,7 +79,8 @@ def _pick(input: Any, index: ndarray) -> Any:
     samples=lambda s: [(s(2, 1, 2, 2), np.array([[[[0, 5], [3, 7]]], [[[1, 8], [2, 4]]]]), (2, 1, 3, 3))],
 )
 def _unpool(input: Any, index: ndarray, shape: tuple[int, ...]) -> Any:
-    """Values (N, C, P, Q) written at plane positions `index` into zeros of `shape`; of equal positions the last stays."""
+    """Values (N, C, P, Q) written at plane positions `index` into zeros of `shape`; of equal positions the last
+    stays."""
     N, C = shape[:2]
     y = np.zeros((N, C, prod(shape[2:])), input.dtype)
     flat = (N, C, prod(input.shape[2:]))
@@ -110,8 +112,8 @@ def _avg_pool2d(
     samples=lambda s: [(s(2, 2, 2, 3), (2, 2, 5, 4), (2, 2), (2, 1), (0, 0), False, True, None)],
 )
 def _avg_pool2d_input(
-    input: Any, shape: tuple[int, ...], kernel: Pair, stride: Pair, padding: Pair, ceil_mode: bool, count_include_pad: bool,
-    divisor: int | None,
+    input: Any, shape: tuple[int, ...], kernel: Pair, stride: Pair, padding: Pair, ceil_mode: bool,
+    count_include_pad: bool, divisor: int | None,
 ) -> Any:  # fmt: skip
     """The adjoint of `_avg_pool2d` for an input of `shape`."""
     return kernels.avg_pool2d_input(input, shape, kernel, stride, padding, ceil_mode, count_include_pad, divisor)
@@ -139,7 +141,8 @@ def _images(name: str, input: Any, n: int) -> tuple[Any, bool]:
     """The input with a batch dimension, and whether it was added."""
     if input.ndim not in (n + 1, n + 2):
         raise ShapeError(
-            f"{name}: input has shape {tuple(input.shape)}; expected {n + 1} dimensions (channels and space) or {n + 2} "
+            f"{name}: input has shape {tuple(input.shape)}; expected {n + 1} dimensions (channels and space) or "
+            f"{n + 2} "
             "with a batch in front"
         )
     if input.dtype.kind != "f":
@@ -160,12 +163,14 @@ def _window(
     for p, k, d in zip(pads, kernel, spread, strict=True):
         if p > (d * (k - 1) + 1) // 2:
             raise ShapeError(
-                f"{name}: padding {pads} is more than half of kernel_size {kernel}; a window could lie outside the image"
+                f"{name}: padding {pads} is more than half of kernel_size {kernel}; a window could lie outside the "
+                f"image"
             )
     sizes = [kernels.output_size(*axis, ceil_mode) for axis in zip(space, kernel, steps, pads, spread, strict=True)]
     if any(size < 1 for size in sizes):
         raise ShapeError(
-            f"{name}: kernel_size {kernel} on an image of {space} gives output size {tuple(sizes)}; each must be at least 1"
+            f"{name}: kernel_size {kernel} on an image of {space} gives output size {tuple(sizes)}; each must be at "
+            f"least 1"
         )
     return kernel, steps, pads, spread
 
@@ -184,7 +189,8 @@ def _indices(like: Any, index: Any) -> Any:
 
 
 def _volume(space_op: Any, depth_op: Any, x: Any) -> tuple[Any, Any]:
-    """Maxima of volumes (N, C, D, H, W): over (H, W) by `space_op`, then over D by `depth_op`; and the flat positions."""
+    """Maxima of volumes (N, C, D, H, W): over (H, W) by `space_op`, then over D by `depth_op`; and the flat
+    positions."""
     N, C, D, H, W = x.shape
     y, flat = space_op(reshape(x, (N, C * D, H, W)))
     P, Q = y.shape[2:]
@@ -238,7 +244,8 @@ def max_pool1d(
 @function(
     method=False,
     samples=lambda s: [
-        (s(2, 3, 6, 5), 2), (s(0, 3, 6, 5), 2), (s(3, 7, 6), (3, 2), {"stride": 2, "padding": (1, 0), "ceil_mode": True}),
+        (s(2, 3, 6, 5), 2), (s(0, 3, 6, 5), 2), (s(3, 7, 6),
+        (3, 2), {"stride": 2, "padding": (1, 0), "ceil_mode": True}),
         (s(1, 2, 7, 8), (2, 3), 1, 0, 2),
     ],
 )  # fmt: skip
@@ -248,8 +255,8 @@ def max_pool2d(
 ) -> Any:  # fmt: skip
     """Maxima of windows of images (N, C, H, W) or (C, H, W); with return_indices also their flat positions (int64).
 
-    stride is kernel_size unless given; padding is never chosen; ceil_mode keeps windows that overhang. The first of equal
-    values gets the gradient. Raises ShapeError, DTypeError.
+    stride is kernel_size unless given; padding is never chosen; ceil_mode keeps windows that overhang. The first of
+    equal values gets the gradient. Raises ShapeError, DTypeError.
     """
     return _max_pool("max_pool2d", 2, input, (kernel_size, stride, padding, dilation), ceil_mode, return_indices)
 
@@ -276,7 +283,8 @@ def _unpooled(
     index = _array(indices)
     if tuple(index.shape) != tuple(input.shape) or index.dtype.kind not in "iu":
         raise ShapeError(
-            f"{name}: indices are {index.dtype} {tuple(index.shape)}; expected int64 of the input's shape {tuple(input.shape)}"
+            f"{name}: indices are {index.dtype} {tuple(index.shape)}; expected int64 of the input's shape "
+            f"{tuple(input.shape)}"
         )
     kernel = numbers(name, "kernel_size", kernel_size, n, 1)
     steps, pads = (
@@ -285,14 +293,17 @@ def _unpooled(
     )
     usual = tuple((m - 1) * s - 2 * p + k for m, s, p, k in zip(x.shape[2:], steps, pads, kernel, strict=True))
     if output_size is not None and len(output_size) not in (n, n + 2):
-        raise ShapeError(f"{name}: output_size is {tuple(output_size)}; expected {n} sizes, or {n + 2} with batch and channels")
+        raise ShapeError(
+            f"{name}: output_size is {tuple(output_size)}; expected {n} sizes, or {n + 2} with batch and channels"
+        )
     size = usual if output_size is None else tuple(output_size)[-n:]
     if any(not u - s < m < u + s for m, u, s in zip(size, usual, steps, strict=True)):
         raise ShapeError(f"{name}: output_size {size} differs from the usual {usual} by the stride {steps} or more")
     if index.size and (index.min() < 0 or index.max() >= prod(size)):
         bad = np.argwhere((index < 0) | (index >= prod(size)))[0]
         raise NumberError(
-            f"{name}: indices[{', '.join(map(str, bad))}] is {index[tuple(bad)]}; expected 0 to {prod(size) - 1}, output size {size}"
+            f"{name}: indices[{', '.join(map(str, bad))}] is {index[tuple(bad)]}; expected 0 to {prod(size) - 1}, "
+            f"output size {size}"
         )
     flat = (*x.shape[:2], 1, prod(x.shape[2:]))
     y = _unpool(reshape(x, flat), index.reshape(flat), (*x.shape[:2], 1, prod(size)))
@@ -376,7 +387,8 @@ def avg_pool1d(
 @function(
     method=False,
     samples=lambda s: [
-        (s(2, 3, 6, 5), 2), (s(0, 3, 6, 5), 2), (s(3, 7, 6), (3, 2), {"stride": 2, "padding": (1, 0), "ceil_mode": True}),
+        (s(2, 3, 6, 5), 2), (s(0, 3, 6, 5), 2), (s(3, 7, 6),
+        (3, 2), {"stride": 2, "padding": (1, 0), "ceil_mode": True}),
         (s(1, 2, 5, 4), 2, 1, 1, False, False), (s(1, 2, 5, 4), 2, {"divisor_override": 3}),
     ],
 )  # fmt: skip
@@ -386,8 +398,8 @@ def avg_pool2d(
 ) -> Any:  # fmt: skip
     """Means of windows of images (N, C, H, W) or (C, H, W).
 
-    stride is kernel_size unless given; count_include_pad: padding counts in the divisor, which divisor_override replaces.
-    Raises ShapeError, DTypeError.
+    stride is kernel_size unless given; count_include_pad: padding counts in the divisor, which divisor_override
+    replaces. Raises ShapeError, DTypeError.
     """
     return _avg_pool(
         "avg_pool2d", 2, input, (kernel_size, stride, padding), ceil_mode, count_include_pad, divisor_override
@@ -397,7 +409,8 @@ def avg_pool2d(
 @function(
     method=False,
     samples=lambda s: [
-        (s(2, 2, 4, 4, 5), 2), (s(2, 5, 4, 4), (3, 2, 2), {"stride": 2, "padding": 1, "ceil_mode": True, "count_include_pad": False}),
+        (s(2, 2, 4, 4, 5), 2), (s(2, 5, 4, 4),
+        (3, 2, 2), {"stride": 2, "padding": 1, "ceil_mode": True, "count_include_pad": False}),
         (s(1, 2, 4, 3, 2), 2, {"divisor_override": 3}),
     ],
 )  # fmt: skip

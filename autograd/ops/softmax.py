@@ -66,7 +66,8 @@ def _prepared(name: str, input: Any, dim: Any, dtype: Any) -> tuple[Any, int, An
 
 @function(samples=lambda s: [(s(3, 4), 1), (s(2, 3, 2), -2), (s(), 0), (s(0, 3), 0)])
 def softmax(input: Any, dim: int, dtype: Any = None) -> Any:
-    """exp(input) over its sum along `dim`; `dtype` casts the input first. Raises IndexError for dim, TypeError for dtype."""
+    """exp(input) over its sum along `dim`; `dtype` casts the input first. Raises IndexError for dim, TypeError for
+    dtype."""
     return _softmax(*_prepared("softmax", input, dim, dtype))
 
 

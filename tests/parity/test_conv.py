@@ -78,13 +78,25 @@ def test_unfold_fold(data: Any) -> None:
     batch = data.draw(st.sampled_from([(), (2,)]))
     against("im2col", draw(*batch, 2, *space), size, dilation, padding, stride, theirs="unfold")
     windows = [
-        (n + 2 * p - d * (k - 1) - 1) // s + 1 for n, k, d, p, s in zip(space, size, dilation, padding, stride, strict=True)
+        (n + 2 * p - d * (k - 1) - 1) // s + 1
+        for n, k, d, p, s in zip(space, size, dilation, padding, stride, strict=True)
     ]
     columns = max(windows[0], 0) * max(windows[1], 0) + data.draw(st.sampled_from([0, 0, 1]))
-    against("col2im", draw(*batch, 2 * size[0] * size[1], columns), space, size, dilation, padding, stride, theirs="fold")
+    against(
+        "col2im", draw(*batch, 2 * size[0] * size[1], columns), space, size, dilation, padding, stride, theirs="fold"
+    )
 
 
-MODES = [("nearest", 1), ("nearest-exact", 2), ("linear", 1), ("bilinear", 2), ("bicubic", 2), ("trilinear", 3), ("area", 2), ("nearest", 3)]
+MODES = [
+    ("nearest", 1),
+    ("nearest-exact", 2),
+    ("linear", 1),
+    ("bilinear", 2),
+    ("bicubic", 2),
+    ("trilinear", 3),
+    ("area", 2),
+    ("nearest", 3),
+]
 
 
 @pytest.mark.parametrize("mode, n", MODES)
@@ -113,7 +125,9 @@ def test_grid_sample(mode: str, padding: str, align: bool | None) -> None:
     x, grid = draw(2, 3, 4, 5), draw(2, 3, 7, 2, low=-1.6, high=1.6)
     against("grid_sample", x, grid, mode, padding, align, orders=1)
     if mode != "bicubic":
-        against("grid_sample", draw(2, 2, 3, 2, 4), draw(2, 2, 1, 5, 3, low=-1.3, high=1.3), mode, padding, align, orders=1)
+        against(
+            "grid_sample", draw(2, 2, 3, 2, 4), draw(2, 2, 1, 5, 3, low=-1.3, high=1.3), mode, padding, align, orders=1
+        )
 
 
 @pytest.mark.parametrize("align", [True, False])

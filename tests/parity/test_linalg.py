@@ -122,7 +122,10 @@ def test_rectangular(shape: Any) -> None:
     against("linalg_matrix_rank", a)
     # vectors are free in sign: what is unique of them is compared
     if 0 not in shape:
-        for mine, theirs in ((REGISTRY["linalg_svd"].call, torch.linalg.svd), (REGISTRY["linalg_qr"].call, torch.linalg.qr)):
+        for mine, theirs in (
+            (REGISTRY["linalg_svd"].call, torch.linalg.svd),
+            (REGISTRY["linalg_qr"].call, torch.linalg.qr),
+        ):
 
             def unique(f: Any) -> Any:
                 def g(x: Any) -> Any:

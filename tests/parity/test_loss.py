@@ -67,7 +67,14 @@ def test_probabilities(shape: tuple[int, ...], smoothing: float, reduction: str)
 @pytest.mark.parametrize("name", ["cross_entropy", "nll_loss"])
 @pytest.mark.parametrize(
     "shape, target",
-    [((4, 3), [0, 1, 3, 2]), ((4, 3), [0, 1]), ((4, 3), [[0, 1, 2, 0]]), ((2, 3, 4), [0, 1]), ((3,), -1), ((4, 3), [0, -7, 1, 2])],
+    [
+        ((4, 3), [0, 1, 3, 2]),
+        ((4, 3), [0, 1]),
+        ((4, 3), [[0, 1, 2, 0]]),
+        ((2, 3, 4), [0, 1]),
+        ((3,), -1),
+        ((4, 3), [0, -7, 1, 2]),
+    ],
 )
 def test_wrong_labels(name: str, shape: tuple[int, ...], target: Any) -> None:
     against(name, draw(*shape), np.array(target))
@@ -88,7 +95,9 @@ def test_paired(name: str, dtype: str, shape: tuple[int, ...], reduction: str) -
     x, target = draw(*shape).astype(dtype), np.asarray(draw(*shape) * 0.7 + 0.1, dtype)
     for kwargs in ({}, PAIRED[name]):
         # torch has no derivative of a zero tensor of l1's second order
-        against(name, x, target, reduction=reduction, orders=1 if name in ("l1_loss", "smooth_l1_loss") else 2, **kwargs)
+        against(
+            name, x, target, reduction=reduction, orders=1 if name in ("l1_loss", "smooth_l1_loss") else 2, **kwargs
+        )
 
 
 @pytest.mark.parametrize("reduction", REDUCTIONS)
@@ -121,7 +130,13 @@ def test_others(reduction: str) -> None:
 
 def test_exact_probabilities() -> None:
     """0 and 1 as predictions: the logarithm stops at -100."""
-    against("binary_cross_entropy", np.array([0.0, 1.0, 1.0, 0.0]), np.array([0.0, 1.0, 0.0, 1.0]), reduction="none", orders=0)
+    against(
+        "binary_cross_entropy",
+        np.array([0.0, 1.0, 1.0, 0.0]),
+        np.array([0.0, 1.0, 0.0, 1.0]),
+        reduction="none",
+        orders=0,
+    )
 
 
 def test_weights() -> None:
@@ -138,7 +153,9 @@ def test_weights() -> None:
 
 
 @pytest.mark.parametrize("name", ["softmax", "log_softmax", "softmin"])
-@pytest.mark.parametrize("shape, dim", [((3, 4), 1), ((3, 4), 0), ((2, 3, 2), -2), ((), 0), ((0, 3), 1), ((3, 0), 0), ((3, 4), 2)])
+@pytest.mark.parametrize(
+    "shape, dim", [((3, 4), 1), ((3, 4), 0), ((2, 3, 2), -2), ((), 0), ((0, 3), 1), ((3, 0), 0), ((3, 4), 2)]
+)
 def test_softmax(name: str, shape: tuple[int, ...], dim: int) -> None:
     for dtype in ("float64", "float32"):
         against(name, np.asarray(draw(*shape) * 3, dtype), dim=dim)

@@ -28,7 +28,9 @@ def against(name: str, *args: Any, orders: int = 2, **kwargs: Any) -> None:
 @given(data=st.data())
 def test_statistics(name: str, data: Any) -> None:
     """The running moments move as torch's do, and the result is the same by the batch's moments and by the running ones."""
-    shape = data.draw(st.sampled_from([(2, 3, 4), (3, 2, 2, 3), (2, 2, 2, 1, 3)] + ([(4, 3)] if name == "batch_norm" else [])))
+    shape = data.draw(
+        st.sampled_from([(2, 3, 4), (3, 2, 2, 3), (2, 2, 2, 1, 3)] + ([(4, 3)] if name == "batch_norm" else []))
+    )
     by_batch, running = data.draw(st.booleans()), data.draw(st.booleans())
     dtype = data.draw(st.sampled_from(["float64", "float32"]))
     C = shape[1]
@@ -45,7 +47,13 @@ def test_statistics(name: str, data: Any) -> None:
         f.__module__ = function.__module__
         return f
 
-    compare(call(REGISTRY[name].call, autograd.from_numpy), call(getattr(F, name), torch.from_numpy), (x, weight, bias), {}, wide=10)
+    compare(
+        call(REGISTRY[name].call, autograd.from_numpy),
+        call(getattr(F, name), torch.from_numpy),
+        (x, weight, bias),
+        {},
+        wide=10,
+    )
     for ours, theirs in zip(*moments, strict=True):
         if ours is not None:
             np.testing.assert_allclose(ours.numpy(), theirs.numpy(), rtol=1e-5)
@@ -53,7 +61,10 @@ def test_statistics(name: str, data: Any) -> None:
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("affine", [0, 1, 2])
-@pytest.mark.parametrize("shape, normal", [((4, 3), (3,)), ((2, 3, 4), (3, 4)), ((2, 3, 4), (4,)), ((0, 3), (3,)), ((5,), (5,)), ((4, 3), (4,))])
+@pytest.mark.parametrize(
+    "shape, normal",
+    [((4, 3), (3,)), ((2, 3, 4), (3, 4)), ((2, 3, 4), (4,)), ((0, 3), (3,)), ((5,), (5,)), ((4, 3), (4,))],
+)
 def test_layer_and_rms(shape: Any, normal: Any, affine: int, dtype: str) -> None:
     x = draw(*shape).astype(dtype)
     weights = [draw(*normal).astype(dtype), (draw(*normal) + 0.1).astype(dtype)][:affine]
@@ -62,7 +73,9 @@ def test_layer_and_rms(shape: Any, normal: Any, affine: int, dtype: str) -> None
     against("rms_norm", x, normal, *weights[:1])
 
 
-@pytest.mark.parametrize("shape, groups", [((2, 4, 3), 2), ((3, 6), 3), ((1, 4, 2, 2), 4), ((2, 4, 3), 1), ((2, 4, 3), 3), ((0, 4, 3), 2)])
+@pytest.mark.parametrize(
+    "shape, groups", [((2, 4, 3), 2), ((3, 6), 3), ((1, 4, 2, 2), 4), ((2, 4, 3), 1), ((2, 4, 3), 3), ((0, 4, 3), 2)]
+)
 @pytest.mark.parametrize("affine", [True, False])
 def test_group(shape: Any, groups: int, affine: bool) -> None:
     weights = [draw(shape[1]), draw(shape[1]) + 0.2] if affine else []

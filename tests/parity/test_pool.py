@@ -30,7 +30,9 @@ def values(data: Any, shape: tuple[int, ...]) -> np.ndarray:
 def test_windows(kind: str, n: int, data: Any) -> None:
     per = lambda low, high: tuple(data.draw(st.integers(low, high)) for _ in range(n))  # noqa: E731
     batch = data.draw(st.sampled_from([(2,), (), (0,)]))
-    x = values(data, (*batch, 2, *per(3 if (kind, n) == ("avg", 3) else 1, 6)))  # torch's avg_pool3d refuses less than a window
+    x = values(
+        data, (*batch, 2, *per(3 if (kind, n) == ("avg", 3) else 1, 6))
+    )  # torch's avg_pool3d refuses less than a window
     kernel, stride, padding = per(1, 3), per(1, 3), per(0, 1)
     kwargs: dict[str, Any] = {"ceil_mode": data.draw(st.booleans())}
     if data.draw(st.booleans()):
@@ -95,7 +97,9 @@ def test_errors(name: str, shape: tuple[int, ...], args: Any) -> None:
     against(name, np.ones(shape), *args)
 
 
-@pytest.mark.parametrize("kwargs", [{}, {"padding_idx": 1}, {"padding_idx": -1}, {"scale_grad_by_freq": True}, {"max_norm": 1.0}])
+@pytest.mark.parametrize(
+    "kwargs", [{}, {"padding_idx": 1}, {"padding_idx": -1}, {"scale_grad_by_freq": True}, {"max_norm": 1.0}]
+)
 @pytest.mark.parametrize("shape", [(), (3,), (2, 4), (0,), (2, 0)])
 def test_embedding(shape: tuple[int, ...], kwargs: dict[str, Any]) -> None:
     index = np.asarray(np.random.default_rng(1).integers(0, 5, shape))
@@ -118,4 +122,13 @@ def test_embedding_bag(mode: str, kwargs: dict[str, Any]) -> None:
     if "include_last_offset" not in kwargs:
         against("embedding_bag", index[:6].reshape(2, 3), draw(5, 3), mode=mode, orders=1, **kwargs)
     if mode == "sum":
-        against("embedding_bag", index, draw(5, 3), np.array([0, 2, 2, 7]), mode=mode, per_sample_weights=draw(7), orders=1, **kwargs)
+        against(
+            "embedding_bag",
+            index,
+            draw(5, 3),
+            np.array([0, 2, 2, 7]),
+            mode=mode,
+            per_sample_weights=draw(7),
+            orders=1,
+            **kwargs,
+        )
