@@ -52,11 +52,8 @@ class Op:
         self.differentiable = bool(joint) or any(formulas)
         self.formulas, self.joint = formulas, joint
         self.call: Callable[..., Any] = fn
-        parameters = list(inspect.signature(fn).parameters.values())
-        self.variadic = bool(parameters) and parameters[0].kind is inspect.Parameter.VAR_POSITIONAL
-        self.names = [p.name for p in parameters]
-        self.defaults = [p.default for p in parameters]
         if self.kind == "op":
+            self.names, self.defaults, self.variadic = _signature(fn)
             self._lay_out(about.get("n_inputs"))
 
     def _lay_out(self, n_inputs: int | None) -> None:
@@ -69,26 +66,30 @@ class Op:
         self.y_at = len(self.names)
         self.at = {name: i for i, name in enumerate(self.names)} | {"y": self.y_at}
         self.shape_names: list[str] = []
-        reads: list[tuple[int, ...]] = []
-        adaptors: list[Callable[[Any, Any], Any] | None] = []
+        self.reads: list[tuple[int, ...]] = []
         for formula in (self.joint,) if self.joint else self.formulas:
             names = _parameters(formula) if formula else []
             for name in names[1:]:
                 self._place(name)
-            reads.append(tuple(self.at[name] for name in names[1:] if name != "needs"))
-            adaptors.append(_adaptor(formula, names, self.at) if formula else None)
-        self.reads, self.adaptors = reads, adaptors
+            self.reads.append(tuple(self.at[name] for name in names[1:] if name != "needs"))
         # inputs whose shape some formula reads, by their place among the inputs
         self.shapes_of = [self.inputs.index(name.removesuffix("_shape")) for name in self.shape_names]
         self._plans: dict[tuple[bool, ...] | bool, tuple[tuple[int, ...], tuple[int, ...]]] = {}
+        self.pull = self._first_pull
+
+    def _first_pull(self, g: Any, values: list[Any], edges: Sequence[Any]) -> Sequence[Any]:
+        """Make the adaptors when a gradient is wanted for the first time: a program uses few of the operations."""
+        formulas = (self.joint,) if self.joint else self.formulas
+        self.adaptors = [_adaptor(formula, _parameters(formula), self.at) if formula else None for formula in formulas]
         if self.joint:
             self.pull = self._pull_joint
-        elif n == 1 and adaptors[0]:
-            self.pull = _pull_one(adaptors[0])
-        elif n == 2 and all(adaptors):
-            self.pull = _pull_two(*adaptors)
+        elif self.n == 1 and self.adaptors[0]:
+            self.pull = _pull_one(self.adaptors[0])
+        elif self.n == 2 and all(self.adaptors):
+            self.pull = _pull_two(*self.adaptors)
         else:
             self.pull = self._pull
+        return self.pull(g, values, edges)
 
     def _place(self, name: str) -> None:
         if name in self.at or name == "needs":
@@ -151,6 +152,23 @@ def _pull_two(first: Any, second: Any) -> Callable[..., Sequence[Any]]:
 
 def _revived(value: Any, edge: Any) -> Any:
     return tape.make(value, edge) if edge is not None and type(value) is ndarray else value
+
+
+def _signature(fn: Callable[..., Any]) -> tuple[list[str], list[Any], bool]:
+    """The names of a function's parameters, their defaults, and whether the first is `*args`; inspect.signature's tenth part."""
+    fn = inspect.unwrap(fn)
+    code, given = fn.__code__, fn.__defaults__ or ()
+    n, keyword_only = code.co_argcount, code.co_varnames[code.co_argcount : code.co_argcount + code.co_kwonlyargcount]
+    variadic = bool(code.co_flags & inspect.CO_VARARGS)
+    named = code.co_varnames[:n]
+    defaults = [inspect.Parameter.empty] * (n - len(given)) + [*given]
+    later = fn.__kwdefaults__ or {}
+    defaults += [later.get(name, inspect.Parameter.empty) for name in keyword_only]
+    if not variadic:
+        return [*named, *keyword_only], defaults, False
+    if n:
+        raise TypeError(f"{fn.__name__}: *{code.co_varnames[n + len(keyword_only)]} must be the first parameter")
+    return [code.co_varnames[len(keyword_only)], *keyword_only], [inspect.Parameter.empty, *defaults], True
 
 
 def _parameters(formula: Formula) -> list[str]:
