@@ -14,7 +14,9 @@ from .tensor import Tensor
 
 
 class AnomalyError(RuntimeError):
-    """A NaN or an infinity appeared. op: the operation; path: the module's dotted name; line: the user's, as file:number."""
+    """A NaN or an infinity appeared. op: the operation; path: the module's dotted name; line: the user's, as
+    file:number.
+    """
 
     def __init__(self, message: str, op: str, where: Site) -> None:
         super().__init__(f"{message}; recorded in {where}" if str(where) else message)
@@ -58,10 +60,11 @@ def _described(value: Any) -> str:
 
 class detect_anomaly:
     """While inside, the operation that makes the first NaN or infinity raises AnomalyError (a RuntimeError), naming the
-    operation, the module and the user's line: at once in the forward pass, and in backward for what was recorded inside.
+    operation, the module and the user's line: at once in the forward pass, and in backward for what was recorded
+    inside.
 
-    An infinity that was put in (a mask of -inf) may pass on; a NaN may not. check_nan=False switches the check off. It costs a
-    pass over every result: for finding mistakes, not for training. Context manager, as torch's.
+    An infinity that was put in (a mask of -inf) may pass on; a NaN may not. check_nan=False switches the check off. It
+    costs a pass over every result: for finding mistakes, not for training. Context manager, as torch's.
     """
 
     def __init__(self, check_nan: bool = True) -> None:
@@ -91,7 +94,9 @@ class detect_anomaly:
                 )
             if nan or not inf_before:
                 since = "its arguments are infinite in places" if inf_before else "its arguments are finite"
-                raise AnomalyError(f"detect_anomaly: {node.op.name}: {_described(output)}; {since}", node.op.name, where)
+                raise AnomalyError(
+                    f"detect_anomaly: {node.op.name}: {_described(output)}; {since}", node.op.name, where
+                )
         node.op = _Watched(node.op, where)
 
 
@@ -107,13 +112,15 @@ class _Watched:
     def pull(self, g: Any, values: list[Any], edges: Sequence[Any]) -> Sequence[Any]:
         name = self.inner.name
         if any(_state(g)):
-            raise AnomalyError(f"detect_anomaly: backward of {name}: the incoming gradient has {_described(g)}", name, self.where)
+            raise AnomalyError(
+                f"detect_anomaly: backward of {name}: the incoming gradient has {_described(g)}", name, self.where
+            )
         contributions = self.inner.pull(g, values, edges)
         for k, (edge, contribution) in enumerate(zip(edges, contributions, strict=True)):
             if edge is not None and contribution is not None and any(_state(contribution)):
                 raise AnomalyError(
-                    f"detect_anomaly: backward of {name}: the gradient of its argument {k} has {_described(contribution)}, "
-                    "the incoming one is finite",
+                    f"detect_anomaly: backward of {name}: the gradient of its argument {k} has "
+                    f"{_described(contribution)}, the incoming one is finite",
                     name,
                     self.where,
                 )

@@ -54,7 +54,9 @@ class Site:
 
 
 def site(depth: int = 1) -> Site:
-    """The site of the caller's caller: module path by the `forward` methods on the stack, line by the first frame outside."""
+    """The site of the caller's caller: module path by the `forward` methods on the stack, line by the first frame
+    outside.
+    """
     frame: FrameType | None = sys._getframe(depth)
     code, instruction = None, 0
     modules: list[Any] = []

@@ -58,8 +58,9 @@ def kept_bytes(nodes: Iterable[Node]) -> int:
 class profile:
     """Time every operation that this thread computes inside: `with autograd.profile() as p: ...; print(p)`.
 
-    by_op() and by_module() give rows (name, calls, forward, backward, kept), slowest first; `calls` the single calls. Times are
-    those of the operation's own function and formulas, without Python around them. Backward counts what was recorded inside.
+    by_op() and by_module() give rows (name, calls, forward, backward, kept), slowest first; `calls` the single calls.
+    Times are those of the operation's own function and formulas, without Python around them. Backward counts what was
+    recorded inside.
     """
 
     def __init__(self) -> None:
@@ -74,7 +75,8 @@ class profile:
         for entry in REGISTRY.values():
             free = getattr(entry.call, "__code__", None)
             if entry.kind == "op" and free is not None and "fn" in free.co_freevars:
-                cell = entry.call.__closure__[free.co_freevars.index("fn")]
+                closure: Any = entry.call.__closure__
+                cell = closure[free.co_freevars.index("fn")]
                 self._cells.append((cell, cell.cell_contents))
                 cell.cell_contents = self._timed(entry.name, cell.cell_contents)
         self._watch.__enter__()
@@ -153,7 +155,7 @@ class Timed:
         before, self.owner._busy = self.owner._busy, True
         start = time.perf_counter()
         try:
-            return self.inner.pull(g, values, edges)  # type: ignore[no-any-return]
+            return self.inner.pull(g, values, edges)
         finally:
             self.call.backward += time.perf_counter() - start
             self.owner._busy = before
@@ -167,7 +169,9 @@ def aligned(rows: Sequence[Sequence[str]], left: int = 1) -> str:
     """Columns of equal width, the first `left` of them to the left; a line below the head."""
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     lines = [
-        "  ".join(c.ljust(w) if i < left else c.rjust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True))).rstrip()
+        "  ".join(
+            c.ljust(w) if i < left else c.rjust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
         for row in rows
     ]
     return "\n".join([lines[0], "  ".join("-" * w for w in widths), *lines[1:]])
@@ -175,5 +179,8 @@ def aligned(rows: Sequence[Sequence[str]], left: int = 1) -> str:
 
 def _table(title: str, rows: list[Row]) -> str:
     head = (title, "calls", "forward ms", "backward ms", "kept bytes")
-    body = [(r.name or "(no module)", str(r.calls), milliseconds(r.forward), milliseconds(r.backward), f"{r.kept:,}") for r in rows]
+    body = [
+        (r.name or "(no module)", str(r.calls), milliseconds(r.forward), milliseconds(r.backward), f"{r.kept:,}")
+        for r in rows
+    ]
     return aligned([head, *body])

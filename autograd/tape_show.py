@@ -54,10 +54,13 @@ def table(output: Any) -> str:
         call, where = _noted(node.op)
         noted = noted or call is not None
         edges = [e.node if isinstance(e, Output) else e for e in node.edges]
-        inputs = ", ".join(f"#{number[e]} {_shape(o.shape)}" if e is not None else "-" for e, o in zip(edges, node.edges, strict=True))
+        inputs = ", ".join(
+            f"#{number[e]} {_shape(o.shape)}" if e is not None else "-" for e, o in zip(edges, node.edges, strict=True)
+        )
         kept = "freed" if node.values is None else f"{sum(a.nbytes for a in kept_arrays(node)):,}"
         times = (milliseconds(call.forward), milliseconds(call.backward)) if call is not None else ("-", "-")
-        rows.append((str(k), node.op.name, inputs, _shape(node.shape), kept, *times, where.path if where else "", where.line if where else ""))  # fmt: skip
+        place = (where.path, where.line) if where else ("", "")
+        rows.append((str(k), node.op.name, inputs, _shape(node.shape), kept, *times, *place))
     held = kept_bytes(node for node in nodes if isinstance(node, Node))
     operations = sum(isinstance(node, Node) for node in nodes)
     text = aligned(rows, left=4) + f"\n{operations} operations, {len(nodes) - operations} leaves, {held:,} bytes kept"
@@ -91,7 +94,8 @@ def dot(output: Any) -> str:
     for node, k in number.items():
         leaf = isinstance(node, Leaf)
         name = "leaf" if leaf else node.op.name
-        lines.append(f'  n{k} [label="#{k} {name}\\n{_shape(node.shape)}"{", style=filled, fillcolor=lightblue" if leaf else ""}];')
+        style = ", style=filled, fillcolor=lightblue" if leaf else ""
+        lines.append(f'  n{k} [label="#{k} {name}\\n{_shape(node.shape)}"{style}];')
         for edge in node.edges:
             if edge is not None:
                 lines.append(f"  n{number[edge.node if isinstance(edge, Output) else edge]} -> n{k};")
@@ -108,9 +112,9 @@ def _root(output: Any) -> Any:
 def show(output: Any, picture: str | Path | None = None) -> str:
     """Print the tape that `output` was recorded on; returns the table.
 
-    picture: also draw it: with graphviz (its `dot` on the path) into that .svg, .png or .pdf file, without it as text into the
-    same name with .txt. Times, modules and lines stand where the recording happened inside `autograd.profile()`.
-    Raises ValueError for a tensor without history.
+    picture: also draw it: with graphviz (its `dot` on the path) into that .svg, .png or .pdf file, without it as text
+    into the same name with .txt. Times, modules and lines stand where the recording happened inside
+    `autograd.profile()`. Raises ValueError for a tensor without history.
     """
     text = table(output)
     print(text)

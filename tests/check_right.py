@@ -1,7 +1,8 @@
 """Right gradients at awkward points: kinks, ties, saturation, huge and tiny scales, float32, stochastic layers.
 
-`CASES` lists them with the function or module to check and its inputs; a checker that reports any of them is wrong. `smooth` is
-False where the function has no derivative at the point, so that plain central differences contradict any gradient.
+`CASES` lists them with the function or module to check and its inputs; a checker that reports any of them is wrong.
+`smooth` is False where the function has no derivative at the point, so that plain central differences contradict any
+gradient.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ import nn.functional as F
 
 @dataclass
 class Case:
-    """what: the difficulty. run: a function of Tensors, or a Module's maker. inputs: arrays; floating ones require grad."""
+    """what: the difficulty. run: a function of Tensors, or a Module's maker. inputs: arrays; floating ones require
+    grad.
+    """
 
     what: str
     run: Callable[..., Any]
@@ -97,7 +100,13 @@ kink("max pooling of a constant image", lambda x: F.max_pool2d(x, 2), np.ones((1
 kink("max pooling after relu, all dead in a window", lambda x: F.max_pool2d(ag.relu(x), 2), IMAGE - 2.0)
 kink("sort with equal values", lambda x: ag.sort(x)[0], [1.0, 0.0, 1.0, 2.0])
 kink("top-k with equal values", lambda x: ag.topk(x, 2)[0], [1.0, 0.0, 1.0, 2.0])
-kink("triplet loss at the margin", lambda a, p, n: ag.relu(((a - p) ** 2).sum(1) - ((a - n) ** 2).sum(1) + 1.0), [[0.0, 0.0]], [[0.0, 0.0]], [[1.0, 0.0]])  # fmt: skip
+kink(
+    "triplet loss at the margin",
+    lambda a, p, n: ag.relu(((a - p) ** 2).sum(1) - ((a - n) ** 2).sum(1) + 1.0),
+    [[0.0, 0.0]],
+    [[0.0, 0.0]],
+    [[1.0, 0.0]],
+)
 
 # ------------------------------------------------------------------------------------------------ saturation and scale
 
@@ -107,8 +116,16 @@ right("softplus far out", lambda x: F.softplus(x), [-50.0, 50.0, 0.0])
 right("softmax with one winner", lambda x: F.softmax(x, -1), [[50.0, 0.0, -50.0]])
 right("log-softmax with one winner", lambda x: F.log_softmax(x, -1), [[50.0, 0.0, -50.0]])
 right("logsumexp of huge values", lambda x: ag.logsumexp(x, 0), [1e4, 1e4 - 1.0, 0.0])
-right("cross-entropy of a sure and right answer", lambda x: F.cross_entropy(x, ag.tensor([0, 1])), [[60.0, 0.0], [0.0, 80.0]])
-right("with-logits loss far out", lambda x: F.binary_cross_entropy_with_logits(x, ag.tensor([1.0, 0.0, 1.0], dtype=ag.float64)), [90.0, 90.0, -0.1])  # fmt: skip
+right(
+    "cross-entropy of a sure and right answer",
+    lambda x: F.cross_entropy(x, ag.tensor([0, 1])),
+    [[60.0, 0.0], [0.0, 80.0]],
+)
+right(
+    "with-logits loss far out",
+    lambda x: F.binary_cross_entropy_with_logits(x, ag.tensor([1.0, 0.0, 1.0], dtype=ag.float64)),
+    [90.0, 90.0, -0.1],
+)
 right("huge inputs", lambda x: ag.sum(x * x), [1e8, -3e8, 2e8])
 right("tiny inputs", lambda x: ag.sum(x * x), [1e-8, -3e-8, 2e-8])
 right("inputs of all scales", lambda x: ag.log(x), [1e-8, 1e-2, 1.0, 1e6])
@@ -149,7 +166,9 @@ kink("float32: max pooling of equal pixels", lambda x: F.max_pool2d(x, 2), IMAGE
 
 
 def layer(what: str, make: Callable[[], Any], *inputs: Any, loss: Any = None, smooth: bool = True) -> None:
-    CASES.append(Case(what, lambda *x: None, [np.asarray(x) for x in inputs], 1, smooth, make, {"loss": loss} if loss else {}))
+    CASES.append(
+        Case(what, lambda *x: None, [np.asarray(x) for x in inputs], 1, smooth, make, {"loss": loss} if loss else {})
+    )
 
 
 class Tied(nn.Module):
@@ -181,13 +200,29 @@ layer("dropout in training", lambda: nn.Sequential(nn.Linear(5, 6), nn.Dropout(0
 layer("dropout of channels", lambda: nn.Sequential(nn.Conv2d(1, 4, 2), nn.Dropout2d(0.5)), normal(2, 1, 4, 4))
 layer("batch norm in training", lambda: nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Tanh()), normal(6, 3))
 layer("batch norm in evaluation", lambda: nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4)).eval(), normal(6, 3))
-layer("batch norm of images", lambda: nn.Sequential(nn.Conv2d(1, 3, 3), nn.BatchNorm2d(3), nn.ReLU()), normal(2, 1, 5, 5))
-layer("group and layer norm", lambda: nn.Sequential(nn.GroupNorm(2, 4), nn.Flatten(), nn.LayerNorm(16)), normal(2, 4, 2, 2))
+layer(
+    "batch norm of images", lambda: nn.Sequential(nn.Conv2d(1, 3, 3), nn.BatchNorm2d(3), nn.ReLU()), normal(2, 1, 5, 5)
+)
+layer(
+    "group and layer norm",
+    lambda: nn.Sequential(nn.GroupNorm(2, 4), nn.Flatten(), nn.LayerNorm(16)),
+    normal(2, 4, 2, 2),
+)
 layer("integer inputs", lambda: nn.Embedding(5, 3), np.array([[0, 2, 2], [4, 0, 1]]))
 layer("a shared parameter", Tied, normal(2, 4))
 layer("a parameter without gradient", Idle, normal(2, 3))
-layer("relu and zero biases on a zero input", lambda: nn.Sequential(_zero(nn.Linear(3, 4)), nn.ReLU(), nn.Linear(4, 2)), np.zeros((2, 3)), smooth=False)  # fmt: skip
-layer("convolution, relu, pooling, linear, a loss", lambda: nn.Sequential(nn.Conv2d(1, 2, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(8, 3)), normal(2, 1, 4, 4), loss=lambda y: F.cross_entropy(y, ag.tensor([2, 0])))  # fmt: skip
+layer(
+    "relu and zero biases on a zero input",
+    lambda: nn.Sequential(_zero(nn.Linear(3, 4)), nn.ReLU(), nn.Linear(4, 2)),
+    np.zeros((2, 3)),
+    smooth=False,
+)
+layer(
+    "convolution, relu, pooling, linear, a loss",
+    lambda: nn.Sequential(nn.Conv2d(1, 2, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(8, 3)),
+    normal(2, 1, 4, 4),
+    loss=lambda y: F.cross_entropy(y, ag.tensor([2, 0])),
+)
 layer("an LSTM", lambda: nn.LSTM(3, 4, batch_first=True), normal(2, 3, 3))
 
 

@@ -1,8 +1,8 @@
 """Mechanical mutants: every formula of the registry changed in one place, as a copy of its operation.
 
-Changes: the sign of a gradient, a factor dropped, the operands of -, /, ** or of a matrix product exchanged, a term of a sum
-dropped, a sum over an axis dropped. A mutant that returns the same gradients as the original on the operation's samples (an
-equivalent one, as `input * 1.0` without its factor) is no mistake and is left out.
+Changes: the sign of a gradient, a factor dropped, the operands of -, /, ** or of a matrix product exchanged, a term of
+a sum dropped, a sum over an axis dropped. A mutant that returns the same gradients as the original on the operation's
+samples (an equivalent one, as `input * 1.0` without its factor) is no mistake and is left out.
 """
 
 from __future__ import annotations
@@ -45,7 +45,11 @@ def _source(formula: Callable[..., Any]) -> ast.expr | None:
     names = list(code.co_varnames[: code.co_argcount])
     columns = {p[2] for p in code.co_positions() if p[2] is not None and p[0] is not None}
     for node in ast.walk(_tree(inspect.getsourcefile(formula) or "")):
-        if isinstance(node, ast.Lambda) and node.lineno == code.co_firstlineno and [a.arg for a in node.args.args] == names:
+        if (
+            isinstance(node, ast.Lambda)
+            and node.lineno == code.co_firstlineno
+            and [a.arg for a in node.args.args] == names
+        ):
             inside = range(node.body.col_offset, (node.body.end_col_offset or 0) + 1)
             if node.body.end_lineno != node.body.lineno or any(c in inside for c in columns if c):
                 return node.body
@@ -70,7 +74,10 @@ def _variants(node: ast.AST) -> Iterator[tuple[str, ast.expr]]:
                 yield "left factor dropped", right
         if isinstance(node.op, (ast.Add, ast.Sub)):
             yield "second term dropped", left
-            yield "sign of the second term", ast.BinOp(left, ast.Sub() if isinstance(node.op, ast.Add) else ast.Add(), right)
+            yield (
+                "sign of the second term",
+                ast.BinOp(left, ast.Sub() if isinstance(node.op, ast.Add) else ast.Add(), right),
+            )
         if isinstance(node.op, (ast.Sub, ast.Div, ast.Pow)):
             yield "operands exchanged", ast.BinOp(right, node.op, left)
     elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub) and not isinstance(node.operand, ast.Constant):
@@ -104,9 +111,13 @@ def _compiled(formula: Callable[..., Any], body: ast.expr) -> Callable[..., Any]
     code = formula.__code__
     arguments = ast.arguments([], [ast.arg(n) for n in code.co_varnames[: code.co_argcount]], None, [], [], None, [])
     factory = ast.FunctionDef(
-        "factory", ast.arguments([], [ast.arg(n) for n in code.co_freevars], None, [], [], None, []),
-        [ast.Return(ast.Lambda(arguments, body))], [], None, type_params=[],
-    )  # fmt: skip
+        "factory",
+        ast.arguments([], [ast.arg(n) for n in code.co_freevars], None, [], [], None, []),
+        [ast.Return(ast.Lambda(arguments, body))],
+        [],
+        None,
+        type_params=[],
+    )
     module = ast.fix_missing_locations(ast.Module([factory], []))
     scope: dict[str, Any] = {}
     exec(compile(module, "<mutant>", "exec"), formula.__globals__, scope)
@@ -118,7 +129,10 @@ def formula_mutants(formula: Callable[..., Any], joint: bool) -> Iterator[tuple[
     """The mutants of one formula."""
     if joint:
         for k in range(3):
-            yield f"sign of gradient {k}", _around(formula, lambda gs, k=k: [-g if i == k and g is not None else g for i, g in enumerate(gs)])  # fmt: skip
+            yield (
+                f"sign of gradient {k}",
+                _around(formula, lambda gs, k=k: [-g if i == k and g is not None else g for i, g in enumerate(gs)]),
+            )
     else:
         yield "sign", _around(formula, lambda g: -g)
     body = _source(formula)

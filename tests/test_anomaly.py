@@ -44,7 +44,10 @@ def test_forward_names_operation_module_and_line():
     with ag.no_grad():
         net.body[0].weight.zero_()
         net.body[0].bias.copy_(ag.tensor([1.0, -1.0, 2.0]))
-    with ag.detect_anomaly(), pytest.raises(AnomalyError, match=r"log: 1 NaN among 6 values, first at \[0, 1\]|log: 2 NaN") as caught:
+    with (
+        ag.detect_anomaly(),
+        pytest.raises(AnomalyError, match=r"log: 1 NaN among 6 values, first at \[0, 1\]|log: 2 NaN") as caught,
+    ):
         net(wrap(np.ones((2, 3))))
     assert caught.value.op == "log" and caught.value.path == "body.1"
     assert caught.value.line.startswith(__file__)

@@ -98,7 +98,9 @@ def test_names_parameter_index_operation_module_and_line():
     assert wrong and wrong[0].index is not None and wrong[0].op == "Cube"
     assert wrong[0].site.startswith("module bend") and __file__ in wrong[0].site
     assert abs(wrong[0].analytic - wrong[0].numeric * 2 / 3) < 1e-6 * abs(wrong[0].numeric)
-    assert {f.parameter for f in report.findings} == {"stem.weight", "stem.bias"}, "what lies above the mistake is right"
+    assert {f.parameter for f in report.findings} == {"stem.weight", "stem.bias"}, (
+        "what lies above the mistake is right"
+    )
     assert check(Net(nn.Sigmoid()).double(), x, loss=lambda out: F.cross_entropy(out, y)).ok
 
 

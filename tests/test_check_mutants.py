@@ -1,4 +1,6 @@
-"""Every formula of the registry, changed mechanically in one place: the checker finds each change and names the operation."""
+"""Every formula of the registry, changed mechanically in one place: the checker finds each change and names the
+operation.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,9 @@ def gradients(run, leaves):
         return []
     rng = np.random.default_rng(1)
     seeds = [wrap(rng.uniform(0.5, 1.5, out.shape)) for out in outs]
-    return [None if g is None else np.array(g.numpy(force=True)) for g in tape.grad(outs, leaves, seeds, allow_unused=True)]
+    return [
+        None if g is None else np.array(g.numpy(force=True)) for g in tape.grad(outs, leaves, seeds, allow_unused=True)
+    ]
 
 
 COUNTED = {"caught": 0, "equivalent": 0}

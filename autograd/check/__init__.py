@@ -1,4 +1,5 @@
-"""Gradient checks: the tape's gradients against the values, kink-aware, without a step to choose, and naming the culprit.
+"""Gradient checks: the tape's gradients against the values, kink-aware, without a step to choose, and naming the
+culprit.
 
 gradcheck(func, inputs)                 True, or GradcheckError; gradgradcheck for the second order
 check(model, x, loss=...) -> Report     everything that was compared: `print(report)`, `report.save("check.html")`

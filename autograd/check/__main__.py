@@ -1,14 +1,13 @@
 """python -m autograd.check [what ...]: check gradients from the command line; exit status 1 when one is wrong.
 
-    python -m autograd.check                        every operation, both orders, and every network of nn.models and examples
-    python -m autograd.check relu conv2d            operations by name
-    python -m autograd.check examples.lenet5        the networks of a module
-    python -m autograd.check mine.py:function       a function or network of a file
+    python -m autograd.check                        every operation, both orders, and every network of nn.models and
+    examples python -m autograd.check relu conv2d            operations by name python -m autograd.check examples.lenet5
+    the networks of a module python -m autograd.check mine.py:function       a function or network of a file
 
-A module or file names what to check by a function `check_case()` that returns (target, inputs) or (target, inputs, loss);
-without one, its Module classes are built without arguments and fed random numbers of the shape that their docstring starts
-with, as "(N, 1, 28, 28) -> (N, 10)". `mine.py:function` is a function without required arguments that returns such a tuple, or
-one of Tensors whose defaults are the inputs, or a Module class.
+A module or file names what to check by a function `check_case()` that returns (target, inputs) or (target, inputs,
+loss); without one, its Module classes are built without arguments and fed random numbers of the shape that their
+docstring starts with, as "(N, 1, 28, 28) -> (N, 10)". `mine.py:function` is a function without required arguments that
+returns such a tuple, or one of Tensors whose defaults are the inputs, or a Module class.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ LARGE = 5_000_000  # parameters from which on a network is checked by one direct
 
 def _bar(items: list[str], title: str) -> Any:
     try:
-        from tqdm import tqdm
+        from tqdm import tqdm  # type: ignore[import-untyped]
     except ImportError:
         return items
     return tqdm(items, desc=title, unit="op", leave=False, disable=None)
@@ -65,7 +64,9 @@ def _is_network(value: Any) -> bool:
 
 def _unpacked(name: str, case: Any) -> Case:
     if not isinstance(case, tuple) or len(case) not in (2, 3):
-        raise SystemExit(f"check: {name} returned {type(case).__name__}; expected (target, inputs) or (target, inputs, loss)")
+        raise SystemExit(
+            f"check: {name} returned {type(case).__name__}; expected (target, inputs) or (target, inputs, loss)"
+        )
     return name, case[0], case[1], case[2] if len(case) == 3 else None
 
 
@@ -100,12 +101,14 @@ def _cases(what: str) -> Iterator[Case]:
     if _is_network(value):
         case = _network(what, value)
         if case is None:
-            raise SystemExit(f"check: {what}: start its docstring with its shapes, as (N, 3, 32, 32) -> (N, 10), or write check_case()")  # fmt: skip
+            fix = "start its docstring with its shapes, as (N, 3, 32, 32) -> (N, 10), or write check_case()"
+            raise SystemExit(f"check: {what}: {fix}")
         yield case
         return
     parameters = list(inspect.signature(value).parameters.values())
     if any(p.default is p.empty for p in parameters):
-        raise SystemExit(f"check: {what}: give its parameters defaults, which are then the inputs, or let it return (target, inputs)")  # fmt: skip
+        fix = "give its parameters defaults, which are then the inputs, or let it return (target, inputs)"
+        raise SystemExit(f"check: {what}: {fix}")
     if parameters:
         inputs = [_leaf(p.default) for p in parameters]
         yield what, value, inputs, None
@@ -179,15 +182,21 @@ def _names(what: str) -> list[str]:
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; the exit status."""
     assert __doc__ is not None
-    parser = argparse.ArgumentParser("python -m autograd.check", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
+    kind = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser("python -m autograd.check", description=__doc__, formatter_class=kind)
     parser.add_argument("what", nargs="*", help="operations, modules, or file.py:name; everything by default")
-    parser.add_argument("--mode", choices=("auto", "exact", "sampled", "fast"), default="auto", help="of networks and functions")
-    parser.add_argument("--order", type=int, choices=(1, 2), help="only this order of derivative (operations: both by default)")
+    parser.add_argument(
+        "--mode", choices=("auto", "exact", "sampled", "fast"), default="auto", help="of networks and functions"
+    )
+    parser.add_argument(
+        "--order", type=int, choices=(1, 2), help="only this order of derivative (operations: both by default)"
+    )
     parser.add_argument("--html", type=Path, help="write the reports of networks and functions as one page")
     options = parser.parse_args(arguments)
     sys.path.insert(0, str(Path.cwd()))
 
-    names, modules = [], []
+    names: list[str] = []
+    modules: list[str] = []
     for what in options.what:
         (names if _names(what) else modules).append(what)
     operations = [key for name in names for key in _names(name)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -57,8 +58,8 @@ class Target:
         floats = [t for t in tensors if t.is_floating_point()]
         if not floats:
             raise TypeError(
-                f"{self.name}: the function returned {', '.join(str(t.dtype) for t in tensors)}; integers and booleans have no "
-                "gradient, return floating-point values"
+                f"{self.name}: the function returned {', '.join(str(t.dtype) for t in tensors)}; integers and booleans "
+                "have no gradient, return floating-point values"
             )
         return floats if self.chosen is None else [floats[k] for k in self.chosen]
 
@@ -166,8 +167,9 @@ def _guard(target: Target, args: tuple[Any, ...]) -> None:
     if first.shape != second.shape or not np.array_equal(first, second, equal_nan=True):
         gap = f"by up to {np.nanmax(np.abs(first - second)):.3g}" if first.shape == second.shape else "in shape"
         raise GradcheckError(
-            f"{target.name}: the function is random or keeps state: two evaluations of the same inputs differ {gap}. What it draws "
-            "from autograd's default generator is repeated; draw from that one, or pass the random numbers as an input"
+            f"{target.name}: the function is random or keeps state: two evaluations of the same inputs differ {gap}. "
+            "What it draws from autograd's default generator is repeated; draw from that one, or pass the random "
+            "numbers as an input"
         )
 
 
@@ -187,19 +189,21 @@ def _map(target: Target, outs: list[Tensor], recording: Recording | None = None)
     replays: dict[int, Any] = {}
     roots = [node_of(out) for out in outs]
 
-    def partial(k: int) -> Callable[[], ndarray] | None:
+    def replayed(k: int) -> Callable[[], ndarray] | None:
         if recording is None:
             return None
         if k not in replays:
             replays[k] = _trusted(recording.replay(node_of(leaves[k]), arrays[k], roots), arrays[k], target)  # type: ignore[arg-type]
-        return replays[k]  # type: ignore[no-any-return]
+        return replays[k]
 
     names = [name for name, _ in target.leaves]
-    return Map(names, arrays, target.values, pull, eps, [tuple(out.shape) for out in outs], partial)
+    return Map(names, arrays, target.values, pull, eps, [tuple(out.shape) for out in outs], replayed)
 
 
 def _trusted(run: Callable[[], list[ndarray]] | None, x: ndarray, target: Target) -> Callable[[], ndarray] | None:
-    """The replay of a tape in place of the function, if it gives the function's values, bit for bit, at other points too."""
+    """The replay of a tape in place of the function, if it gives the function's values, bit for bit, at other points
+    too.
+    """
     if run is None:
         return None
     rng = np.random.default_rng(3)
@@ -244,7 +248,9 @@ def _small(map: Map) -> bool:
 
 
 class Blame:
-    """Every operation below the outputs asked for its own derivative: the first wrong one, the kinks, the ties broken otherwise."""
+    """Every operation below the outputs asked for its own derivative: the first wrong one, the kinks, the ties broken
+    otherwise.
+    """
 
     def __init__(self, steps: Sequence[Step], rng: np.random.Generator, ties: dict[str, str]) -> None:
         self.wrong: tuple[Step, Map, Mismatch] | None = None
@@ -293,14 +299,8 @@ def _second_order(steps: Sequence[Step], rng: np.random.Generator) -> tuple[Step
             continue
         function, leaves = step.as_function()
         try:
-            target = _gradients_of(
-                Target(
-                    step.name,
-                    lambda f=function, x=leaves: f(*x),
-                    [(step.argument(k), t) for k, t in zip(step.active, leaves, strict=True)],
-                ),
-                None,
-            )
+            named = [(step.argument(k), t) for k, t in zip(step.active, leaves, strict=True)]
+            target = _gradients_of(Target(step.name, partial(function, *leaves), named), None)
             map = _map(target, target.record())
         except (RuntimeError, ValueError):
             continue
@@ -351,7 +351,7 @@ def _bar(progress: bool, total: int, title: str) -> Any:
     if not progress:
         return None
     try:
-        from tqdm import tqdm
+        from tqdm import tqdm  # type: ignore[import-untyped]
     except ImportError:
         return None
     return tqdm(total=total, desc=title, unit="element", leave=False)
@@ -376,13 +376,13 @@ def check(
 ) -> Report:
     """Check every gradient of `loss(target(*inputs))`, and say where one is wrong.
 
-    target: a function or a Module, whose parameters are checked under their dotted names, with those inputs that require
-    grad. model: the Module whose parameters a function uses. mode: "exact" compares every element, "sampled" `sample` of each
-    parameter and some directions, "fast" one direction a parameter; "auto" is exact up to 4,096 elements in all, else sampled.
-    order 2 checks the gradients of the gradients. ties: how an operation breaks them, by name, beside `RULES`. progress:
-    a bar, where tqdm is installed. No step and no tolerance: both follow from the measured noise of the values.
-    Raises TypeError where no Tensor or no floating-point one comes back, ValueError where nothing requires grad,
-    GradcheckError (RuntimeError) where the function is random or changes its inputs.
+    target: a function or a Module, whose parameters are checked under their dotted names, with those inputs that
+    require grad. model: the Module whose parameters a function uses. mode: "exact" compares every element, "sampled"
+    `sample` of each parameter and some directions, "fast" one direction a parameter; "auto" is exact up to 4,096
+    elements in all, else sampled. order 2 checks the gradients of the gradients. ties: how an operation breaks them, by
+    name, beside `RULES`. progress: a bar, where tqdm is installed. No step and no tolerance: both follow from the
+    measured noise of the values. Raises TypeError where no Tensor or no floating-point one comes back, ValueError where
+    nothing requires grad, GradcheckError (RuntimeError) where the function is random or changes its inputs.
     """
     if mode not in ("auto", "exact", "sampled", "fast"):
         raise ValueError(f"check: mode is {mode!r}; expected 'auto', 'exact', 'sampled' or 'fast'")
@@ -459,7 +459,8 @@ def _checked(
         report.notes.append(f"{int(checker.bad.sum())} outputs are NaN or infinite and were not compared")
     unused = [r.name for r in verdict.inputs if not r.reached]
     if unused:
-        report.notes.append(f"no gradient reaches {', '.join(unused)}" + ("" if verdict.mismatches else ", rightly: the values do not depend on it"))  # fmt: skip
+        rightly = "" if verdict.mismatches else ", rightly: the values do not depend on it"
+        report.notes.append(f"no gradient reaches {', '.join(unused)}{rightly}")
     del map, checker, outs
     if verdict.mismatches or verdict.kinked:
         _localise(report, target, verdict, order, ties, rng)
@@ -547,11 +548,12 @@ def gradcheck(
 ) -> bool:
     """Check the gradients of `func(*inputs)`, a function or a Module, against its values; True, or GradcheckError.
 
-    inputs: a Tensor or a sequence; those that require grad are checked, in float64 or float32. With eps, atol or rtol given it
-    is torch's comparison: central differences with that step, |analytic - numeric| <= atol + rtol |numeric|. Without, as by
-    default, steps and tolerances follow from the measured noise, legitimate subgradients at kinks pass, and the message names
-    the operation to blame; see `check` for the further settings (loss, model, mode, ties, ...) and for what it raises.
-    raise_exception=False: False in the place of GradcheckError. fast_mode: one random direction an input.
+    inputs: a Tensor or a sequence; those that require grad are checked, in float64 or float32. With eps, atol or rtol
+    given it is torch's comparison: central differences with that step, |analytic - numeric| <= atol + rtol |numeric|.
+    Without, as by default, steps and tolerances follow from the measured noise, legitimate subgradients at kinks pass,
+    and the message names the operation to blame; see `check` for the further settings (loss, model, mode, ties, ...)
+    and for what it raises. raise_exception=False: False in the place of GradcheckError. fast_mode: one random direction
+    an input.
     """
     return _torch_like(1, func, inputs, None, eps, atol, rtol, raise_exception, nondet_tol, fast_mode, settings)
 

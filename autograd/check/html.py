@@ -1,4 +1,6 @@
-"""Reports as one self-contained HTML page: a table, the findings, and a picture a parameter, nothing fetched from anywhere."""
+"""Reports as one self-contained HTML page: a table, the findings, and a picture a parameter, nothing fetched from
+anywhere.
+"""
 
 from __future__ import annotations
 
@@ -123,10 +125,10 @@ def pages(reports: Sequence[Report]) -> str:
     body = "".join(_section(report) for report in reports)
     return (
         '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>Gradient check</title>'
-        f'<style>{STYLE}</style></head><body><h1>Gradient check: <span id="verdict" class="{"right" if ok else "wrong"}">'
-        f"{'right' if ok else 'WRONG'}</span></h1>"
+        f"<style>{STYLE}</style></head><body><h1>Gradient check: "
+        f'<span id="verdict" class="{"right" if ok else "wrong"}">{"right" if ok else "WRONG"}</span></h1>'
         "<p>Relative difference ‖g − ĝ‖/(‖g‖ + ‖ĝ‖): in float64 right below 1e-7, most likely wrong above 1e-3. "
-        "The Taylor remainder of a right gradient falls with the square of the step, that of a wrong one with the step.</p>"
+        "The Taylor remainder of a right gradient falls with the square of the step, that of a wrong one with it.</p>"
         f"{body}</body></html>"
     )
 

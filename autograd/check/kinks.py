@@ -11,14 +11,17 @@ from .numeric import Line
 from .verify import Map, scales
 
 # What stands for the derivative where there is none, as torch has it, by operation:
-#   left, right  the derivative from that side           flat, steep  of the two sides the smaller, the larger in magnitude
-#   mean         the mean of both sides                  first, last  of equal elements the one in that place takes all
-#   even         equal elements share evenly
+#   left, right   the derivative from that side
+#   flat, steep   of the two sides the smaller, the larger in magnitude
+#   mean          the mean of both sides
+#   first, last   of equal elements the one in that place takes all
+#   even          equal elements share evenly
 # An operation that is not named here may take any subgradient.
 RULES: dict[str, str] = {
-    "relu": "flat", "abs": "mean", "leaky_relu": "left", "prelu": "left", "elu": "left", "hardtanh": "flat", "softshrink": "flat",
-    "hardsigmoid": "flat", "clamp": "steep", "maximum": "mean", "minimum": "mean", "amax": "even", "amin": "even", "max": "first",
-    "min": "first", "max_pool1d": "first", "max_pool2d": "first", "adaptive_max_pool2d": "first",
+    "relu": "flat", "abs": "mean", "leaky_relu": "left", "prelu": "left", "elu": "left", "hardtanh": "flat",
+    "softshrink": "flat", "hardsigmoid": "flat", "clamp": "steep", "maximum": "mean", "minimum": "mean", "amax": "even",
+    "amin": "even", "max": "first", "min": "first", "max_pool1d": "first", "max_pool2d": "first",
+    "adaptive_max_pool2d": "first",
 }  # fmt: skip
 WORDS = {
     "left": "takes the derivative from the left",
@@ -34,7 +37,9 @@ MOST = 64  # candidates for the kinked coordinates of one output
 
 
 class Corner:
-    """One output element at its kink: the coordinates (input, flat place) with two one-sided derivatives, and the tape's."""
+    """One output element at its kink: the coordinates (input, flat place) with two one-sided derivatives, and the
+    tape's.
+    """
 
     def __init__(self, map: Map, output: int, eps: float) -> None:
         unit = np.zeros(sum(int(np.prod(shape)) for shape in map.shapes))

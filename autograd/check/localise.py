@@ -1,4 +1,4 @@
-"""The tape of one evaluation, kept whole: to run parts of it again, and to ask each operation for its own derivative."""
+"""The tape of one evaluation, kept whole: to run parts of it again and ask each operation for its own derivative."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..tensor import Tensor, wrap
 
 
 class Step:
-    """One recorded operation with all its arguments as they were then; the tape itself keeps only what formulas read."""
+    """One recorded operation with all its arguments as they were; the tape itself keeps only what formulas read."""
 
     def __init__(self, node: Node, output: Any, values: Sequence[Any], where: Site) -> None:
         self.node, self.entry, self.edges, self.where = node, node.op, node.edges, where
@@ -103,7 +103,7 @@ class Step:
 
 
 def _kept(value: Any, edge: Any) -> Any:
-    """Arguments are copied, for they may be overwritten before anyone looks; a leaf is not: nobody may write into it."""
+    """Arguments are copied, for they may be overwritten before anyone looks; leaves are not: nobody writes there."""
     if isinstance(value, Tensor):
         value = value.numpy_view()
     return value.copy() if type(value) is ndarray and type(edge) is not Leaf else value
@@ -136,7 +136,8 @@ class Recording:
         return [step for step in self.steps if step.node in reached]
 
     def replay(self, leaf: Leaf, data: ndarray, roots: Sequence[Any]) -> Callable[[], list[ndarray]] | None:
-        """A function that computes the arrays of `roots` anew from `data`, the memory of `leaf`; only what depends on it runs.
+        """A function that computes the arrays of `roots` anew from `data`, the memory of `leaf`; only what depends on
+        it runs.
 
         None where something between them was not recorded as an operation with its arguments.
         """

@@ -1,9 +1,10 @@
 """Derivatives along a line from values alone, each with an estimate of its error: there is no step to choose.
 
-A `Line` holds f(x + t v) at t = 0 and at plus and minus a falling sequence of steps. Central differences, extrapolated to step 0
-(Richardson, in the form of Ridders 1982, https://doi.org/10.1016/S0141-1195(82)80057-0), give the derivative where f is smooth;
-one-sided ones tell a kink. The rounding noise of f is measured from the differences of neighbouring values (More and Wild 2011,
-https://doi.org/10.1137/100786125), so that steps and tolerances follow from the function, not from its dtype's name.
+A `Line` holds f(x + t v) at t = 0 and at plus and minus a falling sequence of steps. Central differences, extrapolated
+to step 0 (Richardson, in the form of Ridders 1982, https://doi.org/10.1016/S0141-1195(82)80057-0), give the derivative
+where f is smooth; one-sided ones tell a kink. The rounding noise of f is measured from the differences of neighbouring
+values (More and Wild 2011, https://doi.org/10.1137/100786125), so that steps and tolerances follow from the function,
+not from its dtype's name.
 """
 
 from __future__ import annotations
@@ -21,14 +22,15 @@ Phi = Callable[[float], ndarray]  # t -> the values (m,) of f at x + t v, float6
 def measured_noise(phi: Phi, f0: ndarray, scale: float, eps: float) -> ndarray:
     """The rounding noise of each value of f near x: at least `eps` of the value itself.
 
-    Differences of high order of neighbouring values: the smooth part falls out, noise stays. Neighbours very close, and some
-    farther apart, for values that are rounded to a grid too coarse to move between the close ones.
+    Differences of high order of neighbouring values: the smooth part falls out, noise stays. Where values rounded to a
+    coarse grid do not move at all between close neighbours, farther ones show the grid.
     """
     n = 7
-    floor = eps * np.abs(f0) + 5e-324
-    noise = floor
+    noise = eps * np.abs(f0) + 5e-324
+    still = np.ones(f0.shape, bool)
     for delta, lowest in ((scale * eps**0.6, 3), (scale * eps**0.35, 6)):
         table = np.stack([f0, *(phi(k * delta) for k in range(1, n))])
+        moved = (table != f0).any(0)
         gamma = 1.0
         for order in range(1, n):
             table = np.diff(table, axis=0)
@@ -36,12 +38,17 @@ def measured_noise(phi: Phi, f0: ndarray, scale: float, eps: float) -> ndarray:
             if order >= lowest:
                 largest = np.max(np.abs(table), axis=0) + 5e-324  # squares of tiny values would vanish
                 found = largest * np.sqrt(gamma * np.mean((table / largest) ** 2, axis=0))
-                noise = np.fmax(noise, np.where(np.isfinite(found), found, 0.0))
+                noise = np.where(still & np.isfinite(found), np.fmax(noise, found), noise)
+        still &= ~moved
+        if not still.any():
+            break
     return noise
 
 
 def extrapolated(quotients: ndarray, noise: ndarray, power: int) -> tuple[ndarray, ndarray]:
-    """Difference quotients (K, m) of falling steps, whose error goes with step**power, brought to step 0; and the error."""
+    """Difference quotients (K, m) of falling steps, whose error goes with step**power, brought to step 0; and the
+    error.
+    """
     best = quotients[-1].copy()
     error = np.full(best.shape, np.inf)
     row: list[ndarray] = []
@@ -60,7 +67,9 @@ def extrapolated(quotients: ndarray, noise: ndarray, power: int) -> tuple[ndarra
 
 
 class Line:
-    """f along one direction: steps (K,), up and down (K, m) the values at plus and minus each step, f0 (m,) in the middle."""
+    """f along one direction: steps (K,), up and down (K, m) the values at plus and minus each step, f0 (m,) in the
+    middle.
+    """
 
     grain: float = 0.0  # the rounding of values that no step changes
     precision: float = 1e-9  # finer steps are tried until the error falls below this part of the slope
@@ -138,10 +147,12 @@ class Line:
         return 8 * np.where(self.kinked, self.side_error, self.error)
 
     def contradicts(self, slopes: ndarray, allowed: ndarray) -> ndarray:
-        """Which of `slopes` (m,) are wrong: farther off than error and `allowed`, and still so as the step falls to the noise.
+        """Which of `slopes` (m,) are wrong: farther off than error and `allowed`, and still so as the step falls to the
+        noise.
 
-        The second half is Taylor's test: the remainder f(x + h v) - f(x - h v) - 2 h slope of a right slope falls faster
-        than h, that of a wrong one with h; a kink near x, which spoils the large steps, does not matter at small ones.
+        The second half is Taylor's test: the remainder f(x + h v) - f(x - h v) - 2 h slope of a right slope falls
+        faster than h, that of a wrong one with h; a kink near x, which spoils the large steps, does not matter at small
+        ones.
         """
         with np.errstate(all="ignore"):
             self.finer(np.maximum(self.precision * np.abs(slopes), allowed / 8))
@@ -151,7 +162,7 @@ class Line:
         if blown.any():
             wrong = np.where(blown, self._finite_limit(), wrong)
         for i in np.flatnonzero(wrong & ~blown):
-            wrong[i] = self._stays(i, float(slopes[i]), float(far[i]))
+            wrong[i] = self._stays(int(i), float(slopes[i]), float(far[i]))
         return wrong
 
     def _finite_limit(self) -> ndarray:
@@ -181,7 +192,7 @@ class Line:
         return np.abs(self.up - self.f0 - self.steps[:, None] * slopes)
 
     def order(self, slopes: ndarray) -> ndarray:
-        """The power of h with which the Taylor remainder falls at the smallest clean steps; inf where it is all noise."""
+        """The power of h by which the Taylor remainder falls at the smallest clean steps; inf where all is noise."""
         remainder = self.remainders(slopes)
         clean = remainder > 32 * self.noise
         result = np.full(slopes.shape, np.inf)
@@ -199,7 +210,7 @@ def _outside(x: ndarray | float, a: ndarray | float, b: ndarray | float) -> ndar
 
 
 def relative_difference(a: ndarray, b: ndarray) -> float:
-    """The course's score |a - b| / (|a| + |b|), Euclidean: below 1e-7 right, above 1e-3 most likely wrong. 0 for zeros."""
+    """The course's score |a - b| / (|a| + |b|), Euclidean: below 1e-7 right, above 1e-3 most likely wrong."""
     largest = float(max(np.max(np.abs(a), initial=0.0), np.max(np.abs(b), initial=0.0)))
     if not largest or not np.isfinite(largest):
         return 0.0 if not largest else float("nan")

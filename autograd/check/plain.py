@@ -10,7 +10,9 @@ from .verify import Map
 
 
 class GradcheckError(RuntimeError):
-    """A gradient that contradicts the values, or a function that cannot be checked. report: the `Report`, where there is one."""
+    """A gradient that contradicts the values, or a function that cannot be checked. report: the `Report`, where there
+    is one.
+    """
 
     def __init__(self, message: str, report: Any = None) -> None:
         super().__init__(message)
@@ -37,5 +39,5 @@ def plain_gradcheck(map: Map, eps: float, atol: float, rtol: float) -> None:
                 at, index = map.place(i)
                 raise GradcheckError(
                     f"gradcheck: output {at}{list(index)} with respect to {map.names[k]}{list(place)}: "
-                    f"analytic {analytic[i]:.8g}, numeric {numeric[i]:.8g}; {int(wrong.sum())} of {m} outputs differ there"
+                    f"analytic {analytic[i]:.8g}, numeric {numeric[i]:.8g}; {int(wrong.sum())} of {m} outputs differ"
                 )

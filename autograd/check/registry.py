@@ -40,7 +40,9 @@ def _filled(value: Any, given: Iterator[Any]) -> Any:
 
 
 def cases(op: Op, seed: int = 0) -> Iterator[tuple[Callable[..., list[Tensor]], list[Tensor]]]:
-    """(function, leaves) for each sample of the operation that has a gradient: the function returns its floating outputs."""
+    """(function, leaves) for each sample of the operation that has a gradient: the function returns its floating
+    outputs.
+    """
     for args in op.samples(Draw(seed)) if op.samples else ():
         kwargs = args[-1] if args and isinstance(args[-1], dict) else {}
         tensors = [_tensors(a) for a in (args[:-1] if kwargs else args)]

@@ -10,10 +10,10 @@ from .verify import InputResult
 
 @dataclass
 class Finding:
-    """Something wrong. kind: "wrong" (the gradient contradicts the values), "tie" (a legitimate subgradient, but not the
-    declared one), "missing" (no gradient reaches something that the values depend on). parameter, index: the dotted name
-    and the element; None where a direction showed it. op, site: the first operation whose own derivative is wrong, with module
-    and line, empty where every operation is right by itself. order: of the derivative.
+    """Something wrong. kind: "wrong" (the gradient contradicts the values), "tie" (a legitimate subgradient, but not
+    the declared one), "missing" (no gradient reaches something that the values depend on). parameter, index: the dotted
+    name and the element; None where a direction showed it. op, site: the first operation whose own derivative is wrong,
+    with module and line, empty where every operation is right by itself. order: of the derivative.
     """
 
     kind: str
@@ -44,7 +44,9 @@ class Finding:
 
 @dataclass
 class Kink:
-    """A point where an operation has no derivative: the output's index, how it was met, and the rule that broke the tie."""
+    """A point where an operation has no derivative: the output's index, how it was met, and the rule that broke the
+    tie.
+    """
 
     op: str
     index: tuple[int, ...]
@@ -60,7 +62,7 @@ class Kink:
 
 @dataclass
 class Report:
-    """The result of a check. ok: nothing wrong was found. inputs: one entry a parameter or input, in the model's order."""
+    """The result of a check. ok: nothing wrong was found. inputs: one entry a parameter or input, in order."""
 
     title: str
     inputs: list[InputResult] = field(default_factory=list)
@@ -113,8 +115,9 @@ class Report:
         verdict = "right" if self.ok else "WRONG"
         lines.append(
             f"{verdict}: {self.mode}, order {self.order}, {self.dtype}, {self.coordinates} coordinates, "
-            f"{self.evaluations} evaluations, {self.seconds:.1f} s. Relative difference below 1e-7 is right in float64, "
-            "above 1e-3 most likely wrong; a right gradient's Taylor remainder falls with order 2, a wrong one's with order 1."
+            f"{self.evaluations} evaluations, {self.seconds:.1f} s. Relative difference below 1e-7 is right in "
+            "float64, above 1e-3 most likely wrong; a right gradient's Taylor remainder falls with order 2, a wrong "
+            "one's with order 1."
         )
         return "\n".join(lines)
 

@@ -17,9 +17,10 @@ QUICK = 2.0**-7  # the step, in units of the coordinate's scale, with which a co
 
 @dataclass
 class Map:
-    """What is checked. arrays: the inputs, perturbed in place and restored. forward: the outputs (m,), float64, of what the
-    arrays hold now. pull: the gradient of each input (None: not reached) for weights (m,) of the outputs. eps: of the
-    coarsest dtype. shapes: of the outputs, one after another. partial: a faster forward for perturbing input k alone, or None.
+    """What is checked. arrays: the inputs, perturbed in place and restored. forward: the outputs (m,), float64, of what
+    the arrays hold now. pull: the gradient of each input (None: not reached) for weights (m,) of the outputs. eps: of
+    the coarsest dtype. shapes: of the outputs, one after another. partial: a faster forward for perturbing input k
+    alone, or None.
     """
 
     names: list[str]
@@ -99,7 +100,7 @@ class Verdict:
 
 
 def scales(x: ndarray) -> tuple[ndarray, float]:
-    """A step's natural size for each element, and for the array: the elements' own magnitude, the median where it is 0."""
+    """A step's natural size for each element, and for all: the element's magnitude, the median where it is 0."""
     size = np.abs(x, dtype=np.float64)
     size = np.where(np.isfinite(size), size, 0.0)
     nonzero = size[size > 0]
@@ -108,7 +109,9 @@ def scales(x: ndarray) -> tuple[ndarray, float]:
 
 
 class Checker:
-    """The checks of one map. ties: keep equal values equal in some directions. exact: every coordinate, else `sample` of them."""
+    """The checks of one map. ties: keep equal values equal in some directions. exact: every coordinate, else `sample`
+    of them.
+    """
 
     def __init__(
         self,
@@ -169,25 +172,25 @@ class Checker:
         map = self.map
         m = sum(int(np.prod(shape)) for shape in map.shapes)
         if not m:
-            self.rows = [np.zeros((0, x.size)) for x in map.arrays]
+            self.rows: list[ndarray | None] = [np.zeros((0, x.size)) for x in map.arrays]
             self.verdict.inputs = [self._result(k) for k in range(len(map.arrays))]
             return self.verdict
         self.whole = m <= IDENTITY
         # before the function runs again: what the formulas read is as the recorded forward left it
-        self.early = self._rows(np.eye(m)) if self.whole else []
+        self.early: list[ndarray | None] = self._rows(np.eye(m)) if self.whole else []
         self.f0 = f0 = self._forward()
         if not np.isfinite(f0).all():
             self.bad = ~np.isfinite(f0)
             f0[self.bad] = 0.0
-            for rows in self.early:
-                if rows is not None:
-                    rows[self.bad] = 0
+            for row in self.early:
+                if row is not None:
+                    row[self.bad] = 0
         self.grain = map.eps * max((float(np.max(np.abs(x), initial=0.0)) for x in map.arrays), default=0.0)
         lines = self._lines()
         for line, _, _ in lines:
             self.verdict.kinked.update(int(i) for i in np.flatnonzero(line.kinked))
         if self.whole:
-            weights, rows = np.eye(m), self.early
+            self.weights, self.rows = np.eye(m), self.early
             self.outputs: list[int | None] = list(range(m))
         else:
             kinked = sorted(self.verdict.kinked)
@@ -196,11 +199,10 @@ class Checker:
             if self.bad is not None:
                 general[:, self.bad] = 0
             some = kinked[:: max(1, len(kinked) // 8)][:8]
-            weights = np.concatenate([general, np.eye(m)[some] if m <= 4096 else _units(some, m)])
-            rows = self._rows(weights)
+            self.weights = np.concatenate([general, _units(some, m)])
+            self.rows = self._rows(self.weights)
             self.outputs = [None, None, *some]
-        self.weights, self.rows = weights, rows
-        self.magnitude = [None if r is None else np.abs(r) for r in rows]
+        self.magnitude = [None if r is None else np.abs(r) for r in self.rows]
         results = [self._result(k) for k in range(len(map.arrays))]
         self.verdict.inputs = results
         for line, moved, main in lines:
@@ -256,12 +258,15 @@ class Checker:
         return lines
 
     def _direction(self, k: int, size: ndarray) -> ndarray:
-        """A random direction; in fast mode half of it along the gradient, so that one direction sees a wrong factor best."""
+        """A random direction; in fast mode half of it along the gradient, so that one direction sees a wrong factor
+        best.
+        """
         x = self.map.arrays[k]
         v = self.rng.standard_normal(x.shape, np.float32 if x.dtype == np.float32 else np.float64)
         v *= size
-        if self.fast and self.whole and self.early[k] is not None:
-            row = self.early[k].sum(0).reshape(x.shape)
+        rows = self.early[k] if self.fast and self.whole else None
+        if rows is not None:
+            row = rows.sum(0).reshape(x.shape)
             length = float(np.linalg.norm(row.reshape(-1)))
             if length and np.isfinite(length):
                 v += row * (float(np.linalg.norm(v.reshape(-1))) / length)
@@ -297,11 +302,12 @@ class Checker:
         slopes = np.zeros(len(self.weights))
         size = np.zeros(len(self.weights))
         for k, v in moved:
-            if self.rows[k] is not None:
+            rows, magnitude = self.rows[k], self.magnitude[k]
+            if rows is not None and magnitude is not None:
                 flat = np.asarray(v, np.float64).reshape(-1)
                 with np.errstate(all="ignore"):
-                    slopes += self.rows[k] @ flat
-                    size += self.magnitude[k] @ np.abs(flat)
+                    slopes += rows @ flat
+                    size += magnitude @ np.abs(flat)
         through = line if self.whole else line.through(self.weights)
         wrong = through.contradicts(slopes, self._allowed(size))
         if result is not None:
@@ -315,7 +321,9 @@ class Checker:
                     result.steps, result.remainders = through.steps, through.remainders(slopes)[:, i]
                     result.order = float(through.order(slopes)[i])
                     if result.order < 1.8 and not wrong.any() and not self.fast:  # a kink near by bends the large steps
-                        near = Line(through.phi, through.f0, through.noise, 1e-3 * through.scale, self.levels, self.grain)
+                        near = Line(
+                            through.phi, through.f0, through.noise, 1e-3 * through.scale, self.levels, self.grain
+                        )
                         result.steps, result.remainders = near.steps, near.remainders(slopes)[:, i]
                         result.order = float(near.order(slopes)[i])
         if wrong.any():
@@ -370,7 +378,8 @@ class Checker:
         x, rows, forward = map.arrays[k], self.rows[k], map.partial(k)
         size, typical = scales(x)
         size = size.reshape(-1)
-        largest = np.zeros(len(weights)) if rows is None else np.nan_to_num(self.magnitude[k].max(1), posinf=0.0)
+        magnitude = self.magnitude[k]
+        largest = np.zeros(len(weights)) if magnitude is None else np.nan_to_num(magnitude.max(1), posinf=0.0)
         analytic = np.zeros((len(places), len(weights)))
         numeric = np.zeros_like(analytic)
         noise = self.noise if self.whole else None
@@ -395,7 +404,8 @@ class Checker:
                     other = Line(phi, f0, noise, typical, self.levels, self.grain)
                     line = other if np.nanmax(other.error) < np.nanmax(line.error) else line
                 wrong = line.contradicts(a, self._allowed(np.abs(a) + 0.1 * largest)) & ~close
-                numeric[at] = np.where(line.kinked, np.clip(a, np.minimum(line.left, line.right), np.maximum(line.left, line.right)), line.value)  # fmt: skip
+                between = np.clip(a, np.minimum(line.left, line.right), np.maximum(line.left, line.right))
+                numeric[at] = np.where(line.kinked, between, line.value)
                 result.undecided += int(not np.isfinite(line.tolerance()).all())
                 if wrong.any():
                     result.wrong += int(wrong.sum())
@@ -403,8 +413,9 @@ class Checker:
                     i = int(np.argmax(distance))
                     if distance[i] > worst:
                         worst = float(distance[i])
-                        index = tuple(int(n) for n in index)
-                        result.worst = Mismatch(k, index, self.outputs[i], float(a[i]), float(line.value[i]), float(line.tolerance()[i]))  # fmt: skip
+                        place = tuple(int(n) for n in index)
+                        values = float(a[i]), float(line.value[i]), float(line.tolerance()[i])
+                        result.worst = Mismatch(k, place, self.outputs[i], *values)
                 else:
                     d = numeric[at]
                     numeric[at] = np.where(np.isfinite(d), d, a)  # an infinite slope that values cannot give
