@@ -23,7 +23,7 @@ FUSED = [
 
 @pytest.mark.parametrize("name", FUSED)
 def test_fused_and_composed_gradients_are_equal(name):
-    """The kernel's gradient (first order) and the formulas that record (create_graph) agree for every sample's flags."""
+    """The kernel's gradient (first order) and the formulas that record (create_graph) agree for every sample."""
     for args in REGISTRY[name].samples(Draw(3)):
         tensors = [wrap(a.copy()).requires_grad_(a.dtype.kind == "f") if isinstance(a, np.ndarray) else a for a in args]
         leaves = [t for t in tensors if isinstance(t, autograd.Tensor) and t.requires_grad]

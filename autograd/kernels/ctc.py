@@ -23,7 +23,7 @@ def _add(a, b):
 
 @kernel(parallel=True)
 def _sequences(x, labels, starts, times, sizes, blank, loss, gx):
-    """x (T, N, C); labels of all sequences in a row, those of n from starts[n]; gx: minus the classes' expected counts."""
+    """x (T, N, C); all labels in a row, those of n from starts[n]; gx becomes minus each class's expected count."""
     for n in prange(x.shape[1]):
         T, L = times[n], 2 * sizes[n] + 1
         state = np.full(L, blank, np.int64)

@@ -9,12 +9,13 @@ import numpy as np
 from numpy import ndarray
 
 from .. import dtypes
-from ..errors import DTypeError
+from ..errors import DTypeError, ShapeError
 from ..kernels import softmax as kernels
 from ..op import function, op
 from ..samples import Draw
 from .dims import dim_of
-from .elementwise import exp
+from .elementwise import exp, sigmoid
+from .index import narrow
 from .reduce import sum
 
 
@@ -81,3 +82,15 @@ def log_softmax(input: Any, dim: int, dtype: Any = None) -> Any:
 def softmin(input: Any, dim: int, dtype: Any = None) -> Any:
     """`softmax` of -input."""
     return softmax(-input, dim, dtype)
+
+
+@function(method=False, samples=lambda s: [(s(3, 4),), (s(4, 3), 0), (s(2, 2, 3), 1)])
+def glu(input: Any, dim: int = -1) -> Any:
+    """The first half of input along `dim` times the sigmoid of the second. Source: https://arxiv.org/abs/1612.08083."""
+    if not input.ndim:
+        raise ShapeError("glu: input is 0-dimensional; expected a dimension to halve")
+    d = dim_of("glu", dim, input.ndim)
+    half, odd = divmod(input.shape[d], 2)
+    if odd:
+        raise ShapeError(f"glu: dim {dim} of input, shape {tuple(input.shape)}, has odd size; expected an even one")
+    return narrow(input, d, 0, half) * sigmoid(narrow(input, d, half, half))

@@ -81,7 +81,8 @@ def test_wrong_labels(name: str, shape: tuple[int, ...], target: Any) -> None:
 
 
 PAIRED = {
-    "mse_loss": {}, "l1_loss": {}, "smooth_l1_loss": {"beta": 0.5}, "huber_loss": {"delta": 0.7}, "poisson_nll_loss": {"full": True},
+    "mse_loss": {}, "l1_loss": {}, "smooth_l1_loss": {"beta": 0.5}, "huber_loss": {"delta": 0.7},
+    "poisson_nll_loss": {"full": True},
     "kl_div": {"log_target": True}, "binary_cross_entropy_with_logits": {},
 }  # fmt: skip
 
@@ -177,9 +178,12 @@ def test_similarities() -> None:
         ("mse_loss", (draw(3), draw(3)), {"reduction": "other"}), ("huber_loss", (draw(3), draw(3)), {"delta": 0.0}),
         ("smooth_l1_loss", (draw(3), draw(3)), {"beta": -1.0}), ("binary_cross_entropy", (draw(3) + 3, draw(3)), {}),
         ("binary_cross_entropy", (draw(3, low=0, high=1), draw(4, low=0, high=1)), {}),
-        ("binary_cross_entropy_with_logits", (draw(3), draw(4)), {}), ("gaussian_nll_loss", (draw(3), draw(3), -draw(3, low=0.5)), {}),
-        ("multi_margin_loss", (draw(3, 4), np.array([0, 4, 1])), {}), ("multilabel_margin_loss", (draw(2, 3), np.array([[0, 3, -1], [1, -1, 0]])), {}),
-        ("cosine_embedding_loss", (draw(3, 4), draw(3, 4), np.ones((3, 4))), {}), ("cross_entropy", (draw(3, 4), draw(3, 3)), {}),
+        ("binary_cross_entropy_with_logits", (draw(3), draw(4)), {}),
+        ("gaussian_nll_loss", (draw(3), draw(3), -draw(3, low=0.5)), {}),
+        ("multi_margin_loss", (draw(3, 4), np.array([0, 4, 1])), {}),
+        ("multilabel_margin_loss", (draw(2, 3), np.array([[0, 3, -1], [1, -1, 0]])), {}),
+        ("cosine_embedding_loss", (draw(3, 4), draw(3, 4), np.ones((3, 4))), {}),
+        ("cross_entropy", (draw(3, 4), draw(3, 3)), {}),
         ("triplet_margin_loss", (draw(3, 4), draw(3, 4), draw(3, 4)), {"margin": -1.0}),
     ],
 )  # fmt: skip

@@ -27,7 +27,7 @@ def against(name: str, *args: Any, orders: int = 2, **kwargs: Any) -> None:
 @pytest.mark.parametrize("name", ["batch_norm", "instance_norm"])
 @given(data=st.data())
 def test_statistics(name: str, data: Any) -> None:
-    """The running moments move as torch's do, and the result is the same by the batch's moments and by the running ones."""
+    """The running moments move as torch's do; the result is the same by the batch's moments and by the running ones."""
     shape = data.draw(
         st.sampled_from([(2, 3, 4), (3, 2, 2, 3), (2, 2, 2, 1, 3)] + ([(4, 3)] if name == "batch_norm" else []))
     )
@@ -97,8 +97,10 @@ def test_normalize() -> None:
 @pytest.mark.parametrize(
     "name, args, kwargs",
     [
-        ("batch_norm", (draw(1, 3), None, None), {"training": True}), ("batch_norm", (draw(4, 3), None, None, draw(4)), {"training": True}),
-        ("batch_norm", (draw(4, 3), None, None), {}), ("instance_norm", (draw(2, 3, 1),), {}), ("layer_norm", (draw(2, 3), (3,), draw(2)), {}),
+        ("batch_norm", (draw(1, 3), None, None), {"training": True}),
+        ("batch_norm", (draw(4, 3), None, None, draw(4)), {"training": True}),
+        ("batch_norm", (draw(4, 3), None, None), {}), ("instance_norm", (draw(2, 3, 1),), {}),
+        ("layer_norm", (draw(2, 3), (3,), draw(2)), {}),
         ("layer_norm", (draw(2, 3), ()), {}),
     ],
 )  # fmt: skip

@@ -38,7 +38,7 @@ def test_windows(kind: str, n: int, data: Any) -> None:
     if data.draw(st.booleans()):
         kernel, stride, padding = kernel[0], None, padding[0]
     if kind == "max":
-        # a dilated window may lie in the padding as a whole: -inf, whose gradient torch gives to some neighbour, is nobody's here
+        # a dilated window may lie in the padding as a whole: -inf, whose gradient torch gives to a neighbour
         kwargs["dilation"] = data.draw(st.sampled_from([1, 2])) if padding == (0,) * n else 1
         kwargs["return_indices"] = data.draw(st.booleans())
     else:
@@ -88,8 +88,10 @@ def test_unpool(n: int) -> None:
 @pytest.mark.parametrize(
     "name, shape, args",
     [
-        ("max_pool2d", (1, 1, 2, 2), (3,)), ("max_pool2d", (1, 1, 4, 4), (2, 1, 2)), ("max_pool2d", (4, 4), (2,)), ("max_pool2d", (1, 1, 4, 4), (0,)),
-        ("avg_pool2d", (1, 1, 2, 2), (3,)), ("avg_pool2d", (1, 1, 4, 4), (2, 1, 2)), ("max_pool2d", (1, 1, 4, 4), ((2, 2, 2),)), ("avg_pool1d", (4,), (2,)),
+        ("max_pool2d", (1, 1, 2, 2), (3,)), ("max_pool2d", (1, 1, 4, 4), (2, 1, 2)), ("max_pool2d", (4, 4), (2,)),
+        ("max_pool2d", (1, 1, 4, 4), (0,)),
+        ("avg_pool2d", (1, 1, 2, 2), (3,)), ("avg_pool2d", (1, 1, 4, 4), (2, 1, 2)),
+        ("max_pool2d", (1, 1, 4, 4), ((2, 2, 2),)), ("avg_pool1d", (4,), (2,)),
         ("adaptive_avg_pool2d", (1, 1, 4, 4), ((2, 2, 2),)),
     ],
 )  # fmt: skip
