@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from numba import get_num_threads, set_num_threads
 
-from . import creation, dtypes, errors, functional, linalg, ops, random, tape
+from . import creation, dtypes, errors, functional, linalg, ops, random, tape, tape_show
 from .anomaly import AnomalyError, detect_anomaly, set_detect_anomaly
 from .check import gradcheck, gradgradcheck
 from .creation import (

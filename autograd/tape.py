@@ -329,6 +329,7 @@ class Leaf(Box):
 AnyNode = Node | Output | Leaf
 wrap: Callable[[ndarray], Tensor]  # an array as a Tensor without history; set by tensor.py
 make: Callable[[ndarray, Any], Tensor]  # an array and its node as a Tensor; set by tensor.py
+show: Callable[..., str]  # the tape behind a tensor as a table and a picture; set by tape_show.py
 fit: Callable[[Any, tuple[int, ...], np.dtype], Any]  # to the shape and dtype of an input, recorded; set by op.py
 
 
@@ -662,13 +663,3 @@ def synced(tensor: Any) -> ndarray:
         view.synced = tensor._cell.stamp
         np.copyto(tensor._data, view.replay(view.base._data))
     return tensor._data
-
-
-def show(output: Tensor, picture: Any = None) -> str:
-    """Print the tape that `output` was recorded on, as a table; `picture` names a file to draw it into.
-
-    Inside `autograd.profile()` the recording notes times, modules and lines too. Raises ValueError without history.
-    """
-    from .tape_show import show
-
-    return show(output, picture)

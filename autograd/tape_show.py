@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+from . import tape
 from .anomaly import _Watched
 from .profiler import Timed, aligned, kept_arrays, kept_bytes, milliseconds
 from .tape import Leaf, Node, Output, node_of
@@ -127,3 +128,6 @@ def show(output: Any, picture: str | Path | None = None) -> str:
             path.write_text(drawing(output) + "\n", encoding="utf-8")
         print(path)
     return text
+
+
+tape.show = show
