@@ -77,6 +77,8 @@ def line(row: dict[str, Any], results: dict[str, Any]) -> str:
     if "ratio" not in row:
         if "error" in row:
             return f"{name} FAILED: {row['error'].strip().splitlines()[-1]}"
+        if "ours" not in row:
+            return f"{name}{row['difference']:10.1e}"
         return f"{name}{seconds(row['ours']):>10s}{seconds(row['torch']) if 'torch' in row else '':>10s}"
     if row["name"].startswith("memory/"):
         ours, torch = (f"{row[who]['peak'] / 2**20:.1f} MB" for who in ("ours", "torch"))
@@ -326,8 +328,8 @@ def write(results: dict[str, Any]) -> None:
     text += [
         "",
         "A ratio is tapegrad's time over torch's; below 1 tapegrad is faster. *Of peak*: the operations of the row's "
-        "products and convolutions (as torch counts them) a second, over the highest rate of a large product; more than "
-        "100 % is Winograd's doing.",
+        "products and convolutions (as torch counts them) a second, over the highest rate of a large product; more "
+        "than 100 % is Winograd's doing.",
     ]
     for title, prefix in (
         ("Networks", "network/"),

@@ -4,6 +4,7 @@
     python benchmarks/run.py --list                the names of the rows
     python benchmarks/run.py --only lenet5         the rows whose name contains a word (or one of several), printed only
     python benchmarks/run.py --only conv/ --quick  a few seconds a row, for trying
+    python benchmarks/run.py --only conv/ --check  compare what the two compute, and time nothing
     python benchmarks/run.py --only resnet50-b4/step --profile    where our Python spends it
     python benchmarks/run.py --report              RESULTS.md and the picture once more from the last whole run
 
@@ -134,12 +135,20 @@ class Bench:
                         worker.ask("drop")
 
     def _measure(self, row: Row) -> dict[str, Any]:
-        count = 1 if row.heavy else 2
-        variants = [self._choose(row)] if row.heavy and len(row.variants) > 1 else list(row.variants)
+        count = 1 if row.heavy or not self.plan.turns else 2
+        variants = list(row.variants)
+        if row.heavy:
+            variants = [self._choose(row) if self.plan.turns and len(variants) > 1 else variants[0]]
         own = ["", NUMPY] if row.numpy else [""]
         ours, torch = self._prepared(row, OURS, own, count), self._prepared(row, TORCH, variants, count)
         differences = {name: difference(answer["check"], ours[""]["check"]) for name, answer in torch.items()}
         wrong = {name: gap for name, gap in differences.items() if not gap <= row.tolerance}
+        result: dict[str, Any] = {"name": row.name, "difference": max(differences.values())}
+        if wrong:
+            first = next(iter(wrong))
+            result["error"] = f"results differ by {wrong[first]:.1e}: {ours['']['check']} and {torch[first]['check']}"
+        if not self.plan.turns:
+            return result
         operations = self.workers[TORCH][0].ask("count", variant=variants[0])
         turns: dict[tuple[str, str], list[float]] = {}
         contestants = [(OURS, name) for name in own] + [(TORCH, name) for name in variants]
@@ -150,8 +159,7 @@ class Bench:
                 turns.setdefault((library, variant), []).append(answer["seconds"] / row.per)
         best = {key: min(times) for key, times in turns.items()}
         fastest = min(variants, key=lambda variant: best[TORCH, variant])
-        result = {
-            "name": row.name,
+        result |= {
             "limit": row.limit,
             "ours": best[OURS, ""],
             "torch": best[TORCH, fastest],
@@ -161,13 +169,9 @@ class Bench:
             "control": [spread(turns[OURS, ""]), spread(turns[TORCH, fastest])],
             "flops": operations["flops"],
             "conv": operations["conv"],
-            "difference": max(differences.values()),
         }
         if row.numpy:
             result["numpy"] = best[OURS, NUMPY]
-        if wrong:
-            first = next(iter(wrong))
-            result["error"] = f"results differ by {wrong[first]:.1e}: {ours['']['check']} and {torch[first]['check']}"
         return result
 
     def profile(self, row: Row) -> str:
@@ -251,6 +255,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", default=[], metavar="WORD", help="rows whose name contains a word")
     parser.add_argument("--quick", action="store_true", help="few and short turns: for trying, not for the record")
     parser.add_argument("--profile", action="store_true", help="profile our side of the rows instead of timing them")
+    parser.add_argument("--check", action="store_true", help="compare the rows' results and time nothing")
     parser.add_argument("--list", action="store_true", help="print the rows' names")
     parser.add_argument(
         "--report", action="store_true", help="write RESULTS.md and the picture again from the last whole run"
@@ -270,6 +275,8 @@ def main() -> None:
         sys.exit(f"no row's name contains {' or '.join(options.only)}; --list prints them")
 
     plan = Plan(options.threads, 2, 0.03) if options.quick else Plan(options.threads)
+    if options.check:
+        plan, weighed, starts = Plan(options.threads, turns=0), [], []
     bench = Bench(plan)
     results: dict[str, Any] = {"machine": report.machine(options.threads), "quick": options.quick, "rows": []}
 
@@ -299,14 +306,12 @@ def main() -> None:
             times = {OURS: found["ours"], TORCH: found["torch"], NUMPY: found["numpy"]}
             results["peaks"].append({**times, "flops": found["flops"]})
 
-        take_peak()
-        print(report.header(results), flush=True)
         for i, row in enumerate(timed):
-            if i % 60 == 59:
+            if i % 60 == 0 and plan.turns:
                 take_peak()
+            if i == 0 and plan.turns:
+                print(report.header(results), flush=True)
             record(row.name, lambda row=row: bench.measure(row))
-        if timed:
-            take_peak()
     finally:
         bench.stop()
     for row in weighed:
@@ -314,8 +319,9 @@ def main() -> None:
     for name in starts:
         record(name, lambda name=name: measure_start(name, plan))
     results["machine"]["load after"] = os.getloadavg()[0]
-    print(report.summary(results))
-    if not options.only:
+    if plan.turns:
+        print(report.summary(results))
+    if plan.turns and not options.only:
         RAW.parent.mkdir(parents=True, exist_ok=True)
         RAW.write_text(json.dumps(results, indent=1))
         report.write(results)
