@@ -30,7 +30,9 @@ class FunctionCtx:
         """Keep tensors for backward: a change in place to one of them is noticed there, and no cycle keeps memory alive."""
         for tensor in tensors:
             if tensor is not None and not isinstance(tensor, Tensor):
-                raise TypeError(f"save_for_backward: can only save Tensors, got {type(tensor).__name__}; set others on ctx")
+                raise TypeError(
+                    f"save_for_backward: can only save Tensors, got {type(tensor).__name__}; set others on ctx"
+                )
         self._saved = tensors
 
     def save_for_forward(self, *tensors: Tensor | None) -> None:
@@ -106,7 +108,9 @@ class _UserOp:
             )
         for k, (grad, edge) in enumerate(zip(returned, edges, strict=True)):
             if grad is not None and not isinstance(grad, (Tensor, ndarray)):
-                raise TypeError(f"{self.name}: backward returned a {type(grad).__name__} for argument {k}, expected a Tensor")
+                raise TypeError(
+                    f"{self.name}: backward returned a {type(grad).__name__} for argument {k}, expected a Tensor"
+                )
             if grad is not None and edge is not None and grad.size and tuple(grad.shape) != edge.shape:
                 self._check_shape(k, tuple(grad.shape), edge.shape)
         if mode.enabled:
@@ -120,7 +124,9 @@ class _UserOp:
         except ValueError:
             fits = False
         if not fits:
-            raise TapeError(f"{self.name}: backward returned a gradient of shape {came} for argument {k}, expected {expected}")
+            raise TapeError(
+                f"{self.name}: backward returned a gradient of shape {came} for argument {k}, expected {expected}"
+            )
 
 
 class Function:
@@ -182,7 +188,9 @@ class Function:
             view = tensor._view
             base = tensor if view is None else view.base
             if isinstance(base._node, Leaf):
-                raise TapeError(f"{cls.__name__}: a leaf Tensor that requires grad is being used in an in-place operation")
+                raise TapeError(
+                    f"{cls.__name__}: a leaf Tensor that requires grad is being used in an in-place operation"
+                )
         node = Node()
         node.op, node.edges = _UserOp(cls), edges
         shapes = []
@@ -234,7 +242,9 @@ def once_differentiable(backward: Callable[..., Any]) -> Callable[..., Any]:
         if not recording:
             return result
         several = isinstance(result, (tuple, list))
-        outs = [_once(r, backward.__qualname__) if isinstance(r, Tensor) else r for r in (result if several else [result])]
+        outs = [
+            _once(r, backward.__qualname__) if isinstance(r, Tensor) else r for r in (result if several else [result])
+        ]
         return tuple(outs) if several else outs[0]
 
     return wrapped
@@ -250,7 +260,9 @@ class _Once(Function):
 
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> Any:
-        raise TapeError(f"{ctx.name}: trying to differentiate twice a function that was marked with @once_differentiable")
+        raise TapeError(
+            f"{ctx.name}: trying to differentiate twice a function that was marked with @once_differentiable"
+        )
 
 
 def _once(tensor: Tensor, name: str) -> Any:

@@ -51,7 +51,13 @@ def _vectors(name: str, v: Any, like: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
 
 
 def _gradients(
-    name: str, outputs: Any, inputs: tuple[Tensor, ...], v: Any, create_graph: bool, strict: bool, retain: bool | None = None
+    name: str,
+    outputs: Any,
+    inputs: tuple[Tensor, ...],
+    v: Any,
+    create_graph: bool,
+    strict: bool,
+    retain: bool | None = None,
 ) -> tuple[Tensor, ...]:
     """Gradients with zeros for inputs that took no part (an error when strict)."""
     kept = [(o, g) for o, g in zip(outputs, v, strict=True) if o.requires_grad]
@@ -60,7 +66,12 @@ def _gradients(
     if not kept:
         return tuple([wrap(np.zeros(x.shape, x.dtype)) for x in inputs])
     result = tape.grad(
-        [o for o, _ in kept], inputs, [g for _, g in kept], retain_graph=retain, create_graph=create_graph, allow_unused=True
+        [o for o, _ in kept],
+        inputs,
+        [g for _, g in kept],
+        retain_graph=retain,
+        create_graph=create_graph,
+        allow_unused=True,
     )
     if strict and any(g is None for g in result):
         raise TapeError(f"{name}: an input has no effect on the outputs, which strict forbids")
@@ -203,7 +214,8 @@ def vmap(func: Callable[..., Any], in_dims: Any = 0, out_dims: Any = 0) -> Calla
             raise ShapeError(f"vmap: the mapped dimensions have lengths {sorted(lengths)}, expected one length")
         (n,) = lengths
         results = [
-            func(*[arg if dim is None else arg.select(dim, i) for arg, dim in zip(args, dims, strict=True)]) for i in range(n)
+            func(*[arg if dim is None else arg.select(dim, i) for arg, dim in zip(args, dims, strict=True)])
+            for i in range(n)
         ]
         stack = REGISTRY["stack"].call
         if not results or not isinstance(results[0], (tuple, list)):

@@ -39,7 +39,9 @@ class Op:
 
     pull: Callable[..., Sequence[Any]]
 
-    def __init__(self, fn: Callable[..., Any], formulas: tuple[Formula | None, ...], joint: Formula | None, **about: Any) -> None:
+    def __init__(
+        self, fn: Callable[..., Any], formulas: tuple[Formula | None, ...], joint: Formula | None, **about: Any
+    ) -> None:
         self.fn = fn
         self.kind: str = about.get("kind", "op")
         self.name: str = about.get("name") or fn.__name__.lstrip("_")
@@ -47,6 +49,7 @@ class Op:
         self.method: bool | Callable[..., Any] = about.get("method", True)
         self.inplace: bool = about.get("inplace", False)
         self.promote: bool | str = about.get("promote", False)
+        self.check: Callable[..., None] | None = about.get("check")
         self.view: bool = about.get("view", False)
         self.aux: int = about.get("aux", 0)
         self.differentiable = bool(joint) or any(formulas)
@@ -95,7 +98,9 @@ class Op:
         if name in self.at or name == "needs":
             return
         if not name.endswith("_shape") or name.removesuffix("_shape") not in self.inputs:
-            raise TypeError(f"{self.name}: a formula asks for {name!r}, which is neither y nor a parameter nor <input>_shape")
+            raise TypeError(
+                f"{self.name}: a formula asks for {name!r}, which is neither y nor a parameter nor <input>_shape"
+            )
         self.at[name] = self.y_at + 1 + len(self.shape_names)
         self.shape_names.append(name)
 
@@ -181,7 +186,9 @@ def _adaptor(formula: Formula, names: list[str], at: dict[str, int]) -> Callable
     if not names or names[0] != "g":
         raise TypeError(f"a formula's first parameter must be g, got {names}")
     reads = "".join(f", v[{at[name]}]" if name != "needs" else ", needs" for name in names[1:])
-    return eval(f"lambda g, v, needs=None: formula(g{reads})", {"formula": formula})  # our own text, made once at import
+    return eval(
+        f"lambda g, v, needs=None: formula(g{reads})", {"formula": formula}
+    )  # our own text, made once at import
 
 
 REGISTRY: dict[str, Op] = {}
@@ -194,6 +201,7 @@ def op(*formulas: Formula | None, joint: Formula | None = None, **about: Any) ->
     gradients of all inputs, its parameter `needs` telling which are wanted. Further settings:
     samples: function of a `Draw` giving a list of argument tuples (a trailing dict: keywords); required, tests use it.
     promote: cast the inputs to their common dtype first, `"float"`: to a floating one. ints to floats count as casts.
+    check: of two inputs of unlike dtypes, a function that sees them before that cast and may refuse them.
     view: the result may share the input's memory. aux: how many of the last outputs never have a gradient (indices).
     inplace: there is a method with a trailing underscore too. method: False where Tensor has no such method,
     or a function where the method's arguments stand in another order.
@@ -230,7 +238,12 @@ def function(**about: Any) -> Callable[[F], F]:
 def _enter(entry: Op, call: Any) -> Any:
     fn = entry.fn
     if call is not fn:
-        call.__name__, call.__qualname__, call.__doc__, call.__module__ = fn.__name__, fn.__name__, fn.__doc__, fn.__module__
+        call.__name__, call.__qualname__, call.__doc__, call.__module__ = (
+            fn.__name__,
+            fn.__name__,
+            fn.__doc__,
+            fn.__module__,
+        )
         call.__wrapped__ = fn
     entry.call = call
     key = fn.__name__ if fn.__name__.startswith("_") else entry.name
@@ -284,9 +297,12 @@ def _unary(entry: Op) -> Callable[[Any], Any]:
 def _binary(entry: Op) -> Callable[[Any, Any], Any]:
     """The call of an op of two inputs and nothing else."""
     fn, promote, to_float = entry.fn, entry.promote, entry.promote == "float"
+    check = entry.check
     differentiable, shapes_of = entry.differentiable, entry.shapes_of
     # which of (input, other, output) to keep when a gradient is wanted for input only, for both, for other only
-    plans = [tuple(i in entry.plan(needs)[1] for i in range(3)) for needs in ((True, False), (True, True), (False, True))]
+    plans = [
+        tuple(i in entry.plan(needs)[1] for i in range(3)) for needs in ((True, False), (True, True), (False, True))
+    ]
 
     def call(input: Any, other: Any) -> Any:
         a_tensor, b_tensor = isinstance(input, Tensor), isinstance(other, Tensor)
@@ -306,7 +322,10 @@ def _binary(entry: Op) -> Callable[[Any, Any], Any]:
         else:
             return fn(_array(entry, input), _array(entry, other))
         if promote and not same:
-            a, b = dtypes.promote((_operand(entry, a), _operand(entry, b)), to_float)
+            a, b = (_operand(entry, a), _operand(entry, b))
+            if check is not None:
+                check(a, b)
+            a, b = dtypes.promote((a, b), to_float)
         try:
             y = fn(a, b)
         except ValueError as error:
@@ -366,7 +385,11 @@ def _viewing(entry: Op) -> Callable[..., Any]:
         out._data = y = fn(x, *statics)
         base = y.base
         root = input if held is None else held.base
-        if y is x or (base is not x and (base is None or base is not x.base)) or (may_copy and not root._data.flags.c_contiguous):
+        if (
+            y is x
+            or (base is not x and (base is None or base is not x.base))
+            or (may_copy and not root._data.flags.c_contiguous)
+        ):
             out._cell = Cell()
             _as_view(entry, input, [x, *statics], out, None)
         else:
@@ -423,7 +446,9 @@ def _general(entry: Op) -> Callable[..., Any]:
                 values[:n] = [v if v is None else next(rest) for v in values[:n]]
         if variadic:
             arrays = tuple(values)
-            statics = [kwargs.get(name, default) for name, default in zip(entry.names[1:], entry.defaults[1:], strict=True)]
+            statics = [
+                kwargs.get(name, default) for name, default in zip(entry.names[1:], entry.defaults[1:], strict=True)
+            ]
             y = fn(*arrays, **kwargs)
             values = [arrays, *statics]
         else:
@@ -436,7 +461,9 @@ def _general(entry: Op) -> Callable[..., Any]:
     return call
 
 
-def record(entry: Op, tensors: Sequence[Any], values: list[Any], y: Any, view: bool = False, differentiable: bool = True) -> Any:
+def record(
+    entry: Op, tensors: Sequence[Any], values: list[Any], y: Any, view: bool = False, differentiable: bool = True
+) -> Any:
     """Wrap an op's result and, where an input has a history, put the op on the tape. values: the arguments as arrays."""
     several = type(y) is tuple
     if several:
@@ -610,7 +637,9 @@ def check_writable(tensor: Any, name: str) -> None:
         base = tensor if view is None else view.base
         if isinstance(base._node, tape.Leaf):
             what = "a leaf Tensor that requires grad" if view is None else "a view of a leaf Tensor that requires grad"
-            raise TapeError(f"{name}: {what} is being used in an in-place operation; do it under no_grad() or on a clone()")
+            raise TapeError(
+                f"{name}: {what} is being used in an in-place operation; do it under no_grad() or on a clone()"
+            )
     if not tensor._data.flags.writeable:
         raise TapeError(f"{name}: the tensor's memory is read-only or shared by expand(); clone() it first")
 

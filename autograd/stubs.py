@@ -58,7 +58,9 @@ class _Builtins(ast.NodeTransformer):
     """`int` as `builtins.int`: Tensor has methods, and the package dtypes, of those names."""
 
     def visit_Name(self, node: ast.Name) -> ast.AST:
-        return ast.parse(f"builtins.{node.id}", mode="eval").body if node.id in ("int", "float", "bool", "type") else node
+        return (
+            ast.parse(f"builtins.{node.id}", mode="eval").body if node.id in ("int", "float", "bool", "type") else node
+        )
 
 
 def _type(annotation: str) -> str:
@@ -90,7 +92,9 @@ def tensor_stub() -> str:
     source = (HERE / "tensor.py").read_text()
     tree = ast.parse(source)
     lines = [HEAD, "import builtins\nfrom collections.abc import Callable, Iterator\nfrom typing import Any, Self\n\n"]
-    lines.append("import numpy as np\nfrom numpy import ndarray\n\nfrom .random import Generator\nfrom .tape import Box, Cell, View\n")
+    lines.append(
+        "import numpy as np\nfrom numpy import ndarray\n\nfrom .random import Generator\nfrom .tape import Box, Cell, View\n"
+    )
     for node in tree.body:
         if isinstance(node, ast.ClassDef):
             lines.append("\n" + _class_stub(node, node.name == "Tensor"))
@@ -125,7 +129,9 @@ def _class_stub(node: Any, with_operations: bool) -> str:
             body.append(f"    {ast.unparse(item.targets[0])}: Any")
     if with_operations:
         own = {item.name for item in node.body if isinstance(item, ast.FunctionDef)}
-        own |= {t.id for item in node.body if isinstance(item, ast.Assign) for t in item.targets if isinstance(t, ast.Name)}
+        own |= {
+            t.id for item in node.body if isinstance(item, ast.Assign) for t in item.targets if isinstance(t, ast.Name)
+        }
         body += _operations(own)
     return f"class {node.name}{bases}:\n" + "\n".join(body or ["    ..."]) + "\n"
 

@@ -397,7 +397,9 @@ class Walk:
             pending[node] = np.asarray(total)
 
     @np.errstate(all="ignore")  # gradients meet inf and NaN silently, as values do
-    def run(self, needed: set[AnyNode] | None = None, capture: dict[AnyNode, Any] | None = None, leaves: bool = True) -> None:
+    def run(
+        self, needed: set[AnyNode] | None = None, capture: dict[AnyNode, Any] | None = None, leaves: bool = True
+    ) -> None:
         """Walk until nothing waits. `needed`: go only there. `capture`: nodes whose gradient is kept instead."""
         heap, pending, create_graph = self.heap, self.pending, self.create_graph
         while heap:
@@ -458,7 +460,9 @@ class Walk:
             changed = hook(g)
             if changed is not None:
                 if getattr(changed, "shape", None) != node.shape:
-                    raise ShapeError(f"hook: returned shape {getattr(changed, 'shape', None)}, the gradient has {node.shape}")
+                    raise ShapeError(
+                        f"hook: returned shape {getattr(changed, 'shape', None)}, the gradient has {node.shape}"
+                    )
                 self.pending[node] = changed if self.create_graph else changed._data
                 self.own.discard(node)
 

@@ -187,12 +187,16 @@ class Tensor:
         """Ask (or stop asking) for a gradient of this leaf; returns it. Only floating-point tensors can have one."""
         if not requires_grad:
             if not self.is_leaf:
-                raise TapeError("requires_grad_: you can only change requires_grad flags of leaf variables; use detach()")
+                raise TapeError(
+                    "requires_grad_: you can only change requires_grad flags of leaf variables; use detach()"
+                )
             self._node = None
             return self
         if self._node is None:
             if self._data.dtype.kind != "f":
-                raise TapeError(f"requires_grad_: only tensors of floating point dtype can require gradients, got {self.dtype}")
+                raise TapeError(
+                    f"requires_grad_: only tensors of floating point dtype can require gradients, got {self.dtype}"
+                )
             if self._view is not None and not mode.inference:
                 self._view = None  # a leaf of its own from here on; the memory stays shared
             leaf = self._box if isinstance(self._box, Leaf) else Leaf(self._data)
@@ -359,7 +363,9 @@ class Tensor:
 
     def __bool__(self) -> bool:
         if self._data.size != 1:
-            raise ShapeError(f"bool: the value of a tensor with {self._data.size} elements is ambiguous; use any() or all()")
+            raise ShapeError(
+                f"bool: the value of a tensor with {self._data.size} elements is ambiguous; use any() or all()"
+            )
         return bool(self.item())
 
     def __len__(self) -> int:
@@ -396,7 +402,12 @@ class Tensor:
         # history does not travel: as in torch, only leaves can be pickled or copied
         if not self.is_leaf:
             raise TapeError("pickle: only leaf tensors can be pickled; use detach()")
-        return _rebuild, (type(self), self.numpy_view(), self.requires_grad, {k: v for k, v in self.__dict__.items() if k[0] != "_"})
+        return _rebuild, (
+            type(self),
+            self.numpy_view(),
+            self.requires_grad,
+            {k: v for k, v in self.__dict__.items() if k[0] != "_"},
+        )
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
         if not self.is_leaf:
@@ -500,7 +511,9 @@ def to_array(data: Any, dtype: Any = None) -> ndarray:
     if array.dtype not in dtypes.SUPPORTED:
         if array.dtype.kind not in "iubf":
             raise DTypeError(f"tensor: cannot make a tensor of {array.dtype}; expected numbers")
-        target = {"f": dtypes.float64 if array.dtype.itemsize > 4 else dtypes.float32}.get(array.dtype.kind, dtypes.int64)
+        target = {"f": dtypes.float64 if array.dtype.itemsize > 4 else dtypes.float32}.get(
+            array.dtype.kind, dtypes.int64
+        )
         array = array.astype(target)
     # one object a dtype, so that `is` tells dtypes apart on the hot path; byte order is native from here on
     return array if array.dtype is _CANONICAL[array.dtype] else array.astype(_CANONICAL[array.dtype], copy=True)

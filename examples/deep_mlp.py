@@ -66,7 +66,9 @@ def main() -> None:
     parser.add_argument("--optimizer", choices=OPTIMIZERS, default="adam")
     parser.add_argument("--decay", choices=DECAYS, default="exponential", help="how the learning rate falls")
     parser.add_argument("--lr", type=float, help="learning rate at the start (default: the optimizer's)")
-    parser.add_argument("--l2", type=float, default=1e-4, help="weight of the squared weights in the loss (default 1e-4)")
+    parser.add_argument(
+        "--l2", type=float, default=1e-4, help="weight of the squared weights in the loss (default 1e-4)"
+    )
     parser.add_argument("--dropout", type=float, default=0.2, help="probability of dropping a unit (default 0.2)")
     parser.add_argument("--batch", type=int, default=64, help="digits a step (default 64)")
     parser.add_argument("--epochs", type=int, default=30, help="passes over the training digits (default 30)")
@@ -104,7 +106,9 @@ def main() -> None:
         losses.append(total / len(labels))
         train_accuracy.append(right / len(labels))
         test_accuracy.append(float(np.mean(held_out.argmax(1) == test_labels)))
-        bar.set_postfix(loss=f"{losses[-1]:.4f}", train=f"{train_accuracy[-1]:.2%}", held_out=f"{test_accuracy[-1]:.2%}")
+        bar.set_postfix(
+            loss=f"{losses[-1]:.4f}", train=f"{train_accuracy[-1]:.2%}", held_out=f"{test_accuracy[-1]:.2%}"
+        )
 
     options.out.mkdir(parents=True, exist_ok=True)
     curves_picture(options.out / "curves.png", losses, train_accuracy, test_accuracy)

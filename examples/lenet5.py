@@ -63,7 +63,9 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=64, help="digits a step (default 64)")
     parser.add_argument("--lr", type=float, default=2e-3, help="Adam's learning rate at the start (default 0.002)")
     parser.add_argument("--seed", type=int, default=0, help="seed of everything random (default 0)")
-    parser.add_argument("--validate", action="store_true", help="hold out 1,000 of the 4,000 instead: to choose settings")
+    parser.add_argument(
+        "--validate", action="store_true", help="hold out 1,000 of the 4,000 instead: to choose settings"
+    )
     parser.add_argument("--out", type=Path, default=Path("runs/lenet5"), help="folder for pictures and weights")
     options = parser.parse_args()
 
@@ -76,7 +78,10 @@ def main() -> None:
 
     model = LeNet5()
     loader = DataLoader(
-        TensorDataset(autograd.from_numpy(images), autograd.from_numpy(labels)), options.batch, shuffle=True, drop_last=True
+        TensorDataset(autograd.from_numpy(images), autograd.from_numpy(labels)),
+        options.batch,
+        shuffle=True,
+        drop_last=True,
     )
     augment = RandomAffine(degrees=12, translate=(0.08, 0.08), scale=(0.88, 1.12), shear=10)
     optimizer = optim.Adam(model.parameters(), lr=options.lr)
@@ -99,7 +104,9 @@ def main() -> None:
         losses.append(total / seen)
         train_accuracy.append(right / seen)
         test_accuracy.append(float((predict(model, x_test).argmax(1) == test_labels).mean()))
-        bar.set_postfix(loss=f"{losses[-1]:.4f}", train=f"{train_accuracy[-1]:.2%}", held_out=f"{test_accuracy[-1]:.2%}")
+        bar.set_postfix(
+            loss=f"{losses[-1]:.4f}", train=f"{train_accuracy[-1]:.2%}", held_out=f"{test_accuracy[-1]:.2%}"
+        )
 
     options.out.mkdir(parents=True, exist_ok=True)
     scores = predict(model, x_test)

@@ -70,7 +70,9 @@ def main() -> None:
     with autograd.no_grad():
         train_accuracy = (((x @ w + b) > 0) == (y > 0.5)).float().mean().item()
         test_accuracy = (((x_test @ w + b) > 0) == (y_test > 0.5)).float().mean().item()
-    print(f"loss {losses[-1]:.6f}; accuracy {train_accuracy:.2%} on {len(y)}, {test_accuracy:.2%} on {len(y_test)} held out")
+    print(
+        f"loss {losses[-1]:.6f}; accuracy {train_accuracy:.2%} on {len(y)}, {test_accuracy:.2%} on {len(y_test)} held out"
+    )
 
     options.out.mkdir(parents=True, exist_ok=True)
     figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
