@@ -15,7 +15,7 @@ from .compile import kernel
 from .view import part
 
 GATE = 1 << 14  # elements read below which a parallel launch costs more than it saves
-NARROW = 16  # channels below which a window is taken one channel at a time
+NARROW = 16  # channels below which loops run along whole rows of the image instead of along the channels
 Pair = int | tuple[int, int]
 
 
@@ -57,6 +57,7 @@ class Windows:
         self.start = np.where(start < 0, start + -(start // step) * step, start)
         self.stop = np.minimum(stop, size)
         self.count = np.maximum(self.stop - self.start, 0)
+        self.full = int(-(-self.count.max(initial=0) // step))  # positions of the longest window
 
 
 @lru_cache(maxsize=1024)
@@ -95,18 +96,6 @@ def _max_rows(x, y, index, hs, he, ws, we, dh, dw, H, W, C, r0, r1):
                     best[c] = -np.inf
                     where[c] = -1
                 continue
-            if C < NARROW:
-                for c in range(C):
-                    top, at = best.dtype.type(-np.inf), hs[p] * W + ws[q]
-                    for h in range(hs[p], he[p], dh):
-                        for w in range(ws[q], we[q], dw):
-                            v = plane[(h * W + w) * C + c]
-                            take = (v > top) | (v != v)
-                            top = v if take else top
-                            at = h * W + w if take else at
-                    best[c] = top
-                    where[c] = at
-                continue
             first = True
             for h in range(hs[p], he[p], dh):
                 for w in range(ws[q], we[q], dw):
@@ -129,6 +118,73 @@ def _max_rows(x, y, index, hs, he, ws, we, dh, dw, H, W, C, r0, r1):
 def _max_parallel(x, y, index, hs, he, ws, we, dh, dw, H, W, C, rows, step):
     for k in prange((rows + step - 1) // step):
         _max_rows(x, y, index, hs, he, ws, we, dh, dw, H, W, C, k * step, min(rows, (k + 1) * step))
+
+
+@kernel
+def _max_narrow_rows(x, y, index, hs, he, ws, we, dh, dw, full, H, W, C, r0, r1):
+    """`_max_rows` for few channels: maxima down the columns of whole image rows, then over neighbouring columns.
+
+    Windows of `full` columns read the maxima that all such windows, one a column, have in common with them; the others,
+    cut by an edge, are taken one by one. Position order decides ties and NaNs, whatever the order of the loops.
+    """
+    P, Q, L = hs.size, ws.size, W * C
+    column, at = np.empty(L, x.dtype), np.empty(L, index.dtype)
+    run = max(W - (full - 1) * dw, 0) * C if full else 0
+    best, where = np.empty(run, x.dtype), np.empty(run, index.dtype)
+    for r in range(r0, r1):
+        n, p = r // P, r % P
+        h = hs[p]
+        empty = h >= he[p]
+        if not empty:
+            row, here = part(x, (n * H + h) * L, (n * H + h + 1) * L), index.dtype.type(h * W)
+            for i in range(L):
+                column[i] = row[i]
+                at[i] = here
+            for h in range(hs[p] + dh, he[p], dh):
+                row, here = part(x, (n * H + h) * L, (n * H + h + 1) * L), index.dtype.type(h * W)
+                for i in range(L):
+                    v, top, held = row[i], column[i], at[i]
+                    take = (v > top) | (v != v)
+                    column[i] = v if take else top
+                    at[i] = here if take else held
+            for i in range(run):
+                best[i] = column[i]
+                where[i] = at[i]
+            for j in range(1, full):
+                values, places = part(column, j * dw * C, j * dw * C + run), part(at, j * dw * C, j * dw * C + run)
+                shift = index.dtype.type(j * dw)
+                for i in range(run):
+                    v, here, top, held = values[i], places[i] + shift, best[i], where[i]
+                    first = here < held
+                    take = (v > top) | ((v == top) & first) | ((v != v) & ((top == top) | (not first)))
+                    best[i] = v if take else top
+                    where[i] = here if take else held
+        for q in range(Q):
+            o, w0 = (r * Q + q) * C, ws[q]
+            if empty or w0 >= we[q]:
+                for c in range(C):
+                    y[o + c] = -np.inf
+                    index[o + c] = -1
+            elif (we[q] - w0 + dw - 1) // dw == full:
+                shift = index.dtype.type(w0)
+                for c in range(C):
+                    y[o + c] = best[w0 * C + c]
+                    index[o + c] = where[w0 * C + c] + shift
+            else:
+                for c in range(C):
+                    top, held = column[w0 * C + c], at[w0 * C + c] + w0
+                    for w in range(w0 + dw, we[q], dw):
+                        v, here = column[w * C + c], at[w * C + c] + w
+                        if v > top or (v == top and here < held) or (v != v and (top == top or here > held)):
+                            top, held = v, here
+                    y[o + c] = top
+                    index[o + c] = held
+
+
+@kernel(parallel=True)
+def _max_narrow_parallel(x, y, index, hs, he, ws, we, dh, dw, full, H, W, C, rows, step):
+    for k in prange((rows + step - 1) // step):
+        _max_narrow_rows(x, y, index, hs, he, ws, we, dh, dw, full, H, W, C, k * step, min(rows, (k + 1) * step))
 
 
 @kernel
@@ -201,14 +257,6 @@ def _mean_rows(x, y, hs, he, hn, ws, we, wn, divisor, H, W, C, r0, r1):
         for q in range(Q):
             mean = part(y, (r * Q + q) * C, (r * Q + q + 1) * C)
             scale = y.dtype.type(1 / (divisor if divisor else hn[p] * wn[q]))
-            if C < NARROW:
-                for c in range(C):
-                    s = y.dtype.type(0)
-                    for h in range(hs[p], he[p]):
-                        for w in range(ws[q], we[q]):
-                            s += plane[(h * W + w) * C + c]
-                    mean[c] = s * scale
-                continue
             for c in range(C):
                 mean[c] = 0
             for h in range(hs[p], he[p]):
@@ -224,6 +272,34 @@ def _mean_rows(x, y, hs, he, hn, ws, we, wn, divisor, H, W, C, r0, r1):
 def _mean_parallel(x, y, hs, he, hn, ws, we, wn, divisor, H, W, C, rows, step):
     for k in prange((rows + step - 1) // step):
         _mean_rows(x, y, hs, he, hn, ws, we, wn, divisor, H, W, C, k * step, min(rows, (k + 1) * step))
+
+
+@kernel
+def _mean_narrow_rows(x, y, hs, he, hn, ws, we, wn, divisor, H, W, C, r0, r1):
+    """`_mean_rows` for few channels: sums down the columns of whole image rows, then over the windows' columns."""
+    P, Q, L = hs.size, ws.size, W * C
+    column = np.empty(L, x.dtype)
+    for r in range(r0, r1):
+        n, p = r // P, r % P
+        for i in range(L):
+            column[i] = 0
+        for h in range(hs[p], he[p]):
+            row = part(x, (n * H + h) * L, (n * H + h + 1) * L)
+            for i in range(L):
+                column[i] += row[i]
+        for q in range(Q):
+            o, scale = (r * Q + q) * C, y.dtype.type(1 / (divisor if divisor else hn[p] * wn[q]))
+            for c in range(C):
+                s = y.dtype.type(0)
+                for w in range(ws[q], we[q]):
+                    s += column[w * C + c]
+                y[o + c] = s * scale
+
+
+@kernel(parallel=True)
+def _mean_narrow_parallel(x, y, hs, he, hn, ws, we, wn, divisor, H, W, C, rows, step):
+    for k in prange((rows + step - 1) // step):
+        _mean_narrow_rows(x, y, hs, he, hn, ws, we, wn, divisor, H, W, C, k * step, min(rows, (k + 1) * step))
 
 
 @kernel
@@ -264,10 +340,14 @@ def _max(x: np.ndarray, h: Windows, w: Windows) -> tuple[np.ndarray, np.ndarray]
     arrays = last.reshape(-1), y.reshape(-1), index.reshape(-1)
     sizes = h.start, h.stop, w.start, w.stop, h.step, w.step, H, W, C
     rows = N * h.out
+    serial, parallel = _max_rows, _max_parallel
+    if C < NARROW:
+        serial, parallel = _max_narrow_rows, _max_narrow_parallel
+        sizes = h.start, h.stop, w.start, w.stop, h.step, w.step, w.full, H, W, C
     if last.size < GATE:
-        _max_rows(*arrays, *sizes, 0, rows)
+        serial(*arrays, *sizes, 0, rows)
     else:
-        _max_parallel(*arrays, *sizes, rows, _step(rows, last.size // max(rows, 1)))
+        parallel(*arrays, *sizes, rows, _step(rows, last.size // max(rows, 1)))
     return channels_first(y), channels_first(index)
 
 
@@ -367,10 +447,11 @@ def _mean(x: np.ndarray, h: Windows, w: Windows, divisor: int) -> np.ndarray:
     y = np.empty((N, h.out, w.out, C), x.dtype)
     sizes = h.start, h.stop, h.count, w.start, w.stop, w.count, divisor, H, W, C
     rows = N * h.out
+    serial, parallel = (_mean_narrow_rows, _mean_narrow_parallel) if C < NARROW else (_mean_rows, _mean_parallel)
     if x.size < GATE:
-        _mean_rows(x.reshape(-1), y.reshape(-1), *sizes, 0, rows)
+        serial(x.reshape(-1), y.reshape(-1), *sizes, 0, rows)
     else:
-        _mean_parallel(x.reshape(-1), y.reshape(-1), *sizes, rows, _step(rows, x.size // max(rows, 1)))
+        parallel(x.reshape(-1), y.reshape(-1), *sizes, rows, _step(rows, x.size // max(rows, 1)))
     return channels_first(y)
 
 
