@@ -160,7 +160,7 @@ def _revived(value: Any, edge: Any) -> Any:
 
 
 def _signature(fn: Callable[..., Any]) -> tuple[list[str], list[Any], bool]:
-    """The names of a function's parameters, their defaults, and whether the first is `*args`; inspect.signature's tenth part."""
+    """The names of a function's parameters, their defaults, and whether the first is `*args`; at a tenth of inspect's cost."""
     fn = inspect.unwrap(fn)
     code, given = fn.__code__, fn.__defaults__ or ()
     n, keyword_only = code.co_argcount, code.co_varnames[code.co_argcount : code.co_argcount + code.co_kwonlyargcount]
@@ -717,7 +717,7 @@ def _keep_old(node: Any, x: ndarray, cell: Cell) -> None:
 
 
 class _ScatterView:
-    """The history of a base after a write through one of its views: g outside the view, the view's part for what was written."""
+    """The history of a base after a write through one of its views: g outside the view, the view's part for the written."""
 
     name = "write through a view"
 

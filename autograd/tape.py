@@ -120,7 +120,7 @@ class enable_grad(_Switch):
 
 
 class inference_mode(_Switch):
-    """`no_grad` whose results may never be recorded later. Context manager or decorator; `inference_mode(False)` does nothing."""
+    """`no_grad` whose results may never be recorded later. Also a decorator; `inference_mode(False)` does nothing."""
 
     inference = True
 
@@ -327,10 +327,10 @@ class Leaf(Box):
 
 
 AnyNode = Node | Output | Leaf
-wrap: Callable[[ndarray], Tensor]  # an array as a Tensor without history; set by tensor.py
-make: Callable[[ndarray, Any], Tensor]  # an array and its node as a Tensor; set by tensor.py
-show: Callable[..., str]  # the tape behind a tensor as a table and a picture; set by tape_show.py
-fit: Callable[[Any, tuple[int, ...], np.dtype], Any]  # to the shape and dtype of an input, recorded; set by op.py
+wrap: Any = None  # an array as a Tensor without history; set by tensor.py
+make: Any = None  # an array and its node as a Tensor; set by tensor.py
+show: Any = None  # the tape behind a tensor as a table and a picture; set by tape_show.py
+fit: Any = None  # to the shape and dtype of an input, recorded; set by op.py
 
 
 def fit_array(g: Any, shape: tuple[int, ...], dtype: np.dtype) -> ndarray:
@@ -378,9 +378,8 @@ class Walk:
         """A contribution to the gradient of `node`'s output."""
         if self.create_graph:
             g = fit(g, node.shape, node.dtype)
-        elif type(g) is not ndarray or g.shape != node.shape or g.dtype is not node.dtype:
-            if type(g) is not SparseRows:
-                g = fit_array(g, node.shape, node.dtype)
+        elif type(g) is not SparseRows:
+            g = fit_array(g, node.shape, node.dtype)
         pending = self.pending
         if node not in pending:
             pending[node] = g

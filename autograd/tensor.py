@@ -502,9 +502,8 @@ def to_array(data: Any, dtype: Any = None) -> ndarray:
             array = np.asarray(_plain(data))
         except ValueError as error:
             raise ValueError(f"tensor: nested sequences of unequal length cannot become an array ({error})") from None
-        if array.dtype.kind == "f" and not _has_array(data):
-            array = array.astype(dtypes.get_default_dtype())
-        elif not array.size and array.dtype == np.float64:
+        # numpy makes float64 of Python floats and of nothing at all
+        if array.dtype.kind == "f" and (not array.size or not _has_array(data)):
             array = array.astype(dtypes.get_default_dtype())
     if dtype is not None:
         return array.astype(dtypes.as_dtype(dtype), copy=False)

@@ -1,4 +1,4 @@
-"""Optimizers that scale each parameter's step by the history of its gradients: Adagrad, Adadelta, Adamax, NAdam, RAdam, Rprop."""
+"""Optimizers that scale each step by the history of the gradients: Adagrad, Adadelta, Adamax, NAdam, RAdam, Rprop."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from .optimizer import Optimizer
 
 
 class LBFGS(Optimizer):
-    """Each step evaluates the closure up to max_eval times and moves along the two-loop direction of the last history_size steps.
+    """Each step evaluates the closure up to max_eval times and moves along the direction the last history_size steps give.
 
     line_search_fn: None, the step is lr; "strong_wolfe", the step satisfies the strong Wolfe conditions. One parameter group.
     Source: Nocedal and Wright, Numerical Optimization, algorithms 7.4, 3.5 and 3.6.

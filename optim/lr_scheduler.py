@@ -414,12 +414,11 @@ class OneCycleLR(LRScheduler):
         step = self.last_epoch
         if step > self.total_steps:
             raise ValueError(f"OneCycleLR: tried to step {step} times; the total number of steps is {self.total_steps}")
-        begin = 0.0
-        for i, (end, start_lr, end_lr) in enumerate(self.phases):
-            if step <= end or i == len(self.phases) - 1:
-                part = (step - begin) / (end - begin)
-                break
-            begin = end
+        ends = [end for end, _, _ in self.phases]
+        i = min(sum(step > end for end in ends), len(ends) - 1)
+        begin = ends[i - 1] if i else 0.0
+        end, start_lr, end_lr = self.phases[i]
+        part = (step - begin) / (end - begin)
         rates = []
         for group in self.optimizer.param_groups:
             rates.append(self._between(group[start_lr], group[end_lr], part))
