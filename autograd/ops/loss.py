@@ -16,9 +16,9 @@ from ..kernels import softmax as kernels
 from ..kernels.ctc import ctc
 from ..op import function, op
 from ..tensor import Tensor
-from .activation import relu
+from .activation import logsigmoid, relu
 from .compare import clamp_min, minimum, where
-from .elementwise import abs, exp, log, log1p, sigmoid, sqrt
+from .elementwise import abs, exp, log, sigmoid, sqrt
 from .join import stack
 from .pad import pad
 from .reduce import _vector_norm, logsumexp, mean, sum
@@ -370,7 +370,7 @@ def _binary_cross_entropy_with_logits(input: Any, target: Any, pos_weight: Any) 
 
 def softplus(x: Any) -> Any:
     """log(1 + exp(x)) without overflow and without a threshold."""
-    return clamp_min(x, 0.0) + log1p(exp(-abs(x)))
+    return -logsigmoid(-x)
 
 
 @function(
@@ -475,6 +475,8 @@ def kl_div(
 
     log_target: the target is given as logarithms too. 0 log 0 is 0.
     """
+    if input.dtype.kind != "f":
+        raise DTypeError(f"kl_div: input is {input.dtype}; expected float32 or float64, cast with to()")
     if reduction == "mean" and size_average is None and reduce is None:
         warnings.warn(
             "kl_div: reduction='mean' divides by the number of elements; 'batchmean' is the divergence an example",
@@ -686,7 +688,7 @@ def multilabel_margin_loss(
     """
     name = "multilabel_margin_loss"
     reduction = _reduction(name, reduction, size_average, reduce)
-    x, t = _rows_of(name, input), _array(target)
+    x, t = _rows_of(name, input if input.ndim else unsqueeze(input, 0)), _array(target)
     _same_size(name, input, t)
     t = t.reshape(tuple(x.shape))
     C = x.shape[1]
@@ -708,7 +710,7 @@ def multilabel_margin_loss(
         return sum(terms) / float(len(t))
     member = (rows == np.arange(len(t))[:, None]).astype(input.dtype)
     loss = sum(terms * member, 1)
-    return loss[0] if input.ndim == 1 else loss
+    return loss[0] if input.ndim < 2 else loss
 
 
 @function(
@@ -720,6 +722,8 @@ def multilabel_soft_margin_loss(
 ) -> Any:
     """The mean over the classes of `binary_cross_entropy_with_logits`: input (*, C), target of its shape."""
     reduction = _reduction("multilabel_soft_margin_loss", reduction, size_average, reduce)
+    if not input.ndim:
+        raise ShapeError("multilabel_soft_margin_loss: input is 0-dimensional; expected (*, C)")
     loss = target * softplus(-input) + (1.0 - target) * softplus(input)
     return _reduced(mean(loss if weight is None else loss * weight, -1), reduction)
 
