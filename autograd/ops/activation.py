@@ -310,12 +310,7 @@ def softsign(input: Any) -> Any:
     return np.true_divide(input, 1 + np.abs(input))
 
 
-@op(lambda g, input: _tanhshrink_pull(g, input), promote="float", method=False, samples=unary())
+@function(method=False, samples=unary())
 def tanhshrink(input: Any) -> Any:
     """input - tanh(input)."""
-    return input - np.tanh(input)
-
-
-def _tanhshrink_pull(g: Any, input: Any) -> Any:
-    t = tanh(input)
-    return g * (t * t)
+    return input - tanh(input)

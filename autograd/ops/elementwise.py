@@ -37,14 +37,20 @@ def _add(input: Any, other: Any) -> Any:
     return np.add(input, other)
 
 
-@op(lambda g: g, lambda g: -g, promote=True, samples=binary())
+def _no_bools(*operands: Any) -> None:
+    if any(np.asarray(a).dtype.kind == "b" for a in operands):
+        raise DTypeError("sub: bools cannot be subtracted; use logical_xor, or logical_not for 1 - mask")
+
+
+@op(lambda g: g, lambda g: -g, promote=True, check=_no_bools, samples=binary())
 @quiet
 def _sub(input: Any, other: Any) -> Any:
     """input - other, broadcast."""
     try:
         return np.subtract(input, other)
     except TypeError:
-        raise DTypeError("sub: bools cannot be subtracted; use logical_xor, or logical_not for 1 - mask") from None
+        _no_bools(input, other)
+        raise
 
 
 @op(lambda g, other: times(g, other), lambda g, input: times(g, input), promote=True, inplace=True, samples=binary())
