@@ -17,8 +17,8 @@ from .alias import axis_too
 from .compare import _data, _like, _where
 from .dims import dim_of
 from .elementwise import lerp
-from .index import _gather, _gather_sum
-from .reduce import _kept_shape, _over_dim, _put_back, sum
+from .index import _gather, _gather_sum, index_select
+from .reduce import _evenly, _kept_shape, _over_dim, _put_back, sum
 from .shape import _reshape
 
 
@@ -167,6 +167,13 @@ def _median(input: Any, dim: int, keepdim: bool = False, skip_nan: bool = False)
     return _ranked("median", input, lambda ordered: _middle(ordered, d, skip_nan), dim, keepdim)
 
 
+@op(lambda g, input, y: _evenly(g, input, None, False, y), samples=lambda s: [(s(3, 4), False), (s(5), True), (s(), False)])
+def _whole_median(input: Any, skip_nan: bool) -> Any:
+    """The lower median of all elements; equal ones share the gradient."""
+    flat = input.reshape(-1)
+    return _ranked("median", flat, lambda ordered: _middle(ordered, 0, skip_nan), 0, False)[0]
+
+
 def _medians(result: Any, input: Any, dim: Any, keepdim: bool, skip_nan: bool) -> Any:
     if dim is not None:
         return result(*_median(input, dim, keepdim, skip_nan))
@@ -177,13 +184,16 @@ def _medians(result: Any, input: Any, dim: Any, keepdim: bool, skip_nan: bool) -
                 f"shape {tuple(input.shape)}"
             )
         return sum(input) + float("nan")
-    return _median(_reshape(input, (-1,)), 0, False, skip_nan)[0]
+    return _whole_median(input, skip_nan)
 
 
 @function(samples=lambda s: [*_over_dim(s), (s(3, 4),), (s(5),)])
 @axis_too
 def median(input: Any, dim: int | None = None, keepdim: bool = False) -> Any:
-    """The median, of an even count the lower one; with a dim (values, indices). NaN where there is one."""
+    """The median, of an even count the lower one; with a dim (values, indices). NaN where there is one.
+
+    Without a dim equal elements share the gradient; with one it goes to the index.
+    """
     return _medians(median_result, input, dim, keepdim, False)
 
 
@@ -348,7 +358,9 @@ def unique_consecutive(
     """The elements (or slices along `dim`) without those equal to the one before, where each went, how many each is."""
     x = _data(input)
     d = None if dim is None else dim_of("unique_consecutive", dim, x.ndim)
-    rows = x.reshape(-1, 1) if d is None else np.moveaxis(x, d, 0).reshape(x.shape[d], -1)
+    if d is not None and 0 in x.shape[:d] + x.shape[d + 1 :]:
+        raise ShapeError(f"unique_consecutive: slices along dim {dim} of shape {x.shape} hold nothing to compare")
+    rows = x.reshape(-1, 1) if d is None else np.moveaxis(x, d, 0).reshape(x.shape[d], x.size // max(x.shape[d], 1))
     starts = np.ones(len(rows), bool)
     starts[1:] = (rows[1:] != rows[:-1]).any(1)
     at = np.flatnonzero(starts)
@@ -396,9 +408,9 @@ def searchsorted(
     if edges.ndim == 1:
         found = np.searchsorted(edges, x, way)
     else:
-        flat = edges.reshape(-1, edges.shape[-1])
-        rows = [np.searchsorted(e, v, way) for e, v in zip(flat, x.reshape(len(flat), -1), strict=True)]
-        found = np.array(rows, np.int64).reshape(x.shape)
+        found = np.empty(x.shape, np.int64)
+        for place in np.ndindex(x.shape[:-1]):
+            found[place] = np.searchsorted(edges[place], x[place], way)
     return _like(np.asarray(found, np.int32 if out_int32 else np.int64), sorted_sequence, input)
 
 
@@ -410,7 +422,11 @@ def bucketize(input: Any, boundaries: Any, *, out_int32: bool = False, right: bo
     return searchsorted(boundaries, input, out_int32=out_int32, right=right)
 
 
-@op(None, None, n_inputs=2, samples=lambda s: [(s.ints(5, 7), None), (s.ints(5, 7), s(7), 8)])
+@op(
+    None,
+    lambda g, input: index_select(g, 0, input),
+    samples=lambda s: [(s.ints(5, 7), None), (s.ints(5, 7), s(7), 8), (s.ints(5, 0), s(0))],
+)
 def _bincount(input: Any, weights: Any = None, minlength: int = 0) -> Any:
     """How often each of 0, 1, 2, ... occurs."""
     if input.ndim != 1 or input.dtype.kind == "f":
@@ -425,7 +441,7 @@ def _bincount(input: Any, weights: Any = None, minlength: int = 0) -> Any:
 
 @function(samples=lambda s: [(s.ints(5, 7),), (s.ints(5, 7), s(7)), (s.ints(5, 7), {"minlength": 9})])
 def bincount(input: Any, weights: Any = None, minlength: int = 0) -> Any:
-    """How often each of 0, 1, 2, ... occurs in a vector of integers, or the sums of their weights. No gradient."""
+    """How often each of 0, 1, 2, ... occurs in a vector of integers, or the sums of their weights."""
     return _bincount(input, weights, minlength)
 
 
@@ -445,4 +461,6 @@ def histc(input: Any, bins: int = 100, min: float = 0, max: float = 0) -> Any:
         low, high = low - 1, high + 1
     if not np.isfinite([low, high]).all():
         raise NumberError(f"histc: the range [{low}, {high}] is not finite")
-    return np.histogram(input, bins, (low, high))[0].astype(input.dtype)
+    inside = input[(input >= low) & (input <= high)]
+    place = ((inside - low) / (high - low) * bins).astype(np.int64)
+    return np.bincount(np.minimum(place, bins - 1), minlength=bins).astype(input.dtype)
