@@ -69,7 +69,8 @@ def digamma(input: Any) -> Any:
 @quiet
 def _polygamma(input: Any, n: int) -> Any:
     """The n-th derivative of digamma."""
-    return np.asarray(_scipy("polygamma").polygamma(n, input)).astype(np.asarray(input).dtype)
+    y = np.where(np.isneginf(input), np.nan, _scipy("polygamma").polygamma(n, input))
+    return y.astype(np.asarray(input).dtype)
 
 
 @function(
@@ -104,7 +105,7 @@ def sinc(input: Any) -> Any:
 
 def _logit_pull(g: Any, input: Any, eps: float | None) -> Any:
     if eps is None:
-        return over(g, input * (1.0 - input))
+        return over(g, _where((input < 0) | (input > 1), float("nan"), input * (1.0 - input)))
     inside = (input >= eps) & (input <= 1.0 - eps)
     return _where(inside, over(g, _where(inside, input * (1.0 - input), 1.0)), 0.0)
 
