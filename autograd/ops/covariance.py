@@ -6,9 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from .. import dtypes
 from ..errors import DTypeError, NumberError, ShapeError
 from ..op import function
 from .compare import _data, clamp
+from .convert import to_dtype
 from .elementwise import sqrt
 from .linalg import matmul
 from .reduce import mean, sum
@@ -39,7 +41,11 @@ def cov(input: Any, *, correction: int = 1, fweights: Any = None, aweights: Any 
     """
     if len(input.shape) > 2:
         raise ShapeError(f"cov: expected at most two dimensions, variables and observations, got {tuple(input.shape)}")
-    x = _reshape(input, (1, -1)) if len(input.shape) < 2 else input
+    kind = np.dtype(input.dtype).kind
+    if kind == "b":
+        raise DTypeError("cov: bools have no covariance; cast with to()")
+    x = input if kind == "f" else to_dtype(input, dtypes._default)
+    x = _reshape(x, (1, -1)) if len(input.shape) < 2 else x
     n = x.shape[1]
     weights = None
     if fweights is not None:
@@ -53,6 +59,8 @@ def cov(input: Any, *, correction: int = 1, fweights: Any = None, aweights: Any 
         product = matmul(off, transpose(off, 0, 1))
     else:
         total = sum(weights)
+        if not total:
+            raise NumberError("cov: the weights sum to 0; expected some of the observations to count")
         norm = total - correction if aweights is None else total - correction * sum(weights * aweights) / total
         norm = clamp(norm, 0)
         off = x - sum(x * weights, 1, True) / total

@@ -228,6 +228,8 @@ def _spacing(y: Any, x: Any, dx: Any, d: int) -> Any:
 
 
 def _trapezoids(name: str, y: Any, x: Any, dx: Any, dim: int) -> tuple[Any, int]:
+    if np.dtype(y.dtype).kind == "b":
+        raise DTypeError(f"{name}: expected y of numbers, got bools; cast with to()")
     if isinstance(x, (int, float)):
         x, dx = None, x
     if not isinstance(dim, int):
