@@ -62,7 +62,9 @@ def linalg_inv(input: Any) -> Any:
     _floats("linalg.inv", input)
     square("linalg.inv", input)
     try:
-        return np.linalg.inv(input)
+        y = np.linalg.inv(input)
+        y[np.isnan(input).any((-2, -1))] = np.nan  # LAPACK leaves it in some places only
+        return y
     except np.linalg.LinAlgError:
         raise NumberError("linalg.inv: a matrix is singular and has no inverse; linalg.pinv has one") from None
 
@@ -174,7 +176,7 @@ def _slogdet_pull(g: Any, input: Any) -> Any:
 def _slogdet(input: Any) -> Any:
     """The sign of the determinant, and log |det|."""
     sign, value = np.linalg.slogdet(input)
-    return np.asarray(sign, input.dtype), np.asarray(value, input.dtype)
+    return np.where(np.isnan(value), 0, sign).astype(input.dtype), np.asarray(value, input.dtype)
 
 
 SlogdetResult = namedtuple("slogdet", ["sign", "logabsdet"])
@@ -491,7 +493,7 @@ def _qr_pull(g: Any, y: Any) -> Any:
 )
 def _qr(input: Any, mode: str) -> Any:
     """Q and R."""
-    return tuple(np.linalg.qr(input, mode))
+    return tuple(np.linalg.qr(input, mode))  # type: ignore[call-overload]
 
 
 QrResult = namedtuple("qr", ["Q", "R"])
@@ -545,6 +547,11 @@ def _cast(x: Any, dtype: Any) -> Any:
     return x if dtype is None else x.to(dtype)
 
 
+def _top(x: Any, dim: int, ord: float, keepdim: bool = False) -> Any:
+    """The largest element, of nothing 0, or for a negative order the smallest."""
+    return amin(x, dim, keepdim) if ord < 0 else amax(x, dim, keepdim) if x.shape[dim] else sum(x, dim, keepdim)
+
+
 @function(
     name="linalg_matrix_norm",
     method=False,
@@ -569,11 +576,11 @@ def matrix_norm(A: Any, ord: Any = "fro", dim: Any = (-2, -1), keepdim: bool = F
         return _vector_norm(A, 2, dims, keepdim)
     if ord in ("nuc", 2, -2):
         s = _svd(movedim(A, dims, (-2, -1)), False)[1]
-        y = sum(s, -1) if ord == "nuc" else amax(s, -1) if ord == 2 else amin(s, -1)
+        y = sum(s, -1) if ord == "nuc" else _top(s, -1, ord)
     elif ord in (1, -1, inf, -inf):
         add, other = dims if ord in (1, -1) else dims[::-1]
         y = sum(abs(A), add, True)
-        y = (amax if ord > 0 else amin)(y, other, True)
+        y = _top(y, other, ord, True)
         return y if keepdim else movedim(y, dims, (0, 1))[0, 0]
     else:
         raise NumberError(f"linalg.matrix_norm: ord is {ord!r}; expected 'fro', 'nuc', 1, -1, 2, -2, inf or -inf")
@@ -615,6 +622,8 @@ def linalg_cond(A: Any, p: Any = None) -> Any:
     _floats("linalg.cond", A)
     if p in (None, 2, -2):
         s = _svd(A, False)[1]
+        if not s.shape[-1]:
+            return sum(s, -1)
         return s[..., -1] / s[..., 0] if p == -2 else s[..., 0] / s[..., -1]
     return matrix_norm(A, p) * matrix_norm(linalg_inv(A), p)
 

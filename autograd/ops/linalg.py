@@ -450,7 +450,10 @@ def linalg_multi_dot(tensors: Any) -> Any:
 @function(method=False, samples=lambda s: [(s(2, 3), s(3, 4), s(4, 2)), (s(2, 3),)])
 def chain_matmul(*matrices: Any) -> Any:
     """`linalg.multi_dot` of matrices given one by one; of one matrix, itself."""
-    return matrices[0] if len(matrices) == 1 else linalg_multi_dot(matrices)
+    if len(matrices) == 1:
+        _of_rank("chain_matmul", "the matrix", matrices[0], 2)
+        return matrices[0]
+    return linalg_multi_dot(matrices)
 
 
 @function(samples=lambda s: [(s(3, 3), 3), (s(2, 2, 2), 2), (s.matrix(3), -2), (s(2, 2), 0), (s(2, 2), 1)])
@@ -458,7 +461,7 @@ def matrix_power(input: Any, n: int) -> Any:
     """The n-th power of square matrices (..., M, M): the inverse's for negative n, the identity for 0."""
     square("matrix_power", input)
     if n == 0:
-        return input * 0 + np.eye(input.shape[-1], dtype=input.dtype)
+        return input * input.dtype.type(0) + np.eye(input.shape[-1], dtype=input.dtype)
     if n < 0:
         from .decomposition import linalg_inv
 
