@@ -90,6 +90,8 @@ def indices_of(name: str, indices: Any, rows: int, what: str = "input") -> ndarr
 def _renormed(weight: Any, indices: ndarray, max_norm: float, norm_type: float) -> None:
     """Scale the rows in use down, in place, to a norm of at most max_norm."""
     table = weight.numpy_view() if isinstance(weight, Tensor) else weight
+    if table.dtype.kind != "f":
+        raise DTypeError(f"embedding: weight is {table.dtype}; max_norm needs float32 or float64, cast with to()")
     used = np.unique(indices)
     norms = np.linalg.norm(table[used], norm_type, axis=1)
     large = norms > max_norm
@@ -173,6 +175,8 @@ def embedding_bag(
             f"expected mode 'sum' "
             f"and input's shape {tuple(input.shape)}"
         )
+    if weight.dtype.kind != "f":
+        raise DTypeError(f"embedding_bag: weight is {weight.dtype}; expected float32 or float64, cast with to()")
     flat, borders = _bags(input, offsets, include_last_offset, weight.shape[0])
     bags = len(borders) - 1
     bag = np.repeat(np.arange(bags), np.diff(borders))

@@ -76,6 +76,8 @@ def _pad_fold(input: Any, shape: tuple[int, ...], pads: Pads, mode: str) -> Any:
 
 def _check(mode: str, shape: tuple[int, ...], pads: Pads) -> None:
     for d, (a, b) in enumerate(pads):
+        if not a and not b:
+            continue
         n = shape[d]
         limit = {"reflect": n - 1, "circular": n, "replicate": None}[mode]
         if limit is not None and max(a, b) > limit:
@@ -83,7 +85,7 @@ def _check(mode: str, shape: tuple[int, ...], pads: Pads) -> None:
             raise ShapeError(
                 f"pad: mode {mode!r} needs a padding of {reason} the size of the dim; got {(a, b)} for dim {d} of {n}"
             )
-        if n + a + b < 0 or (mode == "replicate" and not n and (a or b)):
+        if n + a + b < 0 or (mode == "replicate" and not n):
             raise ShapeError(f"pad: padding {(a, b)} does not fit dim {d} of size {n}")
 
 
@@ -112,7 +114,7 @@ def pad(input: Any, pad: Any, mode: str = "constant", value: float | None = None
     pads = ((0, 0),) * (n - len(sizes) // 2) + tuple(zip(sizes[-2::-2], sizes[::-2], strict=True))
     if mode == "constant":
         for d, (a, b) in enumerate(pads):
-            if shape[d] + a + b < 0:
+            if shape[d] + min(a, 0) + min(b, 0) < 0:
                 raise ShapeError(f"pad: padding {(a, b)} takes more than all of dim {d} of size {shape[d]}")
         cut = any(a < 0 or b < 0 for a, b in pads)
         if cut:

@@ -23,7 +23,7 @@ from .conv import numbers
 from .elementwise import abs, pow, sign
 from .shape import reshape, squeeze, unsqueeze
 
-Pair = tuple[int, int]
+Pair = Any  # (rows, columns); mypy cannot count what a comprehension makes
 
 # ------------------------------------------------------------------------------------------------ recorded ops
 
@@ -137,8 +137,8 @@ def _adaptive_avg_pool2d_input(input: Any, shape: tuple[int, ...]) -> Any:
 # ------------------------------------------------------------------------------------------------ arguments
 
 
-def _images(name: str, input: Any, n: int) -> tuple[Any, bool]:
-    """The input with a batch dimension, and whether it was added."""
+def _images(name: str, input: Any, n: int, without_channels: bool = False) -> tuple[Any, bool]:
+    """The input with a batch dimension, and whether it was added; torch takes an image without channels at times."""
     if input.ndim not in (n + 1, n + 2):
         raise ShapeError(
             f"{name}: input has shape {tuple(input.shape)}; expected {n + 1} dimensions (channels and space) or "
@@ -147,7 +147,7 @@ def _images(name: str, input: Any, n: int) -> tuple[Any, bool]:
         )
     if input.dtype.kind != "f":
         raise DTypeError(f"{name}: input is {input.dtype}; expected float32 or float64, cast it with to()")
-    if 0 in input.shape[-n - 1 :]:
+    if 0 in input.shape[-n if without_channels and input.ndim == n + 1 else -n - 1 :]:
         raise ShapeError(f"{name}: input has shape {tuple(input.shape)}; only the batch may have size 0")
     return (input, False) if input.ndim == n + 2 else (unsqueeze(input, 0), True)
 
@@ -202,7 +202,7 @@ def _volume(space_op: Any, depth_op: Any, x: Any) -> tuple[Any, Any]:
 
 def _max_pool(name: str, n: int, input: Any, arguments: tuple[Any, ...], ceil_mode: bool, return_indices: bool) -> Any:
     x, single = _images(name, input, n)
-    k, s, p, d = _window(name, tuple(x.shape[2:]), *arguments, ceil_mode)
+    k, s, p, d = _window(name, tuple(x.shape[2:]), *arguments, ceil_mode=ceil_mode)
     if n == 3:
         y, index = _volume(
             lambda a: _max_pool2d(a, k[1:], s[1:], p[1:], d[1:], ceil_mode),
@@ -279,7 +279,7 @@ def max_pool3d(
 def _unpooled(
     name: str, n: int, input: Any, indices: Any, kernel_size: Any, stride: Any, padding: Any, output_size: Any
 ) -> Any:
-    x, _ = _images(name, input, n)
+    x, _ = _images(name, input, n, True)
     index = _array(indices)
     if tuple(index.shape) != tuple(input.shape) or index.dtype.kind not in "iu":
         raise ShapeError(
@@ -467,7 +467,7 @@ def _adaptive_size(name: str, output_size: Any, space: tuple[int, ...]) -> tuple
 
 
 def _adaptive_max(name: str, n: int, input: Any, output_size: Any, return_indices: bool) -> Any:
-    x, single = _images(name, input, n)
+    x, single = _images(name, input, n, True)
     size = _adaptive_size(name, output_size, tuple(x.shape[2:]))
     if n == 3:
         y, index = _volume(
@@ -500,7 +500,7 @@ def adaptive_max_pool3d(input: Any, output_size: Any, return_indices: bool = Fal
 
 
 def _adaptive_avg(name: str, n: int, input: Any, output_size: Any) -> Any:
-    x, single = _images(name, input, n)
+    x, single = _images(name, input, n, True)
     size = _adaptive_size(name, output_size, tuple(x.shape[2:]))
     if n == 1:
         y = squeeze(_adaptive_avg_pool2d(unsqueeze(x, 2), (1, *size)), 2)
