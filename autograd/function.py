@@ -59,11 +59,13 @@ class FunctionCtx:
         values = []
         for kept in self._saved:
             if isinstance(kept, _SavedOutput):
-                array, cell, slot = kept.array, kept.cell, kept.slot
+                array, slot = kept.array, kept.slot
+                cell: Any = kept.cell
                 owner = Output(node, slot, array) if node.slots else node
                 tensor = tape.make(array, owner) if mode.enabled else wrap(array)
             else:
-                tensor, cell = kept, None if kept is None else kept._cell
+                tensor = kept
+                cell = None if kept is None else kept._cell
             if cell is not None and node is not None and cell.stamp > max(node.number, self._since):
                 raise node.stale(cell)
             values.append(tensor)
@@ -196,12 +198,10 @@ class Function:
         shapes = []
         differentiable = []
         for k, out in enumerate(outs):
-            tensor = isinstance(out, Tensor)
-            shapes.append((out._data.shape, out._data.dtype) if tensor and out.is_floating_point() else (None, None))
-            differentiable.append(
-                tensor and out.is_floating_point() and not any(out is held for held in ctx._non_differentiable)
-            )
-            if tensor and any(out is arg for arg in args) and not any(out is held for held in ctx._dirty):
+            real = isinstance(out, Tensor) and out.is_floating_point()
+            shapes.append((out._data.shape, out._data.dtype) if real else (None, None))
+            differentiable.append(real and not any(out is held for held in ctx._non_differentiable))
+            if isinstance(out, Tensor) and any(out is arg for arg in args) and not any(out is held for held in ctx._dirty):
                 # an input returned as it is: a tensor of its own on the same memory
                 outs[k] = out.detach()
         saved = []
@@ -351,7 +351,7 @@ def checkpoint(function: Callable[..., Any], *args: Any, use_reentrant: bool = F
             now = get_rng_state()
             set_rng_state(state)
             try:
-                with tape.enable_grad(), saved_tensors_hooks(lambda t: again.append(t), lambda _: _):  # type: ignore[arg-type, return-value]
+                with tape.enable_grad(), saved_tensors_hooks(lambda t: again.append(t), lambda _: _):
                     function(*args, **kwargs)
             finally:
                 set_rng_state(now)

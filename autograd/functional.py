@@ -24,7 +24,7 @@ def _leaves(name: str, inputs: Any, create_graph: bool) -> tuple[Tensor, ...]:
         if not isinstance(x, Tensor):
             raise TypeError(f"{name}: inputs[{k}] must be a Tensor, got {type(x).__name__}")
         if create_graph and x.requires_grad:
-            leaves.append(x.view_as(x))  # type: ignore[attr-defined]
+            leaves.append(x.view_as(x))
         else:
             leaves.append(x.detach().requires_grad_())
     return tuple(leaves)
@@ -154,7 +154,7 @@ def _scalar(name: str, func: Callable[..., Any]) -> Callable[..., Any]:
         (y,) = _outputs(name, func(*inputs))
         if y.numel() != 1:
             raise TapeError(f"{name}: the function must return one element, got shape {tuple(y.shape)}")
-        return y.reshape(())  # type: ignore[attr-defined]
+        return y.reshape(())
 
     return checked
 

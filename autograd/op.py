@@ -213,6 +213,7 @@ def op(*formulas: Formula | None, joint: Formula | None = None, **about: Any) ->
             raise TypeError(f"{fn.__name__}: give one formula an input, or joint=")
         entry = Op(fn, formulas, joint, **about)
         plain = not entry.statics and not entry.aux and not entry.view and joint is None and not entry.variadic
+        call: Callable[..., Any]
         if plain and entry.n == 1:
             call = _unary(entry)
         elif plain and entry.n == 2:

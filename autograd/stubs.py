@@ -25,6 +25,7 @@ HEAD = '"""Made by `python -m autograd.stubs` from the registry; do not edit."""
 def returns(entry: Op) -> str:
     """The type that the operation's samples return: Tensor, a tuple, a Python value, or Any where they differ."""
     kinds = set()
+    assert entry.samples is not None, f"{entry.name}: give it samples="
     with autograd.no_grad():
         for args in entry.samples(Draw(0)):
             kwargs = args[-1] if args and isinstance(args[-1], dict) else {}

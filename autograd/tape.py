@@ -230,7 +230,7 @@ class Node:
 
     op: Any
     number: int
-    edges: tuple[Node | None, ...]
+    edges: tuple[AnyNode | None, ...]
     values: list[Any] | None
     cells: Sequence[Cell] = ()
     shape: tuple[int, ...]
@@ -383,7 +383,7 @@ class Walk:
         pending = self.pending
         if node not in pending:
             pending[node] = g
-            heappush(self.heap, (-node.number, node))
+            heappush(self.heap, (-node.number, node))  # type: ignore[misc]
             return
         held = pending[node]
         if node in self.own and type(g) is ndarray:
@@ -433,8 +433,8 @@ class Walk:
                 if cell.stamp > number:
                     raise node.stale(cell)  # type: ignore[union-attr]
             if create_graph:
-                values = node.op.revive(node)
-            g = node.op.pull(g, values, node.edges)
+                values = node.op.revive(node)  # type: ignore[union-attr]
+            g = node.op.pull(g, values, node.edges)  # type: ignore[union-attr]
             if not self.retain_graph:
                 node.values = values = None  # type: ignore[union-attr]
             for edge, contribution in zip(node.edges, g):  # noqa: B905 - checked when the op was defined
@@ -447,7 +447,7 @@ class Walk:
                     and contribution.dtype is edge.dtype
                 ):
                     pending[edge] = contribution
-                    heappush(heap, (-edge.number, edge))
+                    heappush(heap, (-edge.number, edge))  # type: ignore[misc]
                 else:
                     self.add(edge, contribution)
             contribution = g = None

@@ -257,7 +257,7 @@ class CosineAnnealingWarmRestarts(LRScheduler):
         half = (1 + math.cos(math.pi * self.T_cur / self.T_i)) / 2
         return [self.eta_min + (base - self.eta_min) * half for base in self.base_lrs]
 
-    def step(self, epoch: float | None = None) -> None:  # type: ignore[override]
+    def step(self, epoch: float | None = None) -> None:
         """Go to the next epoch, or to `epoch`."""
         if epoch is None:
             epoch = self.last_epoch + 1

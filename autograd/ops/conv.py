@@ -18,7 +18,7 @@ from ..samples import Draw
 from .pad import pad
 from .shape import permute, reshape, squeeze, unsqueeze
 
-Pair = tuple[int, int]
+Pair = Any  # (rows, columns); mypy cannot count what a comprehension makes
 Padding = tuple[Pair, Pair]
 PLAIN: Padding = ((0, 0), (0, 0))
 

@@ -38,7 +38,8 @@ def _dropped(name: str, input: Any, p: float, training: bool, rank: int = 0) -> 
     _check(name, p)
     if not training or p == 0:
         return input
-    shape, like = tuple(input.shape), _array(input)
+    shape = tuple(input.shape)
+    like: ndarray | None = _array(input)
     if rank:
         shape = (*shape[: input.ndim - rank], *(1,) * rank)
         like = None

@@ -74,10 +74,10 @@ def _batch_norm_eval_pull(g: Any, input: Any, weight: Any, mean: Any, var: Any, 
     if type(g) is not ndarray or needs[3] or needs[4]:
         return _composed(g, input, weight, mean, var, eps, needs)
     return [
-        *kernels.batch_norm_backward(g, input, weight, mean, 1 / np.sqrt(var + eps), False, tuple(needs[:3])),
+        *kernels.batch_norm_backward(g, input, weight, mean, 1 / np.sqrt(var + eps), False, (needs[0], needs[1], needs[2])),
         None,
         None,
-    ]  # type: ignore[arg-type]
+    ]
 
 
 @op(
@@ -224,8 +224,8 @@ def layer_norm(input: Any, normalized_shape: Any, weight: Any = None, bias: Any 
     C = prod(shape)
     if not prod(input.shape):
         return input * 1.0
-    flat = [None if v is None else reshape(v, (C,)) for v in (weight, bias)]
-    y, _, _ = _layer_norm(reshape(input, (prod(input.shape) // C, C)), *flat, float(eps))
+    scale, shift = (None if v is None else reshape(v, (C,)) for v in (weight, bias))
+    y, _, _ = _layer_norm(reshape(input, (prod(input.shape) // C, C)), scale, shift, float(eps))
     return reshape(y, tuple(input.shape))
 
 

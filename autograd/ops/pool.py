@@ -349,7 +349,7 @@ def _avg_pool(
     x, single = _images(name, input, n)
     if divisor == 0:
         raise ShapeError(f"{name}: divisor_override must not be 0")
-    k, s, p, _ = _window(name, tuple(x.shape[2:]), *arguments, 1, ceil_mode)
+    k, s, p, _ = _window(name, tuple(x.shape[2:]), *arguments, 1, ceil_mode=ceil_mode)
     if n == 1:
         y = squeeze(_avg_pool2d(unsqueeze(x, 2), (1, *k), (1, *s), (0, *p), ceil_mode, include, None), 2)
     elif n == 2:
