@@ -12,7 +12,7 @@ help:
 	@echo "make demo    train LeNet-5 on real handwritten digits; pictures and weights under runs/lenet5/"
 	@echo "make test    run the tests"
 	@echo "make parity  compare with torch (installs it)"
-	@echo "make check   check every operation's derivative against finite differences"
+	@echo "make check   check every operation's and network's gradients against their values"
 	@echo "make bench   time against torch (installs it)"
 	@echo "make lint    ruff and mypy;  make format: let ruff write;  make clean: remove all that was made here"
 
@@ -25,7 +25,7 @@ test: $(VENV)/examples.stamp $(VENV)/test.stamp
 parity: $(VENV)/test.stamp $(VENV)/parity.stamp
 	$(BIN)/python -m pytest tests/parity $(PYTEST_ARGS)
 
-check: $(VENV)/base.stamp
+check: $(VENV)/examples.stamp
 	$(BIN)/python -m autograd.check
 
 bench: $(VENV)/bench.stamp

@@ -436,12 +436,12 @@ def _checked(
     map = _map(target, outs, recording if total > 512 else None)
     if not fast:
         _same_backward(target, map, nondet_tol)
-    work = {"exact": total, "fast": 0}.get(mode, min(total, sample * len(target.leaves))) + directions * len(
-        target.leaves
-    )
+    directions = 1 if fast else directions
+    elements = {"exact": total, "fast": 0}.get(mode, sum(min(t.numel(), sample) for _, t in target.leaves))
+    work = elements + directions * len(target.leaves)
     bar = _bar(progress, work, name)
     checker = Checker(
-        map, rng, directions=1 if fast else directions, exact=mode == "exact", sample=0 if fast else sample,
+        map, rng, directions=directions, exact=mode == "exact", sample=0 if fast else sample,
         levels=4 if fast else LEVELS, tick=bar.update if bar is not None else lambda n: None, fast=fast,
     )  # fmt: skip
     try:

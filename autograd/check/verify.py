@@ -99,13 +99,18 @@ class Verdict:
     evaluations: int = 0
 
 
+def typical_size(x: ndarray) -> float:
+    """The median magnitude of the elements that are not 0, of some of them where there are many; 1 where all are."""
+    flat = x.reshape(-1)
+    size = np.abs(flat[:: max(1, x.size // 100_000)], dtype=np.float64)
+    size = size[np.isfinite(size) & (size > 0)]
+    return float(np.median(size)) if size.size else 1.0
+
+
 def scales(x: ndarray) -> tuple[ndarray, float]:
-    """A step's natural size for each element, and for all: the element's magnitude, the median where it is 0."""
-    size = np.abs(x, dtype=np.float64)
-    size = np.where(np.isfinite(size), size, 0.0)
-    nonzero = size[size > 0]
-    typical = float(np.median(nonzero)) if nonzero.size else 1.0
-    return np.where(size > 0, size, typical), typical
+    """A step's natural size for each element, and for all: the element's magnitude, the typical one where it is 0."""
+    size, typical = np.abs(x, dtype=np.float64), typical_size(x)
+    return np.where(np.isfinite(size) & (size > 0), size, typical), typical
 
 
 class Checker:
@@ -202,7 +207,6 @@ class Checker:
             self.weights = np.concatenate([general, _units(some, m)])
             self.rows = self._rows(self.weights)
             self.outputs = [None, None, *some]
-        self.magnitude = [None if r is None else np.abs(r) for r in self.rows]
         results = [self._result(k) for k in range(len(map.arrays))]
         self.verdict.inputs = results
         for line, moved, main in lines:
@@ -241,7 +245,7 @@ class Checker:
         for k, x in enumerate(arrays):
             if not x.size:
                 continue
-            size, _ = scales(x)
+            size = typical_size(x) if self.fast else scales(x)[0]
             for _ in range(self.directions):
                 v = self._direction(k, size)
                 phi = self._along([(k, v)], self.map.partial(k))
@@ -257,7 +261,7 @@ class Checker:
             lines.append((Line(self._along(v_all), self.f0, self.noise, 1.0, self.levels, self.grain), v_all, None))
         return lines
 
-    def _direction(self, k: int, size: ndarray) -> ndarray:
+    def _direction(self, k: int, size: ndarray | float) -> ndarray:
         """A random direction; in fast mode half of it along the gradient, so that one direction sees a wrong factor
         best.
         """
@@ -302,12 +306,11 @@ class Checker:
         slopes = np.zeros(len(self.weights))
         size = np.zeros(len(self.weights))
         for k, v in moved:
-            rows, magnitude = self.rows[k], self.magnitude[k]
-            if rows is not None and magnitude is not None:
-                flat = np.asarray(v, np.float64).reshape(-1)
-                with np.errstate(all="ignore"):
-                    slopes += rows @ flat
-                    size += magnitude @ np.abs(flat)
+            rows = self.rows[k]
+            if rows is not None:
+                product, magnitude = _products(rows, v.reshape(-1))
+                slopes += product
+                size += magnitude
         through = line if self.whole else line.through(self.weights)
         wrong = through.contradicts(slopes, self._allowed(size))
         if result is not None:
@@ -365,8 +368,8 @@ class Checker:
         if not self.sample:
             return np.zeros(0, np.int64)
         half = self.sample // 2
-        rows = self.magnitude[k]
-        top = np.argpartition(-rows.max(0), half)[:half] if rows is not None else np.zeros(0, np.int64)
+        rows = self.rows[k]
+        top = np.argpartition(-np.abs(rows).max(0), half)[:half] if rows is not None else np.zeros(0, np.int64)
         drawn = self.rng.integers(0, n, self.sample - half)
         return np.unique(np.concatenate([top, drawn]))
 
@@ -378,8 +381,7 @@ class Checker:
         x, rows, forward = map.arrays[k], self.rows[k], map.partial(k)
         size, typical = scales(x)
         size = size.reshape(-1)
-        magnitude = self.magnitude[k]
-        largest = np.zeros(len(weights)) if magnitude is None else np.nan_to_num(magnitude.max(1), posinf=0.0)
+        largest = np.zeros(len(weights)) if rows is None else np.nan_to_num(np.abs(rows).max(1), posinf=0.0)
         analytic = np.zeros((len(places), len(weights)))
         numeric = np.zeros_like(analytic)
         noise = self.noise if self.whole else None
@@ -435,6 +437,18 @@ class Checker:
             return f if weights is None else weights @ f
 
         return phi
+
+
+def _products(rows: ndarray, v: ndarray) -> tuple[ndarray, ndarray]:
+    """rows @ v and |rows| @ |v| in float64, by blocks, for v may be as large as a model."""
+    product, magnitude = np.zeros(len(rows)), np.zeros(len(rows))
+    block = max(1, 1_000_000 // max(len(rows), 1))
+    with np.errstate(all="ignore"):
+        for start in range(0, v.size, block):
+            part = rows[:, start : start + block] * np.asarray(v[start : start + block], np.float64)
+            product += part.sum(1)
+            magnitude += np.abs(part).sum(1)
+    return product, magnitude
 
 
 def _units(places: Sequence[int], m: int) -> ndarray:
