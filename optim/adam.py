@@ -51,13 +51,23 @@ class Adam(Optimizer):
             state["max_exp_avg_sq"] = np.zeros_like(p._data)
         return state
 
-    def _update(self, p: np.ndarray, g: np.ndarray, state: dict[str, Any], group: dict[str, Any]) -> None:
-        state["step"] += 1
-        tops = [state["max_exp_avg_sq"]] if group["amsgrad"] else None
-        update.adam(
-            [p], [g], [state["exp_avg"]], [state["exp_avg_sq"]], tops, state["step"], group["lr"], group["betas"], group["eps"],
-            group["weight_decay"], group["decoupled_weight_decay"],
-        )  # fmt: skip
+    def _update_all(
+        self, params: list[np.ndarray], grads: list[np.ndarray], states: list[dict[str, Any]], group: dict[str, Any]
+    ) -> None:
+        for state in states:
+            state["step"] += 1
+        steps = {state["step"] for state in states}
+        for step in steps:
+            p, g, s = params, grads, states
+            if len(steps) > 1:  # some parameters had no gradient in earlier steps
+                chosen = [k for k, state in enumerate(states) if state["step"] == step]
+                p, g, s = [params[k] for k in chosen], [grads[k] for k in chosen], [states[k] for k in chosen]
+            tops = [state["max_exp_avg_sq"] for state in s] if group["amsgrad"] else None
+            update.adam(
+                p, g, [state["exp_avg"] for state in s], [state["exp_avg_sq"] for state in s], tops, step,
+                group["lr"], group["betas"], group["eps"], group["weight_decay"], group["decoupled_weight_decay"],
+                group["maximize"], self._held[id(group)],
+            )  # fmt: skip
 
 
 class AdamW(Adam):

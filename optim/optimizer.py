@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from autograd import SparseRows, Tensor, enable_grad, no_grad
+from autograd.kernels.update import Held
 from autograd.tensor import RemovableHandle, wrap
 
 
@@ -33,7 +34,8 @@ class Optimizer:
     """Base class: keeps the parameters in groups with their own settings, and the state of each parameter.
 
     A subclass gives `_start(p, group)`, the arrays a parameter's state begins with, and `_update(p, g, state, group)`, the
-    update rule on arrays; g is the gradient, negated when the group has `maximize`. `foreach`, `fused`, `capturable` and
+    update rule on arrays; g is the gradient, negated when the group has `maximize`. Or `_update_all`, which gets the lists
+    of all parameters of a group, with the gradients as they are. `foreach`, `fused`, `capturable` and
     `differentiable` of torch are accepted as keywords of the subclasses and have no effect: there is one implementation.
 
     params: an iterable of Tensors, of (name, Tensor) pairs, or of dicts with "params" and settings that override the defaults.
@@ -50,6 +52,7 @@ class Optimizer:
         self.defaults = defaults
         self.param_groups: list[dict[str, Any]] = []
         self.state: defaultdict[Tensor, dict[str, Any]] = defaultdict(dict)
+        self._held: defaultdict[int, Held] = defaultdict(Held)  # by id(group)
         self._pre_hooks: OrderedDict[int, Callable[..., Any]] = OrderedDict()
         self._post_hooks: OrderedDict[int, Callable[..., Any]] = OrderedDict()
         groups = list(params)
@@ -105,22 +108,28 @@ class Optimizer:
                 loss = closure()
         with no_grad():
             for group in self.param_groups:
-                check_range(type(self).__name__, lr=float(group.get("lr", 0.0)))
+                if not 0.0 <= float(group.get("lr", 0.0)) < math.inf:
+                    check_range(type(self).__name__, lr=float(group["lr"]))
                 self._step_group(group, [p for p in group["params"] if p.grad is not None])
         for hook in list(self._post_hooks.values()):
             hook(self, (closure,), {})
         return loss
 
     def _step_group(self, group: dict[str, Any], params: list[Tensor]) -> None:
+        name, dense, grads = type(self).__name__, [], []
         for p in params:
-            state = self._state_of(p, group)
             g = p.grad
             if isinstance(g, SparseRows):
-                self._update_sparse(p, g.coalesce(), state, group)
+                self._update_sparse(p, g.coalesce(), self._state_of(p, group), group)
+                p._cell.written(name)
             else:
-                array = g._data
-                self._update(p._data, -array if group.get("maximize") else array, state, group)
-            p._cell.written(type(self).__name__)
+                dense.append(p)
+                grads.append(g._data)
+        if dense:
+            states = [self.state.get(p) or self._state_of(p, group) for p in dense]
+            self._update_all([p._data for p in dense], grads, states, group)
+            for p in dense:
+                p._cell.written(name)
 
     def _state_of(self, p: Tensor, group: dict[str, Any]) -> dict[str, Any]:
         state = self.state[p]
@@ -130,6 +139,12 @@ class Optimizer:
 
     def _start(self, p: Tensor, group: dict[str, Any]) -> dict[str, Any]:
         return {}
+
+    def _update_all(
+        self, params: list[np.ndarray], grads: list[np.ndarray], states: list[dict[str, Any]], group: dict[str, Any]
+    ) -> None:
+        for p, g, state in zip(params, grads, states, strict=True):
+            self._update(p, -g if group.get("maximize") else g, state, group)
 
     def _update(self, p: np.ndarray, g: np.ndarray, state: dict[str, Any], group: dict[str, Any]) -> None:
         raise NotImplementedError(f"{type(self).__name__}: _update(p, g, state, group) is the update rule; define it")

@@ -48,17 +48,23 @@ class SGD(Optimizer):
         )  # fmt: skip
         super().__init__(params, defaults)
 
-    def _update(self, p: np.ndarray, g: np.ndarray, state: dict[str, Any], group: dict[str, Any]) -> None:
+    def _update_all(
+        self, params: list[np.ndarray], grads: list[np.ndarray], states: list[dict[str, Any]], group: dict[str, Any]
+    ) -> None:
         momentum, averaged = group["momentum"], group["averaged"]
-        v = state.get("momentum_buffer")
-        first = bool(momentum) and v is None
-        if first:
-            state["momentum_buffer"] = v = np.zeros_like(p)
         dampening = momentum if averaged else group["dampening"]
-        update.sgd(
-            [p], [g], [v], group["lr"], momentum, dampening, group["weight_decay"], group["nesterov"],
-            first=first and not averaged,
-        )  # fmt: skip
+        fresh = [bool(momentum) and "momentum_buffer" not in state for state in states]
+        for first in {*fresh}:
+            chosen = [k for k, new in enumerate(fresh) if new == first]
+            p, g = [params[k] for k in chosen], [grads[k] for k in chosen]
+            if first:
+                for k in chosen:
+                    states[k]["momentum_buffer"] = np.zeros_like(params[k])
+            update.sgd(
+                p, g, [states[k].get("momentum_buffer") for k in chosen], group["lr"], momentum, dampening,
+                group["weight_decay"], group["nesterov"], group["maximize"], first and not averaged,
+                self._held[id(group)],
+            )  # fmt: skip
 
     def _update_sparse(self, p: Tensor, g: SparseRows, state: dict[str, Any], group: dict[str, Any]) -> None:
         if group["momentum"] or group["weight_decay"]:

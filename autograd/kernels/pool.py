@@ -403,15 +403,15 @@ def max_pool2d_input(
 ) -> np.ndarray:
     """The gradient of `max_pool2d` in x: g (N, C, P, Q) added at `index` into zeros of x_shape.
 
-    With the pooling's own geometry the work is divided by rows of the result; without, by images. The sums are the same
-    to the last bit, unless `index` holds positions outside its window, which the first way drops. Positions outside
-    the plane are dropped.
+    The work is divided by images, or for a single one, where the pooling's own geometry is given, by rows of the
+    result. The sums are the same to the last bit, unless `index` holds positions outside its window, which the second
+    way drops. Positions outside the plane are dropped.
     """
     N, C, H, W = x_shape
     g, index = channels_last(g), channels_last(index)
     gx = np.empty((N, H, W, C), g.dtype)
     arrays = g.reshape(-1), index.reshape(-1), gx.reshape(-1)
-    if kernel is None or C < NARROW:
+    if kernel is None or N > 1 or C < NARROW:
         sizes = H * W, g.shape[1] * g.shape[2], C
         if gx.size < GATE or N == 1:
             _scatter_images(*arrays, *sizes, 0, N)

@@ -1,19 +1,20 @@
 """The optimizers' updates, each one pass over a parameter, its gradient and its state, all in place.
 
-Every function takes lists, one array a parameter: a serial kernel call costs less than collecting addresses for one
-call over all of them would. The formulas are torch's single-tensor ones.
+Every function takes lists, one array a parameter. For SGD and Adam the small parameters of a group are one kernel call,
+which finds them by their addresses: collected once, in a `Held`. The formulas are torch's single-tensor ones.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import is_
 from typing import Any
 
 import numpy as np
 from numba import prange
 
 from .compile import kernel
-from .view import part
+from .view import located, part
 
 GATE = 1 << 14  # elements below which a parallel launch costs more than it saves
 STEP = 1 << 13  # elements a piece
@@ -49,6 +50,18 @@ def _sgd_parallel(p, g, b, numbers, pieces):
         _sgd_piece(_piece_of(p, k), _piece_of(g, k), _piece_of(b, k), numbers)
 
 
+# A table has a row for each parameter: where its gradient starts in g, its size, and the addresses of the parameter and
+# its state, 0 for none.
+
+
+@kernel
+def _sgd_table(table, g, n):
+    numbers = n[0], n[1], n[2], n[3], n[4], n[5]
+    for start, size, p, b in table:
+        state = located(g, b, size if b else 0)
+        _sgd_piece(located(g, p, size), part(g, start, start + size), state, numbers)
+
+
 @kernel(fastmath={"contract"})
 def _adam_piece(p, g, m, v, top, numbers):
     shrink, decay, sign, c1, b2, c2, eps, root, step = numbers
@@ -76,6 +89,14 @@ def _adam_piece(p, g, m, v, top, numbers):
 def _adam_parallel(p, g, m, v, top, numbers, pieces):
     for k in prange(pieces):
         _adam_piece(_piece_of(p, k), _piece_of(g, k), _piece_of(m, k), _piece_of(v, k), _piece_of(top, k), numbers)
+
+
+@kernel
+def _adam_table(table, g, n):
+    numbers = n[0], n[1], n[2], n[3], n[4], n[5], n[6], n[7], n[8]
+    for start, size, p, m, v, top in table:
+        state = located(g, m, size), located(g, v, size), located(g, top, size if top else 0)
+        _adam_piece(located(g, p, size), part(g, start, start + size), *state, numbers)
 
 
 @kernel(fastmath={"contract"})
@@ -146,6 +167,61 @@ def _update(serial: Any, parallel: Any, arrays: tuple[np.ndarray | None, ...], n
         np.copyto(moved, dense)
 
 
+class Held:
+    """The arrays that the last call updated, and the table of the small ones, good while they are the same arrays."""
+
+    def __init__(self) -> None:
+        self.arrays: list[np.ndarray | None] = []
+        self.small: list[tuple[list[int], np.ndarray, np.ndarray]] = []  # of each dtype: which, table, gradients
+        self.large: list[int] = []
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Held, ()  # a copy's arrays lie elsewhere
+
+    def take(self, columns: tuple[Sequence[np.ndarray | None], ...]) -> None:
+        """Sort the parameters, the first column, and their state into small ones and others."""
+        arrays = [a for column in columns for a in column]
+        if len(arrays) == len(self.arrays) and all(map(is_, arrays, self.arrays)):
+            return
+        self.arrays, self.small, self.large = arrays, [], []
+        for dtype in dict.fromkeys(p.dtype for p in columns[0] if p is not None):
+            chosen, table, start = [], [], 0
+            for k, (p, *state) in enumerate(zip(*columns, strict=True)):
+                if p is None or p.dtype != dtype:
+                    continue
+                fits = [a is None or (a.flags.carray and a.dtype == dtype and a.size == p.size) for a in (p, *state)]
+                if p.size < GATE and all(fits):
+                    chosen.append(k)
+                    table.append((start, p.size, *[0 if a is None else a.ctypes.data for a in (p, *state)]))
+                    start += p.size
+                else:
+                    self.large.append(k)
+            if chosen:
+                self.small.append((chosen, np.array(table, np.int64), np.empty(start, dtype)))
+
+
+def _update_all(
+    kernels: tuple[Any, Any, Any],
+    held: Held | None,
+    grads: Arrays,
+    columns: tuple[Sequence[np.ndarray | None], ...],
+    numbers: list[float],
+) -> None:
+    """Run a (serial, parallel, table) kernel for every parameter; columns: the parameters, then each kind of state."""
+    held = Held() if held is None else held
+    held.take(columns)
+    for chosen, table, g in held.small:
+        np.concatenate([grads[k] for k in chosen], axis=None, out=g)
+        kernels[2](table, g, np.array(numbers, g.dtype))
+    for k in held.large:
+        p, *state = [column[k] for column in columns]
+        _update(kernels[0], kernels[1], (p, grads[k], *state), np.array(numbers))
+
+
+_SGD = _sgd_piece, _sgd_parallel, _sgd_table
+_ADAM = _adam_piece, _adam_parallel, _adam_table
+
+
 def sgd(
     params: Arrays,
     grads: Arrays,
@@ -157,17 +233,17 @@ def sgd(
     nesterov: bool = False,
     maximize: bool = False,
     first: bool = False,
+    held: Held | None = None,
 ) -> None:
     """Stochastic gradient descent with momentum (Sutskever et al. 2013), as torch.optim.SGD.
 
     buffers: the momenta (zeros before the first step), or None for each without momentum. first: the momenta start as
-    the gradients themselves, undamped.
+    the gradients themselves, undamped. held: kept by the caller from step to step, saves time.
     """
     keep, take = (0.0, 1.0) if first else (momentum, 1 - dampening)
     sign = -1.0 if maximize else 1.0
-    numbers = np.array([lr, keep, take, momentum if nesterov else 0.0, weight_decay, sign])
-    for p, g, b in zip(params, grads, buffers, strict=True):
-        _update(_sgd_piece, _sgd_parallel, (p, g, b), numbers)
+    numbers = [lr, keep, take, momentum if nesterov else 0.0, weight_decay, sign]
+    _update_all(_SGD, held, grads, (params, buffers), numbers)
 
 
 def adam(
@@ -183,17 +259,17 @@ def adam(
     weight_decay: float = 0.0,
     decoupled: bool = False,
     maximize: bool = False,
+    held: Held | None = None,
 ) -> None:
     """Adam (Kingma and Ba, https://arxiv.org/abs/1412.6980), as torch.optim.Adam; decoupled: AdamW's weight decay.
 
-    step counts from 1. tops: the largest squares so far (amsgrad), or None.
+    step counts from 1. tops: the largest squares so far (amsgrad), or None. held: as for `sgd`.
     """
     b1, b2 = betas
     shrink, decay = (1 - lr * weight_decay, 0.0) if decoupled else (1.0, weight_decay)
     root, rate, sign = (1 - b2**step) ** 0.5, lr / (1 - b1**step), -1.0 if maximize else 1.0
-    numbers = np.array([shrink, decay, sign, 1 - b1, b2, 1 - b2, eps, root, rate])
-    for p, g, m, v, top in zip(params, grads, means, squares, tops or [None] * len(params), strict=True):
-        _update(_adam_piece, _adam_parallel, (p, g, m, v, top), numbers)
+    numbers = [shrink, decay, sign, 1 - b1, b2, 1 - b2, eps, root, rate]
+    _update_all(_ADAM, held, grads, (params, means, squares, tops or [None] * len(params)), numbers)
 
 
 def rmsprop(

@@ -1,4 +1,4 @@
-"""`part`: a slice for inner loops."""
+"""`part`, a slice for inner loops, and `located`, an array known by its address."""
 
 from __future__ import annotations
 
@@ -30,3 +30,23 @@ def part(tyctx, a, start, stop):  # type: ignore[no-untyped-def]
         return view._getvalue()
 
     return a(a, index, index), codegen
+
+
+@intrinsic
+def located(tyctx, like, address, size):  # type: ignore[no-untyped-def]
+    """The 1-d contiguous array of `size` elements of like's type at an address, which the caller keeps alive."""
+
+    def codegen(context, b, sig, args):  # type: ignore[no-untyped-def]
+        whole = make_array(like)(context, b, args[0])
+        view = make_array(like)(context, b)
+        populate_array(
+            view,
+            data=b.inttoptr(args[1], whole.data.type),
+            shape=[args[2]],
+            strides=[whole.itemsize],
+            itemsize=whole.itemsize,
+            meminfo=None,
+        )
+        return view._getvalue()
+
+    return like(like, types.intp, types.intp), codegen

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import pytest
 from guard import guarded
@@ -98,3 +100,21 @@ def test_sum_of_squares(dtype):
     expected = sum(float((a.astype(np.float64) ** 2).sum()) for a in arrays)
     assert update.sum_of_squares(arrays) == pytest.approx(expected, rel=1e-13)
     assert update.sum_of_squares([arrays[2].T[::-1]]) == pytest.approx(update.sum_of_squares([arrays[2]]), rel=1e-13)
+
+
+def test_held_addresses_follow_the_arrays():
+    rng = np.random.default_rng(0)
+    params, grads = [rng.normal(size=n) for n in (3, 5)], [rng.normal(size=n) for n in (3, 5)]
+    held = update.Held()
+    update.sgd(params, grads, [None, None], 0.1, held=held)
+    twins, twin_held = copy.deepcopy((params, held))
+    replaced = [params[0], params[1].copy()]
+    before = [p.copy() for p in params]
+    update.sgd(twins, grads, [None, None], 0.1, held=twin_held)
+    np.testing.assert_array_equal(params[0], before[0])
+    np.testing.assert_allclose(twins[1], before[1] - 0.1 * grads[1], rtol=1e-13)
+    update.sgd(replaced, grads, [None, None], 0.1, held=held)
+    np.testing.assert_array_equal(params[1], before[1])
+    np.testing.assert_allclose(replaced[1], before[1] - 0.1 * grads[1], rtol=1e-13)
+    update.sgd(replaced, [g[::-1] for g in grads], [None, None], 0.1, held=held)
+    np.testing.assert_allclose(replaced[1], before[1] - 0.1 * (grads[1] + grads[1][::-1]), rtol=1e-13)
