@@ -620,10 +620,10 @@ def linalg_norm(A: Any, ord: Any = None, dim: Any = None, keepdim: bool = False,
 def linalg_cond(A: Any, p: Any = None) -> Any:
     """The condition number: largest over smallest singular value, or the norm p of A times that of its inverse."""
     _floats("linalg.cond", A)
+    if 0 in A.shape[-2:] and not isinstance(p, str):
+        return sum(A, (-2, -1))
     if p in (None, 2, -2):
         s = _svd(A, False)[1]
-        if not s.shape[-1]:
-            return sum(s, -1)
         return s[..., -1] / s[..., 0] if p == -2 else s[..., 0] / s[..., -1]
     return matrix_norm(A, p) * matrix_norm(linalg_inv(A), p)
 

@@ -167,7 +167,10 @@ def _median(input: Any, dim: int, keepdim: bool = False, skip_nan: bool = False)
     return _ranked("median", input, lambda ordered: _middle(ordered, d, skip_nan), dim, keepdim)
 
 
-@op(lambda g, input, y: _evenly(g, input, None, False, y), samples=lambda s: [(s(3, 4), False), (s(5), True), (s(), False)])
+@op(
+    lambda g, input, y: _evenly(g, input, None, False, y),
+    samples=lambda s: [(s(3, 4), False), (s(5), True), (s(), False)],
+)
 def _whole_median(input: Any, skip_nan: bool) -> Any:
     """The lower median of all elements; equal ones share the gradient."""
     flat = input.reshape(-1)
@@ -180,8 +183,7 @@ def _medians(result: Any, input: Any, dim: Any, keepdim: bool, skip_nan: bool) -
     if 0 in input.shape:
         if input.dtype.kind != "f":
             raise ShapeError(
-                f"median: expected a nonempty tensor of {input.dtype}, which has no NaN; "
-                f"shape {tuple(input.shape)}"
+                f"median: expected a nonempty tensor of {input.dtype}, which has no NaN; shape {tuple(input.shape)}"
             )
         return sum(input) + float("nan")
     return _whole_median(input, skip_nan)
@@ -337,6 +339,11 @@ def _results(like: Any, values: Any, inverse: Any, counts: Any, return_inverse: 
     return outs[0] if len(outs) == 1 else tuple(outs)
 
 
+def _comparable(name: str, x: ndarray, d: int | None) -> None:
+    if d is not None and 0 in x.shape[:d] + x.shape[d + 1 :]:
+        raise ShapeError(f"{name}: slices along dim {d} of shape {x.shape} hold nothing to compare")
+
+
 @function(samples=_uniques)
 def unique(
     input: Any, sorted: bool = True, return_inverse: bool = False, return_counts: bool = False, dim: int | None = None
@@ -347,6 +354,7 @@ def unique(
     """
     x = _data(input)
     d = None if dim is None else dim_of("unique", dim, x.ndim)
+    _comparable("unique", x, d)
     values, inverse, counts = np.unique(x, return_inverse=True, return_counts=True, axis=d, equal_nan=False)
     return _results(input, values, inverse.reshape(x.shape if d is None else -1), counts, return_inverse, return_counts)
 
@@ -358,8 +366,7 @@ def unique_consecutive(
     """The elements (or slices along `dim`) without those equal to the one before, where each went, how many each is."""
     x = _data(input)
     d = None if dim is None else dim_of("unique_consecutive", dim, x.ndim)
-    if d is not None and 0 in x.shape[:d] + x.shape[d + 1 :]:
-        raise ShapeError(f"unique_consecutive: slices along dim {dim} of shape {x.shape} hold nothing to compare")
+    _comparable("unique_consecutive", x, d)
     rows = x.reshape(-1, 1) if d is None else np.moveaxis(x, d, 0).reshape(x.shape[d], x.size // max(x.shape[d], 1))
     starts = np.ones(len(rows), bool)
     starts[1:] = (rows[1:] != rows[:-1]).any(1)
