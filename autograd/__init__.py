@@ -3,12 +3,21 @@
 # ruff: noqa: F401  the names imported here are what the package exports
 from __future__ import annotations
 
+import sys as _sys
+from typing import Any as _Any
+
 from numba import get_num_threads, set_num_threads
 
-from . import creation, dtypes, errors, functional, linalg, ops, random, tape, tape_show
+from . import creation, cuda, dtypes, errors, functional, linalg, ops, random, tape, tape_show
 from .anomaly import AnomalyError, detect_anomaly, set_detect_anomaly
 from .check import gradcheck, gradgradcheck
 from .creation import (
+    BoolTensor,
+    ByteTensor,
+    DoubleTensor,
+    FloatTensor,
+    IntTensor,
+    LongTensor,
     arange,
     as_tensor,
     asarray,
@@ -63,6 +72,7 @@ from .install import install
 from .io import load, save
 from .op import REGISTRY
 from .ops.shape import broadcast_shapes
+from .printing import set_printoptions
 from .profiler import profile
 from .random import (
     Generator,
@@ -93,6 +103,28 @@ from .tensor import Size, Tensor
 # torch's short names; some hide Python's own, in this module only
 double, long, short = float64, int64, int16
 float, int, bool = float32, int32, bool_
+
+autograd = _sys.modules[__name__]  # after `import autograd as torch`, torch.autograd.grad is this package's grad
+
+_ELSEWHERE = {
+    "nn": "the layers are a package of their own: `import nn`",
+    "optim": "the optimizers are a package of their own: `import optim`",
+    "utils": "data sets and loaders are in `nn.data`, clipping and the like in `nn.utils`, `checkpoint` is in `autograd`",
+    "backends": "there are no GPU libraries to set: remove the line",
+    "amp": "there is no mixed precision: remove it",
+    "autocast": "there is no mixed precision: remove it",
+    "compile": "nothing needs compiling: use the model as it is",
+    "jit": "nothing needs compiling: use the model as it is",
+    "float16": "the floating-point dtypes are float32 and float64",
+    "half": "the floating-point dtypes are float32 and float64",
+    "bfloat16": "the floating-point dtypes are float32 and float64",
+}
+
+
+def __getattr__(name: str) -> _Any:
+    hint = f": {_ELSEWHERE[name]}" if name in _ELSEWHERE else ""
+    raise AttributeError(f"module 'autograd' has no attribute {name!r}{hint}", name=name)
+
 
 install()
 globals().update({name: entry.call for name, entry in REGISTRY.items() if not name.startswith("_")})

@@ -14,6 +14,7 @@ from .install import install as install
 from .io import load as load, save as save
 from .op import REGISTRY as REGISTRY
 from .ops.shape import broadcast_shapes as broadcast_shapes
+from .printing import set_printoptions as set_printoptions
 from .profiler import profile as profile
 from .random import Generator as Generator, bernoulli as bernoulli, default_generator as default_generator, get_rng_state as get_rng_state, initial_seed as initial_seed, manual_seed as manual_seed, multinomial as multinomial, normal as normal, seed as seed, set_rng_state as set_rng_state
 from .tape import SparseRows as SparseRows, backward as backward, enable_grad as enable_grad, grad as grad, inference_mode as inference_mode, is_grad_enabled as is_grad_enabled, is_inference_mode_enabled as is_inference_mode_enabled, no_grad as no_grad, set_grad_enabled as set_grad_enabled

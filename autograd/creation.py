@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import ceil
 from operator import index as as_int
 from typing import Any
@@ -522,3 +522,24 @@ def new_full(
 
 
 METHODS = {f.__name__: f for f in (new_tensor, new_zeros, new_ones, new_empty, new_full)}
+
+
+def _legacy(name: str, dtype: np.dtype) -> Callable[..., Tensor]:
+    def make(*data: Any) -> Tensor:
+        if len(data) == 1 and not isinstance(data[0], int):
+            return wrap(np.array(to_array(data[0]), dtype=dtype))
+        return empty(*data, dtype=dtype)
+
+    make.__name__ = make.__qualname__ = name
+    make.__doc__ = (
+        f"torch's older way to write `tensor(data, dtype={dtype})`, or, with sizes, `empty(sizes, dtype={dtype})`."
+    )
+    return make
+
+
+BoolTensor = _legacy("BoolTensor", dtypes.bool_)
+ByteTensor = _legacy("ByteTensor", dtypes.uint8)
+DoubleTensor = _legacy("DoubleTensor", dtypes.float64)
+FloatTensor = _legacy("FloatTensor", dtypes.float32)
+IntTensor = _legacy("IntTensor", dtypes.int32)
+LongTensor = _legacy("LongTensor", dtypes.int64)

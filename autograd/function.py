@@ -201,7 +201,11 @@ class Function:
             real = isinstance(out, Tensor) and out.is_floating_point()
             shapes.append((out._data.shape, out._data.dtype) if real else (None, None))
             differentiable.append(real and not any(out is held for held in ctx._non_differentiable))
-            if isinstance(out, Tensor) and any(out is arg for arg in args) and not any(out is held for held in ctx._dirty):
+            if (
+                isinstance(out, Tensor)
+                and any(out is arg for arg in args)
+                and not any(out is held for held in ctx._dirty)
+            ):
                 # an input returned as it is: a tensor of its own on the same memory
                 outs[k] = out.detach()
         saved = []

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from .tensor import Tensor, wrap
+from .tensor import Device, Tensor, wrap
 
 _KEY = "tapegrad"  # the metadata entry that holds the structure around the tensors
 
@@ -58,13 +58,16 @@ def _umask() -> int:
     return mask
 
 
-def load(f: str | os.PathLike[str]) -> Any:
+def load(f: str | os.PathLike[str], map_location: Any = None, *, weights_only: bool = True) -> Any:
     """Read what `save` wrote, or any safetensors file (then a dict of Tensors by name).
 
+    `map_location` may name the one device, "cpu"; `weights_only` is always so, since nothing here is pickled.
     Raises FileNotFoundError, or ValueError where the file is damaged or is no safetensors file.
     """
     from safetensors import SafetensorError, safe_open
 
+    if isinstance(map_location, str):
+        Device(map_location)
     path = Path(f)
     if not path.is_file():
         raise FileNotFoundError(f"load: there is no file {path}")

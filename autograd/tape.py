@@ -15,15 +15,12 @@ import threading
 from collections.abc import Callable, Sequence
 from heapq import heappop, heappush
 from sys import getrefcount
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy import ndarray
 
 from .errors import DTypeError, ShapeError, TapeError
-
-if TYPE_CHECKING:
-    from .tensor import Tensor
 
 clock = itertools.count(1)  # creation numbers of nodes and stamps of writes, one order for both
 tick = clock.__next__
@@ -577,11 +574,15 @@ def grad(
     create_graph: bool = False,
     allow_unused: bool | None = None,
     materialize_grads: bool = False,
+    *,
+    only_inputs: bool = True,
 ) -> tuple[Any, ...]:
     """The gradients of `outputs` with respect to `inputs`, a tuple with one a input; no `.grad` changes.
 
     An input that did not take part is an error unless allow_unused (then None, or zeros with materialize_grads).
     """
+    if not only_inputs:
+        raise ValueError("grad: only_inputs=False is no longer supported, as in torch; use backward() to fill .grad")
     walk = Walk(create_graph, create_graph if retain_graph is None else retain_graph)
     wanted = _sequence(inputs)
     allow = materialize_grads if allow_unused is None else allow_unused

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from . import dtypes, tape
+from . import dtypes, printing, tape
 from .errors import DTypeError, ShapeError, TapeError
 from .tape import Box, Cell, Leaf, View, mode, node_of, synced
 
@@ -386,6 +386,10 @@ class Tensor:
         """This tensor: it is there already."""
         return self
 
+    def cuda(self, *args: Any, **kwargs: Any) -> Tensor:
+        """Raises RuntimeError: there is no GPU here."""
+        raise RuntimeError("cuda: this library computes on 'cpu' only; remove the call, or use .to(device) with 'cpu'")
+
     def share_memory_(self) -> Tensor:
         return self
 
@@ -422,32 +426,27 @@ class Tensor:
     # ------------------------------------------------------------------------------------------- printing
 
     def __repr__(self) -> str:
-        return f"tensor({self._text()}{self._about()})"
+        head = f"tensor({printing.text(self.numpy_view(), len('tensor('))}"
+        about = self._about()
+        column = len(head) - head.rfind("\n") - 1
+        for i, part in enumerate(about):
+            if column + len(part) + 2 + (i == len(about) - 1) > printing.options["linewidth"]:
+                head, column = head + ",\n       " + part, len("tensor(") + len(part)
+            else:
+                head, column = head + ", " + part, column + len(part) + 2
+        return head + ")"
 
-    def _text(self) -> str:
-        data = self.numpy_view()
-        if data.dtype.kind == "f":
-            whole = data.size and np.isfinite(data).all() and (data == np.rint(data)).all() and np.abs(data).max() < 1e6
-            formatter = {"float_kind": lambda v: f"{v:.0f}."} if whole else None
-            if formatter is None and not data.ndim:
-                text = f"{data.item():.4f}" if 1e-4 <= abs(data.item()) < 1e8 else f"{data.item():.4e}"
-                return text if np.isfinite(data) else str(data.item())
-        else:
-            formatter = None
-            if not data.ndim:
-                return str(data.item())
-        return np.array2string(data, separator=", ", prefix="tensor(", precision=4, threshold=1000, formatter=formatter)  # type: ignore[call-overload, no-any-return]
-
-    def _about(self) -> str:
-        about = ""
+    def _about(self) -> list[str]:
+        about = []
         if not self._data.size and self._data.shape != (0,):
-            about += f", size={self._data.shape}"
-        if self.dtype not in (dtypes.get_default_dtype(), dtypes.int64, dtypes.bool_):
-            about += f", dtype=autograd.{self.dtype}"
+            about.append(f"size={self._data.shape}")
+        plain = (dtypes.get_default_dtype(), dtypes.int64, dtypes.bool_)
+        if self.dtype not in plain or (not self._data.size and self.dtype != plain[0]):
+            about.append(f"dtype=autograd.{self.dtype}")
         if self.grad_fn is not None:
-            about += f", grad_fn=<{self.grad_fn.name()}>"
+            about.append(f"grad_fn=<{self.grad_fn.name()}>")
         elif self.requires_grad:
-            about += ", requires_grad=True"
+            about.append("requires_grad=True")
         return about
 
     def __format__(self, spec: str) -> str:
@@ -498,13 +497,16 @@ def to_array(data: Any, dtype: Any = None) -> ndarray:
     elif isinstance(data, (ndarray, np.generic)):
         array = np.asarray(data)
     else:
+        found: set[Any] = set()
         try:
-            array = np.asarray(_plain(data))
+            array = np.asarray(_plain(data, found))
         except ValueError as error:
             raise ValueError(f"tensor: nested sequences of unequal length cannot become an array ({error})") from None
-        # numpy makes float64 of Python floats and of nothing at all
-        if array.dtype.kind == "f" and (not array.size or not _has_array(data)):
-            array = array.astype(dtypes.get_default_dtype())
+        if array.dtype.kind == "f":  # numpy makes float64 of Python floats, of nothing at all, and of mixtures
+            kinds = [d for d in found if d is not float and d.kind == "f"]
+            if float in found or not kinds:
+                kinds.append(dtypes.get_default_dtype())
+            array = array.astype(np.result_type(*kinds), copy=False)
     if dtype is not None:
         return array.astype(dtypes.as_dtype(dtype), copy=False)
     if array.dtype not in dtypes.SUPPORTED:
@@ -521,16 +523,14 @@ def to_array(data: Any, dtype: Any = None) -> ndarray:
 _CANONICAL = {d: d for d in dtypes.SUPPORTED}
 
 
-def _plain(data: Any) -> Any:
-    if isinstance(data, Tensor):
-        return data.numpy_view()
+def _plain(data: Any, found: set[Any]) -> Any:
+    """Nested sequences with arrays in place of Tensors; `found` gets the dtypes of their elements, float for Python's."""
     if isinstance(data, (list, tuple)):
-        return [_plain(item) for item in data]
+        return [_plain(item, found) for item in data]
+    if isinstance(data, Tensor):
+        data = data.numpy_view()
+    if isinstance(data, (ndarray, np.generic)):
+        found.add(data.dtype)
+    elif isinstance(data, float):
+        found.add(float)
     return data
-
-
-def _has_array(data: Any) -> bool:
-    """Whether a nested sequence holds arrays or tensors, whose dtype then counts."""
-    if isinstance(data, (Tensor, ndarray, np.generic)):
-        return True
-    return isinstance(data, (list, tuple)) and bool(data) and any(_has_array(item) for item in data[:1])

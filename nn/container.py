@@ -227,7 +227,8 @@ def _as_parameter(value: Any) -> Any:
 
 def _parameter_line(value: Any) -> str:
     if isinstance(value, Tensor):
-        return f"{type(value).__name__} containing: [{value.dtype} of size {tuple(value.shape)}]"
+        size = "x".join(map(str, value.shape))
+        return f"{type(value).__name__} containing: [{value.dtype} of size {size}]"
     return f"Object of type: {type(value).__name__}"
 
 

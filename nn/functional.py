@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -163,7 +164,7 @@ def rrelu(
 
 def glu(input: Tensor, dim: int = -1) -> Tensor:
     """a * sigmoid(b), a and b the halves of the input along `dim`. Dauphin et al. 2016, arXiv:1612.08083."""
-    if input.ndim == 0 or input.shape[dim] % 2:
+    if input.ndim == 0 or input.size(dim) % 2:
         raise ShapeError(f"glu: halving dimension {dim} needs an even size there, got shape {tuple(input.shape)}")
     a, b = autograd.chunk(input, 2, dim)
     return a * sigmoid(b)
@@ -187,6 +188,13 @@ def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
 def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
     """input where input >= 0, else negative_slope * input."""
     return _run(activation.leaky_relu, inplace, input, negative_slope)
+
+
+# torch's names for the same, written over the input
+relu_, elu_, selu_, celu_ = (partial(f, inplace=True) for f in (relu, elu, selu, celu))
+leaky_relu_, hardtanh_, threshold_, rrelu_ = (
+    partial(f, inplace=True) for f in (leaky_relu, hardtanh, threshold, rrelu)
+)
 
 
 # -------------------------------------------------------------------------------------------------------------- dropout

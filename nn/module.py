@@ -437,6 +437,10 @@ class Module:
         """All parameters and buffers to a dtype."""
         return self._apply(lambda t: t.to(dst_type))
 
+    def cuda(self: M, *args: Any, **kwargs: Any) -> M:
+        """Raises RuntimeError: there is no GPU here."""
+        raise RuntimeError("cuda: this library computes on 'cpu' only; remove the call, or use .to(device) with 'cpu'")
+
     def cpu(self: M) -> M:
         """This module: it is there already."""
         return self
