@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -321,6 +322,11 @@ def test_samples(name: str) -> None:
     """Values and two orders on the operation's own samples."""
     for args, kwargs in samples(name):
         compare(name, args, kwargs, orders=2)
+
+
+def test_differences_are_documented() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "differences.md").read_text()
+    assert not [name for name in DIFFERENT if f"`{name}`" not in page]
 
 
 def vary(name: str, variant: str) -> None:
