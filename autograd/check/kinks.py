@@ -54,7 +54,7 @@ class Corner:
             size = scales(x)[0].reshape(-1)
             for j in _candidates(x, row):
                 place = np.unravel_index(j, x.shape) if x.ndim else ()
-                line = Line(_mover(map, x, place, output), f0, noise, float(size[j]))
+                line = Line(_mover(map, x, place, output), f0, noise, float(size[j]), eps=eps)
                 if line.kinked[0]:
                     self.coordinates.append((k, int(j)))
                     left.append(line.left[0])

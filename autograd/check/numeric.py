@@ -75,9 +75,20 @@ class Line:
     precision: float = 1e-9  # finer steps are tried until the error falls below this part of the slope
 
     def __init__(
-        self, phi: Phi, f0: ndarray, noise: ndarray, scale: float, levels: int = LEVELS, grain: float = 0.0
+        self,
+        phi: Phi,
+        f0: ndarray,
+        noise: ndarray,
+        scale: float,
+        levels: int = LEVELS,
+        grain: float = 0.0,
+        eps: float = 2.2e-16,
+        least: float | None = None,
     ) -> None:
-        self.phi, self.f0, self.noise, self.scale, self.grain = phi, f0, noise, scale, grain
+        self.phi, self.f0, self.noise, self.scale, self.grain, self.eps = phi, f0, noise, scale, grain, eps
+        self.least = (
+            256 * eps * scale if least is None else least
+        )  # steps below this are lost in the rounding of x itself
         self.steps = scale * RATIO ** -np.arange(1.0, levels + 1)
         self.up = np.stack([phi(h) for h in self.steps])
         self.down = np.stack([phi(-h) for h in self.steps])
@@ -88,8 +99,10 @@ class Line:
         flat = ((self.up == self.f0) & (self.down == self.f0)).all(0)
         # a value that no step changes may stand on a step of rounding, as coarse as the inputs' own
         self.noise = np.where(flat, np.maximum(self.noise, self.grain), self.noise)
-        relative = self.noise / h
         with np.errstate(all="ignore"):
+            # far from x the values, and their rounding, may be much larger than at x
+            relative = np.maximum(self.noise, self.eps * np.fmax(np.abs(self.up), np.abs(self.down))) / h
+            relative = np.where(np.isfinite(relative), relative, np.inf)
             self.value, self.error = extrapolated((self.up - self.down) / (2 * h), relative, 2)
             self.right, right_error = extrapolated((self.up - self.f0) / h, 2 * relative, 1)
             self.left, left_error = extrapolated((self.f0 - self.down) / h, 2 * relative, 1)
@@ -105,7 +118,7 @@ class Line:
         stays = np.ones(len(places), bool)
         for factor in (64.0, 512.0):
             h = min(self.steps[-1], factor * float(np.max(self.noise[places] / gap, initial=0.0)) + 1e-300)
-            h = max(h, self.scale * 1e-14)
+            h = max(h, self.least)
             second = (self.phi(h) - 2 * self.f0 + self.phi(-h))[places] / h
             stays &= np.abs(second) >= gap / 2
         return stays
@@ -114,9 +127,11 @@ class Line:
         """Where the error stays above `wanted`, try steps a thousand and a million times smaller."""
         for factor in (1e-3, 1e-6):
             poor = ~(self.error <= wanted)
+            if self.scale * factor * RATIO**-LEVELS < self.least / 16:
+                return
             if not (poor & (self.noise < 0.1 * self.scale * factor * self.error)).any():
                 return  # right enough, or smaller steps would only show the noise
-            other = Line(self.phi, self.f0, self.noise, self.scale * factor, LEVELS, self.grain)
+            other = Line(self.phi, self.f0, self.noise, self.scale * factor, LEVELS, self.grain, self.eps, self.least)
             self.value = np.where(other.error < self.error, other.value, self.value)
             self.error = np.fmin(other.error, self.error)
             better = other.side_error < self.side_error
@@ -130,7 +145,7 @@ class Line:
         phi = self.phi
         line.phi = lambda t: weights @ phi(t)
         line.f0, line.scale, line.steps, line.grain = weights @ self.f0, self.scale, self.steps, self.grain
-        line.precision = self.precision
+        line.precision, line.eps, line.least = self.precision, self.eps, self.least
         # outputs outside the domain have weight 0 in every projection that can be trusted
         with np.errstate(all="ignore"):
             line.up, line.down = self.up @ weights.T, self.down @ weights.T
@@ -175,7 +190,7 @@ class Line:
 
     def _stays(self, i: int, slope: float, far: float) -> bool:
         for factor in (16.0, 64.0, 256.0):
-            h = max(factor * float(self.noise[i]) / far, self.scale * 1e-13)
+            h = max(factor * float(self.noise[i]) / far, self.least)
             if h > self.steps[0]:
                 continue
             up, down, middle = self.phi(h)[i], self.phi(-h)[i], self.f0[i]

@@ -252,13 +252,15 @@ class Checker:
                 if noise is None or (k < 8 and not self.fast):
                     found = measured_noise(phi, self.f0, 1.0, self.map.eps)
                     noise = found if noise is None else np.maximum(noise, found)
-                line = Line(phi, self.f0, noise, 1.0, self.levels, self.grain)
+                line = Line(phi, self.f0, noise, 1.0, self.levels, self.grain, self.map.eps)
                 line.precision = max(1e-4, 30 * self.map.eps**0.5) if self.fast else Line.precision
                 lines.append((line, [(k, v)], k))
                 self.tick(1)
         self.noise = noise if noise is not None else self.map.eps * np.abs(self.f0)
         for v_all in self._tied():
-            lines.append((Line(self._along(v_all), self.f0, self.noise, 1.0, self.levels, self.grain), v_all, None))
+            lines.append(
+                (Line(self._along(v_all), self.f0, self.noise, 1.0, self.levels, self.grain, self.map.eps), v_all, None)
+            )
         return lines
 
     def _direction(self, k: int, size: ndarray | float) -> ndarray:
@@ -324,9 +326,7 @@ class Checker:
                     result.steps, result.remainders = through.steps, through.remainders(slopes)[:, i]
                     result.order = float(through.order(slopes)[i])
                     if result.order < 1.8 and not wrong.any() and not self.fast:  # a kink near by bends the large steps
-                        near = Line(
-                            through.phi, through.f0, through.noise, 1e-3 * through.scale, self.levels, self.grain
-                        )
+                        near = Line(through.phi, through.f0, through.noise, 1e-3, self.levels, self.grain, self.map.eps)
                         result.steps, result.remainders = near.steps, near.remainders(slopes)[:, i]
                         result.order = float(near.order(slopes)[i])
         if wrong.any():
@@ -401,9 +401,9 @@ class Checker:
                 f0 = self.f0 if self.whole else weights @ self.f0
                 if noise is None:
                     noise = np.sqrt(weights**2 @ self.noise**2) + 2e-16 * (np.abs(weights) @ np.abs(self.f0))
-                line = Line(phi, f0, noise, float(size[j]), self.levels, self.grain)
+                line = Line(phi, f0, noise, float(size[j]), self.levels, self.grain, self.map.eps)
                 if size[j] < 0.1 * typical and (line.tolerance() > 1e-4 * np.abs(a)).any():
-                    other = Line(phi, f0, noise, typical, self.levels, self.grain)
+                    other = Line(phi, f0, noise, typical, self.levels, self.grain, self.map.eps)
                     line = other if np.nanmax(other.error) < np.nanmax(line.error) else line
                 wrong = line.contradicts(a, self._allowed(np.abs(a) + 0.1 * largest)) & ~close
                 between = np.clip(a, np.minimum(line.left, line.right), np.maximum(line.left, line.right))
