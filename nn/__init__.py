@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from importlib import import_module as _import_module
+from typing import Any as _Any
+
 from . import functional, init, utils
 from .activation import (
     CELU,
@@ -140,3 +143,9 @@ from .pool import (
 from .recurrent import GRU, LSTM, RNN, GRUCell, LSTMCell, RNNBase, RNNCell, RNNCellBase
 
 __all__ = [name for name in dir() if name[0].isupper()] + ["functional", "init", "utils"]
+
+
+def __getattr__(name: str) -> _Any:
+    if name == "data":  # read when first asked for
+        return _import_module("nn.data")
+    raise AttributeError(f"module 'nn' has no attribute {name!r}", name=name)

@@ -12,6 +12,7 @@ from ..errors import DTypeError, ShapeError
 from ..op import REGISTRY, check_writable, function, op, rebase, record_node
 from ..tape import mode, node_of
 from ..tensor import Device, Tensor, to_array
+from .index import setitem
 from .shape import clone
 
 # ------------------------------------------------------------------------------------------------------- dtypes
@@ -125,9 +126,18 @@ def zero_(self: Tensor) -> Tensor:
     return _write(self, "zero_", 0)
 
 
+def fill_diagonal_(self: Tensor, fill_value: Any) -> Tensor:
+    """Write `fill_value` where all indices are equal; more than 2 dimensions must be of one length."""
+    shape = self._data.shape
+    if len(shape) < 2 or (len(shape) > 2 and len(set(shape)) > 1):
+        raise ShapeError(f"fill_diagonal_: expected a matrix, or dimensions of one length; got shape {shape}")
+    setitem(self, (list(range(min(shape))),) * len(shape), fill_value)
+    return self
+
+
 _NAMES: dict[str, np.dtype] = {
     "float": dtypes.float32, "double": dtypes.float64, "long": dtypes.int64, "int": dtypes.int32,
     "short": dtypes.int16, "char": dtypes.int8, "byte": dtypes.uint8, "bool": dtypes.bool_,
 }  # fmt: skip
 METHODS: dict[str, Any] = {name: _conversion(name, dtype) for name, dtype in _NAMES.items()}
-METHODS |= {"copy_": copy_, "fill_": fill_, "zero_": zero_}
+METHODS |= {"copy_": copy_, "fill_": fill_, "zero_": zero_, "fill_diagonal_": fill_diagonal_}
