@@ -408,7 +408,7 @@ def _dropout_piece(x, y, kept, seed, offset, least, scale):
     for i in range(x.size):
         keep = (_mix(seed, offset + np.uint64(i)) >> np.uint64(32)) >= least
         kept[i] = keep
-        y[i] = x[i] * scale if keep else zero
+        y[i] = x[i] * (scale if keep else zero)  # a dropped NaN stays visible, as in torch
 
 
 @kernel(parallel=True)
@@ -422,7 +422,7 @@ def _dropout_parallel(x, y, kept, seed, offset, least, scale, n):
 def _mask_piece(g, kept, gx, scale):
     zero = g.dtype.type(0)
     for i in range(g.size):
-        gx[i] = g[i] * scale if kept[i] else zero
+        gx[i] = g[i] * (scale if kept[i] else zero)
 
 
 @kernel(parallel=True)

@@ -112,7 +112,18 @@ def _sums_piece(g, x, y, mean, sums, C, k, r0, r1):
     for b in range(r0, r1, BLOCK):
         s[:] = 0
         q[:] = 0
-        for r in range(b, min(b + BLOCK, r1)):
+        r, e = b, min(b + BLOCK, r1)
+        while r + 3 < e and not y.size:
+            x0, x1 = part(x, r * C, (r + 1) * C), part(x, (r + 1) * C, (r + 2) * C)
+            x2, x3 = part(x, (r + 2) * C, (r + 3) * C), part(x, (r + 3) * C, (r + 4) * C)
+            g0, g1 = part(g, r * C, (r + 1) * C), part(g, (r + 1) * C, (r + 2) * C)
+            g2, g3 = part(g, (r + 2) * C, (r + 3) * C), part(g, (r + 3) * C, (r + 4) * C)
+            for c in range(C):
+                m = mean[c]
+                s[c] += (g0[c] + g1[c]) + (g2[c] + g3[c])
+                q[c] += (g0[c] * (x0[c] - m) + g1[c] * (x1[c] - m)) + (g2[c] * (x2[c] - m) + g3[c] * (x3[c] - m))
+            r += 4
+        while r < e:
             xr, gr = part(x, r * C, (r + 1) * C), part(g, r * C, (r + 1) * C)
             if y.size:
                 yr = part(y, r * C, (r + 1) * C)
@@ -124,6 +135,7 @@ def _sums_piece(g, x, y, mean, sums, C, k, r0, r1):
                 for c in range(C):
                     s[c] += gr[c]
                     q[c] += gr[c] * (xr[c] - mean[c])
+            r += 1
         for c in range(C):
             total[c] += s[c]
             product[c] += q[c]
@@ -153,16 +165,22 @@ def _sums_merge(sums, rstd, weight, gw, gb, scale, slope, shift, C, M, pieces, t
 
 @kernel(fastmath={"contract"})
 def _input_piece(g, x, y, gx, mean, scale, slope, shift, C, r0, r1):
-    for r in range(r0, r1):
-        xr, gr, out = part(x, r * C, (r + 1) * C), part(g, r * C, (r + 1) * C), part(gx, r * C, (r + 1) * C)
+    """Two rows at a time, which share the loads of the coefficients; an odd last row is its own partner."""
+    for r in range(r0, r1, 2):
+        p = min(r + 1, r1 - 1)
+        x0, g0, out0 = part(x, r * C, (r + 1) * C), part(g, r * C, (r + 1) * C), part(gx, r * C, (r + 1) * C)
+        x1, g1, out1 = part(x, p * C, (p + 1) * C), part(g, p * C, (p + 1) * C), part(gx, p * C, (p + 1) * C)
         if y.size:
-            yr = part(y, r * C, (r + 1) * C)
+            y0, y1, zero = part(y, r * C, (r + 1) * C), part(y, p * C, (p + 1) * C), x.dtype.type(0)
             for c in range(C):
-                v = gr[c] if yr[c] > 0 else x.dtype.type(0)
-                out[c] = scale[c] * v - slope[c] * (xr[c] - mean[c]) - shift[c]
+                v0, v1 = g0[c] if y0[c] > 0 else zero, g1[c] if y1[c] > 0 else zero
+                out0[c] = scale[c] * v0 - slope[c] * (x0[c] - mean[c]) - shift[c]
+                out1[c] = scale[c] * v1 - slope[c] * (x1[c] - mean[c]) - shift[c]
         else:
             for c in range(C):
-                out[c] = scale[c] * gr[c] - slope[c] * (xr[c] - mean[c]) - shift[c]
+                m, a, k, d = mean[c], scale[c], slope[c], shift[c]
+                out0[c] = a * g0[c] - k * (x0[c] - m) - d
+                out1[c] = a * g1[c] - k * (x1[c] - m) - d
 
 
 @kernel(parallel=True)

@@ -206,6 +206,11 @@ def _class_weights(weight: np.ndarray | None, C: int, dtype: np.dtype) -> tuple[
     return np.ascontiguousarray(weight, dtype), float(weight.sum(dtype=np.float64))
 
 
+@np.errstate(all="ignore")
+def _over_zero(value: np.floating) -> np.floating:
+    return value / np.float64(0)
+
+
 def softmax_cross_entropy(
     logits: np.ndarray,
     labels: np.ndarray,
@@ -237,9 +242,10 @@ def softmax_cross_entropy(
         _loss_parallel(*arrays, C, R, _step(R, C))
     if reduction == "none":
         return loss, lse, total
-    value = loss.sum(dtype=np.float64)
-    with np.errstate(invalid="ignore"):
-        return np.asarray(value / np.float64(total) if reduction == "mean" else value, logits.dtype), lse, total
+    value = np.add.reduce(loss, dtype=np.float64)
+    if reduction == "mean":
+        value = value / total if total else _over_zero(value)
+    return np.asarray(value, logits.dtype), lse, total
 
 
 def softmax_cross_entropy_backward(

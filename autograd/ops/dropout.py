@@ -1,5 +1,5 @@
-"""Dropout: a mask drawn from the default generator, then a product. The mask is an input of the op, never drawn
-inside."""
+"""Dropout: a seed drawn from the default generator decides which values stay. The op is given the seed and draws nothing
+itself; channels are dropped by a product with a mask."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ import numpy as np
 from numpy import ndarray
 
 from .. import random
-from ..errors import NumberError, ShapeError
-from ..op import function
+from ..errors import DTypeError, NumberError, ShapeError
+from ..kernels import elementwise as kernels
+from ..op import function, op
 from ..tensor import wrap
 from .elementwise import mul
 
@@ -21,15 +22,30 @@ def _check(name: str, p: float) -> None:
         raise NumberError(f"{name}: p is {p}, the probability of dropping a value; expected 0 to 1")
 
 
-def keep_mask(shape: tuple[int, ...], p: float, dtype: np.dtype, like: ndarray | None = None) -> ndarray:
-    """1 with probability 1 - p, else 0, drawn from the default generator; in the order of `like`'s memory."""
-    order = sorted(range(len(shape)), key=lambda i: -like.strides[i]) if like is not None else list(range(len(shape)))
-    drawn = random.default_generator.rng.random([shape[i] for i in order], np.float32) >= p
-    return drawn.astype(dtype).transpose(np.argsort(order) if order else ())
+def keep_mask(shape: tuple[int, ...], p: float, dtype: np.dtype) -> ndarray:
+    """1 with probability 1 - p, else 0, drawn from the default generator."""
+    return (random.default_generator.rng.random(shape, np.float32) >= p).astype(dtype)
 
 
-def _array(x: Any) -> ndarray:
-    return x if isinstance(x, ndarray) else x._data
+@op(
+    lambda g, y, p: _masked(g, y[1], p),
+    aux=1,
+    samples=lambda s: [(s(3, 4), 0.5, 7), (s(3), 1.0, 0), (s(2, 3, 2), 0.2, 2**64 - 1), (s(), 0.5, 1)],
+)
+def _dropout(input: Any, p: float, seed: int) -> Any:
+    """Values kept by the numbers of `seed`, scaled by 1 / (1 - p), or 0; also the mask of those kept."""
+    # in the order of the indices, so that the memory order does not change the mask
+    return kernels.dropout(np.ascontiguousarray(input).reshape(input.shape), p, seed)
+
+
+@op(
+    lambda g, kept, p: _masked(g, kept, p),
+    None,
+    samples=lambda s: [(s(3, 4), s.ints(2, 3, 4).astype(bool), 0.5)],
+)
+def _masked(input: Any, kept: ndarray, p: float) -> Any:
+    """input / (1 - p) where kept, else 0: the adjoint of `_dropout`, and its own."""
+    return kernels.dropout_backward(np.asarray(input), kept, p)
 
 
 def _dropped(name: str, input: Any, p: float, training: bool, rank: int = 0) -> Any:
@@ -38,12 +54,11 @@ def _dropped(name: str, input: Any, p: float, training: bool, rank: int = 0) -> 
     _check(name, p)
     if not training or p == 0:
         return input
-    shape = tuple(input.shape)
-    like: ndarray | None = _array(input)
-    if rank:
-        shape = (*shape[: input.ndim - rank], *(1,) * rank)
-        like = None
-    mask = keep_mask(shape, p, input.dtype, like)
+    if input.dtype.kind != "f":
+        raise DTypeError(f"{name}: input is {input.dtype}; expected float32 or float64, cast it with to()")
+    if not rank:
+        return _dropout(input, float(p), int(random.default_generator.rng.integers(2**63)))[0]
+    mask = keep_mask((*input.shape[: input.ndim - rank], *(1,) * rank), p, input.dtype)
     if p < 1:
         mask *= 1 / (1 - p)
     return mul(input, mask if isinstance(input, ndarray) else wrap(mask))

@@ -111,6 +111,9 @@ def _labels(name: str, input: Any, target: Any, ignore_index: int, error: type[V
             f"{tuple(input.shape)}"
         )
     C = input.shape[1] if input.ndim > 1 else input.shape[0]
+    array = array.astype(np.int64, copy=False)
+    if array.size and np.maximum.reduce(array.view(np.uint64), None) < C:  # no label is negative or too large
+        return array
     wrong = (array != ignore_index) & ((array < 0) | (array >= C))
     if wrong.any():
         at = tuple(np.argwhere(wrong)[0])
@@ -118,7 +121,7 @@ def _labels(name: str, input: Any, target: Any, ignore_index: int, error: type[V
             f"{name}: target[{', '.join(map(str, at))}] is {array[at]}; the {C} classes of input are numbered 0 to "
             f"{C - 1}"
         )
-    return array.astype(np.int64, copy=False)
+    return array
 
 
 def _class_weight(name: str, input: Any, weight: Any, C: int) -> Any:

@@ -107,11 +107,11 @@ def _floating(name: str, input: Any) -> None:
         raise DTypeError(f"{name}: input is {input.dtype}; expected float32 or float64, cast it with to()")
 
 
-def _update(running: Any, value: ndarray, momentum: float) -> None:
-    """running = (1 - momentum) running + momentum value, in place, seen by version counters."""
+def _update(running: Any, value: ndarray, momentum: float, factor: float = 1.0) -> None:
+    """running = (1 - momentum) running + momentum factor value, in place, seen by version counters."""
     array = running.numpy_view() if isinstance(running, Tensor) else running
     array *= 1 - momentum
-    array += (momentum * value).astype(array.dtype)
+    array += value * (momentum * factor)
     if isinstance(running, Tensor):
         running._cell.written("batch_norm")
 
@@ -161,7 +161,7 @@ def batch_norm(
     if running_mean is not None:
         _update(running_mean, _array(mean), momentum)
     if running_var is not None:
-        _update(running_var, _array(var) * (count / (count - 1)), momentum)
+        _update(running_var, _array(var), momentum, count / (count - 1))
     return y
 
 
