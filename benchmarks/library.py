@@ -77,6 +77,6 @@ class Row:
 
 
 def fingerprint(values: Any) -> list[float]:
-    """The mean size of an array and its projection on fixed cosines, of that order too: what two libraries must agree on."""
+    """The mean size of an array and, of that order too, its projection on fixed cosines: what must agree."""
     x = np.asarray(values.detach() if hasattr(values, "detach") else values, np.float64).reshape(-1)
     return [float(np.abs(x).mean()), float((x * np.cos(np.arange(x.size))).sum() / np.sqrt(x.size))]

@@ -187,6 +187,8 @@ class Network:
     """A definition, the batch it sees, its loss and its optimizer.
 
     classes: labels below it; 0: as many real targets as outputs (binary for logistic regression, a grid for YOLO).
+    lr: while the losses are compared, so small that they fall: an untrained deep network magnifies rounding (in the first
+    gradient of ResNet-50 either library is 2-3 % from float64), and with long steps the losses soon have little in common.
     """
 
     define: Callable[[Any, Any, Any], Any]
@@ -195,23 +197,24 @@ class Network:
     loss: str
     classes: int = 0
     optimizer: str = "SGD"
+    lr: float = 1e-3
     heavy: bool = False
 
 
 NETWORKS = {
-    "logistic-64x12288": Network(logistic, (64, 12288), (64, 1), "binary_cross_entropy_with_logits"),
+    "logistic-64x12288": Network(logistic, (64, 12288), (64, 1), "binary_cross_entropy_with_logits", lr=1e-2),
     "tiny-mlp-32x16": Network(tiny_mlp, (32, 16), (32,), "cross_entropy", 4, "Adam"),
     "mlp-128x784": Network(mlp, (128, 784), (128,), "cross_entropy", 10, "Adam"),
     "lenet5-b64": Network(lenet5, (64, 3, 32, 32), (64,), "cross_entropy", 10, "Adam"),
-    "alexnet-b16": Network(alexnet, (16, 3, 227, 227), (16,), "cross_entropy", 1000, heavy=True),
-    "vgg16-b4": Network(vgg16, (4, 3, 224, 224), (4,), "cross_entropy", 1000, heavy=True),
-    "resnet50-b4": Network(resnet50, (4, 3, 224, 224), (4,), "cross_entropy", 1000, heavy=True),
-    "googlenet-b4": Network(googlenet, (4, 3, 224, 224), (4,), "cross_entropy", 1000, heavy=True),
-    "yolo-b4": Network(yolo, (4, 3, 416, 416), (4, 125, 13, 13), "mse_loss", heavy=True),
+    "alexnet-b16": Network(alexnet, (16, 3, 227, 227), (16,), "cross_entropy", 1000, lr=1e-4, heavy=True),
+    "vgg16-b4": Network(vgg16, (4, 3, 224, 224), (4,), "cross_entropy", 1000, lr=3e-6, heavy=True),
+    "resnet50-b4": Network(resnet50, (4, 3, 224, 224), (4,), "cross_entropy", 1000, lr=3e-6, heavy=True),
+    "googlenet-b4": Network(googlenet, (4, 3, 224, 224), (4,), "cross_entropy", 1000, lr=1e-4, heavy=True),
+    "yolo-b4": Network(yolo, (4, 3, 416, 416), (4, 125, 13, 13), "mse_loss", lr=1e-2, heavy=True),
 }
 SETTINGS: dict[str, dict[str, float]] = {
-    "SGD": {"lr": 0.01, "momentum": 0.9, "weight_decay": 5e-4},
-    "Adam": {"lr": 1e-3},
+    "SGD": {"momentum": 0.9, "weight_decay": 5e-4},
+    "Adam": {},
 }
 STILL = 1e-9  # learning rate while timing: the same work, but a run's length changes neither weights nor dead units
 
@@ -253,7 +256,7 @@ def training(network: Network) -> Callable[[Library], Case]:
 
     def build(lib: Library) -> Case:
         model, (x, target) = build_model(lib, network), build_batch(lib, network)
-        optimizer = lib.optimizer(network.optimizer, model.parameters(), **SETTINGS[network.optimizer])
+        optimizer = lib.optimizer(network.optimizer, model.parameters(), lr=network.lr, **SETTINGS[network.optimizer])
         loss_function = getattr(lib.F, network.loss)
 
         def step() -> Any:
