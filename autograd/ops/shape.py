@@ -442,8 +442,6 @@ def roll(input: Any, shifts: Any, dims: Any = None) -> Any:
     """Elements moved by `shifts` along `dims`, those that fall off the end come in at the front; no dims: flattened."""
     shifts = tuple(shifts) if isinstance(shifts, (tuple, list)) else (int(shifts),)
     shape = tuple(input.shape)
-    if not prod(shape):
-        return clone(input)
     if dims is None or dims == ():
         if len(shifts) != 1:
             raise ShapeError(f"roll: {len(shifts)} shifts without dims; give as many dims as shifts")
@@ -451,6 +449,8 @@ def roll(input: Any, shifts: Any, dims: Any = None) -> Any:
     dims = tuple(dims) if isinstance(dims, (tuple, list)) else (dims,)
     if len(dims) != len(shifts):
         raise ShapeError(f"roll: {len(shifts)} shifts for {len(dims)} dims; expected as many")
+    if not prod(shape):
+        return clone(input)
     return _roll(input, shifts, tuple([dim_of("roll", d, len(shape)) for d in dims]))
 
 
