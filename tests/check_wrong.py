@@ -144,6 +144,13 @@ wrong(
     normal(6),
 )
 
+wrong(
+    "the incoming gradient forgotten",
+    "sum",
+    plant("sum", lambda input: np.sum(input), lambda g, input_shape: np.ones(input_shape)),
+    normal(3),
+)
+
 # ------------------------------------------------------------------------------------------------ missing term
 
 wrong(

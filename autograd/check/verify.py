@@ -12,6 +12,9 @@ from numpy import ndarray
 from .numeric import LEVELS, Line, measured_noise, relative_difference
 
 IDENTITY = 64  # up to so many outputs every row of the Jacobian is checked; beyond, random combinations of rows
+SEED = (
+    2.0  # rows are pulled by this multiple of a unit and divided again: a formula must not forget the incoming gradient
+)
 QUICK = 2.0**-7  # the step, in units of the coordinate's scale, with which a coordinate is tried first
 
 
@@ -182,7 +185,10 @@ class Checker:
             return self.verdict
         self.whole = m <= IDENTITY
         # before the function runs again: what the formulas read is as the recorded forward left it
-        self.early: list[ndarray | None] = self._rows(np.eye(m)) if self.whole else []
+        self.early: list[ndarray | None] = self._rows(SEED * np.eye(m)) if self.whole else []
+        for row in self.early:
+            if row is not None:
+                np.divide(row, SEED, out=row)
         self.f0 = f0 = self._forward()
         if not np.isfinite(f0).all():
             self.bad = ~np.isfinite(f0)
