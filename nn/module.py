@@ -90,7 +90,9 @@ class Module:
         own = self.__dict__
         if "_parameters" not in own:
             raise AttributeError(_not_initialised(self, f"read {name!r}"))
-        for held in (own["_parameters"], own["_buffers"], own["_modules"]):
+        if name in own["_parameters"]:  # the most frequent case
+            return own["_parameters"][name]
+        for held in (own["_buffers"], own["_modules"]):
             if name in held:
                 return held[name]
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")

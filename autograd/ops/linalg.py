@@ -195,6 +195,10 @@ def linear(input: Any, weight: Any, bias: Any = None) -> Any:
 
     A 1-d weight (I,) is one output and its dimension is dropped. Raises ShapeError, DTypeError (all of one dtype).
     """
+    x, w, b = getattr(input, "_data", input), getattr(weight, "_data", weight), getattr(bias, "_data", bias)
+    simple = w.ndim == 2 and x.ndim and x.shape[-1] == w.shape[1] and x.dtype == w.dtype
+    if simple and (b is None or (b.shape == w.shape[:1] and b.dtype == w.dtype)):
+        return _linear(input, weight, bias)
     if weight.ndim == 1:
         y = matmul(input, weight)
         return y if bias is None else y + bias
@@ -210,12 +214,10 @@ def linear(input: Any, weight: Any, bias: Any = None) -> Any:
             f"linear: input is {input.dtype}, weight {weight.dtype}{'' if bias is None else f', bias {bias.dtype}'}; "
             "expected one dtype, cast with to()"
         )
-    if bias is not None and tuple(bias.shape) != (weight.shape[0],):
-        y = matmul(input, mT(weight))
-        if bias.ndim > y.ndim or any(n not in (1, m) for n, m in zip(bias.shape[::-1], y.shape[::-1], strict=False)):
-            raise ShapeError(f"linear: bias has shape {tuple(bias.shape)}; expected ({weight.shape[0]},)")
-        return y + bias
-    return _linear(input, weight, bias)
+    y = matmul(input, mT(weight))  # the bias is not one number an output
+    if bias.ndim > y.ndim or any(n not in (1, m) for n, m in zip(bias.shape[::-1], y.shape[::-1], strict=False)):
+        raise ShapeError(f"linear: bias has shape {tuple(bias.shape)}; expected ({weight.shape[0]},)")
+    return y + bias
 
 
 # ---------------------------------------------------------------------------------- products that add to something
