@@ -201,7 +201,6 @@ ABSENT = {
     "fractional_max_pool3d", "fractional_max_pool3d_with_indices", "grouped_mm", "handle_torch_function",
     "has_torch_function", "has_torch_function_unary", "has_torch_function_variadic", "linear_cross_entropy",
     "native_channel_shuffle", "scaled_grouped_mm", "scaled_mm", "upsample_bilinear", "upsample_nearest", "pdist",
-    "celu_", "elu_", "hardtanh_", "leaky_relu_", "relu_", "rrelu_", "selu_", "threshold_",
     *(f"{kind}max_pool{d}d_with_indices" for kind in ("", "adaptive_") for d in (1, 2, 3)),
 }  # fmt: skip
 NAMES = [
