@@ -24,8 +24,10 @@ required: Any = Required()
 
 
 def check_range(optimizer: str, low: float = 0.0, high: float = math.inf, **values: float) -> None:
-    """Raise ValueError, naming optimizer and argument, for a value that is NaN or outside [low, high)."""
+    """Raise, naming optimizer and argument, ValueError for NaN or a value outside [low, high), TypeError for no number."""
     for name, value in values.items():
+        if value is None or isinstance(value, str):
+            raise TypeError(f"{optimizer}: {name} must be a number in [{low:g}, {high:g}), got {value!r}")
         if not low <= float(value) < high:  # NaN fails this too
             raise ValueError(f"{optimizer}: {name} must be in [{low:g}, {high:g}), got {value}")
 

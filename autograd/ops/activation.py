@@ -89,6 +89,8 @@ def prelu(input: Any, weight: Any) -> Any:
     """input where positive, else weight * input, weight one number or one a channel (dimension 1). He et al. 2015."""
     n, shape = weight.size if isinstance(weight, ndarray) else weight.numel(), tuple(input.shape)
     channels = shape[1] if len(shape) > 1 else 1
+    if input.dtype.kind != "f":
+        raise DTypeError(f"prelu: input is {input.dtype}; expected a floating dtype, convert with float()")
     if n not in (1, channels):
         raise ShapeError(f"prelu: expected a weight of 1 or {channels} elements for input {shape}, got {n}")
     from .shape import _reshape

@@ -341,8 +341,9 @@ def binary_cross_entropy(
         raise DTypeError(
             f"{name}: input is {input.dtype} and target {target.dtype}; expected one floating dtype, cast with to()"
         )
-    if ((array < 0) | (array > 1)).any():
-        bad = array[(array < 0) | (array > 1)][0]
+    within = (array >= 0) & (array <= 1)  # NaN is not
+    if not within.all():
+        bad = array[~within][0]
         raise NumberError(
             f"{name}: input holds {bad}; all elements should be between 0 and 1, apply sigmoid or use the form with "
             f"logits"
@@ -396,6 +397,8 @@ def binary_cross_entropy_with_logits(
     _same_size(name, input, target)
     if input.dtype.kind != "f":
         raise DTypeError(f"{name}: input is {input.dtype}; expected float32 or float64")
+    if target.dtype.kind != "f":
+        raise DTypeError(f"{name}: target is {target.dtype}; expected a floating dtype, convert with target.float()")
     loss = _binary_cross_entropy_with_logits(input, target, pos_weight)
     return _reduced(loss if weight is None else loss * weight, reduction)
 
@@ -563,6 +566,8 @@ def hinge_embedding_loss(
     """input where target is 1, max(0, margin - input) where it is -1."""
     reduction = _reduction("hinge_embedding_loss", reduction, size_average, reduce)
     t = _array(target)
+    if t.dtype.kind not in "iuf":
+        raise DTypeError(f"hinge_embedding_loss: target is {t.dtype}; expected numbers, 1 or -1")
     loss = where(t != 1, clamp_min(margin - input, 0.0), 0.0) + where(t != -1, input, 0.0)
     return _reduced(loss, reduction)
 
