@@ -104,7 +104,9 @@ class _BatchNorm(_Norm):
         self._check(input)
         momentum = 0.0 if self.momentum is None else self.momentum
         if self.training and self.num_batches_tracked is not None:
-            self.num_batches_tracked.add_(1)
+            count = self.num_batches_tracked.numpy_view()
+            count += 1
+            self.num_batches_tracked._cell.written(type(self).__name__)
             if self.momentum is None:  # the mean over all batches so far
                 momentum = 1.0 / float(self.num_batches_tracked)
         from_batch = self.training or self.running_mean is None

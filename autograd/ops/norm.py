@@ -94,11 +94,14 @@ def _batch_norm_eval(input: Any, weight: Any, bias: Any, mean: Any, var: Any, ep
 
 def _vector(name: str, argument: str, v: Any, n: int, dtype: np.dtype) -> None:
     """Check a value a channel."""
-    if v is not None and tuple(v.shape) != (n,):
+    array = getattr(v, "_data", v)
+    if v is None or (array.shape == (n,) and array.dtype is dtype):
+        return
+    if tuple(v.shape) != (n,):
         raise ShapeError(
             f"{name}: {argument} has shape {tuple(v.shape)}; expected ({n},), one value a channel of the input"
         )
-    if v is not None and v.dtype != dtype:
+    if v.dtype != dtype:
         raise DTypeError(f"{name}: {argument} is {v.dtype} and input {dtype}; expected one dtype, cast with to()")
 
 
