@@ -316,10 +316,10 @@ GROWTH = {
         (n, Network(lenet5, (n, 3, 32, 32), (n,), "cross_entropy", 10, "Adam")) for n in (16, 32, 64, 128, 256)
     ],
     "depth of 3x3 convolutions": [
-        (n, Network(conv_stack(n), (8, 32, 32, 32), (8,), "cross_entropy", 10)) for n in (2, 4, 8, 16, 32)
+        (n, Network(conv_stack(n), (8, 32, 32, 32), (8,), "cross_entropy", 10, lr=1e-5)) for n in (2, 4, 8, 16, 32)
     ],
     "depth of small linear layers": [
-        (n, Network(dense_stack(n), (32, 32), (32,), "cross_entropy", 10)) for n in (4, 8, 16, 32, 64, 128)
+        (n, Network(dense_stack(n), (32, 32), (32,), "cross_entropy", 10, lr=1e-5)) for n in (4, 8, 16, 32, 64, 128)
     ],
 }
 

@@ -321,10 +321,11 @@ def main() -> None:
     results["machine"]["load after"] = os.getloadavg()[0]
     if plan.turns:
         print(report.summary(results))
-    if plan.turns and not options.only:
-        RAW.parent.mkdir(parents=True, exist_ok=True)
-        RAW.write_text(json.dumps(results, indent=1))
-        report.write(results)
+        raw = RAW.with_name("part.json") if options.only else RAW
+        raw.parent.mkdir(parents=True, exist_ok=True)
+        raw.write_text(json.dumps(results, indent=1))
+        if not options.only:
+            report.write(results)
 
 
 if __name__ == "__main__":
