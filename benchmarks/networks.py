@@ -319,7 +319,7 @@ GROWTH = {
         (n, Network(conv_stack(n), (8, 32, 32, 32), (8,), "cross_entropy", 10, lr=1e-5)) for n in (2, 4, 8, 16, 32)
     ],
     "depth of small linear layers": [
-        (n, Network(dense_stack(n), (32, 32), (32,), "cross_entropy", 10, lr=1e-5)) for n in (4, 8, 16, 32, 64, 128)
+        (n, Network(dense_stack(n), (32, 32), (32,), "cross_entropy", 10, lr=1e-7)) for n in (4, 8, 16, 32, 64, 128)
     ],
 }
 
