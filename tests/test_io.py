@@ -23,7 +23,12 @@ def test_flat_dict_is_plain_safetensors(tmp_path):
 
 
 def test_nested_structures_come_back_exactly(tmp_path):
-    held = {"state": {0: {"step": 3, "m": wrap(np.ones(2, np.float32))}}, "lr": 0.1, "betas": (0.9, 0.999), "names": ["a", None, True]}
+    held = {
+        "state": {0: {"step": 3, "m": wrap(np.ones(2, np.float32))}},
+        "lr": 0.1,
+        "betas": (0.9, 0.999),
+        "names": ["a", None, True],
+    }
     autograd.save(held, tmp_path / "o")
     back = autograd.load(tmp_path / "o")
     assert back["lr"] == 0.1 and back["betas"] == (0.9, 0.999) and back["names"] == ["a", None, True]

@@ -338,7 +338,7 @@ def _max(x: np.ndarray, h: Windows, w: Windows) -> tuple[np.ndarray, np.ndarray]
     y = np.empty((N, h.out, w.out, C), x.dtype)
     index = np.empty(y.shape, np.int32 if H * W < 1 << 31 else np.int64)
     arrays = last.reshape(-1), y.reshape(-1), index.reshape(-1)
-    sizes = h.start, h.stop, w.start, w.stop, h.step, w.step, H, W, C
+    sizes: tuple[Any, ...] = h.start, h.stop, w.start, w.stop, h.step, w.step, H, W, C
     rows = N * h.out
     serial, parallel = _max_rows, _max_parallel
     if C < NARROW:

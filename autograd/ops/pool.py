@@ -202,7 +202,8 @@ def _volume(space_op: Any, depth_op: Any, x: Any) -> tuple[Any, Any]:
 
 def _max_pool(name: str, n: int, input: Any, arguments: tuple[Any, ...], ceil_mode: bool, return_indices: bool) -> Any:
     x, single = _images(name, input, n)
-    k, s, p, d = _window(name, tuple(x.shape[2:]), *arguments, ceil_mode=ceil_mode)
+    kernel, stride, padding, dilation = arguments
+    k, s, p, d = _window(name, tuple(x.shape[2:]), kernel, stride, padding, dilation, ceil_mode)
     if n == 3:
         y, index = _volume(
             lambda a: _max_pool2d(a, k[1:], s[1:], p[1:], d[1:], ceil_mode),
@@ -349,7 +350,8 @@ def _avg_pool(
     x, single = _images(name, input, n)
     if divisor == 0:
         raise ShapeError(f"{name}: divisor_override must not be 0")
-    k, s, p, _ = _window(name, tuple(x.shape[2:]), *arguments, 1, ceil_mode=ceil_mode)
+    kernel, stride, padding = arguments
+    k, s, p, _ = _window(name, tuple(x.shape[2:]), kernel, stride, padding, 1, ceil_mode)
     if n == 1:
         y = squeeze(_avg_pool2d(unsqueeze(x, 2), (1, *k), (1, *s), (0, *p), ceil_mode, include, None), 2)
     elif n == 2:
