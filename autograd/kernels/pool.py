@@ -7,6 +7,7 @@ padding, dilation and the adaptive windows differ only in Python and share the k
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numba import prange
