@@ -172,7 +172,7 @@ def _linear_samples(s: Draw) -> list[tuple[Any, ...]]:
 
 @op(
     lambda g, weight: matmul(g, weight),
-    lambda g, input: mT(matmul(mT(_rows(input)), _rows(g))) if input.ndim > 1 else unsqueeze(g, -1) * input,
+    lambda g, input: matmul(mT(_rows(g)), _rows(input)) if input.ndim > 1 else unsqueeze(g, -1) * input,
     lambda g: g,
     samples=_linear_samples,
 )

@@ -74,7 +74,9 @@ def _batch_norm_eval_pull(g: Any, input: Any, weight: Any, mean: Any, var: Any, 
     if type(g) is not ndarray or needs[3] or needs[4]:
         return _composed(g, input, weight, mean, var, eps, needs)
     return [
-        *kernels.batch_norm_backward(g, input, weight, mean, 1 / np.sqrt(var + eps), False, (needs[0], needs[1], needs[2])),
+        *kernels.batch_norm_backward(
+            g, input, weight, mean, 1 / np.sqrt(var + eps), False, (needs[0], needs[1], needs[2])
+        ),
         None,
         None,
     ]
