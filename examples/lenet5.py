@@ -61,7 +61,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--epochs", type=int, default=60, help="passes over the 4,000 training digits (default 60)")
     parser.add_argument("--batch", type=int, default=64, help="digits a step (default 64)")
-    parser.add_argument("--lr", type=float, default=2e-3, help="Adam's learning rate at the start (default 0.002)")
+    parser.add_argument("--lr", type=float, default=4e-3, help="Adam's learning rate at the start (default 0.004)")
     parser.add_argument("--seed", type=int, default=0, help="seed of everything random (default 0)")
     parser.add_argument(
         "--validate", action="store_true", help="hold out 1,000 of the 4,000 instead: to choose settings"

@@ -15,6 +15,7 @@ from ..errors import DTypeError, ShapeError
 from ..kernels import conv as kernels
 from ..op import function, op
 from ..samples import Draw
+from .index import narrow
 from .pad import pad
 from .shape import permute, reshape, squeeze, unsqueeze
 
@@ -23,6 +24,15 @@ Padding = tuple[Pair, Pair]
 PLAIN: Padding = ((0, 0), (0, 0))
 
 # ------------------------------------------------------------------------------------------------ the three ops
+
+
+def _cropped(y: Any, shape: tuple[int, ...]) -> Any:
+    """Images cut to the height and width of `shape`: a transposed convolution's output_padding may make room for windows
+    that its input does not have."""
+    for dim in (2, 3):
+        if y.shape[dim] != shape[dim]:
+            y = narrow(y, dim, 0, shape[dim])
+    return y
 
 
 def _conv_samples(s: Draw) -> list[tuple[Any, ...]]:
@@ -50,7 +60,9 @@ def _conv2d(input: Any, weight: Any, bias: Any, stride: Pair, padding: Padding, 
 
 
 @op(
-    lambda g, weight, stride, padding, dilation, groups: _conv2d(g, weight, None, stride, padding, dilation, groups),
+    lambda g, weight, grad_shape, stride, padding, dilation, groups: _cropped(
+        _conv2d(g, weight, None, stride, padding, dilation, groups), grad_shape
+    ),
     lambda g, grad, weight_shape, stride, padding, dilation, groups: _conv2d_weight(
         grad, g, weight_shape, stride, padding, dilation, groups
     ),
@@ -67,7 +79,9 @@ def _conv2d_input(
 
 
 @op(
-    lambda g, input, stride, padding, dilation, groups: _conv2d(input, g, None, stride, padding, dilation, groups),
+    lambda g, input, grad_shape, stride, padding, dilation, groups: _cropped(
+        _conv2d(input, g, None, stride, padding, dilation, groups), grad_shape
+    ),
     lambda g, grad, input_shape, stride, padding, dilation, groups: _conv2d_input(
         grad, g, input_shape, stride, padding, dilation, groups
     ),
@@ -106,7 +120,9 @@ def _windows(input: Any, dim: int, size: int, stride: int, dilation: int) -> Any
 
 
 @op(
-    lambda g, input_shape, dim, stride, dilation: _windows(g, dim, input_shape[dim + 1], stride, dilation),
+    lambda g, input_shape, dim, stride, dilation: narrow(
+        _windows(g, dim, input_shape[dim + 1], stride, dilation), dim, 0, input_shape[dim]
+    ),
     samples=lambda s: [(s(2, 3, 3, 2), 7, 1, 2, 1), (s(3, 2), 6, 0, 1, 3)],
 )
 def _overlap(input: Any, length: int, dim: int, stride: int, dilation: int) -> Any:

@@ -115,7 +115,9 @@ def test_interpolate(mode: str, n: int, data: Any) -> None:
             kwargs["recompute_scale_factor"] = True
     if "linear" in mode or mode == "bicubic":
         kwargs["align_corners"] = data.draw(st.sampled_from([None, True, False]))
-        if mode in ("bilinear", "bicubic") and not kwargs["align_corners"]:
+        # with a width of 1 torch's antialiasing repeats the first row whatever the others hold
+        narrow = kwargs.get("size", (2,))[-1] == 1 or space[-1] * kwargs.get("scale_factor", 1) < 2
+        if mode in ("bilinear", "bicubic") and not kwargs["align_corners"] and not narrow:
             kwargs["antialias"] = data.draw(st.booleans())
     against("interpolate", draw(2, 2, *space), **kwargs)
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from torch_beside import PLAIN, SPECIAL, TIES, arrays, beside, compare
 
@@ -147,6 +147,8 @@ P = st.sampled_from([2, 1, 0, 3, 0.5, 1.5, 2.5, inf, -inf, -1, "fro"])
 def test_norm(data: Any) -> None:
     x = data.draw(arrays(FLOATS, pools=[PLAIN, TIES, [0.0, 0.0, 0.0, 1.0]]))
     p, dim, keepdim = data.draw(P), data.draw(DIMS), data.draw(st.booleans())
+    if x.size == 0 and isinstance(dim, tuple):
+        assume(len(dim) <= x.ndim)  # two mistakes at once: which is told first is open
     # at zeros torch's second derivatives are NaN or leave out a limit; the first order must agree everywhere
     beside("norm", x, p, dim, keepdim, orders=2 if (x != 0).all() else 1, wide=10)
     beside("norm", x, orders=1)
