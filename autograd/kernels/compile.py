@@ -1,16 +1,18 @@
 """`@kernel`: numba's njit with this project's cache folder and settings.
 
 Compiled code is cached on disk under `$TAPEGRAD_CACHE` (default `$XDG_CACHE_HOME/tapegrad`, `~/.cache/tapegrad`), in a
-folder named by a digest of every kernel source, the CPU and numba's version: numba itself does not notice that an
-intrinsic in another file has changed.
+folder named by a digest of the kernel's file, the kernel files it imports, the CPU and numba's version: numba itself
+does not notice that an intrinsic in another file has changed.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import re
 import sys
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,6 +23,8 @@ from numba.core import config, event
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+_HERE = Path(__file__).parent
+
 
 def cache_root() -> Path:
     """The folder below which compiled kernels are kept."""
@@ -30,17 +34,36 @@ def cache_root() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tapegrad"
 
 
-def _digest() -> str:
-    sources = sorted(Path(__file__).parent.glob("*.py"))
+_IMPORT = re.compile(r"^\s*from (?:autograd\.kernels|\.)(?:\.?(\w+))? import \(?([\w,\s]+)", re.MULTILINE)
+
+
+def _machine() -> str:
     features = os.environ.get("NUMBA_CPU_FEATURES") or llvm.get_host_cpu_features().flatten()
     parts = [numba.__version__, llvm.get_host_cpu_name(), features, os.environ.get("TAPEGRAD_LANES", "")]
-    digest = hashlib.blake2b("\0".join(parts).encode(), digest_size=8)
-    for source in sources:
-        digest.update(source.read_bytes())
-    return digest.hexdigest()
+    return "\0".join(parts)
 
 
-CACHE = cache_root() / _digest()
+@cache
+def _imports(source: Path) -> tuple[bytes, frozenset[Path]]:
+    """A file's text and the kernel files it imports from."""
+    text = source.read_text()
+    names = {name for module, rest in _IMPORT.findall(text) for name in ([module] if module else re.findall(r"\w+", rest))}
+    files = (_HERE / f"{name}.py" for name in names)
+    return text.encode(), frozenset(file for file in files if file.exists())
+
+
+@cache
+def _folder(source: Path) -> Path:
+    """The cache folder of one file's kernels, named by that file, every kernel file below it, and the machine."""
+    found, waiting = {source, Path(__file__)}, [source]
+    while waiting:
+        new = _imports(waiting.pop())[1] - found
+        found |= new
+        waiting.extend(new)
+    digest = hashlib.blake2b(_machine().encode(), digest_size=8)
+    for file in sorted(found):
+        digest.update(_imports(file)[0])
+    return cache_root() / f"{source.stem}-{digest.hexdigest()}"
 
 
 def kernel(fn: F | None = None, **options: Any) -> Any:
@@ -53,7 +76,7 @@ def kernel(fn: F | None = None, **options: Any) -> Any:
     if fn is None:
         return lambda function: kernel(function, **options)
     before = config.CACHE_DIR
-    config.CACHE_DIR = str(CACHE)
+    config.CACHE_DIR = str(_folder(Path(fn.__code__.co_filename)))
     try:
         return njit(cache=True, nogil=True, error_model="numpy", **options)(fn)
     finally:
@@ -70,7 +93,7 @@ class _SayOnce(event.Listener):
         if self.said or name is None or not name.__module__.startswith("autograd.kernels"):
             return
         self.said = True
-        print(f"tapegrad: compiling kernels for this machine, kept in {CACHE}", file=sys.stderr, flush=True)
+        print(f"tapegrad: compiling kernels for this machine, kept in {cache_root()}", file=sys.stderr, flush=True)
 
     def on_end(self, event: Any) -> None:
         pass
