@@ -34,7 +34,7 @@ def cache_root() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tapegrad"
 
 
-_IMPORT = re.compile(r"^\s*from (?:autograd\.kernels|\.)(?:\.?(\w+))? import \(?([\w,\s]+)", re.MULTILINE)
+_IMPORT = re.compile(r"^\s*from (?:autograd\.kernels|\.)(?:\.?(\w+))? import (\([^)]*|.*)", re.MULTILINE)
 
 
 def _machine() -> str:
@@ -47,8 +47,9 @@ def _machine() -> str:
 def _imports(source: Path) -> tuple[bytes, frozenset[Path]]:
     """A file's text and the kernel files it imports from."""
     text = source.read_text()
-    names = {name for module, rest in _IMPORT.findall(text) for name in ([module] if module else re.findall(r"\w+", rest))}
-    files = (_HERE / f"{name}.py" for name in names)
+    files = set()
+    for module, names in _IMPORT.findall(text):
+        files |= {_HERE / f"{name}.py" for name in ([module] if module else re.findall(r"\w+", names))}
     return text.encode(), frozenset(file for file in files if file.exists())
 
 
