@@ -26,6 +26,12 @@ def _row_max(x):
     return top
 
 
+@kernel
+def _log_probability(x, top, log):
+    """In this order, which a function of its own without `reassoc` keeps: x - (top + log) would lose a large row's digits."""
+    return (x - top) - log
+
+
 @kernel(fastmath={"reassoc", "contract"})
 def _softmax_rows(x, y, log, C, r0, r1):
     for r in range(r0, r1):
@@ -36,7 +42,7 @@ def _softmax_rows(x, y, log, C, r0, r1):
                 s += exp(xr[c] - top)
             s = x.dtype.type(np.log(s))
             for c in range(C):
-                yr[c] = xr[c] - top - s
+                yr[c] = _log_probability(xr[c], top, s)
         else:
             for c in range(C):
                 e = exp(xr[c] - top)
@@ -77,36 +83,37 @@ def _softmax_back_parallel(g, y, gx, log, C, R, step):
 
 
 @kernel(fastmath={"reassoc", "contract"})
-def _loss_rows(x, labels, weight, ignored, smoothing, mass, lse, loss, C, r0, r1):
-    """lse[r] = log of the sum of exp(x[r]); loss[r] the row's weighted loss, 0 where ignored."""
+def _loss_rows(x, labels, weight, ignored, smoothing, mass, tops, sums, loss, C, r0, r1):
+    """tops[r] = the row's maximum, sums[r] = the sum of exp(x[r] - top); loss[r] its weighted loss, 0 where ignored."""
     for r in range(r0, r1):
         xr, s = part(x, r * C, (r + 1) * C), x.dtype.type(0)
         t = labels[r]
         if t == ignored or not 0 <= t < C:
-            loss[r] = 0
-            lse[r] = 0
+            loss[r], tops[r], sums[r] = 0, 0, 1
             continue
         top = _row_max(xr)
         for c in range(C):
             s += exp(xr[c] - top)
-        lse[r] = top + np.log(s)
+        tops[r], sums[r] = top, s
+        log = x.dtype.type(np.log(s))
         w = weight[t] if weight.size else x.dtype.type(1)
-        loss[r] = w * (1 - smoothing) * (lse[r] - xr[t])
+        loss[r] = -w * (1 - smoothing) * _log_probability(xr[t], top, log)
         if smoothing > 0:
             spread = 0.0
             if weight.size:
                 for c in range(C):
-                    spread += weight[c] * (lse[r] - xr[c])
+                    spread -= weight[c] * _log_probability(xr[c], top, log)
             else:
                 for c in range(C):
-                    spread += lse[r] - xr[c]
+                    spread -= _log_probability(xr[c], top, log)
             loss[r] += smoothing / C * spread
 
 
 @kernel(parallel=True)
-def _loss_parallel(x, labels, weight, ignored, smoothing, mass, lse, loss, C, R, step):
+def _loss_parallel(x, labels, weight, ignored, smoothing, mass, tops, sums, loss, C, R, step):
     for k in prange((R + step - 1) // step):
-        _loss_rows(x, labels, weight, ignored, smoothing, mass, lse, loss, C, k * step, min(R, (k + 1) * step))
+        r0, r1 = k * step, min(R, (k + 1) * step)
+        _loss_rows(x, labels, weight, ignored, smoothing, mass, tops, sums, loss, C, r0, r1)
 
 
 @kernel
@@ -124,7 +131,7 @@ def _check_and_count(labels, weight, ignored, C):
 
 
 @kernel(fastmath={"reassoc", "contract"})
-def _loss_back_rows(g, x, labels, weight, ignored, smoothing, mass, scale, lse, gx, C, r0, r1):
+def _loss_back_rows(g, x, labels, weight, ignored, smoothing, mass, scale, tops, sums, gx, C, r0, r1):
     """gx = g scale (a p - b at the label - spread everywhere), p the softmax; g has one value or one a row."""
     for r in range(r0, r1):
         xr, out, t = part(x, r * C, (r + 1) * C), part(gx, r * C, (r + 1) * C), labels[r]
@@ -134,9 +141,9 @@ def _loss_back_rows(g, x, labels, weight, ignored, smoothing, mass, scale, lse, 
         outer = g[r if g.size > 1 else 0] * scale
         w = weight[t] if weight.size else x.dtype.type(1)
         a = x.dtype.type(outer * ((1 - smoothing) * w + smoothing / C * mass))
-        shift = lse[r]
+        top, b = tops[r], a / sums[r]
         for c in range(C):
-            out[c] = a * exp(xr[c] - shift)
+            out[c] = b * exp(xr[c] - top)
         if smoothing > 0:
             share = x.dtype.type(outer * smoothing / C)
             for c in range(C):
@@ -145,10 +152,10 @@ def _loss_back_rows(g, x, labels, weight, ignored, smoothing, mass, scale, lse, 
 
 
 @kernel(parallel=True)
-def _loss_back_parallel(g, x, labels, weight, ignored, smoothing, mass, scale, lse, gx, C, R, step):
+def _loss_back_parallel(g, x, labels, weight, ignored, smoothing, mass, scale, tops, sums, gx, C, R, step):
     for k in prange((R + step - 1) // step):
         r0, r1 = k * step, min(R, (k + 1) * step)
-        _loss_back_rows(g, x, labels, weight, ignored, smoothing, mass, scale, lse, gx, C, r0, r1)
+        _loss_back_rows(g, x, labels, weight, ignored, smoothing, mass, scale, tops, sums, gx, C, r0, r1)
 
 
 def _step(R: int, C: int) -> int:
@@ -219,7 +226,8 @@ def softmax_cross_entropy(
     label_smoothing: float = 0.0,
     reduction: str = "mean",
 ) -> tuple[np.ndarray, np.ndarray, float]:
-    """The loss of logits (N, C) against class numbers (N,) int64; the rows' log-sum-exp (N,); the total weight.
+    """The loss of logits (N, C) against class numbers (N,) int64; the rows' softmax (2, N) as maximum and sum of
+    exponentials above it; the total weight.
 
     The last two are for the backward. reduction 'mean' divides by the total weight of the rows not ignored (NaN if
     there is none), 'sum' and 'mean' give a 0-d array, 'none' one loss a row. As torch's, label smoothing spreads over
@@ -234,25 +242,25 @@ def softmax_cross_entropy(
             f"cross_entropy: label {labels[wrong]} in row {wrong} is no class of the {C} (0 to {C - 1}), nor "
             f"ignore_index ({ignore_index}); number the classes from 0"
         )
-    lse, loss = np.empty(R, logits.dtype), np.empty(R, logits.dtype)
-    arrays = logits.reshape(-1), labels, weight, ignore_index, float(label_smoothing), mass, lse, loss
+    rows, loss = np.empty((2, R), logits.dtype), np.empty(R, logits.dtype)
+    arrays = logits.reshape(-1), labels, weight, ignore_index, float(label_smoothing), mass, rows[0], rows[1], loss
     if logits.size < GATE:
         _loss_rows(*arrays, C, 0, R)
     else:
         _loss_parallel(*arrays, C, R, _step(R, C))
     if reduction == "none":
-        return loss, lse, total
+        return loss, rows, total
     value = np.add.reduce(loss, dtype=np.float64)
     if reduction == "mean":
         value = value / total if total else _over_zero(value)
-    return np.asarray(value, logits.dtype), lse, total
+    return np.asarray(value, logits.dtype), rows, total
 
 
 def softmax_cross_entropy_backward(
     g: np.ndarray,
     logits: np.ndarray,
     labels: np.ndarray,
-    lse: np.ndarray,
+    rows: np.ndarray,
     total: float,
     weight: np.ndarray | None = None,
     ignore_index: int = -100,
@@ -266,7 +274,7 @@ def softmax_cross_entropy_backward(
     scale = 1 / total if reduction == "mean" and total else 1.0
     gx = np.empty((R, C), logits.dtype)
     g = np.ascontiguousarray(g).reshape(-1)
-    arrays = g, logits.reshape(-1), labels, weight, ignore_index, float(label_smoothing), mass, scale, lse
+    arrays = g, logits.reshape(-1), labels, weight, ignore_index, float(label_smoothing), mass, scale, rows[0], rows[1]
     if logits.size < GATE:
         _loss_back_rows(*arrays, gx.reshape(-1), C, 0, R)
     else:

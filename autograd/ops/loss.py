@@ -90,11 +90,11 @@ def _cross_entropy_input(
 def _softmax_cross_entropy(
     input: Any, target: ndarray, weight: Any, ignore_index: int, label_smoothing: float, reduction: str
 ) -> Any:
-    """The loss of logits (N, C) against labels (N,); also each row's log-sum-exp, and the total weight."""
+    """The loss of logits (N, C) against labels (N,); each row's maximum and sum of exponentials (2, N); the total weight."""
     if not input.shape[1]:
         raise ShapeError(f"cross_entropy: input has shape {input.shape}; expected at least one class")
-    loss, lse, total = kernels.softmax_cross_entropy(input, target, weight, ignore_index, label_smoothing, reduction)
-    return loss, lse, np.asarray(total, input.dtype)
+    loss, rows, total = kernels.softmax_cross_entropy(input, target, weight, ignore_index, label_smoothing, reduction)
+    return loss, rows, np.asarray(total, input.dtype)
 
 
 def _labels(name: str, input: Any, target: Any, ignore_index: int, error: type[ValueError] = RangeError) -> ndarray:
