@@ -72,6 +72,7 @@ from .install import install
 from .io import load, save
 from .op import REGISTRY
 from .ops.shape import broadcast_shapes
+from .ops.ties import get_ties, set_ties, ties
 from .printing import set_printoptions
 from .profiler import profile
 from .random import (

@@ -38,6 +38,7 @@ class Op:
     """
 
     pull: Callable[..., Sequence[Any]]
+    tied: Callable[..., Any] | None = None  # the form recorded under the rule of `ties`, set in ops/ties.py
 
     def __init__(
         self, fn: Callable[..., Any], formulas: tuple[Formula | None, ...], joint: Formula | None, **about: Any
@@ -276,6 +277,8 @@ def _unary(entry: Op) -> Callable[[Any], Any]:
         if differentiable and mode.enabled:
             edge = input._node if input._view is None else node_of(input)
             if edge is not None:
+                if entry.tied is not None and mode.ties:
+                    return entry.tied(input)
                 out._node = node = Node()
                 node.number = tick()
                 node.op = entry
@@ -345,6 +348,8 @@ def _binary(entry: Op) -> Callable[[Any, Any], Any]:
                 keep_a, keep_b, keep_y = plans[2]
             else:
                 return out
+            if entry.tied is not None and mode.ties:
+                return entry.tied(input, other)
             out._node = node = Node()
             node.number = tick()
             node.op = entry
@@ -480,6 +485,10 @@ def record(
     edges = tuple([node_of(t) if isinstance(t, Tensor) else None for t in tensors])
     if not any(edge is not None for edge in edges):
         return outs
+    if entry.tied is not None and mode.ties:
+        result = entry.tied(*tensors, *values[entry.n :])
+        if result is not None:
+            return result
     node = Node()
     node.number = tick()
     node.op, node.edges = entry, edges

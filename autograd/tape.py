@@ -46,6 +46,7 @@ class _Mode(threading.local):
     watched = False  # something wants to see each node as it is recorded: the two below, called by `op.on_record`
     watchers: tuple[Callable[[Any, Any, Any], None], ...] = ()  # (node, output, arguments) of each node
     saving: Any = None  # the `saved_tensors_hooks` in force
+    ties = ""  # the rule of `ops.ties` in force
 
 
 mode = _Mode()

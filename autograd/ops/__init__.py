@@ -27,6 +27,7 @@ from . import (
     softmax,
     sorting,
     special,
+    ties,
 )
 
 __all__ = [
@@ -56,4 +57,5 @@ __all__ = [
     "softmax",
     "sorting",
     "special",
+    "ties",
 ]

@@ -17,11 +17,13 @@ from .. import dtypes
 from ..errors import DTypeError, NumberError, ShapeError
 from ..kernels import pool as kernels
 from ..op import function, op
+from ..tape import mode
 from ..tensor import Tensor, wrap
 from .activation import relu
 from .conv import numbers
 from .elementwise import abs, pow, sign
 from .shape import reshape, squeeze, unsqueeze
+from .ties import pooled
 
 Pair = Any  # (rows, columns); mypy cannot count what a comprehension makes
 
@@ -215,6 +217,9 @@ def _max_pool(name: str, n: int, input: Any, arguments: tuple[Any, ...], ceil_mo
         y, index = squeeze(y, 2), _array(index)[:, :, 0]
     else:
         y, index = _max_pool2d(x, k, s, p, d, ceil_mode)
+    if mode.ties:
+        axes = zip(x.shape[2:], k, s, p, d, strict=True)
+        y = pooled(x, [kernels.windows(*axis, ceil_mode, False) for axis in axes])
     return _result(input, y, index, single, return_indices)
 
 
@@ -480,6 +485,8 @@ def _adaptive_max(name: str, n: int, input: Any, output_size: Any, return_indice
         y, index = squeeze(y, 2), _array(index)[:, :, 0]
     else:
         y, index = _adaptive_max_pool2d(x, size)
+    if mode.ties:
+        y = pooled(x, [kernels.adaptive_windows(*axis) for axis in zip(x.shape[2:], size, strict=True)])
     return _result(input, y, index, single, return_indices)
 
 
