@@ -1,4 +1,6 @@
-"""`save` and `load`: tensors in safetensors files, never pickle; a file is replaced only when the new one is whole."""
+"""`save` and `load`: tensors in safetensors files, never pickle; a file is replaced only when the new one is whole.
+
+`load` reads torch's own files too, without running what they hold (torch_file.py)."""
 
 from __future__ import annotations
 
@@ -13,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from . import torch_file
 from .tensor import Device, Tensor, wrap
 
 _KEY = "tapegrad"  # the metadata entry that holds the structure around the tensors
@@ -59,10 +62,11 @@ def _umask() -> int:
 
 
 def load(f: str | os.PathLike[str], map_location: Any = None, *, weights_only: bool = True) -> Any:
-    """Read what `save` wrote, or any safetensors file (then a dict of Tensors by name).
+    """Read what `save` wrote, any safetensors file (then a dict of Tensors by name), or a file of `torch.save`.
 
-    `map_location` may name the one device, "cpu"; `weights_only` is always so, since nothing here is pickled.
-    Raises FileNotFoundError, or ValueError where the file is damaged or is no safetensors file.
+    `map_location` may name the one device, "cpu"; `weights_only` is always so: no pickle runs, a file of torch's may
+    hold containers, numbers, strings and tensors only. Raises FileNotFoundError, or ValueError where the file is damaged,
+    of neither kind, or needs code to be read.
     """
     from safetensors import SafetensorError, safe_open
 
@@ -71,10 +75,19 @@ def load(f: str | os.PathLike[str], map_location: Any = None, *, weights_only: b
     path = Path(f)
     if not path.is_file():
         raise FileNotFoundError(f"load: there is no file {path}")
+    with path.open("rb") as file:
+        start = file.read(len(torch_file.LEGACY_START))
+    if start.startswith(torch_file.ZIP_START):
+        return torch_file.read(path)
+    if start == torch_file.LEGACY_START:
+        raise ValueError(
+            f"load: {path} has the format that torch wrote before 1.6, which is plain pickle; convert it once in torch: "
+            "torch.save(torch.load(f, weights_only=True), f)"
+        )
     try:
-        with safe_open(str(path), framework="numpy") as file:
-            tensors = OrderedDict((key, wrap(file.get_tensor(key))) for key in file.keys())  # noqa: SIM118 - not a dict
-            metadata = file.metadata() or {}
+        with safe_open(str(path), framework="numpy") as held:
+            tensors = OrderedDict((key, wrap(held.get_tensor(key))) for key in held.keys())  # noqa: SIM118 - not a dict
+            metadata = held.metadata() or {}
     except (SafetensorError, ValueError, OSError) as error:
         raise ValueError(f"load: {path} is damaged or not a safetensors file ({error})") from None
     if _KEY not in metadata:
