@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -67,7 +68,59 @@ class Generator:
         return other
 
 
-default_generator = Generator()
+class Stream:
+    """A stream of random numbers for one piece of work: `with stream:` this thread's default generator draws from it.
+
+    `entropy`, ints, says which; the same ones give the same numbers in any thread or process. Made when first drawn from.
+    """
+
+    __slots__ = ("_before", "entropy", "held")
+
+    def __init__(self, *entropy: int) -> None:
+        self.entropy = entropy
+        self.held: np.random.Generator | None = None
+        self._before: Stream | None = None
+
+    @property
+    def rng(self) -> np.random.Generator:
+        if self.held is None:
+            self.held = np.random.Generator(np.random.PCG64(self.entropy))
+        return self.held
+
+    def __enter__(self) -> Stream:
+        self._before, _here.stream = current_stream(), self
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        _here.stream, self._before = self._before, None
+
+
+_here = threading.local()
+
+
+def current_stream() -> Stream | None:
+    """The stream this thread draws from in place of the default generator's own, if any."""
+    return getattr(_here, "stream", None)
+
+
+class _DefaultGenerator(Generator):
+    """The generator of everything that is given none: one stream, but a thread inside `with Stream(...)` sees that one."""
+
+    @property
+    def rng(self) -> np.random.Generator:
+        stream = current_stream()
+        return self._own if stream is None else stream.rng
+
+    @rng.setter
+    def rng(self, value: np.random.Generator) -> None:
+        stream = current_stream()
+        if stream is None:
+            self._own = value
+        else:
+            stream.held = value
+
+
+default_generator = _DefaultGenerator()
 
 
 def manual_seed(seed: int) -> Generator:
