@@ -63,8 +63,9 @@ class detect_anomaly:
     operation, the module and the user's line: at once in the forward pass, and in backward for what was recorded
     inside.
 
-    An infinity that was put in (a mask of -inf) may pass on; a NaN may not. check_nan=False switches the check off. It
-    costs a pass over every result: for finding mistakes, not for training. Context manager, as torch's.
+    An infinity that was put in (a mask of -inf) may pass on; a NaN may not. check_nan=False: no check, but any error in
+    backward still names the user's line. It costs a pass over every result: for finding mistakes, not for training.
+    Context manager, as torch's.
     """
 
     def __init__(self, check_nan: bool = True) -> None:
@@ -72,15 +73,15 @@ class detect_anomaly:
         self._watch = observing(self._recorded)
 
     def __enter__(self) -> None:
-        if self.check_nan:
-            self._watch.__enter__()
+        self._watch.__enter__()
 
     def __exit__(self, *exc: object) -> None:
-        if self.check_nan:
-            self._watch.__exit__(*exc)
+        self._watch.__exit__(*exc)
 
     def _recorded(self, node: Node, output: Any, values: Sequence[Any]) -> None:
-        where = site(3)
+        node.where = where = site(3)
+        if not self.check_nan:
+            return
         nan, inf = _state(output)
         if nan or inf:
             nan_before, inf_before = _state(list(values))

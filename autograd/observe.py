@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any
 
-from .tape import Node, mode
+from . import tape
+from .errors import TapeError
+from .tape import Leaf, Node, Output, mode
 
 Observer = Callable[[Node, Any, Sequence[Any]], None]
 LIBRARY = tuple(str(Path(__file__).resolve().parent.parent / name) + "/" for name in ("autograd", "nn", "optim"))
@@ -79,3 +82,48 @@ def _path(modules: list[Any]) -> str:
         found = next((name for name, module in outer.named_modules() if module is inner), type(inner).__name__)
         names.append(found)
     return ".".join(names) if names else (type(modules[0]).__name__ if modules else "")
+
+
+def blame(error: Exception, node: Any) -> None:
+    """Say in an error that backward met: the operation, the line that recorded it where that is known, and the parameters
+    it reads by their dotted names. In the text of the tape's own errors, as a note on others.
+    """
+    if node is None:
+        return
+    if isinstance(node, Leaf):
+        text = f"at the gradient of {_parameter(node) or f'a leaf of shape {node.shape}'}"
+    else:
+        inner: Any = node.node if isinstance(node, Output) else node
+        edges = enumerate(inner.edges)
+        named = [(k, _parameter(edge)) for k, edge in edges if isinstance(edge, Leaf)]
+        reads = "".join(f"; argument {k} is {name}" for k, name in named if name)
+        where = (
+            f"recorded in {inner.where}" if inner.where else "run the forward pass under detect_anomaly() for its line"
+        )
+        text = f"in the backward of {inner.op.name}, {where}{reads}"
+    if isinstance(error, TapeError) and len(error.args) == 1:
+        error.args = (f"{error.args[0]} ({text})",)
+    else:
+        error.add_note(text)
+
+
+def _parameter(leaf: Leaf) -> str:
+    """A leaf as the outermost module that has it would name it; empty where none does.
+
+    Leaves do not know their modules: only an error asks, and then all living objects are searched.
+    """
+    found = ""
+    for owner in gc.get_objects():
+        if hasattr(type(owner), "named_parameters"):
+            try:
+                names = [
+                    name for name, parameter in owner.named_parameters() if getattr(parameter, "_node", None) is leaf
+                ]
+            except Exception:  # an object half made, or another library's
+                continue
+            if names and found.count(".") <= names[0].count("."):
+                found = f"parameter {names[0]!r} of {type(owner).__name__}"
+    return found
+
+
+tape.blame = blame

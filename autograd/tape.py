@@ -20,7 +20,8 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from .errors import DTypeError, ShapeError, TapeError
+from .errors import DTypeError, RangeError, ShapeError, TapeError
+from .kernels.rows import add_products
 
 clock = itertools.count(1)  # creation numbers of nodes and stamps of writes, one order for both
 tick = clock.__next__
@@ -174,24 +175,46 @@ def is_inference_mode_enabled() -> bool:
 class SparseRows:
     """A gradient that is zero but for some rows: `rows[i]` belongs to row `indices[i]`; duplicates add up.
 
-    indices: int64 (n,); rows: (n, *shape[1:]); shape: the shape of the whole gradient.
+    indices: int64 (n,); rows: (n, *shape[1:]); shape: the shape of the whole gradient. With take (n,) or factors (n,) row i
+    is factors[i] * rows[take[i]] of the rows given: such a gradient stays in factors until its `rows` are asked for.
+    Raises IndexError for an index outside the table.
     """
 
-    def __init__(self, indices: ndarray, rows: ndarray, shape: tuple[int, ...]) -> None:
-        if indices.ndim != 1 or rows.shape != (len(indices), *shape[1:]):
+    def __init__(
+        self,
+        indices: ndarray,
+        rows: ndarray,
+        shape: tuple[int, ...],
+        take: ndarray | None = None,
+        factors: ndarray | None = None,
+    ) -> None:
+        n = len(rows) if take is None else len(take)
+        if indices.shape != (n,) or rows.shape[1:] != tuple(shape[1:]) or (factors is not None and len(factors) != n):
             raise ShapeError(
                 f"SparseRows: expected indices (n,) and rows (n, {', '.join(map(str, shape[1:]))}), "
                 f"got {indices.shape} and {rows.shape}"
             )
-        self.indices, self.rows, self.shape = indices, rows, shape
+        self.indices, self.shape = _checked_places(indices, shape[0]), tuple(shape)
+        self._rows, self._factors = rows, factors
+        self._take = None if take is None else _checked_places(take, len(rows))
 
     @property
     def dtype(self) -> np.dtype:
-        return self.rows.dtype
+        return self._rows.dtype
 
     @property
     def is_sparse(self) -> bool:
         return True
+
+    @property
+    def rows(self) -> ndarray:
+        """The values of each index, multiplied out."""
+        if self._take is not None:
+            self._rows, self._take = self._rows[self._take], None
+        if self._factors is not None:
+            factors = self._factors.reshape(-1, *(1,) * (self._rows.ndim - 1))
+            self._rows, self._factors = self._rows * factors, None
+        return self._rows
 
     def __add__(self, other: Any) -> Any:
         if isinstance(other, SparseRows):
@@ -201,21 +224,42 @@ class SparseRows:
 
     __radd__ = __add__
 
+    def add_to(self, array: ndarray, scale: float = 1.0) -> None:
+        """array += scale * gradient, in place and in the order of the indices."""
+        self._add(array, self.indices, scale)
+
+    def _add(self, array: ndarray, indices: ndarray, scale: float = 1.0) -> None:
+        if array.dtype.kind != "f" or not array.flags.c_contiguous or 0 in array.shape:
+            np.add.at(array, indices, (scale * self.rows).astype(array.dtype))
+            return
+        rows = self._rows.astype(array.dtype, copy=False).reshape(len(self._rows), array[0].size)
+        factors = None if self._factors is None else self._factors.astype(array.dtype, copy=False)
+        add_products(array.reshape(len(array), -1), indices, rows, self._take, factors, scale)
+
     def to_dense(self) -> ndarray:
         """The whole gradient as an array."""
-        dense = np.zeros(self.shape, self.rows.dtype)
-        np.add.at(dense, self.indices, self.rows)
+        dense = np.zeros(self.shape, self.dtype)
+        self.add_to(dense)
         return dense
 
     def coalesce(self) -> SparseRows:
         """The same gradient with every index once, in ascending order."""
         indices, inverse = np.unique(self.indices, return_inverse=True)
-        rows = np.zeros((len(indices), *self.shape[1:]), self.rows.dtype)
-        np.add.at(rows, inverse, self.rows)
+        rows = np.zeros((len(indices), *self.shape[1:]), self.dtype)
+        self._add(rows, inverse)
         return SparseRows(indices, rows, self.shape)
 
     def __repr__(self) -> str:
         return f"SparseRows(indices={self.indices}, rows={self.rows}, shape={self.shape})"
+
+
+def _checked_places(places: ndarray, size: int) -> ndarray:
+    """Row numbers as int64, each of them in the table."""
+    places = places.astype(np.int64, copy=False)
+    if places.size and np.maximum.reduce(places.view(np.uint64)) >= size:  # a negative one is large too
+        bad = int(places[(places < 0) | (places >= size)][0])
+        raise RangeError(f"SparseRows: an index is {bad}; the table has rows 0 to {size - 1}")
+    return places
 
 
 class Node:
@@ -235,7 +279,7 @@ class Node:
     dtype: np.dtype
     hooks: dict[int, Callable[[Any], Any]] | None = None
     retained: Box | None = None  # where `retain_grad` wants the gradient
-    where: Any = None  # (code, instruction) of the line that recorded it, where a watcher noted it
+    where: Any = None  # the `observe.Site` that recorded it, where a watcher noted it
     slots = 0  # outputs, where there is more than one
 
     def name(self) -> str:
@@ -328,6 +372,7 @@ AnyNode = Node | Output | Leaf
 wrap: Any = None  # an array as a Tensor without history; set by tensor.py
 make: Any = None  # an array and its node as a Tensor; set by tensor.py
 show: Any = None  # the tape behind a tensor as a table and a picture; set by tape_show.py
+blame: Any = None  # tell in an error of backward where it arose; set by observe.py
 fit: Any = None  # to the shape and dtype of an input, recorded; set by op.py
 
 
@@ -399,56 +444,61 @@ class Walk:
     ) -> None:
         """Walk until nothing waits. `needed`: go only there. `capture`: nodes whose gradient is kept instead."""
         heap, pending, create_graph = self.heap, self.pending, self.create_graph
-        while heap:
-            node = heappop(heap)[1]
-            kind = type(node)
-            if node.hooks:
-                self._hooks(node)
-            if capture is not None and node in capture:
-                capture[node] = pending[node]
-            if kind is Leaf:
-                if leaves:
-                    self._leaf(node)  # type: ignore[arg-type]
-                else:
-                    del pending[node]
-                continue
-            g = pending.pop(node)
-            if node.retained is not None:
-                node.retained.grad = g if create_graph else wrap(g.copy())
-            if kind is Output:
-                parent, slot = node.node, node.slot  # type: ignore[union-attr]
-                waiting = pending.get(parent)
-                if waiting is None:
-                    pending[parent] = waiting = [None] * parent.slots
-                    heappush(heap, (-parent.number, parent))
-                waiting[slot] = g
-                continue
-            values = node.values  # type: ignore[union-attr]
-            if values is None:
-                raise node.freed()  # type: ignore[union-attr]
-            number = node.number
-            for cell in node.cells:  # type: ignore[union-attr]
-                if cell.stamp > number:
-                    raise node.stale(cell)  # type: ignore[union-attr]
-            if create_graph:
-                values = node.op.revive(node)  # type: ignore[union-attr]
-            g = node.op.pull(g, values, node.edges)  # type: ignore[union-attr]
-            if not self.retain_graph:
-                node.values = values = None  # type: ignore[union-attr]
-            for edge, contribution in zip(node.edges, g):  # noqa: B905 - checked when the op was defined
-                if contribution is None or edge is None or (needed is not None and edge not in needed):
+        node: Any = None
+        try:
+            while heap:
+                node = heappop(heap)[1]
+                kind = type(node)
+                if node.hooks:
+                    self._hooks(node)
+                if capture is not None and node in capture:
+                    capture[node] = pending[node]
+                if kind is Leaf:
+                    if leaves:
+                        self._leaf(node)
+                    else:
+                        del pending[node]
                     continue
-                if (
-                    edge not in pending
-                    and type(contribution) is ndarray
-                    and contribution.shape == edge.shape
-                    and contribution.dtype is edge.dtype
-                ):
-                    pending[edge] = contribution
-                    heappush(heap, (-edge.number, edge))  # type: ignore[misc]
-                else:
-                    self.add(edge, contribution)
-            contribution = g = None
+                g = pending.pop(node)
+                if node.retained is not None:
+                    node.retained.grad = g if create_graph else wrap(g.copy())
+                if kind is Output:
+                    parent, slot = node.node, node.slot
+                    waiting = pending.get(parent)
+                    if waiting is None:
+                        pending[parent] = waiting = [None] * parent.slots
+                        heappush(heap, (-parent.number, parent))
+                    waiting[slot] = g
+                    continue
+                values = node.values
+                if values is None:
+                    raise node.freed()
+                number = node.number
+                for cell in node.cells:
+                    if cell.stamp > number:
+                        raise node.stale(cell)
+                if create_graph:
+                    values = node.op.revive(node)
+                g = node.op.pull(g, values, node.edges)
+                if not self.retain_graph:
+                    node.values = values = None
+                for edge, contribution in zip(node.edges, g):  # noqa: B905 - checked when the op was defined
+                    if contribution is None or edge is None or (needed is not None and edge not in needed):
+                        continue
+                    if (
+                        edge not in pending
+                        and type(contribution) is ndarray
+                        and contribution.shape == edge.shape
+                        and contribution.dtype is edge.dtype
+                    ):
+                        pending[edge] = contribution
+                        heappush(heap, (-edge.number, edge))
+                    else:
+                        self.add(edge, contribution)
+                contribution = g = None
+        except Exception as error:
+            blame(error, node)
+            raise
 
     def _hooks(self, node: AnyNode) -> None:
         for hook in list(node.hooks.values()):  # type: ignore[union-attr]

@@ -207,3 +207,47 @@ def test_profile_sums_by_operation_and_by_module():
     calls = len(p.calls)
     net(x).sum().backward()
     assert len(p.calls) == calls and not mode.watched and REGISTRY["tanh"].call is before
+
+
+class Wrong(ag.Function):
+    @staticmethod
+    def forward(ctx, x):
+        return x * 2
+
+    @staticmethod
+    def backward(ctx, g):
+        raise LookupError("no such thing")
+
+
+class Outer(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 2))
+
+    def forward(self, x):
+        return self.layers(x).sum() + Wrong.apply(self.layers[1].weight).sum()
+
+
+@pytest.mark.parametrize("check_nan", [True, False])
+def test_an_error_in_backward_names_operation_line_and_parameter(check_nan):
+    model = Outer()
+    with ag.detect_anomaly(check_nan=check_nan):
+        y = model(ag.ones(2, 3))
+    with pytest.raises(LookupError) as caught:
+        y.backward()
+    (note,) = caught.value.__notes__
+    assert "in the backward of Wrong, recorded in " in note and "test_anomaly.py:" in note
+    assert "argument 0 is parameter 'layers.1.weight' of Outer" in note
+
+
+def test_an_error_in_backward_says_how_to_see_the_line():
+    w = nn.Parameter(ag.ones(3))
+    keep = nn.ParameterDict({"w": w})
+    y = (w * w).sum()
+    with ag.no_grad():
+        w.add_(1)
+    with pytest.raises(
+        RuntimeError, match=r"in the backward of mul, run the forward pass under detect_anomaly.*'w' of"
+    ):
+        y.backward()
+    assert len(keep) == 1
