@@ -2,12 +2,16 @@
 
 fan_in is the number of inputs that one output reads, fan_out the number of outputs that read one input: for a weight
 (out, in, *kernel) these are in * prod(kernel) and out * prod(kernel). `generator`: where the numbers come from, the
-default generator of `autograd.manual_seed` unless given. Names, defaults and distributions are torch.nn.init's.
+default generator of `autograd.manual_seed` unless given. Names, defaults and distributions are torch.nn.init's. Within
+`skipped()` they leave their tensors as they are: for layers whose values come from a file.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from statistics import NormalDist
 from typing import Any, TypeVar
 
@@ -22,8 +26,22 @@ from .module import write
 T = TypeVar("T", bound=Tensor)
 
 
+_skip = ContextVar("_skip", default=False)
+
+
+@contextmanager
+def skipped() -> Iterator[None]:
+    """Within it nothing is drawn or filled: the parameters of new layers hold whatever was in their memory."""
+    token = _skip.set(True)
+    try:
+        yield
+    finally:
+        _skip.reset(token)
+
+
 def _fill(tensor: T, values: Any, name: str) -> T:
-    write(tensor, values, name)
+    if not _skip.get():
+        write(tensor, values, name)
     return tensor
 
 
@@ -58,6 +76,8 @@ def uniform_(tensor: T, a: float = 0.0, b: float = 1.0, generator: Generator | N
     """Uniform in [a, b)."""
     if not a <= b:
         raise ValueError(f"uniform_: expected a <= b, got a={a} and b={b}")
+    if _skip.get():  # a large network's numbers take seconds
+        return tensor
     return _fill(tensor, a + (b - a) * _rng(generator).random(tensor.shape), "uniform_")
 
 
@@ -65,6 +85,8 @@ def normal_(tensor: T, mean: float = 0.0, std: float = 1.0, generator: Generator
     """Normal with that mean and standard deviation."""
     if not std >= 0:
         raise ValueError(f"normal_: expected std >= 0, got {std}")
+    if _skip.get():
+        return tensor
     return _fill(tensor, mean + std * _rng(generator).standard_normal(tensor.shape), "normal_")
 
 
@@ -74,6 +96,8 @@ def trunc_normal_(
     """Normal, but within [a, b]: what falls outside is drawn again."""
     if not a < b or not std > 0:
         raise ValueError(f"trunc_normal_: expected a < b and std > 0, got a={a}, b={b}, std={std}")
+    if _skip.get():
+        return tensor
     rng, low, high = _rng(generator), (a - mean) / std, (b - mean) / std
     standard = NormalDist()
     # the upper tail seen as the lower one, where the distribution function is exact

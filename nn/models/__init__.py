@@ -1,0 +1,35 @@
+"""The convolutional networks, under torchvision's names and with its state_dicts; weights from files; a summary."""
+
+from __future__ import annotations
+
+from .alexnet import AlexNet, alexnet
+from .googlenet import GoogLeNet, GoogLeNetOutputs, googlenet
+from .inception import Inception3, InceptionOutputs, InceptionV3, inception_v3
+from .lenet import LeNet5
+from .resnet import (
+    BasicBlock,
+    Bottleneck,
+    ResNet,
+    resnet18,
+    resnet34,
+    resnet50,
+    resnet101,
+    resnet152,
+)
+from .summary import Summary, summary
+from .vgg import (
+    VGG,
+    keras_names,
+    make_layers,
+    vgg11,
+    vgg11_bn,
+    vgg13,
+    vgg13_bn,
+    vgg16,
+    vgg16_bn,
+    vgg19,
+    vgg19_bn,
+)
+from .weights import LoadReport, load_weights, read_weights
+
+__all__ = [name for name, value in list(globals().items()) if callable(value) and not name.startswith("_")]
