@@ -74,11 +74,12 @@ class Stream:
     `entropy`, ints, says which; the same ones give the same numbers in any thread or process. Made when first drawn from.
     """
 
-    __slots__ = ("_before", "entropy", "held")
+    __slots__ = ("_before", "derived", "entropy", "held")
 
     def __init__(self, *entropy: int) -> None:
         self.entropy = entropy
         self.held: np.random.Generator | None = None
+        self.derived: dict[int, np.random.Generator] = {}  # of generators that would otherwise be shared, by id
         self._before: Stream | None = None
 
     @property

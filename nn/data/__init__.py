@@ -3,7 +3,7 @@
 from nn.data.dataset import ConcatDataset, Dataset, IterableDataset, Subset, TensorDataset, random_split
 from nn.data.digits import mnist_5k, split
 from nn.data.idx import idx_pictures, read_idx
-from nn.data.loader import DataLoader, default_collate, default_convert
+from nn.data.loader import DataLoader, WorkerInfo, default_collate, default_convert, get_worker_info
 from nn.data.sampler import (
     BatchSampler,
     RandomSampler,
@@ -28,8 +28,10 @@ __all__ = [
     "SubsetRandomSampler",
     "TensorDataset",
     "WeightedRandomSampler",
+    "WorkerInfo",
     "default_collate",
     "default_convert",
+    "get_worker_info",
     "idx_pictures",
     "mnist_5k",
     "random_split",

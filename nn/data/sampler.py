@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import zlib
 from collections.abc import Iterable, Iterator, Sequence, Sized
 from typing import Any
 
 import numpy as np
 
 import autograd
+from autograd.random import current_stream
 
 RandomSource = Any
 """What `generator=` takes: None for the default generator, an autograd.Generator, a numpy Generator, or a seed."""
@@ -26,9 +28,45 @@ def random_source(generator: RandomSource) -> RandomSource:
 
 
 def numpy_generator(source: RandomSource) -> np.random.Generator:
-    """The numpy generator of a source at this moment: `manual_seed` gives a Generator a new one."""
+    """The numpy generator of a source at this moment: `manual_seed` gives a Generator a new one.
+
+    While a loader fetches a sample, what is drawn depends on the epoch and the sample's place in it alone: a source of
+    its own then gives a stream made of its state and that place, so threads and processes need not share it.
+    """
+    stream = current_stream()
+    if stream is None or source is None or source is autograd.random.default_generator:
+        source = autograd.random.default_generator if source is None else source
+        return source if isinstance(source, np.random.Generator) else source.rng
+    if id(source) not in stream.derived:
+        state = zlib.crc32(repr(generator_state(source)).encode())
+        stream.derived[id(source)] = np.random.Generator(np.random.PCG64((*stream.entropy, 1 + state)))
+    return stream.derived[id(source)]
+
+
+def generator_state(source: RandomSource) -> Any:
+    """Where a source stands, as something `autograd.save` can write."""
     source = autograd.random.default_generator if source is None else source
-    return source if isinstance(source, np.random.Generator) else source.rng
+    return (source if isinstance(source, np.random.Generator) else source.rng).bit_generator.state
+
+
+def set_generator_state(source: RandomSource, state: Any) -> None:
+    """Put a source back to where `generator_state` found it. Raises ValueError where the state is not one of its kind."""
+    source = autograd.random.default_generator if source is None else source
+    generator = (source if isinstance(source, np.random.Generator) else source.rng).bit_generator
+    try:
+        generator.state = _arrays(state)
+    except (TypeError, KeyError, ValueError) as error:
+        raise ValueError(
+            f"random state: {type(generator).__name__} cannot stand where the saved state says ({error}); "
+            "make the generators as in the run that saved it"
+        ) from None
+
+
+def _arrays(state: Any) -> Any:
+    """A loaded state with ndarrays again where `autograd.save` made Tensors of them."""
+    if isinstance(state, dict):
+        return {key: _arrays(value) for key, value in state.items()}
+    return state.numpy() if isinstance(state, autograd.Tensor) else state
 
 
 def _check_count(where: str, name: str, value: Any) -> None:
@@ -91,9 +129,10 @@ class RandomSampler(Sampler):
         if self.replacement:
             yield from rng.integers(n, size=wanted).tolist()
             return
-        while wanted > 0:
-            yield from rng.permutation(n)[:wanted].tolist()
-            wanted -= n
+        # All at once: others may draw from the same generator while the epoch runs.
+        rounds = [rng.permutation(n)[: wanted - start] for start in range(0, wanted, n)]
+        for order in rounds:
+            yield from order.tolist()
 
     def __len__(self) -> int:
         return self.num_samples
