@@ -221,6 +221,8 @@ def op(*formulas: Formula | None, joint: Formula | None = None, **about: Any) ->
             call = _binary(entry)
         elif entry.view and entry.n == 1 and joint is None and not entry.plan((True,))[1]:
             call = _viewing(entry)
+        elif entry.variadic:
+            call = _variadic(entry)
         else:
             call = _general(entry)
         return _enter(entry, call)
@@ -424,47 +426,91 @@ def _viewing(entry: Op) -> Callable[..., Any]:
 
 def _general(entry: Op) -> Callable[..., Any]:
     """The call of any op: statics, defaults and keywords, several inputs and outputs, views."""
-    fn, n, variadic, promote = entry.fn, entry.n, entry.variadic, entry.promote
-    arity, to_float, view = len(entry.names), entry.promote == "float", entry.view
-    differentiable = entry.differentiable
+    fn, n, promote = entry.fn, entry.n, entry.promote
+    arity, to_float, view, several_outputs = len(entry.names), entry.promote == "float", entry.view, entry.aux > 0
+    differentiable, shapes_of, y_at = entry.differentiable, entry.shapes_of, entry.y_at
+    by_inputs = range(n)
 
     def call(*args: Any, **kwargs: Any) -> Any:
-        if variadic:
-            tensors, values = args, list(args)
-        else:
-            if kwargs or len(args) != arity:
-                args = bind(entry, args, kwargs)
-            tensors, values = args[:n], list(args)
-        found = False
-        for i, tensor in enumerate(tensors):
+        if kwargs or len(args) != arity:
+            args = bind(entry, args, kwargs)
+        values, found, wanted = list(args), False, differentiable and mode.enabled
+        edges: list[Any] = [None] * n
+        for i in by_inputs:
+            tensor = args[i]
             if isinstance(tensor, Tensor):
                 found = True
-                values[i] = tensor._data if tensor._view is None else synced(tensor)
+                if tensor._view is None:
+                    values[i], edges[i] = tensor._data, tensor._node
+                else:
+                    values[i] = synced(tensor)
+                    edges[i] = node_of(tensor) if wanted else None
         if not found:
-            return fn(*args, **kwargs) if variadic else fn(*args)
+            return fn(*args)
         if promote:
-            cast = values if variadic else [v for v in values[:n] if v is not None]
-            cast = dtypes.promote([_operand(entry, v) for v in cast], to_float)
-            if len(cast) == n or variadic:
-                values[: len(cast)] = cast
+            cast = dtypes.promote([_operand(entry, v) for v in values[:n] if v is not None], to_float)
+            if len(cast) == n:
+                values[:n] = cast
             else:
                 rest = iter(cast)
                 values[:n] = [v if v is None else next(rest) for v in values[:n]]
-        if variadic:
-            arrays = tuple(values)
-            statics = [
-                kwargs.get(name, default) for name, default in zip(entry.names[1:], entry.defaults[1:], strict=True)
-            ]
-            y = fn(*arrays, **kwargs)
-            values = [arrays, *statics]
-        else:
-            try:
-                y = fn(*values)
-            except ValueError as error:
-                raise (error if type(error) is not ValueError else _explained(entry, values[:n], error)) from None
-        return record(entry, tensors, values, y, view, differentiable)
+        try:
+            y = fn(*values)
+        except ValueError as error:
+            raise (error if type(error) is not ValueError else _explained(entry, values[:n], error)) from None
+        if several_outputs or view or type(y) is tuple or mode.ties:
+            return record(entry, args[:n], values, y, view, differentiable)
+        # what follows is `record` for one output, where small networks spend their time
+        if type(y) is not ndarray:
+            y = np.asarray(y)
+        out = new(Tensor)
+        out._data = y
+        out._cell = cell = Cell()
+        if not wanted or y.dtype.kind != "f":
+            return out
+        needs = tuple([edge is not None for edge in edges])
+        if True not in needs:
+            return out
+        given = (*values,) if mode.watched else ()
+        values.append(y)
+        for i in shapes_of:
+            values.append(np.shape(values[i]))
+        drop, keep = entry.plan(needs)
+        for i in drop:
+            values[i] = None
+        out._node = node = Node()
+        node.number = tick()
+        node.op, node.edges, node.values = entry, edges, values
+        node.shape, node.dtype = y.shape, y.dtype
+        node.cells = [cell if i == y_at else args[i]._cell for i in keep if i == y_at or isinstance(args[i], Tensor)]
+        if given:
+            on_record(node, y, given)
+        return out
 
     return call
+
+
+def _variadic(entry: Op) -> Callable[..., Any]:
+    """The call of an op of any number of inputs."""
+    fn, promote, view, differentiable = entry.fn, entry.promote, entry.view, entry.differentiable
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if not any([isinstance(tensor, Tensor) for tensor in args]):
+            return fn(*args, **kwargs)
+        arrays = [_data(tensor) for tensor in args]
+        if promote:
+            arrays = dtypes.promote([_operand(entry, a) for a in arrays], promote == "float")
+        statics = [kwargs.get(name, default) for name, default in zip(entry.names[1:], entry.defaults[1:], strict=True)]
+        y = fn(*arrays, **kwargs)
+        return record(entry, args, [tuple(arrays), *statics], y, view, differentiable)
+
+    return call
+
+
+def _data(value: Any) -> Any:
+    if not isinstance(value, Tensor):
+        return value
+    return value._data if value._view is None else synced(value)
 
 
 def record(
@@ -644,7 +690,7 @@ def check_writable(tensor: Any, name: str) -> None:
     """Raise RuntimeError where a write would change a leaf that requires grad or memory that must not change."""
     if mode.enabled:
         view = tensor._view
-        base = tensor if view is None else view.base
+        base = tensor if view is None else view.root()
         if isinstance(base._node, tape.Leaf):
             what = "a leaf Tensor that requires grad" if view is None else "a view of a leaf Tensor that requires grad"
             raise TapeError(
@@ -667,7 +713,7 @@ def rebase(tensor: Any, name: str, node: Any) -> None:
             tensor._node = node
             cell.rebased = tick()
         return
-    base = view.base
+    base = view.root()
     if view.copied:
         _write_through(view, tensor._data)
         view.synced = cell.stamp

@@ -46,7 +46,7 @@ def _large(input: Any) -> bool:
 )
 def _where_positive(input: Any, output: Any) -> Any:
     """input where output > 0, else 0: the gradient of relu."""
-    if _large(input) and input.shape == output.shape:
+    if type(input) is ndarray and input.dtype.kind == "f" and input.shape == output.shape:
         return kernels.relu_backward(input, output)
     return _where(np.less_equal(output, 0), input.dtype.type(0), input)
 

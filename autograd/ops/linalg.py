@@ -104,6 +104,9 @@ def matmul(input: Any, other: Any) -> Any:
     input (..., M, K) or (K,), other (..., K, N) or (K,), of one dtype. A 1-d input is a row, a 1-d other a column, and
     that dimension is dropped from the result. Raises ShapeError for shapes, DTypeError for unlike dtypes.
     """
+    matrices = type(input) is type(other) is ndarray and input.ndim == other.ndim == 2
+    if matrices and input.dtype is other.dtype and input.dtype.kind == "f" and input.shape[1] == other.shape[0]:
+        return gemm.matmul(input, other)
     _check_product("matmul", input, other)
     a = input[None, :] if input.ndim == 1 else input
     b = other[:, None] if other.ndim == 1 else other
