@@ -1,0 +1,590 @@
+"""Recurrent layers over whole sequences: tanh and ReLU networks, three forms of GRU, LSTM with an optional projection.
+
+The input's part of all gates is one product made beforehand, the weights' gradients are products made afterwards; the
+kernels here walk through time. Sequences do not mix, so a task is a few sequences over all steps: threads never wait
+for each other, and a sequence's numbers do not depend on how many there are.
+
+Letters: T steps, B sequences, P = sum of the steps' sizes, I inputs, H units, O width of the state (H, or the
+projection's), G gates, N = G H. Rows are packed: step 0 of all sequences, then step 1 of those that still run, ...
+`states` has B rows more, the initial ones, in front (or behind, for the direction that starts at the end).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy import ndarray
+
+from .buffer import workspace
+from .compile import kernel
+from .elementwise import sigmoid, tanh
+from .gemm import matmul, pack
+from .simd import FROM_BIAS, FROM_C, FROM_ZERO, LANES, NR, broadcast, fma, load_first, outer_tile, store_first
+from .threads import launch
+from .view import part
+
+ROWS, FEW = (8, 4) if LANES == 16 else (6, 3)  # rows of a register tile: a task has few, so more would stand empty
+CHUNK = 2 * ROWS  # sequences of a task
+GATE = 1 << 18  # multiplications below which a parallel launch costs more than it saves
+RELU, TANH = "RNN_RELU", "RNN_TANH"
+GRU, CHO, NOTES, LSTM = "GRU", "GRU_cho", "GRU_notes", "LSTM"
+GATES = {RELU: 1, TANH: 1, GRU: 3, CHO: 3, NOTES: 3, LSTM: 4}
+
+
+@kernel
+def _times(A, a0, lda, K, W, w0, N, C, c0, ldc, start, bias, bias0, floor, rows):
+    """`rows` rows of C (+)= rows of A times W (K, N), packed in panels."""
+    P = NR * LANES * 4 // C.itemsize
+    for panel in range((N + P - 1) // P):
+        n, w, c, d = min(P, N - panel * P), w0 + panel * P * K, c0 + panel * P, bias0 + panel * P
+        for r in range(0, rows, ROWS):
+            m, a, to = min(ROWS, rows - r), a0 + r * lda, c + r * ldc
+            if m > FEW:
+                outer_tile(ROWS, NR, A, a, lda, 1, W, w, P, C, to, ldc, K, start, bias, d, floor, m, n)
+            else:
+                outer_tile(FEW, NR, A, a, lda, 1, W, w, P, C, to, ldc, K, start, bias, d, floor, m, n)
+
+
+@kernel
+def _step(steps, s, first, chunk, init):
+    """Where the rows of a task are at a step: first row, how many, and those of the states before as two runs.
+
+    steps: (first row, size, first row of the states before, how many of them are not initial) of each step.
+    """
+    row, size, before, kept = steps[4 * s], steps[4 * s + 1], steps[4 * s + 2], steps[4 * s + 3]
+    m = min(size - first, chunk)
+    k = max(0, min(kept - first, m))
+    return row + first, m, before + first, k, init + first
+
+
+@kernel
+def _apply_sigmoid(x):
+    for i in range(x.size):
+        x[i] = sigmoid(x[i])
+
+
+@kernel
+def _apply_tanh(x):
+    for i in range(x.size):
+        x[i] = tanh(x[i])
+
+
+@kernel
+def _copy(x, y):
+    for i in range(x.size):
+        y[i] = x[i]
+
+
+@kernel
+def _add(x, y):
+    for i in range(x.size):
+        y[i] += x[i]
+
+
+@kernel
+def rnn_forward(first, last, sizes, steps, W, states, floor):
+    """states: on entry the input's part, then a row is tanh of it plus W times the row before, or max(0, ...)."""
+    T, H, chunk, shift, init = sizes[0], sizes[1], sizes[3], sizes[4], sizes[5]
+    for task in range(first, last):
+        for s in range(T):
+            row, m, before, k, initial = _step(steps, s, task * chunk, chunk, init)
+            c = (shift + row) * H
+            _times(states, before * H, H, H, W, 0, H, states, c, H, FROM_C, W, 0, floor, k)
+            _times(states, (initial + k) * H, H, H, W, 0, H, states, c + k * H, H, FROM_C, W, 0, floor, m - k)
+            if floor < 0 and m > 0:
+                _apply_tanh(part(states, c, c + m * H))
+
+
+@kernel
+def rnn_backward(first, last, sizes, steps, W, states, gy, dgates, dh, db, relu):
+    """dgates (P, H) from gy (P, H), which may be empty; dh (B, H) from the last state's gradient to the initial's."""
+    T, H, chunk, shift, init = sizes[0], sizes[1], sizes[3], sizes[4], sizes[5]
+    lanes = LANES * 4 // dh.itemsize
+    one, zero = broadcast(dh, 1.0), dh.dtype.type(0)
+    for task in range(first, last):
+        sums = task * H
+        for s in range(T - 1, -1, -1):
+            row, m, _, _, _ = _step(steps, s, task * chunk, chunk, init)
+            for r in range(m):
+                at, d = (row + r) * H, (task * chunk + r) * H
+                if gy.size:
+                    _add(part(gy, at, at + H), part(dh, d, d + H))
+                y = at + shift * H
+                if relu:
+                    for i in range(H):
+                        dgates[at + i] = zero if states[y + i] <= zero else dh[d + i]
+                for j in range(0, H, lanes):
+                    n = H - j
+                    if not relu:
+                        h = load_first(states, y + j, n)
+                        store_first(dgates, at + j, load_first(dh, d + j, n) * (one - h * h), n)
+                    store_first(db, sums + j, load_first(db, sums + j, n) + load_first(dgates, at + j, n), n)
+            _times(dgates, row * H, H, H, W, 0, H, dh, task * chunk * H, H, FROM_ZERO, W, 0, -np.inf, m)
+
+
+@kernel
+def gru_forward(first, last, sizes, steps, W, wn, bias, states, gates, inner):
+    """torch's form. gates (P, 3H): on entry the input's part; then r, z, n. inner (P, H): W_hn h + b_hn.
+
+    W: the weights of r and z, and from wn on those of n, packed.
+    """
+    T, H, chunk, shift, init = sizes[0], sizes[1], sizes[3], sizes[4], sizes[5]
+    lanes, N = LANES * 4 // states.itemsize, 3 * H
+    for task in range(first, last):
+        for s in range(T):
+            row, m, before, k, initial = _step(steps, s, task * chunk, chunk, init)
+            for half in range(2):
+                h, a, rows = (before, row, k) if half == 0 else (initial + k, row + k, m - k)
+                _times(states, h * H, H, H, W, 0, 2 * H, gates, a * N, N, FROM_C, W, 0, -np.inf, rows)
+                _times(states, h * H, H, H, W, wn, H, inner, a * H, H, FROM_BIAS, bias, 0, -np.inf, rows)
+            for i in range(m):
+                r = (row + i) * N
+                z, n, y, p, q = r + H, r + 2 * H, (shift + row + i) * H, before + i, (row + i) * H
+                if i >= k:
+                    p = initial + i
+                _apply_sigmoid(part(gates, r, n))
+                for j in range(0, H, lanes):
+                    c = H - j
+                    x = fma(load_first(gates, r + j, c), load_first(inner, q + j, c), load_first(gates, n + j, c))
+                    store_first(gates, n + j, x, c)
+                _apply_tanh(part(gates, n, n + H))
+                for j in range(0, H, lanes):
+                    c = H - j
+                    new = load_first(gates, n + j, c)
+                    old = load_first(states, p * H + j, c)
+                    store_first(states, y + j, fma(load_first(gates, z + j, c), old - new, new), c)
+
+
+@kernel
+def gru_backward(first, last, sizes, steps, W, wn, states, gates, inner, gy, dgates, dh, db):
+    """dgates (P, 4H): for r, z, n and W_hn h + b_hn, the last two differing by the factor r. See `rnn_backward`."""
+    T, H, chunk, init = sizes[0], sizes[1], sizes[3], sizes[5]
+    lanes, N = LANES * 4 // dh.itemsize, 4 * H
+    one = broadcast(dh, 1.0)
+    for task in range(first, last):
+        sums = task * N
+        for s in range(T - 1, -1, -1):
+            row, m, before, k, initial = _step(steps, s, task * chunk, chunk, init)
+            for i in range(m):
+                r, q, p, d = (row + i) * 3 * H, (row + i) * H, before + i, (task * chunk + i) * H
+                at = (row + i) * N
+                if i >= k:
+                    p = initial + i
+                if gy.size:
+                    _add(part(gy, q, q + H), part(dh, d, d + H))
+                for j in range(0, H, lanes):
+                    c = H - j
+                    g, reset, keep = (
+                        load_first(dh, d + j, c),
+                        load_first(gates, r + j, c),
+                        load_first(gates, r + H + j, c),
+                    )
+                    new, old = load_first(gates, r + 2 * H + j, c), load_first(states, p * H + j, c)
+                    dz = g * (old - new) * keep * (one - keep)
+                    dn = g * (one - keep) * (one - new * new)
+                    dr = dn * load_first(inner, q + j, c) * reset * (one - reset)
+                    store_first(dh, d + j, g * keep, c)
+                    for gate in range(4):
+                        value = dr if gate == 0 else dz if gate == 1 else dn if gate == 2 else dn * reset
+                        store_first(dgates, at + gate * H + j, value, c)
+                        b = sums + gate * H + j
+                        store_first(db, b, load_first(db, b, c) + value, c)
+            a, to = row * N, task * chunk * H
+            _times(dgates, a, N, 2 * H, W, 0, H, dh, to, H, FROM_C, W, 0, -np.inf, m)
+            _times(dgates, a + 3 * H, N, H, W, wn, H, dh, to, H, FROM_C, W, 0, -np.inf, m)
+
+
+@kernel
+def gru_before_forward(first, last, sizes, steps, W, wn, states, gates, inner, squash):
+    """Reset before the product: gates r, u and the candidate n; inner (P, H): r h, or r tanh(h) where `squash`."""
+    T, H, chunk, shift, init = sizes[0], sizes[1], sizes[3], sizes[4], sizes[5]
+    lanes, N = LANES * 4 // states.itemsize, 3 * H
+    for task in range(first, last):
+        for s in range(T):
+            row, m, before, k, initial = _step(steps, s, task * chunk, chunk, init)
+            for half in range(2):
+                h, a, rows = (before, row, k) if half == 0 else (initial + k, row + k, m - k)
+                _times(states, h * H, H, H, W, 0, 2 * H, gates, a * N, N, FROM_C, W, 0, -np.inf, rows)
+                for i in range(rows):
+                    r, p, q = (a + i) * N, (h + i) * H, (a + i) * H
+                    _apply_sigmoid(part(gates, r, r + 2 * H))
+                    _copy(part(states, p, p + H), part(inner, q, q + H))
+                    if squash:
+                        _apply_tanh(part(inner, q, q + H))
+                    for j in range(0, H, lanes):
+                        c = H - j
+                        store_first(inner, q + j, load_first(gates, r + j, c) * load_first(inner, q + j, c), c)
+            _times(inner, row * H, H, H, W, wn, H, gates, row * N + 2 * H, N, FROM_C, W, 0, -np.inf, m)
+            for i in range(m):
+                u, y, p = (row + i) * N + H, (shift + row + i) * H, before + i
+                if i >= k:
+                    p = initial + i
+                _apply_tanh(part(gates, u + H, u + 2 * H))
+                for j in range(0, H, lanes):
+                    c = H - j
+                    new, old = load_first(gates, u + H + j, c), load_first(states, p * H + j, c)
+                    store_first(states, y + j, fma(load_first(gates, u + j, c), new - old, old), c)
+
+
+@kernel
+def gru_before_backward(first, last, sizes, steps, W, wn, states, gates, gy, dgates, dh, db, work, squash):
+    """dgates (P, 3H) for r, u, n; work (tasks, 2, chunk, H). See `rnn_backward`."""
+    T, H, chunk, init = sizes[0], sizes[1], sizes[3], sizes[5]
+    lanes, N = LANES * 4 // dh.itemsize, 3 * H
+    one = broadcast(dh, 1.0)
+    for task in range(first, last):
+        sums, ds = task * N, task * 2 * chunk * H  # ds: gradient of what the reset gate lets through
+        th = ds + chunk * H  # what it lets through, before
+        for s in range(T - 1, -1, -1):
+            row, m, before, k, initial = _step(steps, s, task * chunk, chunk, init)
+            for i in range(m):
+                r, q, p, d = (row + i) * N, (row + i) * H, before + i, (task * chunk + i) * H
+                if i >= k:
+                    p = initial + i
+                if gy.size:
+                    _add(part(gy, q, q + H), part(dh, d, d + H))
+                _copy(part(states, p * H, p * H + H), part(work, th + i * H, th + i * H + H))
+                if squash:
+                    _apply_tanh(part(work, th + i * H, th + i * H + H))
+                for j in range(0, H, lanes):
+                    c = H - j
+                    g, update = load_first(dh, d + j, c), load_first(gates, r + H + j, c)
+                    new, old = load_first(gates, r + 2 * H + j, c), load_first(states, p * H + j, c)
+                    store_first(dgates, r + H + j, g * (new - old) * update * (one - update), c)
+                    store_first(dgates, r + 2 * H + j, g * update * (one - new * new), c)
+                    store_first(dh, d + j, g * (one - update), c)
+            _times(dgates, row * N + 2 * H, N, H, W, wn, H, work, ds, H, FROM_ZERO, W, 0, -np.inf, m)
+            for i in range(m):
+                r, d = (row + i) * N, (task * chunk + i) * H
+                for j in range(0, H, lanes):
+                    c = H - j
+                    reset, through = load_first(gates, r + j, c), load_first(work, th + i * H + j, c)
+                    g, slope = load_first(work, ds + i * H + j, c), one
+                    if squash:
+                        slope = one - through * through
+                    store_first(dgates, r + j, g * through * reset * (one - reset), c)
+                    store_first(dh, d + j, fma(g * reset, slope, load_first(dh, d + j, c)), c)
+                _add(part(dgates, r, r + N), part(db, sums, sums + N))
+            _times(dgates, row * N, N, 2 * H, W, 0, H, dh, task * chunk * H, H, FROM_C, W, 0, -np.inf, m)
+
+
+@kernel
+def lstm_forward(first, last, sizes, steps, W, wr, states, cells, tanhs, gates, hidden):
+    """gates (P, 4H): on entry the input's part; then i, f, g, o. cells like states; tanhs (P, H): tanh of the cells.
+
+    hidden: the states, or with a projection (P, H), which W from wr on takes to the states.
+    """
+    T, H, O, chunk, shift, init = sizes[0], sizes[1], sizes[2], sizes[3], sizes[4], sizes[5]  # noqa: E741
+    lanes, N = LANES * 4 // states.itemsize, 4 * H
+    for task in range(first, last):
+        for s in range(T):
+            row, m, before, k, initial = _step(steps, s, task * chunk, chunk, init)
+            _times(states, before * O, O, O, W, 0, N, gates, row * N, N, FROM_C, W, 0, -np.inf, k)
+            a, h = (row + k) * N, (initial + k) * O
+            _times(states, h, O, O, W, 0, N, gates, a, N, FROM_C, W, 0, -np.inf, m - k)
+            for r in range(m):
+                at, q, c, p = (row + r) * N, (row + r) * H, (shift + row + r) * H, before + r
+                if r >= k:
+                    p = initial + r
+                y = q if O != H else c
+                _apply_sigmoid(part(gates, at, at + 2 * H))
+                _apply_tanh(part(gates, at + 2 * H, at + 3 * H))
+                _apply_sigmoid(part(gates, at + 3 * H, at + N))
+                for j in range(0, H, lanes):
+                    n, g = H - j, at + j
+                    kept = load_first(gates, g + H, n) * load_first(cells, p * H + j, n)
+                    cell = fma(load_first(gates, g, n), load_first(gates, g + 2 * H, n), kept)
+                    store_first(cells, c + j, cell, n)
+                    store_first(tanhs, q + j, cell, n)
+                _apply_tanh(part(tanhs, q, q + H))
+                for j in range(0, H, lanes):
+                    n = H - j
+                    value = load_first(gates, at + 3 * H + j, n) * load_first(tanhs, q + j, n)
+                    store_first(hidden, y + j, value, n)
+            if O != H:
+                y = (shift + row) * O
+                _times(hidden, row * H, H, H, W, wr, O, states, y, O, FROM_ZERO, W, 0, -np.inf, m)
+
+
+@kernel
+def lstm_backward(first, last, sizes, steps, W, wr, cells, tanhs, gates, gy, dgates, dproj, dh, dc, db, work):
+    """dgates (P, 4H); dh (B, O), dc (B, H); with a projection dproj (P, O): gradients of the states, and work.
+
+    W: W_hh, and from wr on W_hr, packed; work (tasks, chunk, H). See `rnn_backward`.
+    """
+    T, H, O, chunk, init = sizes[0], sizes[1], sizes[2], sizes[3], sizes[5]  # noqa: E741
+    lanes, N = LANES * 4 // dh.itemsize, 4 * H
+    one = broadcast(dh, 1.0)
+    for task in range(first, last):
+        sums = task * N
+        for s in range(T - 1, -1, -1):
+            row, m, before, k, initial = _step(steps, s, task * chunk, chunk, init)
+            state = task * chunk * O
+            if gy.size:
+                for r in range(m):
+                    y, d = (row + r) * O, state + r * O
+                    _add(part(gy, y, y + O), part(dh, d, d + O))
+            if O != H and m > 0:
+                _copy(part(dh, state, state + m * O), part(dproj, row * O, (row + m) * O))
+                to = task * chunk * H
+                _times(dh, state, O, O, W, wr, H, work, to, H, FROM_ZERO, W, 0, -np.inf, m)
+            for r in range(m):
+                at, q, d, p = (row + r) * N, (row + r) * H, (task * chunk + r) * H, before + r
+                if r >= k:
+                    p = initial + r
+                for j in range(0, H, lanes):
+                    n, a = H - j, at + j
+                    g = load_first(work, d + j, n) if O != H else load_first(dh, d + j, n)
+                    i, f = load_first(gates, a, n), load_first(gates, a + H, n)
+                    c, o = load_first(gates, a + 2 * H, n), load_first(gates, a + 3 * H, n)
+                    t = load_first(tanhs, q + j, n)
+                    x = fma(g * o, one - t * t, load_first(dc, d + j, n))
+                    store_first(dc, d + j, x * f, n)
+                    di, df = x * c * i * (one - i), x * load_first(cells, p * H + j, n) * f * (one - f)
+                    dg, do = x * i * (one - c * c), g * t * o * (one - o)
+                    for gate in range(4):
+                        value = di if gate == 0 else df if gate == 1 else dg if gate == 2 else do
+                        store_first(dgates, a + gate * H, value, n)
+                        b = sums + gate * H + j
+                        store_first(db, b, load_first(db, b, n) + value, n)
+            _times(dgates, row * N, N, N, W, 0, O, dh, state, O, FROM_ZERO, W, 0, -np.inf, m)
+
+
+class Saved(NamedTuple):
+    """What the backward reads: the states (P + B, O) and, where the kind has them, cells (P + B, H), the gates
+    (P, N), and one or two more values a unit (P, H)."""
+
+    states: ndarray
+    cells: ndarray
+    gates: ndarray
+    inner: ndarray
+    hidden: ndarray
+
+
+class _Walk(NamedTuple):
+    """The steps of a direction as `_step` reads them, and the rows of all states before and of the last ones."""
+
+    steps: ndarray
+    before: Any
+    last: Any
+    shift: int
+    init: int
+
+
+@lru_cache(256)
+def _walk(sizes: tuple[int, ...], reverse: bool) -> _Walk:
+    n = np.array(sizes, np.int64)
+    B, P, T = sizes[0], int(n.sum()), len(sizes)
+    rows = np.concatenate([[0], np.cumsum(n)[:-1]])
+    shift, init = (0, P) if reverse else (B, 0)
+    steps = np.zeros((T, 4), np.int64)
+    if reverse:
+        steps[:, 0], steps[:, 1] = rows[::-1], n[::-1]
+        steps[1:, 2], steps[1:, 3] = rows[:0:-1], n[:0:-1]
+    else:
+        steps[:, 0], steps[:, 1] = rows, n
+        steps[1:, 2], steps[1:, 3] = B + rows[:-1], n[1:]
+    before: Any = slice(B, None) if reverse else slice(0, P)
+    last: Any = slice(0, B) if reverse else slice(P, P + B)
+    if sizes[-1] != B:
+        before = np.empty(P, np.int64)
+        for row, size, start, kept in steps:
+            before[row : row + kept] = np.arange(start, start + kept)
+            before[row + kept : row + size] = np.arange(init + kept, init + size)
+        if not reverse:
+            lengths = (n[:, None] > np.arange(B)).sum(0)
+            last = B + rows[lengths - 1] + np.arange(B)
+    return _Walk(steps.reshape(-1), before, last, shift, init)
+
+
+_EMPTY = {np.dtype(kind): np.zeros(1, kind)[:0] for kind in (np.float32, np.float64)}
+
+
+def _tasks(sizes: tuple[int, ...]) -> tuple[int, int]:
+    """Sequences of a task, and the number of tasks; a function of the batch alone."""
+    chunk = min(CHUNK, -(-sizes[0] // (2 * FEW)) * FEW)
+    return chunk, -(-sizes[0] // chunk)
+
+
+def _numbers(walk: _Walk, T: int, H: int, O: int, chunk: int) -> ndarray:  # noqa: E741
+    return np.array([T, H, O, chunk, walk.shift, walk.init], np.int64)
+
+
+def _do(function: Any, tasks: int, work: int, dtype: Any, *args: Any) -> None:
+    if tasks > 1 and work > GATE:
+        launch(function, dtype, tasks, *args)
+    else:
+        function(0, tasks, *args)
+
+
+def _packed(name: str, *matrices: ndarray) -> tuple[ndarray, list[int]]:
+    """Matrices (K, N) in panels behind each other, and where each begins."""
+    P = NR * LANES * 4 // matrices[0].itemsize
+    lengths = [-(-m.shape[1] // P) * P * m.shape[0] for m in matrices]
+    out, places, at = workspace(name, sum(lengths), matrices[0].dtype), [], 0
+    for m, length in zip(matrices, lengths, strict=True):
+        K, N = m.shape
+        source = m if m.flags.c_contiguous else m.T  # rows (or columns) of a weight, which is C-contiguous
+        xk, xn = (N, 1) if m.flags.c_contiguous else (1, K)
+        pack(0, -(-N // P), K, N, source.reshape(-1), 0, xk, xn, P, out[at : at + length])
+        places.append(at)
+        at += length
+    return out, places
+
+
+def _c(x: ndarray) -> ndarray:
+    """C-contiguous and writeable: numba would compile every kernel once more for read-only arrays."""
+    return x if x.flags.carray else np.array(x, order="C")
+
+
+def forward(
+    kind: str,
+    x: ndarray,
+    initial: Sequence[ndarray | None],
+    weights: Sequence[ndarray | None],
+    sizes: tuple[int, ...],
+    reverse: bool,
+) -> tuple[ndarray, ndarray, ndarray, Saved]:
+    """The states (P, O), the last h (B, O), the last c (B, H; empty but for LSTM), and what `backward` needs.
+
+    x (P, I): the packed rows, step t has sizes[t], which never rise. initial: h (B, O) and c (B, H) or None for zeros.
+    weights: weight_ih (N, I), weight_hh (N, O), bias_ih, bias_hh (N,) or None, weight_hr (O, H) or None. One dtype,
+    float32 or float64; shapes are the caller's to check.
+    """
+    weight_ih, weight_hh, bias_ih, bias_hh, weight_hr = weights
+    assert weight_ih is not None and weight_hh is not None
+    x, weight_ih, weight_hh, dtype = _c(x), _c(weight_ih), _c(weight_hh), x.dtype
+    N, O = weight_hh.shape  # noqa: E741
+    H, B, P, T = N // GATES[kind], sizes[0], len(x), len(sizes)
+    walk = _walk(sizes, reverse)
+    chunk, tasks = _tasks(sizes)
+    numbers = _numbers(walk, T, H, O, chunk)
+
+    def stack(first: ndarray | None, width: int) -> ndarray:
+        out = np.empty((P + B, width), dtype)
+        out[walk.init : walk.init + B] = 0 if first is None else first
+        return out
+
+    states = stack(initial[0], O)
+    rows = slice(walk.shift, walk.shift + P)
+    empty = _EMPTY[dtype]
+    cells = gates = inner = hidden = empty
+    bias = bias_ih
+    if bias_ih is not None and bias_hh is not None:
+        bias = bias_ih + bias_hh
+        if kind == GRU:
+            bias[2 * H :] = bias_ih[2 * H :]
+    gates = states[rows] if kind in (RELU, TANH) else np.empty((P, N), dtype)
+    matmul(x, weight_ih.T, bias, out=gates)
+    work = P * N * O
+    if kind in (RELU, TANH):
+        W, _ = _packed("recurrent W", weight_hh.T)
+        floor = dtype.type(0 if kind == RELU else -np.inf)
+        _do(rnn_forward, tasks, work, dtype, numbers, walk.steps, W, states.reshape(-1), floor)
+        gates = empty
+    elif kind == LSTM:
+        cells, inner = stack(initial[1], H), np.empty((P, H), dtype)
+        if weight_hr is None:
+            W, wr = _packed("recurrent W", weight_hh.T)[0], 0
+        else:
+            W, (_, wr) = _packed("recurrent W", weight_hh.T, _c(weight_hr).T)
+            hidden = np.empty((P, H), dtype)
+        flats = [a.reshape(-1) for a in (states, cells, inner, gates, states if weight_hr is None else hidden)]
+        _do(lstm_forward, tasks, work, dtype, numbers, walk.steps, W, wr, *flats)
+    else:
+        inner = np.empty((P, H), dtype)
+        W, (_, wn) = _packed("recurrent W", weight_hh[: 2 * H].T, weight_hh[2 * H :].T)
+        flats = [a.reshape(-1) for a in (states, gates, inner)]
+        if kind == GRU:
+            offsets = np.zeros(H, dtype) if bias_hh is None else _c(bias_hh[2 * H :])
+            _do(gru_forward, tasks, work, dtype, numbers, walk.steps, W, wn, offsets, *flats)
+        else:
+            _do(gru_before_forward, tasks, work, dtype, numbers, walk.steps, W, wn, *flats, kind == NOTES)
+    last_c = cells[walk.last].copy() if kind == LSTM else empty
+    return states[rows], states[walk.last].copy(), last_c, Saved(states, cells, gates, inner, hidden)
+
+
+def backward(
+    kind: str,
+    g: Sequence[ndarray | None],
+    x: ndarray,
+    weights: Sequence[ndarray | None],
+    saved: Saved,
+    sizes: tuple[int, ...],
+    reverse: bool,
+    needs: Sequence[bool],
+) -> list[ndarray | None]:
+    """The gradients of x, h, c, weight_ih, weight_hh, bias_ih, bias_hh and weight_hr from those of `forward`'s
+    results, None for zero. `needs`: which of the eight are wanted."""
+    weight_ih, weight_hh, bias_ih, bias_hh, weight_hr = weights
+    assert weight_ih is not None and weight_hh is not None
+    x, weight_ih, weight_hh, dtype = _c(x), _c(weight_ih), _c(weight_hh), x.dtype
+    N, O = weight_hh.shape  # noqa: E741
+    H, B, P, T = N // GATES[kind], sizes[0], len(x), len(sizes)
+    walk = _walk(sizes, reverse)
+    chunk, tasks = _tasks(sizes)
+    numbers = _numbers(walk, T, H, O, chunk)
+    wide = 4 * H if kind == GRU else N  # torch's GRU has one product more
+    empty = _EMPTY[dtype]
+    gy = empty if g[0] is None else _c(g[0]).reshape(-1)
+    dh = np.zeros((B, O), dtype) if g[1] is None else np.array(g[1], dtype, order="C")
+    dc = empty
+    dgates = workspace("recurrent gates", P * wide, dtype).reshape(P, wide)
+    db = np.zeros((tasks, wide), dtype)
+    dproj = empty
+    states, cells, gates, inner, hidden = saved
+    work = P * wide * O
+    if kind in (RELU, TANH):
+        W, _ = _packed("recurrent W", weight_hh)
+        flats = [a.reshape(-1) for a in (states, gy, dgates, dh, db)]
+        _do(rnn_backward, tasks, work, dtype, numbers, walk.steps, W, *flats, kind == RELU)
+    elif kind == LSTM:
+        dc = np.zeros((B, H), dtype) if g[2] is None else np.array(g[2], dtype, order="C")
+        temporary = empty
+        if weight_hr is None:
+            W, wr = _packed("recurrent W", weight_hh)[0], 0
+        else:
+            W, (_, wr) = _packed("recurrent W", weight_hh, _c(weight_hr))
+            dproj = workspace("recurrent states", P * O, dtype).reshape(P, O)
+            temporary = workspace("recurrent work", tasks * chunk * H, dtype)
+        flats = [a.reshape(-1) for a in (cells, inner, gates, gy, dgates, dproj, dh, dc, db, temporary)]
+        _do(lstm_backward, tasks, work, dtype, numbers, walk.steps, W, wr, *flats)
+    else:
+        W, (_, wn) = _packed("recurrent W", weight_hh[: 2 * H], weight_hh[2 * H :])
+        if kind == GRU:
+            flats = [a.reshape(-1) for a in (states, gates, inner, gy, dgates, dh, db)]
+            _do(gru_backward, tasks, work, dtype, numbers, walk.steps, W, wn, *flats)
+        else:
+            temporary = workspace("recurrent work", tasks * 2 * chunk * H, dtype)
+            flats = [a.reshape(-1) for a in (states, gates, gy, dgates, dh, db, temporary)]
+            _do(gru_before_backward, tasks, work, dtype, numbers, walk.steps, W, wn, *flats, kind == NOTES)
+
+    of_input = dgates[:, :N]
+    bias = db.sum(0) if needs[5] or needs[6] else empty
+    result: list[ndarray | None] = [None] * 8
+    if needs[0]:
+        result[0] = matmul(of_input, weight_ih)
+    if needs[1]:
+        result[1] = dh
+    if needs[2]:
+        result[2] = dc
+    if needs[3]:
+        result[3] = matmul(of_input.T, x)
+    if needs[4]:
+        before = states[walk.before]
+        if kind == LSTM or kind in (RELU, TANH):
+            result[4] = matmul(of_input.T, before)
+        else:
+            result[4] = both = np.empty_like(weight_hh)
+            matmul(dgates[:, : 2 * H].T, before, out=both[: 2 * H])
+            matmul(dgates[:, -H:].T, before if kind == GRU else inner, out=both[2 * H :])
+    if needs[5]:
+        result[5] = bias[:N]
+    if needs[6]:
+        result[6] = np.concatenate([bias[: 2 * H], bias[3 * H :]]) if kind == GRU else bias[:N].copy()
+    if needs[7]:
+        result[7] = matmul(dproj.T, hidden)
+    return result

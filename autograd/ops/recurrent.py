@@ -1,0 +1,153 @@
+"""Recurrent layers: one layer in one direction over a whole batch of sequences is one operation.
+
+Its first order is a pair of kernels; the steps composed of plain operations stand here too, for gradients that are
+themselves recorded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy import ndarray
+
+from ..kernels import recurrent as kernels
+from ..op import op
+from ..samples import Draw
+from .activation import relu
+from .composite import recorded_gradients
+from .elementwise import sigmoid, tanh
+from .join import cat, chunk, split
+from .linalg import linear
+
+# A step takes the input's part of all gates (B, N), the state, and the recurrent weights and biases, to the next state.
+State = tuple[Any, ...]
+
+
+def _plain(activation: Callable[[Any], Any]) -> Callable[..., State]:
+    def step(x: Any, state: State, weight: Any, bias: Any, _: Any) -> State:
+        return (activation(x + linear(state[0], weight, bias)),)
+
+    return step
+
+
+def _gru(x: Any, state: State, weight: Any, bias: Any, _: Any) -> State:
+    (h,) = state
+    x_r, x_z, x_n = chunk(x, 3, -1)
+    h_r, h_z, h_n = chunk(linear(h, weight, bias), 3, -1)
+    z = sigmoid(x_z + h_z)
+    n = tanh(x_n + sigmoid(x_r + h_r) * h_n)
+    return (n + z * (h - n),)
+
+
+def _gru_before(squash: bool) -> Callable[..., State]:
+    def step(x: Any, state: State, weight: Any, bias: Any, _: Any) -> State:
+        (h,) = state
+        x_r, x_u, x_c = chunk(x if bias is None else x + bias, 3, -1)
+        w_r, w_u, w_c = chunk(weight, 3, 0)
+        r, u = sigmoid(x_r + linear(h, w_r)), sigmoid(x_u + linear(h, w_u))
+        c = tanh(x_c + linear(r * (tanh(h) if squash else h), w_c))
+        return (h + u * (c - h),)
+
+    return step
+
+
+def _lstm(x: Any, state: State, weight: Any, bias: Any, projection: Any) -> State:
+    h, c = state
+    i, f, g, o = chunk(x + linear(h, weight, bias), 4, -1)
+    c = sigmoid(f) * c + sigmoid(i) * tanh(g)
+    h = sigmoid(o) * tanh(c)
+    return (h if projection is None else linear(h, projection)), c
+
+
+STEPS: dict[str, Callable[..., State]] = {
+    kernels.TANH: _plain(tanh),
+    kernels.RELU: _plain(relu),
+    kernels.GRU: _gru,
+    kernels.CHO: _gru_before(False),
+    kernels.NOTES: _gru_before(True),
+    kernels.LSTM: _lstm,
+}
+
+
+def composed(
+    kind: str, input: Any, h: Any, c: Any, weight_ih: Any, weight_hh: Any, bias_ih: Any, bias_hh: Any, weight_hr: Any,
+    sizes: tuple[int, ...], reverse: bool,
+) -> tuple[Any, Any, Any]:  # fmt: skip
+    """What `_recurrent` computes, step by step out of plain operations: output (P, O), last h, and last c or None."""
+    step, B = STEPS[kind], sizes[0]
+    H = weight_hh.shape[0] // kernels.GATES[kind]
+    h = np.zeros((B, weight_hh.shape[1]), input.dtype) if h is None else h
+    first: State = (h,)
+    if kind == kernels.LSTM:
+        first = h, np.zeros((B, H), input.dtype) if c is None else c
+    xs = split(linear(input, weight_ih, bias_ih), list(sizes))
+    outputs, ended, state = [], [], first
+    if reverse:
+        state = tuple([part[: sizes[-1]] for part in first])
+    for x, size in zip(reversed(xs) if reverse else xs, reversed(sizes) if reverse else sizes, strict=True):
+        running = state[0].shape[0]
+        if size > running:  # sequences that end here begin their way back
+            state = tuple([cat([part, start[running:size]]) for part, start in zip(state, first, strict=True)])
+        elif size < running:  # the shortest sequences end: their state is final
+            ended.append([part[size:] for part in state])
+            state = tuple([part[:size] for part in state])
+        state = step(x, state, weight_hh, bias_hh, weight_hr)
+        outputs.append(state[0])
+    if ended:
+        state = tuple([cat(parts) for parts in zip(state, *reversed(ended), strict=True)])
+    output = cat(outputs[::-1] if reverse else outputs)
+    return output, state[0], state[1] if kind == kernels.LSTM else None
+
+
+def _pull(
+    g: Any, input: Any, h: Any, c: Any, weight_ih: Any, weight_hh: Any, bias_ih: Any, bias_hh: Any, weight_hr: Any,
+    y: Any, kind: str, sizes: tuple[int, ...], reverse: bool, needs: list[bool],
+) -> Any:  # fmt: skip
+    weights = weight_ih, weight_hh, bias_ih, bias_hh, weight_hr
+    if any(type(part) is ndarray for part in g):
+        saved = kernels.Saved(*y[3:])
+        return kernels.backward(kind, g, input, weights, saved, sizes, reverse, needs)
+
+    def body(*inputs: Any) -> Any:
+        return composed(kind, *inputs, sizes, reverse)
+
+    return recorded_gradients(body, (input, h, c, *weights), g[:3], needs)
+
+
+def _samples(s: Draw) -> list[tuple[Any, ...]]:
+    def case(kind: str, sizes: tuple[int, ...], reverse: bool = False, O: int = 2, **left_out: None) -> tuple[Any, ...]:  # noqa: E741
+        H, inputs = 2, 3
+        N, B, cell = kernels.GATES[kind] * H, sizes[0], kind == kernels.LSTM
+        projection = s.unit(O, H) if O != H else None
+        parts = {
+            "h": s(B, O), "c": s(B, H) if cell else None, "weight_ih": s.unit(N, inputs), "weight_hh": s.unit(N, O),
+            "bias_ih": s.unit(N), "bias_hh": s.unit(N), "weight_hr": projection,
+        }  # fmt: skip
+        return s(sum(sizes), inputs), *(parts | left_out).values(), kind, sizes, reverse
+
+    none = {"bias_ih": None, "bias_hh": None}
+    return [
+        *[case(kind, (3, 2, 2), kind == kernels.GRU) for kind in kernels.GATES],
+        *[case(kind, (2, 2), True, h=None, c=None, **none) for kind in kernels.GATES],
+        case(kernels.LSTM, (2, 2, 1), False, 1),
+        case(kernels.LSTM, (2, 1), True, 1, h=None, c=None),
+        case(kernels.CHO, (3, 1), True, bias_hh=None),
+    ]
+
+
+@op(joint=_pull, n_inputs=8, aux=5, samples=_samples)
+def _recurrent(
+    input: Any, h: Any, c: Any, weight_ih: Any, weight_hh: Any, bias_ih: Any, bias_hh: Any, weight_hr: Any,
+    kind: str, sizes: tuple[int, ...], reverse: bool,
+) -> Any:  # fmt: skip
+    """One layer in one direction over packed rows: the states of all steps (P, O), the last h, the last c (empty but
+    for an LSTM), and what the kernels save.
+
+    input (P, I), step t having sizes[t] rows; h (B, O), c (B, H) or None for zeros; weight_ih (N, I), weight_hh (N, O),
+    bias_ih, bias_hh (N,) or None, weight_hr (O, H) or None; kind: a key of `STEPS`; reverse: from the last step on.
+    """
+    weights = weight_ih, weight_hh, bias_ih, bias_hh, weight_hr
+    output, last_h, last_c, saved = kernels.forward(kind, input, (h, c), weights, sizes, reverse)
+    return output, last_h, last_c, *saved
