@@ -1,5 +1,6 @@
 """Data sets, samplers and the loader, with torch's names; real digits; random changes of pictures."""
 
+from nn.data import transforms
 from nn.data.dataset import ConcatDataset, Dataset, IterableDataset, Subset, TensorDataset, random_split
 from nn.data.digits import mnist_5k, split
 from nn.data.idx import idx_pictures, read_idx
@@ -37,4 +38,5 @@ __all__ = [
     "random_split",
     "read_idx",
     "split",
+    "transforms",
 ]
