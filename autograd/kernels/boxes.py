@@ -182,3 +182,27 @@ def soften(
     order = np.empty(len(scores), np.int64)
     n = _soften(np.ascontiguousarray(boxes.T), _areas(boxes), labels, scores, threshold, sigma, floor, order)
     return order[:n], scores[order[:n]]
+
+
+@kernel
+def match(ious, crowd, ignored, thresholds, found):
+    """COCO's matching of D detections, best first, to G true boxes: found (T, D) is the box of each, or -1.
+
+    ious (D, G); crowd, ignored (G,) with the ignored boxes last; thresholds (T,). A detection takes the free box it overlaps
+    most, of equals the last, one to be ignored only where no other will do; a crowd is never used up.
+    """
+    D, G = ious.shape
+    for t in range(thresholds.size):
+        used = np.zeros(G, np.bool_)
+        for d in range(D):
+            best, at = min(thresholds[t], 1 - 1e-10), -1
+            for g in range(G):
+                if used[g] and not crowd[g]:
+                    continue
+                if at >= 0 and not ignored[at] and ignored[g]:
+                    break
+                if ious[d, g] >= best:
+                    best, at = ious[d, g], g
+            found[t, d] = at
+            if at >= 0:
+                used[at] = True

@@ -31,5 +31,6 @@ from .vgg import (
     vgg19_bn,
 )
 from .weights import LoadReport, load_weights, read_weights
+from .yolo import COCO_ANCHORS, Darknet19, Detector, YOLOLoss, grid_boxes, yolo_loss, yolo_small, yolo_v2
 
 __all__ = [name for name, value in list(globals().items()) if callable(value) and not name.startswith("_")]

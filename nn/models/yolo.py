@@ -20,11 +20,10 @@ from nn.vision.boxes import (
     box_iou_loss,
     complete_box_iou_loss,
     distance_box_iou_loss,
-    floats,
     generalized_box_iou_loss,
     plain,
 )
-from nn.vision.nms import batched_nms, best_boxes
+from nn.vision.nms import best_boxes
 
 _BOX_LOSSES = {
     "iou": box_iou_loss, "giou": generalized_box_iou_loss, "diou": distance_box_iou_loss,
@@ -57,9 +56,8 @@ def grid_boxes(raw: Any, anchors: Any, size: tuple[int, int]) -> Any:
 
 
 def _corners(t: Any, corner: ndarray, cell: ndarray, priors: ndarray) -> Any:
-    corner, cell, priors = (autograd.from_numpy(np.ascontiguousarray(x)) for x in (corner, cell, priors))
     centre = (autograd.sigmoid(t[..., :2]) + corner) * cell
-    half = autograd.exp(autograd.clamp(t[..., 2:], max=_LARGEST)) * priors * 0.5
+    half = autograd.exp(autograd.clamp(t[..., 2:], max=_LARGEST)) * (0.5 * priors)
     return autograd.cat((centre - half, centre + half), -1)
 
 
@@ -78,10 +76,10 @@ def yolo_loss(
 
     targets: a mapping a picture with "boxes" (n, 4) in pixels and "labels" (n,), or what `encode_boxes` made of them.
     anchors (A, 2) in pixels; size: (height, width) of the pictures.
-    coordinates: "squared", of the offsets in the cell and the logarithms of the sizes, small boxes weighing up to twice (YOLOv2);
-    or "iou", "giou", "diou", "ciou" of the boxes themselves. Classes: cross-entropy, or `independent_classes`, a binary one
-    each (YOLOv3). Objectness: binary cross-entropy, 1 where a box stands, `empty_weight` times where none does, and nothing
-    where a prediction overlaps a true box by `ignore_threshold` or more without being the one that must find it.
+    coordinates: "squared", of the offsets in the cell and the logarithms of the sizes, small boxes weighing up to twice
+    (YOLOv2); or "iou", "giou", "diou", "ciou" of the boxes themselves. Classes: cross-entropy, or, `independent_classes`, a
+    binary one each (YOLOv3). Objectness: binary cross-entropy, 1 where a box stands, `empty_weight` times where none does, and
+    nothing where a prediction overlaps a true box by `ignore_threshold` or more without being the one that must find it.
     weights: of boxes, objectness and classes in the total.
 
     Redmon et al., 2016-2018, https://arxiv.org/abs/1506.02640, 1612.08242, 1804.02767. Errors: ValueError for shapes, labels
@@ -92,7 +90,9 @@ def yolo_loss(
             f"yolo_loss: raw has shape {tuple(raw.shape)}, expected (N, rows, columns, {len(anchors)}, 5 + classes)"
         )
     if coordinates != "squared" and coordinates not in _BOX_LOSSES:
-        raise ValueError(f"yolo_loss: coordinates={coordinates!r}, expected 'squared' or one of {', '.join(_BOX_LOSSES)}")
+        raise ValueError(
+            f"yolo_loss: coordinates={coordinates!r}, expected 'squared' or one of {', '.join(_BOX_LOSSES)}"
+        )
     rows, columns = raw.shape[1:3]
     if not isinstance(targets, GridTargets):
         targets = encode_boxes(targets, anchors, size, (rows, columns))
@@ -155,11 +155,14 @@ class Detector(nn.Module):
 
     anchors (A, 2) in pixels are a buffer, so a file of weights holds them. `forward` gives the raw output in the notes' layout
     (N, rows, columns, A, 5 + classes). Pictures are float in [0, 1], their sides multiples of the stride.
+    `independent_classes`: as in `yolo_loss`, and scores by a logistic function a class instead of softmax.
     """
 
     anchors: Tensor
 
-    def __init__(self, network: nn.Module, classes: int, anchors: Any, stride: int) -> None:
+    def __init__(
+        self, network: nn.Module, classes: int, anchors: Any, stride: int, independent_classes: bool = False
+    ) -> None:
         super().__init__()
         priors = plain(anchors).astype(np.float32)
         if priors.ndim != 2 or priors.shape[1] != 2 or not len(priors) or not (priors > 0).all():
@@ -167,6 +170,7 @@ class Detector(nn.Module):
         if classes < 1:
             raise ValueError(f"{type(self).__name__}: classes={classes}, expected at least 1")
         self.network, self.classes, self.stride = network, classes, stride
+        self.independent_classes = independent_classes
         self.register_buffer("anchors", autograd.tensor(priors))
 
     def forward(self, pictures: Tensor) -> Tensor:
@@ -186,6 +190,7 @@ class Detector(nn.Module):
     def loss(self, pictures: Tensor, targets: Sequence[Mapping[str, Any]], **settings: Any) -> YOLOLoss:
         """`yolo_loss` of pictures and their targets."""
         height, width = pictures.shape[2:]
+        settings = {"independent_classes": self.independent_classes} | settings
         return yolo_loss(self(pictures), targets, self.anchors, (height, width), **settings)
 
     @autograd.no_grad()
@@ -202,7 +207,7 @@ class Detector(nn.Module):
         "boxes" (n, 4) float32 in pixels, inside the picture; "scores" (n,) float32, objectness times class probability;
         "labels" (n,) int64. A prediction counts as its best class, or with `all_classes` as every class whose score suffices,
         which mean average precision rewards. Then `best_boxes`, class by class, and the `most` best. Sides that are no
-        multiples of the stride are padded with grey. Errors: ValueError for shapes, and for NaN, which a diverged network gives.
+        multiples of the stride are padded with grey. Errors: ValueError for shapes, and NaN from a diverged network.
         """
         pixels = plain(pictures).astype(np.float32)
         pixels = pixels[None] if pixels.ndim == 3 else pixels
@@ -220,8 +225,8 @@ class Detector(nn.Module):
             self.train(training)
         limits = np.array([width, height, width, height], np.float32)
         boxes = np.clip(grid_boxes(raw, self.anchors, pixels.shape[2:]).numpy(), 0, limits)
-        kinds = autograd.softmax(raw[..., 5:], -1) * autograd.sigmoid(raw[..., :1])
-        scores = kinds.numpy().reshape(len(pixels), -1, self.classes)
+        kinds = autograd.sigmoid(raw[..., 5:]) if self.independent_classes else autograd.softmax(raw[..., 5:], -1)
+        scores = (kinds * autograd.sigmoid(raw[..., :1])).numpy().reshape(len(pixels), -1, self.classes)
         if not np.isfinite(scores).all():
             raise ValueError("detect: the network's output holds NaN; were its weights trained until they diverged?")
         boxes = boxes.reshape(len(pixels), -1, 4)
@@ -262,3 +267,75 @@ def _head(before: int, outputs: int, anchors: int) -> nn.Conv2d:
         head.bias.zero_()
         head.bias.reshape(anchors, -1)[:, 0] = -math.log(99)
     return head
+
+
+def _stack(before: int, plan: Sequence[int | tuple[int, int] | str]) -> tuple[nn.Sequential, int]:
+    """Units by a plan: a number is a 3 x 3 convolution of so many channels, (channels, 1) a 1 x 1, "M" halves the picture."""
+    layers: list[nn.Module] = []
+    for entry in plan:
+        if isinstance(entry, str):
+            layers.append(nn.MaxPool2d(2))
+            continue
+        after, kernel = entry if isinstance(entry, tuple) else (entry, 3)
+        layers.append(_conv(before, after, kernel))
+        before = after
+    return nn.Sequential(*layers), before
+
+
+_FINE = (32, "M", 64, "M", 128, (64, 1), 128, "M", 256, (128, 1), 256, "M", 512, (256, 1), 512, (256, 1), 512)
+_COARSE = ("M", 1024, (512, 1), 1024, (512, 1), 1024)
+
+
+class Darknet19(nn.Module):
+    """(N, 3, H, W) -> (N, classes): 19 convolutions, classified by the mean over the last map.
+
+    Redmon and Farhadi, 2017, https://arxiv.org/abs/1612.08242, table 6. 20,842,376 parameters with 1,000 classes.
+    """
+
+    def __init__(self, classes: int = 1000) -> None:
+        super().__init__()
+        self.fine, channels = _stack(3, _FINE)
+        self.coarse, channels = _stack(channels, _COARSE)
+        self.classifier = nn.Conv2d(channels, classes, 1)
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        return self.classifier(self.coarse(self.fine(pictures))).mean((2, 3))
+
+
+class _YOLOv2(nn.Module):
+    """Darknet-19 without its classifier, three more convolutions, and the finer map set beside the coarser one."""
+
+    def __init__(self, outputs: int, anchors: int) -> None:
+        super().__init__()
+        self.fine, between = _stack(3, _FINE)
+        self.coarse, _ = _stack(between, (*_COARSE, 1024, 1024))
+        self.passed = nn.Sequential(_conv(between, 64, 1), nn.PixelUnshuffle(2))
+        self.last = _conv(64 * 4 + 1024, 1024)
+        self.head = _head(1024, outputs, anchors)
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        fine = self.fine(pictures)
+        return self.head(self.last(autograd.cat((self.passed(fine), self.coarse(fine)), 1)))
+
+
+# of COCO's boxes, in cells of 32 pixels: https://github.com/pjreddie/darknet/blob/master/cfg/yolov2.cfg
+COCO_ANCHORS = ((0.57273, 0.677385), (1.87446, 2.06253), (3.33843, 5.47434), (7.88282, 3.52778), (9.77052, 9.16828))
+
+
+def yolo_v2(classes: int = 80, anchors: Any = None) -> Detector:
+    """YOLOv2 on Darknet-19 as in the notes: (N, 3, 608, 608) -> (N, 19, 19, 5, 85). 50,962,889 parameters.
+
+    anchors (A, 2) in pixels, by default the five of COCO. Any multiple of 32 will do for the sides of a picture.
+    Redmon and Farhadi, 2017, https://arxiv.org/abs/1612.08242.
+    """
+    priors = 32 * np.array(COCO_ANCHORS) if anchors is None else plain(anchors)
+    return Detector(_YOLOv2(len(priors) * (5 + classes), len(priors)), classes, priors, 32)
+
+
+def yolo_small(classes: int, anchors: Any) -> Detector:
+    """A YOLO that learns in minutes: (N, 3, H, W) -> (N, H / 16, W / 16, A, 5 + classes), for objects of 16 to 100 pixels."""
+    priors = plain(anchors)
+    first = _conv(3, 16, 3, 2)
+    body, channels = _stack(16, (32, "M", 64, "M", 128, (64, 1), 128, "M", 256, (128, 1), 256))
+    network = nn.Sequential(first, body, _head(channels, len(priors) * (5 + classes), len(priors)))
+    return Detector(network, classes, priors, 16)

@@ -17,16 +17,17 @@ def _checked(
 ) -> tuple[ndarray, ndarray, ndarray | None]:
     corners = plain(floats(name, boxes, dims=2))
     corners = corners.astype(np.float32 if corners.dtype == np.float32 else np.float64)
-    columns = [plain(scores).astype(np.float64), None if labels is None else plain(labels).astype(np.int64)]
-    for what, column in zip(("scores", "labels"), columns, strict=True):
+    values = plain(scores).astype(np.float64)
+    classes = None if labels is None else plain(labels).astype(np.int64)
+    for what, column in (("scores", values), ("labels", classes)):
         if column is not None and column.shape != (len(corners),):
             raise ShapeError(f"{name}: {what} have shape {column.shape}, expected ({len(corners)},), one a box")
     if not 0 <= iou_threshold <= 1:
         raise ValueError(f"{name}: the threshold of the overlap should be in [0, 1], got {iou_threshold}")
-    for what, values in (("boxes", corners), ("scores", columns[0])):
-        if not np.isfinite(values).all():
+    for what, numbers in (("boxes", corners), ("scores", values)):
+        if not np.isfinite(numbers).all():
             raise ValueError(f"{name}: {what} hold NaN or infinity; did the training diverge?")
-    return corners, columns[0], columns[1]
+    return corners, values, classes
 
 
 def nms(boxes: Any, scores: Any, iou_threshold: float) -> Any:

@@ -1,0 +1,24 @@
+"""Boxes and detection."""
+
+from nn.vision.anchors import GridTargets, decode_boxes, encode_boxes, kmeans_anchors
+from nn.vision.average_precision import CocoPrecision, average_precision, coco_precision, mean_average_precision
+from nn.vision.boxes import (
+    box_area,
+    box_convert,
+    box_iou,
+    box_iou_loss,
+    clip_boxes_to_image,
+    complete_box_iou,
+    complete_box_iou_loss,
+    distance_box_iou,
+    distance_box_iou_loss,
+    generalized_box_iou,
+    generalized_box_iou_loss,
+    masks_to_boxes,
+    remove_small_boxes,
+)
+from nn.vision.draw import draw_boxes
+from nn.vision.nms import batched_nms, best_boxes, nms, soft_nms
+from nn.vision.pictures import read_picture, write_picture
+from nn.vision.scenes import DigitScenes, collate_detection, photographs
+from nn.vision.voc import VOCDetection, write_voc
