@@ -427,7 +427,7 @@ def _viewing(entry: Op) -> Callable[..., Any]:
 def _general(entry: Op) -> Callable[..., Any]:
     """The call of any op: statics, defaults and keywords, several inputs and outputs, views."""
     fn, n, promote = entry.fn, entry.n, entry.promote
-    arity, to_float, view, several_outputs = len(entry.names), entry.promote == "float", entry.view, entry.aux > 0
+    arity, to_float, view, aux = len(entry.names), entry.promote == "float", entry.view, entry.aux
     differentiable, shapes_of, y_at = entry.differentiable, entry.shapes_of, entry.y_at
     by_inputs = range(n)
 
@@ -458,21 +458,28 @@ def _general(entry: Op) -> Callable[..., Any]:
             y = fn(*values)
         except ValueError as error:
             raise (error if type(error) is not ValueError else _explained(entry, values[:n], error)) from None
-        if several_outputs or view or type(y) is tuple or mode.ties:
+        several = type(y) is tuple
+        if view or mode.ties or (several and len(y) != aux + 1):
             return record(entry, args[:n], values, y, view, differentiable)
-        # what follows is `record` for one output, where small networks spend their time
-        if type(y) is not ndarray:
-            y = np.asarray(y)
+        # what follows is `record` for one differentiable output, where small networks spend their time
         out = new(Tensor)
-        out._data = y
         out._cell = cell = Cell()
+        if several:
+            outs = [out, *[tape.wrap(a if type(a) is ndarray else np.asarray(a)) for a in y[1:]]]
+            out._data = y[0] if type(y[0]) is ndarray else np.asarray(y[0])
+            saved: Any = (None, *[tensor._data for tensor in outs[1:]])
+            result: Any = tuple(outs)
+        else:
+            out._data = saved = y if type(y) is ndarray else np.asarray(y)
+            result = out
+        y = out._data
         if not wanted or y.dtype.kind != "f":
-            return out
+            return result
         needs = tuple([edge is not None for edge in edges])
         if True not in needs:
-            return out
+            return result
         given = (*values,) if mode.watched else ()
-        values.append(y)
+        values.append(saved)
         for i in shapes_of:
             values.append(np.shape(values[i]))
         drop, keep = entry.plan(needs)
@@ -482,10 +489,13 @@ def _general(entry: Op) -> Callable[..., Any]:
         node.number = tick()
         node.op, node.edges, node.values = entry, edges, values
         node.shape, node.dtype = y.shape, y.dtype
-        node.cells = [cell if i == y_at else args[i]._cell for i in keep if i == y_at or isinstance(args[i], Tensor)]
+        cells = [args[i]._cell for i in keep if i != y_at and isinstance(args[i], Tensor)]
+        if y_at in keep:
+            cells += [tensor._cell for tensor in outs[1:]] if several else [cell]
+        node.cells = cells
         if given:
-            on_record(node, y, given)
-        return out
+            on_record(node, tuple([tensor._data for tensor in outs]) if several else y, given)
+        return result
 
     return call
 

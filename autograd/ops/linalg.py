@@ -173,10 +173,16 @@ def _linear_samples(s: Draw) -> list[tuple[Any, ...]]:
     ]  # fmt: skip
 
 
+def _linear_weight(g: Any, input: Any) -> Any:
+    if type(g) is ndarray and g.ndim == 2:
+        return gemm.matmul(g.T, input)
+    return matmul(mT(_rows(g)), _rows(input)) if input.ndim > 1 else unsqueeze(g, -1) * input
+
+
 @op(
     lambda g, weight: matmul(g, weight),
-    lambda g, input: matmul(mT(_rows(g)), _rows(input)) if input.ndim > 1 else unsqueeze(g, -1) * input,
-    lambda g: g,
+    _linear_weight,
+    lambda g: np.add.reduce(g, 0) if type(g) is ndarray and g.ndim == 2 else g,
     samples=_linear_samples,
 )
 def _linear(input: Any, weight: Any, bias: Any) -> Any:

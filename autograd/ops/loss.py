@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from .. import tape
+from .. import dtypes, tape
 from ..errors import DTypeError, NumberError, RangeError, ShapeError
 from ..kernels import softmax as kernels
 from ..kernels.ctc import ctc
@@ -173,6 +173,12 @@ def cross_entropy(
     place of a wrong label.
     """
     reduction = _reduction("cross_entropy", reduction, size_average, reduce)
+    if weight is None and not label_smoothing and isinstance(target, Tensor) and target._view is None:
+        # what every classifier does, without the checks it cannot fail
+        x, label = getattr(input, "_data", input), target._data
+        usual = x.ndim == 2 and x.dtype.kind == "f" and label.dtype is dtypes.int64 and label.shape == x.shape[:1]
+        if usual and label.size and np.maximum.reduce(label.view(np.uint64), None) < x.shape[1]:
+            return _softmax_cross_entropy(input, label, None, ignore_index, 0.0, reduction)[0]
     C = _logits("cross_entropy", input)
     weight = _class_weight("cross_entropy", input, weight, C)
     if not 0 <= label_smoothing <= 1:
