@@ -98,6 +98,7 @@ from autograd.ops.pool import (
     max_unpool2d,
     max_unpool3d,
 )
+from autograd.ops.word2vec import hierarchical_softmax_loss, negative_sampling_loss
 
 
 def _run(call: Any, inplace: bool, input: Any, *args: Any) -> Any:

@@ -73,6 +73,7 @@ class Adagrad(Optimizer):
     def _update_sparse(self, p: Tensor, g: SparseRows, state: dict[str, Any], group: dict[str, Any]) -> None:
         if group["weight_decay"]:
             raise RuntimeError("Adagrad: weight_decay is not compatible with sparse gradients")
+        g = g.coalesce()
         state["step"] += 1
         rows, s = (-g.rows if group["maximize"] else g.rows), state["sum"]
         s[g.indices] += rows * rows
@@ -310,6 +311,7 @@ class SparseAdam(Optimizer):
         raise RuntimeError("SparseAdam: does not support dense gradients; use Adam instead")
 
     def _update_sparse(self, p: Tensor, g: SparseRows, state: dict[str, Any], group: dict[str, Any]) -> None:
+        g = g.coalesce()
         (b1, b2), i = group["betas"], g.indices
         state["step"] += 1
         t, rows = state["step"], -g.rows if group["maximize"] else g.rows

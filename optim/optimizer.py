@@ -122,7 +122,7 @@ class Optimizer:
         for p in params:
             g = p.grad
             if isinstance(g, SparseRows):
-                self._update_sparse(p, g.coalesce(), self._state_of(p, group), group)
+                self._update_sparse(p, g, self._state_of(p, group), group)
                 p._cell.written(name)
             else:
                 dense.append(p)

@@ -67,6 +67,9 @@ class SGD(Optimizer):
             )  # fmt: skip
 
     def _update_sparse(self, p: Tensor, g: SparseRows, state: dict[str, Any], group: dict[str, Any]) -> None:
-        if group["momentum"] or group["weight_decay"]:
-            super()._update_sparse(p, g, state, group)
-        p._data[g.indices] -= (-group["lr"] if group["maximize"] else group["lr"]) * g.rows
+        if group["weight_decay"]:
+            raise RuntimeError("SGD: weight_decay is not compatible with sparse gradients, for it changes every row")
+        if group["momentum"]:  # the momentum of a row goes on after its gradients
+            self._update_all([p._data], [g.to_dense()], [state], group)
+        else:
+            g.add_to(p._data, group["lr"] if group["maximize"] else -group["lr"])

@@ -15,7 +15,8 @@ from .compare import where
 from .elementwise import mul
 from .pad import pad
 from .reduce import _max
-from .shape import reshape, unsqueeze
+from .rows import _row_sums
+from .shape import reshape
 
 
 def _rows_gradient(
@@ -187,17 +188,21 @@ def embedding_bag(
         keep = np.nonzero(flat != padding_idx % weight.shape[0])[0]
         flat, bag = flat[keep], bag[keep]
         factor = None if factor is None else factor[keep]
-    rows = embedding(flat, weight, padding_idx, max_norm, norm_type, scale_grad_by_freq, sparse)
     counts = np.bincount(bag, minlength=bags)
+    if mode == "max" or scale_grad_by_freq:
+        rows = embedding(flat, weight, padding_idx, max_norm, norm_type, scale_grad_by_freq, sparse)
+    elif max_norm is not None:
+        _renormed(weight, flat, max_norm, norm_type)
     if mode == "max":
         place = np.arange(len(bag)) - np.repeat(np.cumsum(counts) - counts, counts)
         table = np.full((bags, max(counts.max(initial=0), 1)), -1)
         table[bag, place] = np.arange(len(bag))
         full = _pad_row(rows)[table]
         return where((counts > 0)[:, None], _max(where((table >= 0)[..., None], full, float("-inf")), 1)[0], 0.0)
-    if factor is not None:
-        rows = rows * unsqueeze(factor, 1)
-    total = _embedding_weight(rows, bag, bags, None, False)
+    if scale_grad_by_freq:
+        total = _row_sums(rows, factor, np.arange(len(bag)), bag, bags, False)
+    else:
+        total = _row_sums(weight, factor, flat, bag, bags, sparse)
     return total / np.maximum(counts, 1).astype(weight.dtype)[:, None] if mode == "mean" else total
 
 
