@@ -109,7 +109,7 @@ def conv2d(
     elif y.size and winograd.suits(x.dtype, x.shape[1], w.shape, stride, dilation):
         winograd.convolve(
             channels_last(x), x.shape, _flat(w), False, bias, activation == "relu", flat, (Ho, Wo, K),
-            (-padding[0][0], -padding[1][0]),
+            (-padding[0][0], -padding[1][0]), R,
         )  # fmt: skip
     elif y.size and Cg * R * S:
         taps, Q = _taps(R, S, dilation, x.shape[1], groups)
@@ -194,8 +194,8 @@ def conv2d_input(
         part = matmul(channels_last(g).reshape(-1, K), w.reshape(K, C))
         gx[:, :, :: stride[0], :: stride[1]] = part.reshape(N, *g.shape[2:], C).transpose(0, 3, 1, 2)
     elif winograd.suits(g.dtype, C, w.shape, stride, dilation):
-        start = (padding[0][0] - 2, padding[1][0] - 2)
-        winograd.convolve(channels_last(g), g.shape, _flat(w), True, None, False, flat, (H, W, C), start)
+        start = (padding[0][0] - R + 1, padding[1][0] - R + 1)
+        winograd.convolve(channels_last(g), g.shape, _flat(w), True, None, False, flat, (H, W, C), start, R)
     else:
         _input_by_phases(g, w, gx, flat, stride, padding, dilation, groups)
     return gx
@@ -237,7 +237,7 @@ def conv2d_weight(
         return matmul(channels_last(g).reshape(-1, K).T, _rows(x, stride)).reshape(w_shape)
     if winograd.suits(g.dtype, x.shape[1], w_shape, stride, dilation, for_weight=True):
         start = (-padding[0][0], -padding[1][0])
-        return winograd.weight(channels_last(g), channels_last(x), x.shape, (Ho, Wo, K), start).reshape(w_shape)
+        return winograd.weight(channels_last(g), channels_last(x), x.shape, (Ho, Wo, K), start, R).reshape(w_shape)
     gw = np.zeros(w_shape, g.dtype)
     if _sparse(x.shape, w_shape, stride, padding, dilation):
         for r, s, there, here in _by_tap(x.shape, w_shape, (Ho, Wo), stride, padding, dilation):

@@ -43,7 +43,7 @@ PLAN = np.dtype(
             "G Kg panels T Q P M "  # groups, result channels of one, its panels; taps, their length; the tile
             "block blocks tc qc "  # rows of windows in a block, blocks of an image; taps and values in a chunk
             "relu pieces parts step images "  # weight gradient: pieces of the sum, parts of the window, images together
-            "TB cb sk sc back fly t0 tiles begun ended"  # see `winograd`
+            "TB cb sk sc back fly far m n t0 tiles begun alone"  # see `winograd`
         ).split()
     ]
 )
@@ -317,12 +317,12 @@ def column_sums(first, last, width, plan, rows, places, taps, x, w, g, sums):
                 sums[task * K + k] += run[k]
 
 
-def run(function: Any, tasks: int, parallel: bool, width: int, *args: Any) -> None:
-    """All tasks of a kernel, over the threads if that pays."""
+def run(function: Any, tasks: int, parallel: bool, kind: np.ndarray, *args: Any) -> None:
+    """All tasks of a kernel, over the threads if that pays; `kind` is an array whose type says which form it has."""
     if parallel and tasks > 1:
-        launch(function, (args[-1].dtype, width), tasks, WIDTHS[width], *args)
+        launch(function, (args[-1].dtype, kind.dtype, kind.ndim), tasks, kind, *args)
     else:
-        function(0, tasks, WIDTHS[width], *args)
+        function(0, tasks, kind, *args)
 
 
 @lru_cache(maxsize=1024)
@@ -353,7 +353,7 @@ def plan_pass(
     plan = np.array(
         [(N, H, W, C, Ho, Wo, sh, sw, top, left, span, reach, copied, Hd, Wd, K, rstep, row0, cstep, col0, G, Kg,
           -(-Kg // P), T, Q, P, ROWS[width], block, blocks, max(1, CHUNK // P // Q), qc, relu, 1, 1, 0, 1,
-          *[0] * 10)],
+          *[0] * 13)],
         PLAN,
     )  # fmt: skip
     i, j = np.arange(block)[:, None], np.arange(Wo)
@@ -394,7 +394,7 @@ def channels_last(x: np.ndarray) -> np.ndarray:
     blocks = -(-H * W // step)
     plan["C"], plan["H"], plan["W"], plan["step"], plan["blocks"] = C, H, W, step, blocks
     source, y = x.reshape(-1), np.empty(x.size, x.dtype)
-    run(to_channels_last, N * blocks, x.size > 1 << 16, 1, plan, none, none, none, source, source, source, y)
+    run(to_channels_last, N * blocks, x.size > 1 << 16, WIDTHS[1], plan, none, none, none, source, source, source, y)
     return y
 
 
@@ -402,10 +402,10 @@ def forward(x: np.ndarray, w: np.ndarray, layout: np.ndarray, bias: np.ndarray, 
     """One pass of a window over x, all flat: y = bias + the sum over its taps; w stands as `layout` tells `pack`."""
     p = way.numbers
     work = int(p["N"] * p["Ho"] * p["Wo"] * p["K"] * p["T"] * p["Q"])
-    width = int(p["P"]) * x.itemsize // (LANES * 4)
+    width = WIDTHS[int(p["P"]) * x.itemsize // (LANES * 4)]
     if 1 < p["G"] == p["C"] == p["K"]:
         taps = w.reshape(int(p["C"]), -1)[:, layout[3:]].T.ravel()
-        run(depthwise_windows, int(p["N"] * p["blocks"]), work > SERIAL, 1, *way, x, taps, bias, y)
+        run(depthwise_windows, int(p["N"] * p["blocks"]), work > SERIAL, WIDTHS[1], *way, x, taps, bias, y)
         return
     panels = int(p["G"] * p["panels"])
     packed = aligned(panels * int(p["T"] * p["Q"] * p["P"]), x.dtype)
@@ -417,10 +417,10 @@ def weight_gradient(g: np.ndarray, x: np.ndarray, way: Pass) -> np.ndarray:
     """The flat gradient (K, C/G, taps) of a pass for its weights; g (N, Ho, Wo, K) and x are flat."""
     p = way.numbers
     values, K, pieces = int(p["T"] * p["Q"]), int(p["K"]), int(p["pieces"])
-    width = int(p["P"]) * x.itemsize // (LANES * 4)
+    width = WIDTHS[int(p["P"]) * x.itemsize // (LANES * 4)]
     sums, gw = np.empty(pieces * values * K, g.dtype), np.empty(values * K, g.dtype)
     if 1 < p["G"] == p["C"] == K:
-        run(depthwise_sums, pieces, g.size * values > SERIAL, 1, *way, x, g, np.zeros(K, g.dtype), sums)
+        run(depthwise_sums, pieces, g.size * values > SERIAL, WIDTHS[1], *way, x, g, np.zeros(K, g.dtype), sums)
     else:
         tasks = pieces * int(p["G"] * p["panels"] * p["parts"])
         run(weight_sums, tasks, g.size * values > SERIAL, width, *way, x, g, np.zeros(int(p["P"]), g.dtype), sums)
@@ -436,5 +436,5 @@ def bias_gradient(g: np.ndarray, K: int) -> np.ndarray:
     plan["K"], plan["N"], plan["pieces"] = K, pixels, pieces
     none = np.zeros(1, np.int64)
     sums = np.empty(pieces * K, g.dtype)
-    run(column_sums, pieces, g.size > 1 << 16, 1, plan, none, none, none, g, g, g, sums)
+    run(column_sums, pieces, g.size > 1 << 16, WIDTHS[1], plan, none, none, none, g, g, g, sums)
     return sums.reshape(pieces, K).sum(axis=0)

@@ -60,6 +60,20 @@ def clear(tyctx, y, j, count):  # type: ignore[no-untyped-def]
     return types.void(y, _INT, _INT), codegen
 
 
+@intrinsic
+def prefetch(tyctx, x, i, count):  # type: ignore[no-untyped-def]
+    """Fetch x[i : i + count] towards the caches; past the end of the array that is no access."""
+
+    def codegen(context, b, sig, args):  # type: ignore[no-untyped-def]
+        emit = _Emit(context, b, x.dtype)
+        data, line = emit.data(x, args[0]), _I64(64 * 8 // emit.bits)
+        with cgutils.for_range_slice(b, _I64(0), args[2], line, inc=True) as (offset, _):
+            emit.prefetch(data, b.add(args[1], offset))
+        return context.get_dummy_value()
+
+    return types.void(x, _INT, _INT), codegen
+
+
 def _tile(width, A, rows, taps, B, C, places, start, depthwise):  # type: ignore[no-untyped-def]
     """Signature and code of the two tiles below, which differ in how they read A."""
     nr, mr = width.ndim, ROWS[width.ndim]

@@ -1,18 +1,21 @@
-"""Winograd convolution F(4x4, 3x3): 3x3 windows of stride 1 with 36 instead of 144 products a 4x4 block of results.
+"""Winograd convolution: windows of stride 1 with fewer products, 3x3 and 5x5.
 
-float32 only. Y = A' [ (G w G') * (B' x B) ] A with the matrices of Lavin & Gray, https://arxiv.org/abs/1509.09308,
-where the middle product runs over the channels: 36 matrix products. Both gradients are the adjoints of the same three
-transforms. The result differs from the exact one by 6e-6 of its largest value with 64 channels and 2e-5 with 512, where
-the direct float32 sum differs by 1e-6 and 4e-6. `enabled = False` turns it off.
+A form F(m x m, r x r) computes m x m results of an r x r window from n x n values, n = m + r - 1, with n*n products
+where the direct sum takes m*m*r*r: F(4x4, 3x3) a quarter of them, F(4x4, 5x5) a sixth. float32 only.
+Y = A' [ (G w G') * (B' x B) ] A (Lavin & Gray, https://arxiv.org/abs/1509.09308), where the middle product runs over
+the channels: n*n matrix products. Both gradients are the adjoints of the same three transforms. The results differ from
+the exact ones by 8e-6 of the largest with 64 channels and 2e-5 with 512, where the direct float32 sum differs by 1e-6
+and 4e-6. `enabled = False` turns it off.
 
 Letters: N images; H, W source rows and columns; Ho, Wo result rows and columns; C source channels; K result channels;
-E = 36 points of the transform; P columns of a weight panel; "block" a run of 4x4 result tiles, in (image, row, column)
-order.
+E = n*n points of the transform; P columns of a weight panel; "block" a run of m x m result tiles, in (image, row,
+column) order.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from fractions import Fraction
 from functools import lru_cache
 from typing import Any
 
@@ -24,11 +27,90 @@ from numba.extending import intrinsic
 from autograd.kernels.buffer import aligned
 from autograd.kernels.compile import kernel
 from autograd.kernels.conv_direct import PLAN, run
-from autograd.kernels.conv_simd import ROWS, scratch, vectors, window_tile
+from autograd.kernels.conv_simd import ROWS, clear, copy, prefetch, scratch, vectors, window_tile
 from autograd.kernels.simd import LANES, transpose_tile
 
 enabled = True
-"""Whether float32 convolutions of 3x3 windows with stride 1 may take the Winograd form."""
+"""Whether float32 convolutions of 3x3 and 5x5 windows with stride 1 may take the Winograd form."""
+
+Matrix = list[list[float]]
+
+
+def cook_toom(finite: Sequence[Fraction], m: int, r: int) -> tuple[Matrix, Matrix, Matrix]:
+    """B', A and G of F(m, r) for those points and infinity: n = m + r - 1 rows each, a row a point.
+
+    A row of A and of G holds the powers of its point, G's divided by the product of its distances from the others; a
+    row of B' the coefficients of the polynomial that vanishes at the others.
+    """
+
+    def vanishing(zeros: Sequence[Fraction]) -> list[Fraction]:
+        product = [Fraction(1)]
+        for z in zeros:
+            product = [up - z * own for up, own in zip([Fraction(0), *product], [*product, Fraction(0)], strict=True)]
+        return product
+
+    others = [[q for q in finite if q != p] for p in finite]
+    scales = [sum(c * p**i for i, c in enumerate(vanishing(rest))) for p, rest in zip(finite, others, strict=True)]
+    B = [[*vanishing(rest), 0] for rest in others] + [vanishing(finite)]
+    A = [[p**i for i in range(m)] for p in finite] + [[0] * (m - 1) + [1]]
+    G = [[p**i / scale for i in range(r)] for p, scale in zip(finite, scales, strict=True)] + [[0] * (r - 1) + [1]]
+    return tuple([[float(v) for v in row] for row in matrix] for matrix in (B, A, G))  # type: ignore[return-value]
+
+
+def _sum(terms: Sequence[tuple[float, Any]]) -> Any:
+    """The sum of factor * value, without the zeros and the multiplications by one."""
+    total = None
+    for factor, value in sorted(terms, key=lambda term: term[0] != 1):
+        if total is None:
+            total = value if factor == 1 else factor * value
+        elif factor in (1, -1):
+            total = total + value if factor == 1 else total - value
+        elif factor:
+            total = total + factor * value
+    return total
+
+
+def to_points(matrix: Matrix, v: Sequence[Any]) -> list[Any]:
+    """matrix times v, where the rows of points p and -p agree in every second column and differ in sign in the rest."""
+    points = [_sum([(f, x) for f, x in zip(matrix[0], v, strict=True) if f])]
+    for row, mirrored in zip(matrix[1:-1:2], matrix[2:-1:2], strict=True):
+        terms = list(zip(row, mirrored, v, strict=True))
+        even, odd = (_sum([(f, x) for f, g, x in terms if f and (f == g) == same]) for same in (True, False))
+        points += [even + odd, even - odd]
+    return [*points, _sum([(f, x) for f, x in zip(matrix[-1], v, strict=True) if f])]
+
+
+def from_points(matrix: Matrix, u: Sequence[Any]) -> list[Any]:
+    """The transpose of matrix times u: the adjoint of `to_points`."""
+    pairs = [(u[i] + u[i + 1], u[i] - u[i + 1]) for i in range(1, len(u) - 1, 2)]
+    values = []
+    for column in zip(*matrix, strict=True):
+        ends = [(column[0], u[0]), (column[-1], u[-1])]
+        middle = zip(column[1:-1:2], column[2:-1:2], pairs, strict=True)
+        values.append(_sum([(f, x) for f, x in ends + [(f, p[f != g]) for f, g, p in middle] if f]))
+    return values
+
+
+class Form:
+    """F(m x m, r x r); its transforms along one axis, each a matrix and the direction it is applied in."""
+
+    def __init__(self, m: int, r: int) -> None:
+        self.m, self.r, self.n = m, r, m + r - 1
+        points = [Fraction(p) for p in ("0", "1", "-1", "2", "-2", "1/2", "-1/2")][: self.n - 1]
+        B, A, G = cook_toom(points, m, r)
+        self.lines = {
+            "input": (B, to_points),
+            "output": (A, from_points),
+            "result": (A, to_points),
+            "weight": (G, to_points),
+            "filter": (G, from_points),
+        }
+
+
+FORMS = (Form(4, 3), Form(4, 5))
+
+# What a kernel is told its form and its tile's width with: an array whose type says both.
+KINDS = {(form, width): np.zeros((1,) * width, f"i{1 << form}") for form in range(len(FORMS)) for width in ROWS}
 
 
 def suits(
@@ -39,45 +121,13 @@ def suits(
     return (
         enabled
         and dtype == np.float32
-        and R == S == 3
+        and R == S
+        and R in (3, 5)
         and stride == dilation == (1, 1)
         and C == channels
         and min(C, K) >= 16
         and C * K >= (2048 if for_weight else 1024)
     )
-
-
-def input_lines(d: Sequence[Any]) -> list[Any]:
-    """B' along one axis, 6 values to 6 points."""
-    even, odd = d[4] - 4 * d[2], d[3] - 4 * d[1]
-    outer, inner = d[4] - d[2], 2 * (d[3] - d[1])
-    return [4 * d[0] - 5 * d[2] + d[4], even + odd, even - odd, outer + inner, outer - inner,
-            4 * d[1] - 5 * d[3] + d[5]]  # fmt: skip
-
-
-def output_lines(m: Sequence[Any]) -> list[Any]:
-    """A' along one axis, 6 points to 4 values."""
-    s, d, s2, d2 = m[1] + m[2], m[1] - m[2], m[3] + m[4], m[3] - m[4]
-    return [m[0] + s + s2, d + 2 * d2, s + 4 * s2, d + 8 * d2 + m[5]]
-
-
-def result_lines(g: Sequence[Any]) -> list[Any]:
-    """A along one axis, 4 values to 6 points: the adjoint of `output_lines`."""
-    even, odd, even4, odd4 = g[0] + g[2], g[1] + g[3], g[0] + 4 * g[2], 2 * g[1] + 8 * g[3]
-    return [g[0], even + odd, even - odd, even4 + odd4, even4 - odd4, g[3]]
-
-
-def weight_lines(w: Sequence[Any]) -> list[Any]:
-    """G along one axis, 3 values to 6 points."""
-    sides, wide = (w[0] + w[2]) * (1 / 6), w[0] * (1 / 24) + w[2] * (1 / 6)
-    return [w[0] * (1 / 4), w[1] * (-1 / 6) - sides, w[1] * (1 / 6) - sides, wide + w[1] * (1 / 12),
-            wide - w[1] * (1 / 12), w[2]]  # fmt: skip
-
-
-def filter_lines(u: Sequence[Any]) -> list[Any]:
-    """G' along one axis, 6 points to 3 values: the adjoint of `weight_lines`."""
-    s, d, s2, d2 = u[1] + u[2], u[2] - u[1], u[3] + u[4], u[3] - u[4]
-    return [u[0] * (1 / 4) - s * (1 / 6) + s2 * (1 / 24), d * (1 / 6) + d2 * (1 / 12), (s2 - s) * (1 / 6) + u[5]]
 
 
 class _Vector:
@@ -101,16 +151,17 @@ class _Vector:
     __rmul__ = __mul__
 
 
-def _transform(lines: Callable[[Sequence[Any]], list[Any]], n: int) -> Any:
-    """The intrinsic that takes n x n vectors through `lines` along both axes.
+def _transform(name: str) -> Any:
+    """The intrinsic that takes n x n vectors through the form's lines of that name along both axes.
 
     from x[x0 + i*xi + j*xj] to y[y0 + i*yi + j*yj], one vector of float32 each, plus the vector start[s0]; `relu`
-    clips below at zero.
+    clips below at zero. The form is the one that the type of `kind` tells.
     """
 
     @intrinsic  # type: ignore[untyped-decorator]
     def transform(
         typing: Any,
+        kind: Any,
         x: Any,
         x0: Any,
         xi: Any,
@@ -124,7 +175,9 @@ def _transform(lines: Callable[[Sequence[Any]], list[Any]], n: int) -> Any:
         relu: Any,
     ) -> Any:
         i8 = types.intp
-        sig = types.void(x, i8, i8, i8, y, i8, i8, i8, start, i8, types.boolean)
+        sig = types.void(kind, x, i8, i8, i8, y, i8, i8, i8, start, i8, types.boolean)
+        matrix, apply = FORMS[kind.dtype.bitwidth.bit_length() - 4].lines[name]
+        n = len(matrix[0]) if apply is to_points else len(matrix)
 
         def codegen(ctx: Any, b: Any, sig: Any, args: Any) -> Any:
             vector = ir.VectorType(ir.FloatType(), LANES)
@@ -137,14 +190,17 @@ def _transform(lines: Callable[[Sequence[Any]], list[Any]], n: int) -> Any:
                 k = [ir.Constant(ir.IntType(64), v) for v in (i, j)]
                 return b.add(args[first], b.add(b.mul(args[first + 1], k[0]), b.mul(args[first + 2], k[1])))
 
-            columns = [lines([_Vector(b, b.load(at(0, place(1, i, j)), align=4)) for i in range(n)]) for j in range(n)]
-            first = _Vector(b, b.load(at(8, args[9]), align=4))
+            def column(j: int) -> list[Any]:
+                return apply(matrix, [_Vector(b, b.load(at(1, place(2, i, j)), align=4)) for i in range(n)])
+
+            columns = [column(j) for j in range(n)]
+            first = _Vector(b, b.load(at(9, args[10]), align=4))
             zero = ir.Constant(vector, [0.0] * LANES)
             for i in range(len(columns[0])):
-                for j, result in enumerate(lines([column[i] for column in columns])):
+                for j, result in enumerate(apply(matrix, [values[i] for values in columns])):
                     v = (result + first).value
                     clipped = b.select(b.fcmp_ordered("<=", v, zero), zero, v)
-                    b.store(b.select(args[10], clipped, v), at(4, place(5, i, j)), align=4)
+                    b.store(b.select(args[11], clipped, v), at(5, place(6, i, j)), align=4)
             return ctx.get_dummy_value()
 
         return sig, codegen
@@ -152,86 +208,104 @@ def _transform(lines: Callable[[Sequence[Any]], list[Any]], n: int) -> Any:
     return transform
 
 
-input_transform = _transform(input_lines, 6)
-output_transform = _transform(output_lines, 6)
-result_transform = _transform(result_lines, 4)
-weight_transform = _transform(weight_lines, 3)
-filter_transform = _transform(filter_lines, 6)
+input_transform = _transform("input")
+output_transform = _transform("output")
+result_transform = _transform("result")
+weight_transform = _transform("weight")
+filter_transform = _transform("filter")
 
 
 @kernel
 def gather_patch(x, n, h, w, H, W, C, side, patch, step):
     """patch[i, j, c] = x[n, h+i, w+j, c] for i, j < side, in rows of `step` values; zero outside the image."""
+    first = min(max(-w, 0), side)
+    last = max(first, min(W - w, side))
     for i in range(side):
-        for j in range(side):
-            o, a = (i * side + j) * step, ((n * H + h + i) * W + w + j) * C
-            if 0 <= h + i < H and 0 <= w + j < W:
-                for c in range(C):
-                    patch[o + c] = x[a + c]
-            else:
-                for c in range(C):
-                    patch[o + c] = 0
+        o, a = i * side * step, ((n * H + h + i) * W + w) * C
+        if not 0 <= h + i < H:
+            clear(patch, o, side * step)
+        elif step == C:
+            clear(patch, o, first * C)
+            copy(x, a + first * C, patch, o + first * C, (last - first) * C)
+            clear(patch, o + last * C, (side - last) * C)
+        else:
+            for j in range(side):
+                if first <= j < last:
+                    copy(x, a + j * C, patch, o + j * step, C)
+                else:
+                    clear(patch, o + j * step, C)
 
 
 @kernel
-def place(tile, Ho, Wo):
-    """Image, first row and first column of a 4x4 tile of results."""
-    th, tw = (Ho + 3) // 4, (Wo + 3) // 4
+def place(tile, Ho, Wo, m):
+    """Image, first row and first column of an m x m tile of results."""
+    th, tw = (Ho + m - 1) // m, (Wo + m - 1) // m
     n = tile // (th * tw)
     h = (tile - n * th * tw) // tw
-    return n, h * 4, (tile - (n * th + h) * tw) * 4
+    return n, h * m, (tile - (n * th + h) * tw) * m
 
 
 @kernel
-def input_points(first, last, t0, plan, x, V, ve):
-    """V[e*ve + t*Cs + c]: the transformed 6x6 patches of the tiles t0 + t, Cs channels in whole vectors."""
-    p = plan[0]
-    H, W, C = p.H, p.W, p.C
-    Cs = (C + LANES - 1) // LANES * LANES
-    zeros = np.zeros(LANES, np.float32)
-    patch = scratch(36 * Cs, x)
-    patch[:] = 0
-    for t in range(first, last):
-        n, h, w = place(t0 + t, p.Ho, p.Wo)
-        h, w, v = h + p.top, w + p.left, t * Cs
-        if Cs == C and h >= 0 and w >= 0 and h + 6 <= H and w + 6 <= W:
-            a = ((n * H + h) * W + w) * C
-            for c in range(0, C, LANES):
-                input_transform(x, a + c, W * C, C, V, v + c, 6 * ve, ve, zeros, 0, False)
-        else:
-            gather_patch(x, n, h, w, H, W, C, 6, patch, Cs)
-            for c in range(0, C, LANES):
-                input_transform(patch, c, 6 * Cs, Cs, V, v + c, 6 * ve, ve, zeros, 0, False)
+def input_points(kind, first, last, t0, plan, x, V, ve, step, wide):
+    """V[e*ve + part*step + t*wide + c]: the transformed n x n patches of the tiles t0 + t.
 
-
-@kernel
-def result_points(first, last, t0, plan, g, Z, ze):
-    """Z[e*ze + t*Ks + k]: the transformed 4x4 blocks of the tiles t0 + t of g, Ks channels in whole panels."""
-    p = plan[0]
-    Ho, Wo, K, Ks = p.Ho, p.Wo, p.K, p.panels * p.P
-    zeros = np.zeros(LANES, np.float32)
-    patch = scratch(16 * Ks, g)
-    patch[:] = 0
-    for t in range(first, last):
-        n, h, w = place(t0 + t, Ho, Wo)
-        if Ks == K and h + 4 <= Ho and w + 4 <= Wo:
-            a = ((n * Ho + h) * Wo + w) * K
-            for k in range(0, K, LANES):
-                result_transform(g, a + k, Wo * K, K, Z, t * Ks + k, 6 * ze, ze, zeros, 0, False)
-        else:
-            gather_patch(g, n, h, w, Ho, Wo, K, 4, patch, Ks)
-            for k in range(0, Ks, LANES):
-                result_transform(patch, k, 4 * Ks, Ks, Z, t * Ks + k, 6 * ze, ze, zeros, 0, False)
-
-
-@kernel
-def weight_points(plan, w, k, c0, cn, U, u, ue, taps):
-    """U[u + e*ue + i*P + j] = the transformed filter of channels c0+i and k+j, for i < cn; zero past channel K.
-
-    The filter of channels (k, c) is the 9 values at w[k*sk + c*sc], backwards with `back`.
+    The channels lie in parts of `wide`, in whole vectors.
     """
     p = plan[0]
-    P, sk, sc = p.P, p.sk, p.sc
+    H, W, C, n = p.H, p.W, p.C, p.n
+    Cs = (C + LANES - 1) // LANES * LANES
+    zeros = np.zeros(LANES, np.float32)
+    patch = scratch(n * n * Cs, x)
+    patch[:] = 0
+    for t in range(first, last):
+        image, h, w = place(t0 + t, p.Ho, p.Wo, p.m)
+        h, w = h + p.top, w + p.left
+        inside = Cs == C and h >= 0 and w >= 0 and h + n <= H and w + n <= W
+        if not inside:
+            gather_patch(x, image, h, w, H, W, C, n, patch, Cs)
+        a = ((image * H + h) * W + w) * C
+        for part in range(0, Cs, wide):
+            for c in range(0, min(wide, Cs - part), LANES):
+                v = part // wide * step + t * wide + c
+                if inside:
+                    input_transform(kind, x, a + part + c, W * C, C, V, v, n * ve, ve, zeros, 0, False)
+                else:
+                    input_transform(kind, patch, part + c, n * Cs, Cs, V, v, n * ve, ve, zeros, 0, False)
+
+
+@kernel
+def result_points(kind, first, last, t0, plan, g, Z, ze):
+    """Z[e*ze + panel*TB*P + t*P + k]: the transformed m x m blocks of the tiles t0 + t of g."""
+    p = plan[0]
+    Ho, Wo, K, P, m, n = p.Ho, p.Wo, p.K, p.P, p.m, p.n
+    Ks = p.panels * P
+    zeros = np.zeros(LANES, np.float32)
+    patch = scratch(m * m * Ks, g)
+    patch[:] = 0
+    for t in range(first, last):
+        image, h, w = place(t0 + t, Ho, Wo, m)
+        inside = Ks == K and h + m <= Ho and w + m <= Wo
+        if not inside:
+            gather_patch(g, image, h, w, Ho, Wo, K, m, patch, Ks)
+        a = ((image * Ho + h) * Wo + w) * K
+        for panel in range(p.panels):
+            for j in range(0, P, LANES):
+                k, z = panel * P + j, (panel * p.TB + t) * P + j
+                if inside:
+                    result_transform(kind, g, a + k, Wo * K, K, Z, z, n * ze, ze, zeros, 0, False)
+                else:
+                    result_transform(kind, patch, k, m * Ks, Ks, Z, z, n * ze, ze, zeros, 0, False)
+
+
+@kernel
+def weight_points(kind, plan, w, k, c0, cn, U, u, ue, taps):
+    """U[u + e*ue + i*P + j] = the transformed filter of channels c0+i and k+j, for i < cn; zero past channel K.
+
+    The filter of channels (k, c) is the r*r values at w[k*sk + c*sc], backwards with `back`. taps is scratch for 8
+    channels c.
+    """
+    p = plan[0]
+    P, sk, sc, n, r = p.P, p.sk, p.sc, p.n, p.n - p.m + 1
     kn = min(P, p.K - k)
     zeros = np.zeros(LANES, np.float32)
     if kn < P:
@@ -241,143 +315,184 @@ def weight_points(plan, w, k, c0, cn, U, u, ue, taps):
         for j in range(0, kn, LANES):
             if p.back:
                 for i in range(i1 - i0):
-                    o = (i * 9 + 8) * P + j
-                    transpose_tile(w, a + i * sc + j * sk, sk, taps, o, -P, min(LANES, kn - j), min(LANES, 9))
-                    for t in range(LANES, 9):
-                        for v in range(min(LANES, kn - j)):
-                            taps[o - t * P + v] = w[a + i * sc + (j + v) * sk + t]
+                    for t in range(0, r * r, LANES):
+                        transpose_tile(
+                            w, a + i * sc + j * sk + t, sk, taps, (i * r * r + r * r - 1 - t) * P + j, -P,
+                            min(LANES, kn - j), min(LANES, r * r - t),
+                        )  # fmt: skip
             else:
-                for t in range(0, (i1 - i0) * 9, LANES):
-                    count = min(LANES, (i1 - i0) * 9 - t)
+                for t in range(0, (i1 - i0) * r * r, LANES):
+                    count = min(LANES, (i1 - i0) * r * r - t)
                     transpose_tile(w, a + j * sk + t, sk, taps, t * P + j, P, min(LANES, kn - j), count)
         for i in range(i0, i1):
             for j in range(0, P, LANES):
-                weight_transform(taps, (i - i0) * 9 * P + j, 3 * P, P, U, u + i * P + j, 6 * ue, ue, zeros, 0, False)
+                from_ = (i - i0) * r * r * P + j
+                weight_transform(kind, taps, from_, r * P, P, U, u + i * P + j, n * ue, ue, zeros, 0, False)
 
 
 @kernel
-def transform_weights(first, last, width, plan, rows, places, taps, x, w, bias, U):
+def transform_weights(first, last, kind, plan, rows, places, none, x, w, bias, U):
     """U[panel, e, c, P]: every filter transformed, `step` channels c a task."""
     p = plan[0]
-    C, P, step = p.C, p.P, p.step
+    C, P, step, E, r = p.C, p.P, p.step, p.n * p.n, p.n - p.m + 1
     ue = C * P + LANES
     parts = (C + step - 1) // step
-    nine = scratch(72 * P, w)
+    taps = scratch(8 * r * r * P, w)
     for task in range(first, last):
         panel = task // parts
         c0 = (task - panel * parts) * step
-        weight_points(plan, w, panel * P, c0, min(step, C - c0), U, panel * 36 * ue + c0 * P, ue, nine)
+        weight_points(kind, plan, w, panel * P, c0, min(step, C - c0), U, panel * E * ue + c0 * P, ue, taps)
 
 
 @kernel
-def transform_inputs(first, last, width, plan, rows, places, taps, x, w, bias, V):
+def transform_inputs(first, last, kind, plan, rows, places, none, x, w, bias, V):
     """The points of the source, `step` tiles a task."""
     p = plan[0]
-    ve = p.tiles * ((p.C + LANES - 1) // LANES * LANES) + LANES
+    Cs = (p.C + LANES - 1) // LANES * LANES
     for task in range(first, last):
-        input_points(task * p.step, min((task + 1) * p.step, p.tiles), 0, plan, x, V, ve)
+        input_points(
+            kind, task * p.step, min((task + 1) * p.step, p.tiles), 0, plan, x, V, p.tiles * Cs + LANES, 0, Cs
+        )  # fmt: skip
 
 
 @kernel
-def convolve_tiles(first, last, width, plan, rows, places, taps, x, w, bias, y):
-    """A block of tiles and a part of the weight panels a task: 36 products, then the transform back.
+def convolve_tiles(first, last, kind, plan, rows, places, none, x, w, bias, y):
+    """A block of tiles and a part of the weight panels a task: a product a point, then the transform back.
 
     x are the points of the source where there are several parts, else the source. w are the points of the weights, or
     with `fly` the weights, which are transformed cb channels at a time just before their use.
     """
     p = plan[0]
     C, K, P, M, TB, cb, chunk, Ho, Wo, panels = p.C, p.K, p.P, p.M, p.TB, p.cb, p.tc, p.Ho, p.Wo, p.panels
+    m, n, E, r = p.m, p.n, p.n * p.n, p.n - p.m + 1
     relu, shared = p.relu != 0, p.parts > 1
     Cs, across = (C + LANES - 1) // LANES * LANES, (panels + p.parts - 1) // p.parts * P
     ve, re, ue = (p.tiles if shared else TB) * Cs + LANES, TB * across + LANES, (cb if p.fly else C) * P + LANES
-    own, R = scratch(0 if shared else 36 * ve, x), scratch(36 * re, x)
-    fresh, nine = scratch(36 * ue if p.fly else 0, x), scratch(72 * P, x)
+    own, R = scratch(0 if shared else E * ve, x), scratch(E * re, x)
+    fresh, taps = scratch(E * ue if p.fly else 0, x), scratch(8 * r * r * P if p.fly else 0, x)
     V, U = x if shared else own, fresh if p.fly else w
-    edge, zeros = scratch(16 * P, x), np.zeros(P, np.float32)
+    edge, zeros = scratch(m * m * P, x), np.zeros(P, np.float32)
     for task in range(first, last):
         block = task // p.parts
         part = task - block * p.parts
         t0 = block * TB
         tiles = min(TB, p.tiles - t0)
+        share = (chunk * P * M + tiles - 1) // tiles  # of the next chunk of weights, fetched beside one of tiles
         v = t0 * Cs if shared else 0
         if not shared:
-            input_points(0, tiles, t0, plan, x, V, ve)
+            input_points(kind, 0, tiles, t0, plan, x, V, ve, 0, Cs)
         begin, end = part * panels // p.parts, (part + 1) * panels // p.parts
         for c0 in range(0, C, cb):
             cn = min(cb, C - c0)
             for outer in range(begin, end if p.fly else begin + 1):
                 if p.fly:
-                    weight_points(plan, w, outer * P, c0, cn, U, 0, ue, nine)
-                for e in range(36):
+                    weight_points(kind, plan, w, outer * P, c0, cn, U, 0, ue, taps)
+                for e in range(E):
                     for panel in range(outer, outer + 1 if p.fly else end):
-                        u = e * ue if p.fly else (panel * 36 + e) * ue
+                        u = e * ue if p.fly else (panel * E + e) * ue
                         for c in range(0, cn, chunk):
+                            ahead = u + (c + chunk) * P
+                            if c + chunk >= cn and not p.fly:
+                                ahead = ((panel + 1) * E + e if panel + 1 < end else begin * E + e + 1) * ue
                             for i in range(0, tiles, M):
                                 window_tile(
-                                    width, V, v + e * ve + c0 + c, rows, i, min(M, tiles - i), taps, 0, 1,
+                                    kind, V, v + e * ve + c0 + c, rows, i, min(M, tiles - i), none, 0, 1,
                                     min(chunk, cn - c), 1, U, u + c * P, P, R, e * re + (panel - begin) * P, places, P,
                                     zeros, 0, c0 + c > 0, False,
                                 )  # fmt: skip
+                                if p.far:
+                                    prefetch(U, ahead + i // M * share, share)
         for t in range(tiles):
-            n, h, v = place(t0 + t, Ho, Wo)
+            image, h, v = place(t0 + t, Ho, Wo, m)
             for panel in range(begin, end):
                 k0, r0 = panel * P, t * across + (panel - begin) * P
-                o = ((n * Ho + h) * Wo + v) * K + k0
-                if k0 + P <= K and h + 4 <= Ho and v + 4 <= Wo:
+                o = ((image * Ho + h) * Wo + v) * K + k0
+                if k0 + P <= K and h + m <= Ho and v + m <= Wo:
                     for j in range(0, P, LANES):
-                        output_transform(R, r0 + j, 6 * re, re, y, o + j, Wo * K, K, bias, k0 + j, relu)
+                        output_transform(kind, R, r0 + j, n * re, re, y, o + j, Wo * K, K, bias, k0 + j, relu)
                 else:
                     for j in range(0, P, LANES):
-                        output_transform(R, r0 + j, 6 * re, re, edge, j, 4 * P, P, bias, k0 + j, relu)
-                    for r in range(min(4, Ho - h)):
-                        for s in range(min(4, Wo - v)):
-                            for j in range(min(P, K - k0)):
-                                y[o + (r * Wo + s) * K + j] = edge[(r * 4 + s) * P + j]
+                        output_transform(kind, R, r0 + j, n * re, re, edge, j, m * P, P, bias, k0 + j, relu)
+                    for i in range(min(m, Ho - h)):
+                        for j in range(min(m, Wo - v)):
+                            copy(edge, (i * m + j) * P, y, o + (i * Wo + j) * K, min(P, K - k0))
 
 
 @kernel
-def gradient_points(first, last, width, plan, rows, places, taps, x, g, V, Z):
-    """V and Z, the points of `step` tiles of x and of g a task."""
+def gradient_points(first, last, kind, plan, rows, places, none, x, g, V, Z):
+    """V and Z, the points of `step` tiles of x and of g a task; V's channels in parts of cb, Z's in panels."""
     p = plan[0]
-    ve, ze = p.TB * ((p.C + LANES - 1) // LANES * LANES) + LANES, p.TB * p.panels * p.P + LANES
+    parts = (p.C + p.cb - 1) // p.cb
+    ve, ze = p.TB * parts * p.cb + LANES, p.TB * p.panels * p.P + LANES
     for task in range(first, last):
         begin, end = task * p.step, min((task + 1) * p.step, p.tiles)
-        input_points(begin, end, p.t0, plan, x, V, ve)
-        result_points(begin, end, p.t0, plan, g, Z, ze)
+        input_points(kind, begin, end, p.t0, plan, x, V, ve, p.TB * p.cb, p.cb)
+        result_points(kind, begin, end, p.t0, plan, g, Z, ze)
 
 
 @kernel
-def gradient_sums(first, last, width, plan, rows, places, taps, V, Z, sums, gw):
-    """sums[task, e, c, k] += V[e]' Z[e] for cb channels c and one panel of k a task; when `ended`, gw[k, c, 9]."""
+def filters(kind, plan, U, u, ue, k0, c0, lines, gw):
+    """gw[k, c, r*r]: the filters of a panel's channels k and cb channels c, from their points in U; lines is scratch."""
     p = plan[0]
-    C, K, P, M, TB, cb, chunk, tiles, Ks = p.C, p.K, p.P, p.M, p.TB, p.cb, p.tc, p.tiles, p.panels * p.P
-    begun, alone = p.begun != 0, p.begun == 0 and p.ended != 0
-    Cs = (C + LANES - 1) // LANES * LANES
-    ve, ze, ue = TB * Cs + LANES, TB * Ks + LANES, cb * P + LANES
+    C, K, P, n, r = p.C, p.K, p.P, p.n, p.n - p.m + 1
+    T, zeros = r * r, np.zeros(LANES, np.float32)
+    for c1 in range(c0, min(c0 + p.cb, C), 8):
+        cn = min(8, min(c0 + p.cb, C) - c1)
+        for c in range(cn):
+            for j in range(0, P, LANES):
+                from_ = u + (c1 - c0 + c) * P + j
+                filter_transform(kind, U, from_, n * ue, ue, lines, c * T * P + j, r * P, P, zeros, 0, False)
+        for t in range(0, cn * T, LANES):
+            for j in range(0, min(P, K - k0), LANES):
+                transpose_tile(
+                    lines, t * P + j, P, gw, ((k0 + j) * C + c1) * T + t, C * T, min(LANES, cn * T - t),
+                    min(LANES, K - k0 - j),
+                )  # fmt: skip
+
+
+@kernel
+def gradient_sums(first, last, kind, plan, rows, places, none, V, Z, sums, gw):
+    """sums[panel, part, e, c, k] += V[e]' Z[e] for cb channels c, one panel of k and some of the points a task.
+
+    A task that has all points and all tiles goes on to the filters.
+    """
+    p = plan[0]
+    C, P, M, TB, cb, chunk, tiles, E, r = p.C, p.P, p.M, p.TB, p.cb, p.tc, p.tiles, p.n * p.n, p.n - p.m + 1
+    begun, alone = p.begun != 0, p.alone != 0
     parts = (C + cb - 1) // cb
-    own, nine = scratch(36 * ue if alone else 0, V), scratch(9 * P, V)
+    ve, ze, ue = TB * parts * cb + LANES, TB * p.panels * P + LANES, cb * P + LANES
+    own, lines = scratch(E * ue if alone else 0, V), scratch(8 * r * r * P if alone else 0, V)
     U = own if alone else sums
     zeros = np.zeros(P, np.float32)
     for task in range(first, last):
-        k0 = task // parts * P
-        c0 = (task - task // parts * parts) * cb
-        cn = min(cb, C - c0)
-        u = 0 if alone else task * 36 * ue
-        for e in range(36):
+        place = task // p.parts
+        some = task - place * p.parts
+        panel = place // parts
+        part = place - panel * parts
+        cn = min(cb, C - part * cb)
+        u = 0 if alone else place * E * ue
+        for e in range(some * E // p.parts, (some + 1) * E // p.parts):
             for t in range(0, tiles, chunk):
                 for i in range(0, cn, M):
                     window_tile(
-                        width, V, e * ve + t * Cs + c0, rows, i, min(M, cn - i), taps, 0, 1, min(chunk, tiles - t), Cs,
-                        Z, e * ze + t * Ks + k0, Ks, U, u + e * ue, places, P, zeros, 0, begun or t > 0, False,
+                        kind, V, e * ve + (part * TB + t) * cb, rows, i, min(M, cn - i), none, 0, 1,
+                        min(chunk, tiles - t), cb, Z, e * ze + (panel * TB + t) * P, P, U, u + e * ue, places, P, zeros,
+                        0, begun or t > 0, False,
                     )  # fmt: skip
-        if p.ended:
-            for c in range(cn):
-                for j in range(0, P, LANES):
-                    filter_transform(U, u + c * P + j, 6 * ue, ue, nine, j, 3 * P, P, zeros, 0, False)
-                for j in range(min(P, K - k0)):
-                    o = ((k0 + j) * C + c0 + c) * 9
-                    for t in range(9):
-                        gw[o + t] = nine[t * P + j]
+        if alone:
+            filters(kind, plan, U, u, ue, panel * P, part * cb, lines, gw)
+
+
+@kernel
+def filter_sums(first, last, kind, plan, rows, places, none, V, Z, sums, gw):
+    """The filters of a panel of channels k and cb channels c a task."""
+    p = plan[0]
+    E, r = p.n * p.n, p.n - p.m + 1
+    parts, ue = (p.C + p.cb - 1) // p.cb, p.cb * p.P + LANES
+    lines = scratch(8 * r * r * p.P, V)
+    for task in range(first, last):
+        panel = task // parts
+        filters(kind, plan, sums, task * E * ue, ue, panel * p.P, (task - panel * parts) * p.cb, lines, gw)
 
 
 NEAR = 1 << 19  # points of the weights that stay in the second-level cache
@@ -385,31 +500,39 @@ TILES = 24  # tiles of a block where they do
 MANY = 128  # tiles of a block where they do not
 FEW = 80  # tiles up to which each task transforms the weights it needs
 FLY = 32  # channels whose weights it transforms at once
-CHUNK = 256  # channels, or tiles in the weight gradient, that one pass over a sum takes
+CHUNK = 1 << 13  # values of a weight panel, or of a panel of g's points, that stay in the first-level cache
 POINTS = 1 << 22  # values of the transformed arrays that the weight gradient keeps at once
+SIDE = 64  # channels c of a task of the weight gradient
 TASKS = 8  # into which the work is cut at least, if it can be
+
+
+def _form(r: int) -> int:
+    """The number of the form for r x r windows."""
+    return 0 if r == 3 else 1
 
 
 @lru_cache(maxsize=1024)
 def _plan(
-    shape: tuple[int, int, int, int], out: tuple[int, int, int], start: tuple[int, int], relu: bool, back: bool
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    shape: tuple[int, int, int, int], out: tuple[int, int, int], start: tuple[int, int], relu: bool, back: bool,
+    form: int,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:  # fmt: skip
     """The plan of `convolve` and its tables: rows of V, rows of the products, no tap."""
     (N, C, H, W), (Ho, Wo, K) = shape, out
+    m, n, r = FORMS[form].m, FORMS[form].n, FORMS[form].r
     width = vectors(K, 4)
     plan = np.zeros(1, PLAN)
-    T, P = N * -(-Ho // 4) * -(-Wo // 4), width * LANES
+    T, P = N * -(-Ho // m) * -(-Wo // m), width * LANES
     panels = -(-K // P)
-    fly = T <= FEW
-    TB = T if fly else TILES if 36 * C * K <= NEAR else MANY
+    fly, near = T <= FEW, n * n * C * K <= NEAR
+    TB = T if fly else TILES if near else MANY
     blocks = -(-T // TB)
     TB = -(-T // blocks)
     parts = min(panels, -(-TASKS // blocks))
-    sk, sc = (9, 9 * K) if back else (9 * C, 9)
+    sk, sc = (r * r, r * r * K) if back else (r * r * C, r * r)
     values = dict(
         N=N, H=H, W=W, C=C, Ho=Ho, Wo=Wo, K=K, top=start[0], left=start[1], relu=relu, P=P, M=ROWS[width],
-        panels=panels, tiles=T, TB=TB, blocks=blocks, parts=parts, sk=sk, sc=sc, back=back, fly=fly,
-        cb=FLY if fly else C, tc=CHUNK, step=8,
+        panels=panels, tiles=T, TB=TB, blocks=blocks, parts=parts, sk=sk, sc=sc, back=back, fly=fly, m=m, n=n,
+        cb=FLY if fly else C, tc=CHUNK // P, step=8, far=not (fly or near),
     )  # fmt: skip
     for name, value in values.items():
         plan[name] = value
@@ -419,51 +542,59 @@ def _plan(
 
 def convolve(
     x: np.ndarray, shape: tuple[int, int, int, int], w: np.ndarray, back: bool, bias: np.ndarray | None, relu: bool,
-    y: np.ndarray, out: tuple[int, int, int], start: tuple[int, int],
+    y: np.ndarray, out: tuple[int, int, int], start: tuple[int, int], r: int,
 ) -> None:  # fmt: skip
-    """y (N, Ho, Wo, K) = the 3x3 convolution of x (N, H, W, C), whose first window stands at `start`.
+    """y (N, Ho, Wo, K) = the r x r convolution of x (N, H, W, C), whose first window stands at `start`.
 
-    x, w and y are flat; shape is (N, C, H, W), out (Ho, Wo, K); w is (K, C, 3, 3), or, with `back`, (C, K, 3, 3) and
+    x, w and y are flat; shape is (N, C, H, W), out (Ho, Wo, K); w is (K, C, r, r), or, with `back`, (C, K, r, r) and
     its windows are taken backwards.
     """
-    way = _plan(shape, out, start, relu, back)
+    form = _form(r)
+    way = _plan(shape, out, start, relu, back, form)
     p = way[0][0]
-    C, P, panels, width = shape[1], int(p["P"]), int(p["panels"]), int(p["P"]) // LANES
+    C, P, panels, E = shape[1], int(p["P"]), int(p["panels"]), FORMS[form].n ** 2
+    kind = KINDS[form, P // LANES]
     edge = np.zeros(panels * P, np.float32)
     if bias is not None:
         edge[: out[2]] = bias
     if not p["fly"]:
-        points = aligned(panels * 36 * (C * P + LANES), np.float32)
-        run(transform_weights, panels * -(-C // int(p["step"])), w.size > 1 << 13, width, *way, x, w, edge, points)
+        points = aligned(panels * E * (C * P + LANES), np.float32)
+        run(transform_weights, panels * -(-C // int(p["step"])), w.size > 1 << 13, kind, *way, x, w, edge, points)
         w = points
     if p["parts"] > 1:
-        source = aligned(36 * (int(p["tiles"]) * -(-C // LANES) * LANES + LANES), np.float32)
-        run(transform_inputs, -(-int(p["tiles"]) // int(p["step"])), True, width, *way, x, w, edge, source)
+        source = aligned(E * (int(p["tiles"]) * -(-C // LANES) * LANES + LANES), np.float32)
+        run(transform_inputs, -(-int(p["tiles"]) // int(p["step"])), True, kind, *way, x, w, edge, source)
         x = source
-    run(convolve_tiles, int(p["blocks"] * p["parts"]), True, width, *way, x, w, edge, y)
+    run(convolve_tiles, int(p["blocks"] * p["parts"]), True, kind, *way, x, w, edge, y)
 
 
 def weight(
-    g: np.ndarray, x: np.ndarray, shape: tuple[int, int, int, int], out: tuple[int, int, int], start: tuple[int, int]
-) -> np.ndarray:
-    """The gradient of `convolve` for its weights, flat (K, C, 3, 3); g (N, Ho, Wo, K) and x (N, H, W, C) are flat."""
+    g: np.ndarray, x: np.ndarray, shape: tuple[int, int, int, int], out: tuple[int, int, int], start: tuple[int, int],
+    r: int,
+) -> np.ndarray:  # fmt: skip
+    """The gradient of `convolve` for its weights, flat (K, C, r, r); g (N, Ho, Wo, K) and x (N, H, W, C) are flat."""
     (_, C, _, _), (_, _, K) = shape, out
-    plan, _, _, none = _plan(shape, out, start, False, False)
+    form = _form(r)
+    plan, _, _, none = _plan(shape, out, start, False, False, form)
     plan = plan.copy()
     p = plan[0]
-    P, M, T, panels = int(p["P"]), int(p["M"]), int(p["tiles"]), int(p["panels"])
-    Cs, Ks, width = -(-C // LANES) * LANES, panels * P, P // LANES
-    blocks = -(-T * 36 * (Cs + Ks) // POINTS)
+    P, T, panels, E = int(p["P"]), int(p["tiles"]), int(p["panels"]), FORMS[form].n ** 2
+    cb = min(SIDE, -(-C // LANES) * LANES)
+    across, kind = -(-C // cb), KINDS[form, P // LANES]
+    blocks = -(-T * E * (across * cb + panels * P) // POINTS)
     TB = -(-T // blocks)
-    cb = min(C, M * max(1, min(32 // M, C * panels // (TASKS * M))))
-    tasks = panels * -(-C // cb)
-    p["TB"], p["cb"], p["step"] = TB, cb, 8
-    V, Z = aligned(36 * (TB * Cs + LANES), np.float32), aligned(36 * (TB * Ks + LANES), np.float32)
-    sums = aligned(tasks * 36 * (cb * P + LANES) if blocks > 1 else 1, np.float32)
-    gw = np.empty(K * C * 9, np.float32)
+    parts = FORMS[form].n if panels * across < TASKS else 1
+    alone = parts == blocks == 1
+    p["TB"], p["cb"], p["parts"], p["alone"] = TB, cb, parts, alone
+    V, Z = aligned(E * (TB * across * cb + LANES), np.float32), aligned(E * (TB * panels * P + LANES), np.float32)
+    sums = aligned(1 if alone else panels * across * E * (cb * P + LANES), np.float32)
+    gw = np.empty(K * C * r * r, np.float32)
     rows = np.arange(cb)
+    way = plan, rows, rows * P, none
     for t in range(0, T, TB):
-        p["t0"], p["tiles"], p["begun"], p["ended"] = t, min(TB, T - t), t > 0, t + TB >= T
-        run(gradient_points, -(-int(p["tiles"]) // 8), True, width, plan, rows, rows * P, none, x, g, V, Z)
-        run(gradient_sums, tasks, True, width, plan, rows, rows * P, none, V, Z, sums, gw)
+        p["t0"], p["tiles"], p["begun"] = t, min(TB, T - t), t > 0
+        run(gradient_points, -(-int(p["tiles"]) // int(p["step"])), True, kind, *way, x, g, V, Z)
+        run(gradient_sums, panels * across * parts, True, kind, *way, V, Z, sums, gw)
+    if not alone:
+        run(filter_sums, panels * across, True, kind, *way, V, Z, sums, gw)
     return gw

@@ -140,10 +140,12 @@ cases = st.builds(
     order=st.permutations(range(4)).map(tuple),
 ).filter(Case.fits)
 depthwise_cases = cases.map(lambda case: case._replace(groups=case.Kg, Cg=1, Kg=1 + case.N // 3))
-winograd_cases = cases.map(
-    lambda case: case._replace(
-        groups=1, Cg=case.Cg + 31, Kg=case.Kg + 31, window=(3, 3), stride=(1, 1), dilation=(1, 1), dtype=np.float32
-    )
+winograd_cases = st.builds(
+    lambda case, window: case._replace(
+        groups=1, Cg=case.Cg + 31, Kg=case.Kg + 31, window=window, stride=(1, 1), dilation=(1, 1), dtype=np.float32
+    ),
+    cases,
+    st.sampled_from([(3, 3), (5, 5)]),
 ).filter(Case.fits)
 plain = Case(2, 1, 5, 7, (9, 8), (3, 3), (1, 1), ((1, 1), (1, 1)), (1, 1))
 
@@ -174,14 +176,17 @@ def test_depthwise(case):
 @example(plain._replace(Cg=32, Kg=70, dtype=np.float32, size=(40, 39), N=1))  # several blocks of tiles
 @example(plain._replace(Cg=130, Kg=200, dtype=np.float32, size=(30, 30)))  # weights transformed beforehand
 @example(plain._replace(Cg=32, Kg=32, dtype=np.float32, size=(1, 1), padding=((5, 5), (4, 3))))
+@example(plain._replace(Cg=70, Kg=70, dtype=np.float32, size=(33, 30), window=(5, 5)))  # several tasks a part
+@example(plain._replace(Cg=130, Kg=200, dtype=np.float32, size=(40, 39), N=1, window=(5, 5)))
 def test_winograd(case):
-    assert winograd.suits(np.float32, case.Cg, (case.Kg, case.Cg, 3, 3), (1, 1), (1, 1))
+    assert winograd.suits(np.float32, case.Cg, (case.Kg, case.Cg, *case.window), (1, 1), (1, 1))
     assert_right(case, WINOGRAD_BOUND)
 
 
 def test_winograd_weight_gradient_over_several_blocks_of_tiles(monkeypatch):
     monkeypatch.setattr(winograd, "POINTS", 1 << 15)
-    assert_right(plain._replace(Cg=40, Kg=60, dtype=np.float32, size=(22, 23)), WINOGRAD_BOUND)
+    for window in ((3, 3), (5, 5)):
+        assert_right(plain._replace(Cg=40, Kg=60, dtype=np.float32, size=(22, 23), window=window), WINOGRAD_BOUND)
 
 
 def test_winograd_switch_and_float64(monkeypatch):
@@ -272,6 +277,8 @@ GUARDED = [
     plain._replace(Cg=33, Kg=67, dtype=np.float32),  # Winograd, no whole vectors
     plain._replace(Cg=32, Kg=64, dtype=np.float32, size=(8, 8)),
     plain._replace(Cg=130, Kg=200, dtype=np.float32, size=(24, 24)),
+    plain._replace(Cg=33, Kg=67, dtype=np.float32, window=(5, 5)),
+    plain._replace(Cg=64, Kg=64, dtype=np.float32, window=(5, 5), size=(22, 23)),
     plain._replace(padding=((0, 0), (0, 0))),
     plain._replace(Cg=1, Kg=6, window=(5, 5), padding=((0, 0), (0, 0)), dtype=np.float32),
     plain._replace(Cg=1, Kg=1, groups=33, dtype=np.float32),
@@ -324,6 +331,7 @@ BIG = [
     plain._replace(Cg=48, Kg=64, size=(40, 40), dtype=np.float32),
     plain._replace(Cg=70, Kg=130, size=(30, 31), dtype=np.float32),
     plain._replace(Cg=256, Kg=130, size=(8, 8), dtype=np.float32),
+    plain._replace(Cg=48, Kg=64, size=(31, 40), dtype=np.float32, window=(5, 5)),
     plain._replace(Cg=24, Kg=40, size=(40, 40), stride=(2, 2)),
     plain._replace(Cg=3, Kg=16, size=(64, 64), N=6, window=(5, 5), dtype=np.float32),
     plain._replace(Cg=1, Kg=1, groups=96, size=(40, 40), dtype=np.float32),
@@ -388,12 +396,13 @@ def test_fused_activation_has_the_bits_of_the_separate_one(case):
         assert np.isnan(conv.conv2d(poisoned, w, bias, *case.how, activation="relu")).any()
 
 
-def test_winograd_transforms_are_a_convolution():
-    """A' (G w * B' x) = the four results of a window of 3 over 6 values, in one dimension."""
+@pytest.mark.parametrize("form", winograd.FORMS, ids=lambda form: f"F({form.m},{form.r})")
+def test_winograd_transforms_are_a_convolution(form):
+    """A' (G w * B' x) = the m results of a window of r over n values, in one dimension."""
     rng = np.random.default_rng(2)
-    x, w, g = rng.standard_normal(6), rng.standard_normal(3), rng.standard_normal(4)
-    product = np.multiply(winograd.input_lines(x), winograd.weight_lines(w))
-    expected = np.convolve(x, w[::-1], "valid")
-    assert np.allclose(winograd.output_lines(product), expected)
-    gradient = winograd.filter_lines(np.multiply(winograd.input_lines(x), winograd.result_lines(g)))
+    x, w, g = rng.standard_normal(form.n), rng.standard_normal(form.r), rng.standard_normal(form.m)
+    lines = {name: lambda v, m=matrix, apply=apply: apply(m, v) for name, (matrix, apply) in form.lines.items()}
+    product = np.multiply(lines["input"](x), lines["weight"](w))
+    assert np.allclose(lines["output"](product), np.convolve(x, w[::-1], "valid"))
+    gradient = lines["filter"](np.multiply(lines["input"](x), lines["result"](g)))
     assert np.allclose(gradient, np.convolve(x, g[::-1], "valid"))
