@@ -498,7 +498,7 @@ class Module:
         for path, module in self.named_modules(remove_duplicate=False):
             dot = f"{path}." if path else ""
             slots.update((dot + name, tensor) for name, tensor in module._own_state())
-            if type(module).get_extra_state is not Module.get_extra_state:
+            if module.get_extra_state() is not None:
                 extras[f"{dot}_extra_state"] = module
         missing = [name for name in (*slots, *extras) if name not in state_dict]
         unexpected = [name for name in state_dict if name not in slots and name not in extras]

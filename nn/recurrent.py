@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable
+from collections.abc import Mapping
 from typing import Any
 
 import autograd
 from autograd import Tensor
 from autograd.errors import ShapeError
+from autograd.kernels import recurrent as kernels
+from autograd.ops.recurrent import _recurrent
 
 from . import functional as F
 from . import init
@@ -17,32 +19,19 @@ from .linear import parameter
 from .module import Module
 from .utils.rnn import PackedSequence
 
-# A step takes the part of its gates that comes from the input, (B, gates * H), the state, and the recurrent weights.
 State = tuple[Tensor, ...]
+# the forms of GRU, as the operation knows them
+VARIANTS = {"torch": kernels.GRU, "cho": kernels.CHO, "notes": kernels.NOTES}
+ORDERS = {"torch": "rzn", "cho": "run", "notes": "run"}
 
 
-def _rnn_step(activation: Callable[[Tensor], Tensor]) -> Callable[..., State]:
-    def step(x: Tensor, state: State, weight: Tensor, bias: Tensor | None, _: Tensor | None) -> State:
-        return (activation(x + F.linear(state[0], weight, bias)),)
-
-    return step
-
-
-def _gru_step(x: Tensor, state: State, weight: Tensor, bias: Tensor | None, _: Tensor | None) -> State:
-    (h,) = state
-    x_r, x_z, x_n = autograd.chunk(x, 3, -1)
-    h_r, h_z, h_n = autograd.chunk(F.linear(h, weight, bias), 3, -1)
-    z = autograd.sigmoid(x_z + h_z)
-    n = autograd.tanh(x_n + autograd.sigmoid(x_r + h_r) * h_n)
-    return (n + z * (h - n),)
+def _variant(name: str, variant: str) -> str:
+    if variant not in VARIANTS:
+        raise ValueError(f"{name}: unknown variant {variant!r}; select from 'torch', 'cho' or 'notes'")
+    return VARIANTS[variant]
 
 
-def _lstm_step(x: Tensor, state: State, weight: Tensor, bias: Tensor | None, projection: Tensor | None) -> State:
-    h, c = state
-    i, f, g, o = autograd.chunk(x + F.linear(h, weight, bias), 4, -1)
-    c = autograd.sigmoid(f) * c + autograd.sigmoid(i) * autograd.tanh(g)
-    h = autograd.sigmoid(o) * autograd.tanh(c)
-    return (h if projection is None else F.linear(h, projection)), c
+_KEYS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr")
 
 
 class RNNBase(Module):
@@ -55,7 +44,8 @@ class RNNBase(Module):
 
     gates: int
     states: int
-    _step: Callable[..., State]
+    _kind: str
+    biases: tuple[str, ...] = ("bias_ih", "bias_hh")
 
     def __init__(
         self,
@@ -100,7 +90,7 @@ class RNNBase(Module):
                     "weight_hh": (self.gates * hidden_size, out),
                 }
                 if bias:
-                    shapes |= {"bias_ih": (self.gates * hidden_size,), "bias_hh": (self.gates * hidden_size,)}
+                    shapes |= dict.fromkeys(self.biases, (self.gates * hidden_size,))
                 if proj_size:
                     shapes["weight_hr"] = (proj_size, hidden_size)
                 for key, shape in shapes.items():
@@ -122,9 +112,8 @@ class RNNBase(Module):
     @property
     def all_weights(self) -> list[list[Tensor]]:
         """The parameters of each layer and direction."""
-        keys = ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr")
         return [
-            [self._parameters[f"{key}_{suffix}"] for key in keys if f"{key}_{suffix}" in self._parameters]  # type: ignore[misc]
+            [self._parameters[f"{key}_{suffix}"] for key in _KEYS if f"{key}_{suffix}" in self._parameters]  # type: ignore[misc]
             for layer in range(self.num_layers)
             for suffix in self._suffixes(layer)
         ]
@@ -135,73 +124,50 @@ class RNNBase(Module):
         unbatched = not packed and x.ndim == 2
         self._check_input(x, packed)
         if packed:
-            sizes = input.batch_sizes.numpy().tolist()
+            sizes = tuple(input.batch_sizes.numpy().tolist())
         else:
             if unbatched:
                 x = autograd.unsqueeze(x, 1)
             elif self.batch_first:
                 x = autograd.transpose(x, 0, 1)
-            sizes = [x.shape[1]] * x.shape[0]
+            steps, batch, width = x.shape
+            sizes = (batch,) * steps
             if not sizes:
                 raise ShapeError(f"{type(self).__name__}: expected a sequence of at least one step, got none")
+            x = autograd.reshape(x, (steps * batch, width))
         order = input.sorted_indices if packed else None
         state = self._initial(hx, sizes[0], x.dtype, unbatched, order)
-        x, finals = self._layers(x, state, sizes, packed)
+        x, finals = self._layers(x, state, sizes)
         last = tuple(autograd.stack(parts) for parts in zip(*finals, strict=True))
         if packed:
             output: Any = PackedSequence(x, *input[1:])
             if input.unsorted_indices is not None:
                 last = tuple(autograd.index_select(part, 1, input.unsorted_indices) for part in last)
-        elif unbatched:
-            output, last = autograd.squeeze(x, 1), tuple(autograd.squeeze(part, 1) for part in last)
-        else:
-            output = autograd.transpose(x, 0, 1) if self.batch_first else x
+            return output, (last if self.states == 2 else last[0])
+        output = autograd.reshape(x, (steps, batch, x.shape[1]))
+        if unbatched:
+            output, last = autograd.squeeze(output, 1), tuple(autograd.squeeze(part, 1) for part in last)
+        elif self.batch_first:
+            output = autograd.transpose(output, 0, 1)
         return output, (last if self.states == 2 else last[0])
 
-    def _layers(self, x: Tensor, state: list[State], sizes: list[int], packed: bool) -> tuple[Tensor, list[State]]:
-        """All layers over all steps of x (T, B, input), or packed: the output in that form, and the last states."""
+    def _layers(self, x: Tensor, state: list[Any], sizes: tuple[int, ...]) -> tuple[Tensor, list[State]]:
+        """All layers over the packed rows x (P, input): the last one's output (P, *), and the last states of all."""
         finals: list[State] = []
+        get = self._parameters.get
         for layer in range(self.num_layers):
             if layer and self.dropout:
                 x = F.dropout(x, self.dropout, self.training)
             outputs = []
             for suffix in self._suffixes(layer):
-                get = self._parameters.get
-                inputs = F.linear(x, get(f"weight_ih_{suffix}"), get(f"bias_ih_{suffix}"))
-                steps = autograd.split(inputs, sizes) if packed else autograd.unbind(inputs)
-                weights = get(f"weight_hh_{suffix}"), get(f"bias_hh_{suffix}"), get(f"weight_hr_{suffix}")
-                walk = self._backwards if suffix.endswith("reverse") else self._forwards
-                hs, final = walk(steps, state[len(finals)], sizes, weights)
-                outputs.append(autograd.cat(hs) if packed else autograd.stack(hs))
-                finals.append(final)
+                weights = [get(f"{key}_{suffix}") for key in _KEYS]
+                reverse = suffix.endswith("reverse")
+                h, c = state[len(finals)]
+                output, last_h, last_c, *_ = _recurrent(x, h, c, *weights, self._kind, sizes, reverse)
+                outputs.append(output)
+                finals.append((last_h, last_c)[: self.states])
             x = outputs[0] if len(outputs) == 1 else autograd.cat(outputs, -1)
         return x, finals
-
-    def _forwards(self, steps: Any, state: State, sizes: list[int], weights: Any) -> tuple[list[Tensor], State]:
-        outputs, ended = [], []
-        for x, size in zip(steps, sizes, strict=True):
-            if size < state[0].shape[0]:  # the shortest sequences end: their state is final
-                ended.append(tuple(part[size:] for part in state))
-                state = tuple(part[:size] for part in state)
-            state = self._step(x, state, *weights)
-            outputs.append(state[0])
-        if ended:
-            state = tuple(autograd.cat(parts) for parts in zip(state, *reversed(ended), strict=True))
-        return outputs, state
-
-    def _backwards(self, steps: Any, state: State, sizes: list[int], weights: Any) -> tuple[list[Tensor], State]:
-        outputs = []
-        first = state
-        state = tuple(part[: sizes[-1]] for part in first)
-        for x, size in zip(reversed(steps), reversed(sizes), strict=True):
-            running = state[0].shape[0]
-            if size > running:  # sequences that end here begin their way back
-                state = tuple(
-                    autograd.cat([part, start[running:size]]) for part, start in zip(state, first, strict=True)
-                )
-            state = self._step(x, state, *weights)
-            outputs.append(state[0])
-        return outputs[::-1], state
 
     def _check_input(self, x: Tensor, packed: bool) -> None:
         name = type(self).__name__
@@ -212,26 +178,25 @@ class RNNBase(Module):
                 f"{name}: expected input_size={self.input_size} as the last dimension, got shape {tuple(x.shape)}"
             )
 
-    def _initial(self, hx: Any, batch: int, dtype: Any, unbatched: bool, order: Tensor | None) -> list[State]:
-        """The initial state of each layer and direction; zeros unless given."""
+    def _initial(self, hx: Any, batch: int, dtype: Any, unbatched: bool, order: Tensor | None) -> list[Any]:
+        """The initial h and c (None: zeros) of each layer and direction."""
         name, n = type(self).__name__, self.num_layers * (2 if self.bidirectional else 1)
         widths = [self.proj_size or self.hidden_size, self.hidden_size][: self.states]
         if hx is None:
-            parts = [autograd.zeros(n, batch, width, dtype=dtype) for width in widths]
-        else:
-            parts = list(hx) if self.states == 2 else [hx]
-            if len(parts) != self.states or not all(isinstance(part, Tensor) for part in parts):
-                raise TypeError(f"{name}: expected hx as {'a tuple (h_0, c_0)' if self.states == 2 else 'a Tensor'}")
-            for i, (part, width) in enumerate(zip(parts, widths, strict=True)):
-                wanted = (n, width) if unbatched else (n, batch, width)
-                if tuple(part.shape) != wanted:
-                    what = "hidden" if self.states == 1 else f"hidden[{i}]"
-                    raise ShapeError(f"{name}: expected {what} of shape {wanted}, got {tuple(part.shape)}")
-                if unbatched:
-                    parts[i] = autograd.unsqueeze(part, 1)
-                elif order is not None:
-                    parts[i] = autograd.index_select(part, 1, order)
-        return list(zip(*(autograd.unbind(part) for part in parts), strict=True))
+            return [(None, None)] * n
+        parts = list(hx) if self.states == 2 else [hx]
+        if len(parts) != self.states or not all(isinstance(part, Tensor) for part in parts):
+            raise TypeError(f"{name}: expected hx as {'a tuple (h_0, c_0)' if self.states == 2 else 'a Tensor'}")
+        for i, (part, width) in enumerate(zip(parts, widths, strict=True)):
+            wanted = (n, width) if unbatched else (n, batch, width)
+            if tuple(part.shape) != wanted:
+                what = "hidden" if self.states == 1 else f"hidden[{i}]"
+                raise ShapeError(f"{name}: expected {what} of shape {wanted}, got {tuple(part.shape)}")
+            if unbatched:
+                parts[i] = autograd.unsqueeze(part, 1)
+            elif order is not None:
+                parts[i] = autograd.index_select(part, 1, order)
+        return [(*states, None)[:2] for states in zip(*(autograd.unbind(part) for part in parts), strict=True)]
 
     def extra_repr(self) -> str:
         parts = [f"{self.input_size}, {self.hidden_size}"]
@@ -285,23 +250,30 @@ class RNN(RNNBase):
         )
         self.nonlinearity = nonlinearity
 
-    def _step(self, *args: Any) -> State:
-        return _RNN_STEPS[self.nonlinearity](*args)
+    @property
+    def _kind(self) -> str:
+        return _RNN_KINDS[self.nonlinearity]
 
 
-_RNN_STEPS = {"tanh": _rnn_step(autograd.tanh), "relu": _rnn_step(F.relu)}
+_RNN_KINDS = {"tanh": kernels.TANH, "relu": kernels.RELU}
 
 
 class GRU(RNNBase):
-    """Gated recurrent unit (Cho et al. 2014, arXiv:1406.1078), gates in the order r, z, n:
+    """Gated recurrent unit in three forms, which are different functions. W.. are parts of the weights, gate by gate.
 
+    variant "torch" (the default): gates in the order r, z, n; z keeps the old state; the reset follows the product:
     r = sigmoid(W_ir x + b_ir + W_hr h + b_hr), z = sigmoid(W_iz x + b_iz + W_hz h + b_hz),
     n = tanh(W_in x + b_in + r * (W_hn h + b_hn)), h' = (1 - z) * n + z * h.
-    Inputs and results as RNN's. Parameters: see RNNBase.
+    variant "cho" (Cho et al. 2014, arXiv:1406.1078): gates in the order r, u, n, one bias each (bias_ih); u lets the new
+    state in; the reset precedes the product:
+    r = sigmoid(W_ir x + W_hr h + b_r), u = sigmoid(W_iu x + W_hu h + b_u),
+    n = tanh(W_in x + W_hn (r * h) + b_n), h' = u * n + (1 - u) * h.
+    variant "notes": as "cho", but n = tanh(W_in x + W_hn (r * tanh(h)) + b_n).
+    Inputs and results as RNN's. Parameters: see RNNBase. Weights of one variant cannot be loaded into another; see
+    `convert_gru` for other gate orders.
     """
 
     gates, states = 3, 1
-    _step = staticmethod(_gru_step)
 
     def __init__(
         self,
@@ -314,10 +286,67 @@ class GRU(RNNBase):
         bidirectional: bool = False,
         device: Any = None,
         dtype: Any = None,
+        variant: str = "torch",
     ) -> None:
+        self._kind, self.variant = _variant("GRU", variant), variant
+        if variant != "torch":
+            self.biases = ("bias_ih",)
         super().__init__(
             "GRU", input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, 0, device, dtype
         )
+
+    def get_extra_state(self) -> Any:
+        return None if self.variant == "torch" else self.variant
+
+    def set_extra_state(self, state: Any) -> None:
+        _same_variant("GRU", self.variant, state)
+
+    def extra_repr(self) -> str:
+        return super().extra_repr() + ("" if self.variant == "torch" else f", variant={self.variant!r}")
+
+
+def _same_variant(name: str, mine: str, given: Any) -> None:
+    if given != mine:
+        raise ValueError(
+            f"{name}: the weights are of variant {given!r}, the layer of {mine!r}; they are different functions, and no "
+            f"weights of one make the other: build the layer with variant={given!r}"
+        )
+
+
+def convert_gru(
+    state_dict: Mapping[str, Any],
+    order: str,
+    to: str | None = None,
+    variant: str = "torch",
+    to_variant: str | None = None,
+) -> dict[str, Any]:
+    """The weights of a GRU or GRUCell with its gates in the order `order` brought to the order `to`.
+
+    Orders are three letters: r, the reset gate; z, an update gate that keeps the old state, or u, one that lets the new
+    one in (u = 1 - z, so its weights and bias change sign); n (or c), the candidate. `to` is that of `nn.GRU` unless
+    given: "rzn" for variant "torch", "run" for "cho" and "notes". Raises ValueError for another variant: the three are
+    different functions.
+    """
+    name = "convert_gru"
+    _variant(name, variant)
+    if to_variant is not None:
+        _variant(name, to_variant)
+        _same_variant(name, to_variant, variant)
+    source, target = (text.replace("c", "n") for text in (order, ORDERS[variant] if to is None else to))
+    for text in (source, target):
+        if sorted(text.replace("u", "z")) != ["n", "r", "z"]:
+            raise ValueError(f"{name}: the order {text!r} is not of the letters r, z or u, and n (or c), each once")
+
+    def moved(value: Any) -> Any:
+        parts = dict(zip(source.replace("u", "z"), autograd.chunk(autograd.as_tensor(value), 3), strict=True))
+        if ("u" in source) != ("u" in target):
+            parts["z"] = -parts["z"]
+        return autograd.cat([parts[letter] for letter in target.replace("u", "z")])
+
+    return {
+        key: moved(value) if key.rsplit(".", 1)[-1].startswith(("weight_ih", "weight_hh", "bias_")) else value
+        for key, value in state_dict.items()
+    }
 
 
 class LSTM(RNNBase):
@@ -329,7 +358,7 @@ class LSTM(RNNBase):
     """
 
     gates, states = 4, 2
-    _step = staticmethod(_lstm_step)
+    _kind = kernels.LSTM
 
     def __init__(
         self,
@@ -364,6 +393,8 @@ class RNNCellBase(Module):
     hidden_size), bias_ih and bias_hh (gates * hidden_size,), all uniform in (-k, k), k = 1 / sqrt(hidden_size).
     """
 
+    biases: tuple[str, ...] = ("bias_ih", "bias_hh")
+
     def __init__(
         self, input_size: int, hidden_size: int, bias: bool, num_chunks: int, device: Any = None, dtype: Any = None
     ) -> None:
@@ -372,7 +403,7 @@ class RNNCellBase(Module):
         width = num_chunks * hidden_size
         self.weight_ih = parameter(width, input_size, device=device, dtype=dtype)
         self.weight_hh = parameter(width, hidden_size, device=device, dtype=dtype)
-        for name in ("bias_ih", "bias_hh"):
+        for name in self.biases:
             self.register_parameter(name, parameter(width, device=device, dtype=dtype) if bias else None)
         self.reset_parameters()
 
@@ -382,7 +413,7 @@ class RNNCellBase(Module):
         for param in self.parameters():
             init.uniform_(param, -bound, bound)
 
-    def _run(self, step: Callable[..., State], input: Tensor, state: State | None, states: int) -> State:
+    def _run(self, kind: str, input: Tensor, state: State | None) -> State:
         name = type(self).__name__
         if input.ndim not in (1, 2) or input.shape[-1] != self.input_size:
             raise ShapeError(
@@ -390,13 +421,17 @@ class RNNCellBase(Module):
                 f"{tuple(input.shape)}"
             )
         wanted = (*input.shape[:-1], self.hidden_size)
-        if state is None:
-            state = (autograd.zeros(*wanted, dtype=input.dtype),) * states
-        for part in state:
+        for part in state or ():
             if tuple(part.shape) != wanted:
                 raise ShapeError(f"{name}: expected a state of shape {wanted}, got {tuple(part.shape)}")
-        x = F.linear(input, self.weight_ih, self.bias_ih)
-        return step(x, state, self.weight_hh, self.bias_hh, None)
+        single = input.ndim == 1
+        if single:
+            input = autograd.unsqueeze(input, 0)
+            state = None if state is None else tuple(autograd.unsqueeze(part, 0) for part in state)
+        h, c = (None, None) if state is None else (*state, None)[:2]
+        weights = self.weight_ih, self.weight_hh, self.bias_ih, getattr(self, "bias_hh", None), None
+        _, h, c, *_ = _recurrent(input, h, c, *weights, kind, (len(input),), False)
+        return (autograd.squeeze(h, 0), autograd.squeeze(c, 0) if c.ndim > 1 else c) if single else (h, c)
 
     def extra_repr(self) -> str:
         parts = [f"{self.input_size}, {self.hidden_size}"]
@@ -422,22 +457,43 @@ class RNNCell(RNNCellBase):
         self.nonlinearity = nonlinearity
 
     def forward(self, input: Tensor, hx: Tensor | None = None) -> Tensor:
-        return self._run(_RNN_STEPS[self.nonlinearity], input, None if hx is None else (hx,), 1)[0]
+        return self._run(_RNN_KINDS[self.nonlinearity], input, None if hx is None else (hx,))[0]
 
     def extra_repr(self) -> str:
         return super().extra_repr() + (f", nonlinearity={self.nonlinearity}" if self.nonlinearity != "tanh" else "")
 
 
 class GRUCell(RNNCellBase):
-    """One step of GRU: input (B, input_size) or (input_size,) and h (B, hidden_size), or zeros, to the next h."""
+    """One step of GRU: input (B, input_size) or (input_size,) and h (B, hidden_size), or zeros, to the next h.
+
+    variant: as GRU's.
+    """
 
     def __init__(
-        self, input_size: int, hidden_size: int, bias: bool = True, device: Any = None, dtype: Any = None
+        self,
+        input_size: int,
+        hidden_size: int,
+        bias: bool = True,
+        device: Any = None,
+        dtype: Any = None,
+        variant: str = "torch",
     ) -> None:
+        self._kind, self.variant = _variant("GRUCell", variant), variant
+        if variant != "torch":
+            self.biases = ("bias_ih",)
         super().__init__(input_size, hidden_size, bias, 3, device, dtype)
 
+    def get_extra_state(self) -> Any:
+        return None if self.variant == "torch" else self.variant
+
+    def set_extra_state(self, state: Any) -> None:
+        _same_variant("GRUCell", self.variant, state)
+
     def forward(self, input: Tensor, hx: Tensor | None = None) -> Tensor:
-        return self._run(_gru_step, input, None if hx is None else (hx,), 1)[0]
+        return self._run(self._kind, input, None if hx is None else (hx,))[0]
+
+    def extra_repr(self) -> str:
+        return super().extra_repr() + ("" if self.variant == "torch" else f", variant={self.variant!r}")
 
 
 class LSTMCell(RNNCellBase):
@@ -449,4 +505,4 @@ class LSTMCell(RNNCellBase):
         super().__init__(input_size, hidden_size, bias, 4, device, dtype)
 
     def forward(self, input: Tensor, hx: tuple[Tensor, Tensor] | None = None) -> State:
-        return self._run(_lstm_step, input, hx, 2)
+        return self._run(kernels.LSTM, input, hx)

@@ -85,6 +85,13 @@ def _add(x, y):
 
 
 @kernel
+def _relu_slope(g, y, out):
+    zero = g.dtype.type(0)
+    for i in range(g.size):
+        out[i] = zero if y[i] <= zero else g[i]
+
+
+@kernel
 def rnn_forward(first, last, sizes, steps, W, states, floor):
     """states: on entry the input's part, then a row is tanh of it plus W times the row before, or max(0, ...)."""
     T, H, chunk, shift, init = sizes[0], sizes[1], sizes[3], sizes[4], sizes[5]
@@ -103,7 +110,7 @@ def rnn_backward(first, last, sizes, steps, W, states, gy, dgates, dh, db, relu)
     """dgates (P, H) from gy (P, H), which may be empty; dh (B, H) from the last state's gradient to the initial's."""
     T, H, chunk, shift, init = sizes[0], sizes[1], sizes[3], sizes[4], sizes[5]
     lanes = LANES * 4 // dh.itemsize
-    one, zero = broadcast(dh, 1.0), dh.dtype.type(0)
+    one = broadcast(dh, 1.0)
     for task in range(first, last):
         sums = task * H
         for s in range(T - 1, -1, -1):
@@ -114,14 +121,12 @@ def rnn_backward(first, last, sizes, steps, W, states, gy, dgates, dh, db, relu)
                     _add(part(gy, at, at + H), part(dh, d, d + H))
                 y = at + shift * H
                 if relu:
-                    for i in range(H):
-                        dgates[at + i] = zero if states[y + i] <= zero else dh[d + i]
-                for j in range(0, H, lanes):
-                    n = H - j
-                    if not relu:
-                        h = load_first(states, y + j, n)
-                        store_first(dgates, at + j, load_first(dh, d + j, n) * (one - h * h), n)
-                    store_first(db, sums + j, load_first(db, sums + j, n) + load_first(dgates, at + j, n), n)
+                    _relu_slope(part(dh, d, d + H), part(states, y, y + H), part(dgates, at, at + H))
+                else:
+                    for j in range(0, H, lanes):
+                        h = load_first(states, y + j, H - j)
+                        store_first(dgates, at + j, load_first(dh, d + j, H - j) * (one - h * h), H - j)
+                _add(part(dgates, at, at + H), part(db, sums, sums + H))
             _times(dgates, row * H, H, H, W, 0, H, dh, task * chunk * H, H, FROM_ZERO, W, 0, -np.inf, m)
 
 
@@ -187,11 +192,11 @@ def gru_backward(first, last, sizes, steps, W, wn, states, gates, inner, gy, dga
                     dn = g * (one - keep) * (one - new * new)
                     dr = dn * load_first(inner, q + j, c) * reset * (one - reset)
                     store_first(dh, d + j, g * keep, c)
-                    for gate in range(4):
-                        value = dr if gate == 0 else dz if gate == 1 else dn if gate == 2 else dn * reset
-                        store_first(dgates, at + gate * H + j, value, c)
-                        b = sums + gate * H + j
-                        store_first(db, b, load_first(db, b, c) + value, c)
+                    store_first(dgates, at + j, dr, c)
+                    store_first(dgates, at + H + j, dz, c)
+                    store_first(dgates, at + 2 * H + j, dn, c)
+                    store_first(dgates, at + 3 * H + j, dn * reset, c)
+                _add(part(dgates, at, at + N), part(db, sums, sums + N))
             a, to = row * N, task * chunk * H
             _times(dgates, a, N, 2 * H, W, 0, H, dh, to, H, FROM_C, W, 0, -np.inf, m)
             _times(dgates, a + 3 * H, N, H, W, wn, H, dh, to, H, FROM_C, W, 0, -np.inf, m)
@@ -345,11 +350,11 @@ def lstm_backward(first, last, sizes, steps, W, wr, cells, tanhs, gates, gy, dga
                     store_first(dc, d + j, x * f, n)
                     di, df = x * c * i * (one - i), x * load_first(cells, p * H + j, n) * f * (one - f)
                     dg, do = x * i * (one - c * c), g * t * o * (one - o)
-                    for gate in range(4):
-                        value = di if gate == 0 else df if gate == 1 else dg if gate == 2 else do
-                        store_first(dgates, a + gate * H, value, n)
-                        b = sums + gate * H + j
-                        store_first(db, b, load_first(db, b, n) + value, n)
+                    store_first(dgates, a, di, n)
+                    store_first(dgates, a + H, df, n)
+                    store_first(dgates, a + 2 * H, dg, n)
+                    store_first(dgates, a + 3 * H, do, n)
+                _add(part(dgates, at, at + N), part(db, sums, sums + N))
             _times(dgates, row * N, N, N, W, 0, O, dh, state, O, FROM_ZERO, W, 0, -np.inf, m)
 
 
