@@ -2,6 +2,7 @@
 
 from . import (
     activation,
+    attention,
     chain,
     compare,
     conv,
@@ -38,6 +39,7 @@ from . import (
 
 __all__ = [
     "activation",
+    "attention",
     "chain",
     "compare",
     "conv",

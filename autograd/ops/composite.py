@@ -20,7 +20,11 @@ def recorded_gradients(
     (or None). gradients: a Tensor or None an output. What no gradient reaches is None.
     """
     # each input is a copy with a node of its own: the walk ends there, also where two inputs are one tensor
-    own = [clone(x) if need else wrap(x) if type(x) is ndarray else x for x, need in zip(inputs, needs, strict=True)]
+    given = [wrap(x) if type(x) is ndarray else x for x in inputs]
+    own = [
+        clone(x if x.requires_grad else x.detach().requires_grad_()) if need else x
+        for x, need in zip(given, needs, strict=True)
+    ]
     targets: list[AnyNode | None] = [x._node if need else None for x, need in zip(own, needs, strict=True)]
     started = min((node.number for node in targets if node is not None), default=0)
     walk = Walk(create_graph=True, retain_graph=True)

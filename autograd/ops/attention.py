@@ -1,0 +1,184 @@
+"""Scaled dot-product attention: a pair of kernels, and the same out of plain operations for recorded gradients."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy import ndarray
+
+from .. import random
+from ..errors import DTypeError, NumberError, ShapeError, TapeError
+from ..kernels import attention as kernels
+from ..op import function, op
+from ..samples import Draw
+from ..tape import enable_grad, wrap
+from .compare import logical_not
+from .composite import recorded_gradients
+from .dropout import _dropout
+from .index import masked_fill
+from .linalg import matmul
+from .shape import expand, repeat_interleave, transpose
+from .softmax import softmax
+
+
+def attention_weights(
+    query: Any, key: Any, mask: Any, scale: float, is_causal: bool = False, empty_rows_are_zero: bool = True
+) -> Any:
+    """softmax(query key^T * scale + mask) over the keys; rows that may see no key are zero, or NaN."""
+    scores = matmul(query * scale, transpose(key, -2, -1))
+    if is_causal:
+        mask = wrap(np.tril(np.ones(scores.shape[-2:], np.bool_)))
+    if mask is None:
+        return softmax(scores, -1)
+    if mask.dtype == bool:
+        scores = masked_fill(scores, logical_not(mask), -math.inf)
+    else:
+        scores = scores + mask
+    if empty_rows_are_zero:
+        empty = np.isneginf(scores.detach().numpy()).all(-1, keepdims=True)
+        if empty.any():
+            empty = wrap(empty)
+            # the softmax of a row of -inf is NaN, and so would be its gradient: such rows go around it
+            return masked_fill(softmax(masked_fill(scores, empty, 0.0), -1), empty, 0.0)
+    return softmax(scores, -1)
+
+
+def composed(
+    query: Any, key: Any, value: Any, mask: Any, scale: float, is_causal: bool, p: float, seed: int
+) -> tuple[Any]:
+    """What `_attention` computes, out of plain operations."""
+    if query.ndim > 2 and key.shape[-3] != query.shape[-3]:
+        key, value = (repeat_interleave(t, query.shape[-3] // t.shape[-3], -3) for t in (key, value))
+    weights = attention_weights(query, key, mask, scale, is_causal)
+    return (matmul(_dropout(weights, p, seed)[0] if p else weights, value),)
+
+
+def _pull(
+    g: Any, query: Any, key: Any, value: Any, mask: Any, y: Any, scale: float, is_causal: bool, p: float, seed: int,
+    needs: list[bool],
+) -> Any:  # fmt: skip
+    if type(g[0]) is ndarray and not needs[3]:
+        return *kernels.backward(g[0], query, key, value, mask, y[0], y[2], scale, is_causal, p, seed), None
+
+    def body(*inputs: Any) -> Any:
+        return composed(*inputs, scale, is_causal, p, seed)
+
+    with enable_grad():
+        gradients = recorded_gradients(body, (query, key, value, mask), g[:1], needs)
+    if type(g[0]) is ndarray:
+        return [None if part is None else part._data for part in gradients]
+    return gradients
+
+
+def _samples(s: Draw) -> list[tuple[Any, ...]]:
+    rows = np.arange(4)[:, None] != np.array([1, 1, 1])  # row 1 sees nothing
+    return [
+        (s(2, 4, 3), s(2, 5, 3), s(2, 5, 2), None, 0.5, False, 0.0, 0),
+        (s(4, 3), s(3, 3), s(3, 2), rows, 0.5, False, 0.0, 0),
+        (s(4, 2), s(5, 2), s(5, 2), s(4, 5), 0.7, False, 0.0, 0),
+        (s(1, 2, 3, 2), s(1, 1, 4, 2), s(1, 1, 4, 3), s(1, 2, 1, 4), 0.7, False, 0.4, 5),
+        (s(2, 2, 3, 2), s(2, 1, 3, 2), s(2, 1, 3, 1), None, 0.6, True, 0.0, 0),
+    ]
+
+
+@op(joint=_pull, n_inputs=4, aux=1, samples=_samples)
+def _attention(query: Any, key: Any, value: Any, mask: Any, scale: float, is_causal: bool, p: float, seed: int) -> Any:
+    """softmax(query key^T scale + mask) value, each weight dropped with probability p by the numbers of `seed`; also
+    the logarithms of the sums of exponentials.
+
+    query (*, L, E), key (*, S, E), value (*, S, V) of equal batch dimensions, but for the last of key and value, which
+    may divide query's; nothing empty; mask broadcast to (*, L, S), of bools (True is seen) or added.
+    """
+    out, lse = kernels.forward(query, key, value, mask, scale, is_causal, p, seed)
+    # of an op with one differentiable output the tape keeps, and guards, only the others: the empty one is a second
+    return out, lse[:0], lse
+
+
+def _check(query: Any, key: Any, value: Any, mask: Any, is_causal: bool, enable_gqa: bool) -> None:
+    name = "scaled_dot_product_attention"
+    shapes = [tuple(t.shape) for t in (query, key, value)]
+    (*_, E), (*_, S, F), (*_, T, _) = [(0, *shape) if len(shape) < 2 else shape for shape in shapes]
+    if min(map(len, shapes)) < 2:
+        ranks = " and ".join(", ".join(str(len(shape)) for shape in shapes).rsplit(", ", 1))
+        raise ShapeError(f"{name}: expected query, key and value of 2 or more dimensions, got {ranks}")
+    if E != F or S != T:
+        raise ShapeError(
+            f"{name}: query is {shapes[0]}, key {shapes[1]}, value {shapes[2]}; expected (*, L, E), (*, S, E), "
+            "(*, S, V)"
+        )
+    if not query.dtype == key.dtype == value.dtype or query.dtype.kind != "f":
+        raise DTypeError(
+            f"{name}: expected query, key and value of one floating dtype, got {query.dtype}, {key.dtype} and "
+            f"{value.dtype}"
+        )
+    if is_causal and mask is not None:
+        raise TapeError(f"{name}: explicit attn_mask should not be set when is_causal=True")
+    if mask is not None and mask.dtype != bool and mask.dtype != query.dtype:
+        raise DTypeError(f"{name}: attn_mask is {mask.dtype}; expected bool, or query's {query.dtype}")
+    if enable_gqa and (
+        min(map(len, shapes)) < 3
+        or shapes[1][-3] != shapes[2][-3]
+        or not shapes[1][-3]
+        or shapes[0][-3] % shapes[1][-3]
+    ):
+        raise ShapeError(
+            f"{name}: with enable_gqa the heads (dimension -3) of key and value must be equal and divide query's, got "
+            f"{shapes[0]}, {shapes[1]} and {shapes[2]}"
+        )
+
+
+@function(
+    method=False,
+    samples=lambda s: [
+        (s(2, 3, 4, 3), s(2, 3, 5, 3), s(2, 3, 5, 2)),
+        (s(4, 3), s(5, 3), s(5, 2), s.bools(4, 5)),
+        (s(2, 4, 3), s(2, 4, 3), s(2, 4, 2), None, 0.0, True, 0.3),
+        (s(2, 2, 4, 3), s(1, 5, 3), s(1, 5, 2), s(4, 5)),
+        (s(2, 0, 3), s(2, 5, 3), s(2, 5, 2)),
+        (s(4, 3, 2), s(2, 3, 2), s(2, 3, 2), {"enable_gqa": True}),
+    ],
+)
+def scaled_dot_product_attention(
+    query: Any,
+    key: Any,
+    value: Any,
+    attn_mask: Any = None,
+    dropout_p: float = 0.0,
+    is_causal: bool = False,
+    scale: float | None = None,
+    enable_gqa: bool = False,
+) -> Any:
+    """softmax(query key^T * scale + mask) value: query (*, L, E), key (*, S, E), value (*, S, V) to (*, L, V).
+
+    attn_mask: broadcast to (*, L, S), added, or of bools: True takes part, others get a weight of exactly 0; a row
+    without any gives 0. dropout_p: of the weights. is_causal: place i sees places up to i. scale: 1 / sqrt(E) unless
+    given. enable_gqa: fewer key and value heads (dimension -3), each shared by several query heads. Memory grows with
+    L + S, not L * S. Vaswani et al. 2017, arXiv:1706.03762. Raises ShapeError, DTypeError, TapeError (a mask and
+    is_causal).
+    """
+    _check(query, key, value, attn_mask, is_causal, enable_gqa)
+    if not 0 <= dropout_p <= 1:
+        raise NumberError(f"scaled_dot_product_attention: dropout_p is {dropout_p}; expected 0 to 1")
+    L, E = query.shape[-2:]
+    scale = 1 / math.sqrt(E) if scale is None and E else float(scale or 0)
+    seed = int(random.default_generator.rng.integers(2**63)) if dropout_p else 0
+    batch = tuple(query.shape[:-2])
+    batches = tuple(key.shape[:-2]), tuple(value.shape[:-2])
+    if enable_gqa:
+        batches = tuple((*b[:-1], batch[-1]) for b in batches)  # type: ignore[assignment]
+    else:  # a batch that key and value lack, or have as 1, is shared
+        batch = np.broadcast_shapes(batch, *batches)
+        query, key, value = (
+            t if tuple(t.shape[:-2]) == batch else expand(t, *batch, *t.shape[-2:]) for t in (query, key, value)
+        )
+        batches = batch, batch
+    if batches != (batch, batch):
+        raise ShapeError(
+            f"scaled_dot_product_attention: query is {tuple(query.shape)}, key {tuple(key.shape)}, value "
+            f"{tuple(value.shape)}; expected equal batch dimensions"
+        )
+    if 0 in (*query.shape, *key.shape, *value.shape):
+        return matmul(matmul(query, transpose(key, -2, -1)), value)
+    return _attention(query, key, value, attn_mask, scale, bool(is_causal), float(dropout_p), seed)[0]
