@@ -3,7 +3,7 @@
 fan_in is the number of inputs that one output reads, fan_out the number of outputs that read one input: for a weight
 (out, in, *kernel) these are in * prod(kernel) and out * prod(kernel). `generator`: where the numbers come from, the
 default generator of `autograd.manual_seed` unless given. Names, defaults and distributions are torch.nn.init's. Within
-`skipped()` they leave their tensors as they are: for layers whose values come from a file.
+`skipped()` nothing is drawn: for layers whose values come from a file.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _skip = ContextVar("_skip", default=False)
 
 @contextmanager
 def skipped() -> Iterator[None]:
-    """Within it nothing is drawn or filled: the parameters of new layers hold whatever was in their memory."""
+    """Within it uniform and normal numbers are not drawn: such parameters of new layers hold whatever was in their memory."""
     token = _skip.set(True)
     try:
         yield
@@ -40,8 +40,7 @@ def skipped() -> Iterator[None]:
 
 
 def _fill(tensor: T, values: Any, name: str) -> T:
-    if not _skip.get():
-        write(tensor, values, name)
+    write(tensor, values, name)
     return tensor
 
 

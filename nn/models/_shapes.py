@@ -20,29 +20,30 @@ def explain_shapes(forward: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(forward)
     def explained(self: Any, x: Any) -> Any:
+        shape, name = tuple(x.shape), type(self).__name__
+        channels = next(m.in_channels for m in self.modules() if hasattr(m, "in_channels"))
+        if len(shape) != 4:
+            hint = "; for one picture use x.unsqueeze(0)" if len(shape) == 3 else ""
+            raise ShapeError(f"{name}: expected a batch of pictures (N, C, H, W), got shape {shape}{hint}")
+        if shape[1] != channels:
+            raise ShapeError(
+                f"{name}: expected {channels} channels, (N, {channels}, H, W), got {shape[1]} in shape {shape}; convert "
+                f"the pictures, or build the network with in_channels={shape[1]}"
+            )
         try:
             return forward(self, x)
-        except (ValueError, RuntimeError, IndexError) as error:
-            reason = _reason(self, forward, x)
+        except (ValueError, RuntimeError) as error:
+            reason = _misfit(self, forward, x)
             if reason is None:
                 raise
-            raise ShapeError(f"{type(self).__name__}: {reason}") from error
+            raise ShapeError(f"{name}: {reason}") from error
 
     return explained
 
 
-def _reason(model: Any, forward: Callable[..., Any], x: Any) -> str | None:
+def _misfit(model: Any, forward: Callable[..., Any], x: Any) -> str | None:
+    """How the size of x does not fit, and which would; None where the size is not what was wrong."""
     shape = tuple(x.shape)
-    if len(shape) != 4:
-        return f"expected a batch of pictures (N, C, H, W), got shape {shape}" + (
-            "; for one picture use x.unsqueeze(0)" if len(shape) == 3 else ""
-        )
-    channels = next(m.in_channels for m in model.modules() if hasattr(m, "in_channels"))
-    if shape[1] != channels:
-        return (
-            f"expected pictures of {channels} channels (N, {channels}, H, W), got {shape[1]} in shape {shape}; convert "
-            f"the pictures, or build the network with in_channels={shape[1]}"
-        )
     modes = [(module, module.training) for module in model.modules()]
     try:
         for (

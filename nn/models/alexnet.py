@@ -18,7 +18,7 @@ FORMS = {
 
 
 class AlexNet(nn.Module):
-    """Five convolutions and three linear layers with ReLU: pictures (N, 3, 227, 227) to (N, num_classes).
+    """(N, 3, 227, 227) -> (N, num_classes): five convolutions and three linear layers with ReLU.
 
     form: "paper": widths 96, 256, 384, 384, 256; 62,378,344 parameters, 60,965,224 with groups=2, the halves that the
     paper kept on two GPUs (its second, fourth and fifth convolution see only one half of the channels). "torchvision":

@@ -98,7 +98,7 @@ class InceptionAux(nn.Module):
 
 
 class GoogLeNet(nn.Module):
-    """Nine Inception modules: pictures (N, 3, 224, 224) to (N, num_classes); in training to `GoogLeNetOutputs`.
+    """(N, 3, 224, 224) -> (N, num_classes), in training `GoogLeNetOutputs`: nine Inception modules.
 
     aux_logits: the two heads; without them, or in evaluation, the result is one tensor. transform_input: pictures come
     normalised by ImageNet's mean and deviation and are brought to (-1, 1). form: "torchvision" (batch norm, 3x3 windows
@@ -154,15 +154,16 @@ class GoogLeNet(nn.Module):
         self.inception3b = inception(128, 128, 192, 32, 96, 64)
         self.maxpool3 = nn.MaxPool2d(3, 2, ceil_mode=True)  # -> 14
         self.inception4a = inception(192, 96, 208, 16, 48, 64)
-        self.aux1 = head()
+        aux1 = head()
         self.inception4b = inception(160, 112, 224, 24, 64, 64)
         self.inception4c = inception(128, 128, 256, 24, 64, 64)
         self.inception4d = inception(112, 144, 288, 32, 64, 64)
-        self.aux2 = head()
+        aux2 = head()
         self.inception4e = inception(256, 160, 320, 32, 128, 128)
         self.maxpool4 = nn.MaxPool2d(3 if form == "paper" else 2, 2, ceil_mode=True)  # -> 7
         self.inception5a = inception(256, 160, 320, 32, 128, 128)
         self.inception5b = inception(384, 192, 384, 48, 128, 128)
+        self.aux1, self.aux2 = aux1, aux2
         self.avgpool = nn.AdaptiveAvgPool2d(1)
         self.dropout = nn.Dropout(dropout)
         self.fc = nn.Linear(channels, num_classes)

@@ -163,7 +163,7 @@ class InceptionAux(nn.Module):
 
 
 class Inception3(nn.Module):
-    """Inception v3: pictures (N, 3, 299, 299), or any size from 75, to (N, num_classes); in training `InceptionOutputs`.
+    """(N, 3, 299, 299), or any size from 75, -> (N, num_classes), in training `InceptionOutputs`: Inception v3.
 
     aux_logits: the head; without it, or in evaluation, the result is one tensor. transform_input: pictures come normalised
     by ImageNet's mean and deviation and are brought to (-1, 1). form: "torchvision" (27,161,264 parameters, 23,834,568

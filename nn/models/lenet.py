@@ -12,7 +12,7 @@ POOLINGS = {"max": nn.MaxPool2d, "average": nn.AvgPool2d}
 
 
 class LeNet5(nn.Module):
-    """Two 5x5 convolutions with pooling and three linear layers: pictures (N, in_channels, 32, 32) to (N, num_classes).
+    """(N, 1, 32, 32) -> (N, num_classes): two 5x5 convolutions with pooling, three linear layers.
 
     activation: "tanh", "sigmoid" or "relu". pooling: "max" or "average". padding: of the first convolution; 2 takes pictures
     of 28 x 28. width: multiplies every hidden layer's width. 61,706 parameters with 1 channel, 62,006 with 3. The scores

@@ -95,7 +95,7 @@ class Bottleneck(nn.Module):
 
 
 class ResNet(nn.Module):
-    """Residual blocks in four stages: pictures (N, 3, 224, 224), or any size, to (N, num_classes).
+    """(N, 3, 224, 224), or any size, -> (N, num_classes): residual blocks in four stages.
 
     block, layers: BasicBlock or Bottleneck, and how many in each stage; a stage's first block is convolutional (its
     shortcut has a 1x1 convolution) where the shape changes, the others are identity blocks. zero_init_residual: the last

@@ -89,7 +89,7 @@ def summary(model: Module, input_size: Sequence[int]) -> Summary:
         with autograd.no_grad():
             try:
                 model(autograd.zeros(0, *size[1:]))
-            except (ValueError, RuntimeError):
+            except Exception:  # whatever it is: the second call tells whether it matters
                 calls.clear()
                 model(autograd.zeros(*size))
     finally:

@@ -40,7 +40,7 @@ def make_layers(
 
 
 class VGG(nn.Module):
-    """3x3 convolutions and three linear layers: pictures (N, 3, 224, 224), or any size from 32, to (N, num_classes).
+    """(N, 3, 224, 224), or any size from 32, -> (N, num_classes): 3x3 convolutions and three linear layers.
 
     features: what `make_layers` gives; a picture of 224 leaves it as 7 x 7, other sizes are averaged to that.
     init_weights: He's initial values for the convolutions, N(0, 0.01) for the linear layers. width: of the linear
