@@ -27,6 +27,7 @@ from autograd.ops.activation import (
     softsign,
     tanhshrink,
 )
+from autograd.ops.attention import attention_weights, scaled_dot_product_attention
 from autograd.ops.conv import col2im as fold
 from autograd.ops.conv import conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d
 from autograd.ops.conv import im2col as unfold
@@ -277,59 +278,6 @@ def gumbel_softmax(logits: Tensor, tau: float = 1, hard: bool = False, eps: floa
 # ------------------------------------------------------------------------------------------------------------ attention
 
 
-def scaled_dot_product_attention(
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    attn_mask: Tensor | None = None,
-    dropout_p: float = 0.0,
-    is_causal: bool = False,
-    scale: float | None = None,
-    enable_gqa: bool = False,
-) -> Tensor:
-    """softmax(query key^T * scale + mask) value: query (*, L, E), key (*, S, E), value (*, S, V) to (*, L, V).
-
-    attn_mask: broadcast to (*, L, S), added, or of bools: True takes part; a row without any gives 0. is_causal: place
-    i sees places up to i. scale: 1 / sqrt(E) unless given. enable_gqa: fewer key and value heads (dimension -3), each
-    shared by several query heads. Vaswani et al. 2017, arXiv:1706.03762.
-    """
-    name = "scaled_dot_product_attention"
-    if query.ndim < 2 or key.ndim < 2 or value.ndim < 2:
-        raise ShapeError(
-            f"{name}: expected query, key and value of 2 or more dimensions, got "
-            f"{query.ndim}, {key.ndim} and {value.ndim}"
-        )
-    if is_causal and attn_mask is not None:
-        raise TapeError(f"{name}: explicit attn_mask should not be set when is_causal=True")
-    if enable_gqa:
-        key, value = (autograd.repeat_interleave(t, query.shape[-3] // t.shape[-3], -3) for t in (key, value))
-    if is_causal:
-        attn_mask = autograd.tril(autograd.ones(query.shape[-2], key.shape[-2], dtype=bool))
-    weights = _attention_weights(query, key, attn_mask, scale, empty_rows_are_zero=True)
-    return autograd.matmul(dropout(weights, dropout_p), value)
-
-
-def _attention_weights(
-    query: Tensor, key: Tensor, mask: Tensor | None, scale: float | None = None, empty_rows_are_zero: bool = False
-) -> Tensor:
-    """softmax(query key^T * scale + mask) over the keys; rows that may see no key are NaN, or zero where asked."""
-    scale = 1 / math.sqrt(query.shape[-1]) if scale is None else scale
-    scores = autograd.matmul(query * scale, autograd.transpose(key, -2, -1))
-    if mask is None:
-        return softmaxes.softmax(scores, -1)
-    if mask.dtype == bool:
-        scores = autograd.masked_fill(scores, autograd.logical_not(mask), -math.inf)
-    else:
-        scores = scores + mask
-    if empty_rows_are_zero:
-        empty = np.isneginf(scores.detach().numpy()).all(-1, keepdims=True)
-        if empty.any():
-            # the softmax of a row of -inf is NaN, and so would be its gradient: such rows go around it
-            rows = autograd.tensor(empty)
-            return autograd.masked_fill(softmaxes.softmax(autograd.masked_fill(scores, rows, 0.0), -1), rows, 0.0)
-    return softmaxes.softmax(scores, -1)
-
-
 def _additive(name: str, what: str, mask: Tensor | None, dtype: Any) -> Tensor | None:
     """A mask to add: -inf where a mask of bools is True."""
     if mask is None or mask.is_floating_point():
@@ -445,9 +393,13 @@ def multi_head_attention_forward(
         padding = autograd.reshape(pad(padding, (0, extra)) if extra else padding, (B, 1, 1, S + extra))
         mask = padding if mask is None else mask + padding
 
-    weights = _attention_weights(q, k, mask, empty_rows_are_zero=not need_weights)
-    weights = dropout(weights, dropout_p, training)
-    output = autograd.reshape(autograd.permute(autograd.matmul(weights, v), 2, 0, 1, 3), (L, B, E))
+    if need_weights:
+        weights = attention_weights(q, k, mask, 1 / math.sqrt(E // num_heads), empty_rows_are_zero=False)
+        weights = dropout(weights, dropout_p, training)
+        attended = autograd.matmul(weights, v)
+    else:
+        attended = scaled_dot_product_attention(q, k, v, mask, dropout_p if training else 0.0)
+    output = autograd.reshape(autograd.permute(attended, 2, 0, 1, 3), (L, B, E))
     output = linear(output, out_proj_weight, out_proj_bias)
     shown = None
     if need_weights:
