@@ -8,7 +8,7 @@ from typing import Any as _Any
 
 from numba import get_num_threads, set_num_threads
 
-from . import creation, cuda, dtypes, errors, functional, linalg, ops, random, tape, tape_show
+from . import creation, cuda, dtypes, errors, functional, linalg, ops, random, special, tape, tape_show
 from .anomaly import AnomalyError, detect_anomaly, set_detect_anomaly
 from .check import gradcheck, gradgradcheck
 from .creation import (

@@ -7,7 +7,7 @@ from typing import Any
 
 from . import creation, random
 from .op import REGISTRY, inplace
-from .ops import convert, index, shape
+from .ops import convert, index, shape, strided
 from .tensor import Tensor
 
 
@@ -54,7 +54,7 @@ def install() -> None:
     for key, name in {**COMPARISONS, **UNARY}.items():
         if key in REGISTRY:
             setattr(Tensor, f"__{name}__", REGISTRY[key].call)
-    for name, method in {**SUBSCRIPTS, **convert.METHODS, **creation.METHODS, **random.METHODS}.items():
+    for name, method in {**SUBSCRIPTS, **convert.METHODS, **strided.METHODS, **creation.METHODS, **random.METHODS}.items():
         setattr(Tensor, name, method)
     for name, getter in PROPERTIES.items():
         setattr(Tensor, name, property(getter))

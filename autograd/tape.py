@@ -381,7 +381,7 @@ def fit_array(g: Any, shape: tuple[int, ...], dtype: np.dtype) -> ndarray:
     if type(g) is not ndarray:
         g = np.asarray(g)
     if g.shape != shape:
-        g = sum_to(g, shape)
+        g = np.add.reduce(g, 0) if shape and g.shape[1:] == shape else sum_to(g, shape)
         if g.shape != shape:
             g = np.broadcast_to(g, shape)
     return g if g.dtype is dtype else g.astype(dtype)
@@ -694,6 +694,12 @@ class View:
         self.seen = base._cell.rebased
         self.synced = base._cell.stamp
 
+    def root(self) -> Any:
+        """The base; where that was itself given another shape in place, what it was before."""
+        while self.base._view is not None:
+            self.base = self.base._view.base
+        return self.base
+
     def replay(self, x: Any) -> Any:
         """The view's operations applied to `x`, a Tensor or an array of the base's shape."""
         for function, statics in self.steps:
@@ -707,7 +713,7 @@ def node_of(tensor: Any) -> AnyNode | None:
     if view is not None and view.seen != tensor._cell.rebased:
         view.seen = tensor._cell.rebased
         with _recording(True):
-            tensor._node = view.replay(view.base)._node
+            tensor._node = view.replay(view.root())._node
     return tensor._node
 
 
@@ -716,5 +722,5 @@ def synced(tensor: Any) -> ndarray:
     view = tensor._view
     if view.copied and view.synced != tensor._cell.stamp:
         view.synced = tensor._cell.stamp
-        np.copyto(tensor._data, view.replay(view.base._data))
+        np.copyto(tensor._data, view.replay(view.root()._data))
     return tensor._data

@@ -524,6 +524,12 @@ def diag(input: Any, diagonal: int = 0) -> Any:
 _of_matrix = diagonal
 
 
+@function(method=False, samples=lambda s: [(s(3, 4),), (s(2, 3, 4), {"offset": 1})])
+def linalg_diagonal(A: Any, *, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Any:
+    """`diagonal` of the last two dims."""
+    return _of_matrix(A, offset, dim1, dim2)
+
+
 @function(samples=lambda s: [(s(3),), (s(2, 3), 1), (s(2, 3), -1, 0, 2), (s(2, 0),)])
 def diag_embed(input: Any, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Any:
     """Matrices in `dim1`, `dim2` with the last dim of `input` on their diagonal, zero elsewhere."""

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from math import pi, sqrt
 from typing import Any
 
 import numpy as np
 
-from ..errors import NumberError
+from ..errors import NumberError, TapeError
 from ..kernels import special as kernels
 from ..op import function, op
 from ..samples import binary, unary
 from .chain import over, quiet, times
 from .compare import _where
 from .elementwise import abs as _abs
-from .elementwise import cos, exp, log, sin
+from .elementwise import cos, exp, log, log1p, sgn, sin
 
 
 @op(lambda g, input: times(g, exp(-input * input) * (2 / sqrt(pi))), promote="float", inplace=True, samples=unary())
@@ -137,3 +138,212 @@ def xlogy(input: Any, other: Any) -> Any:
     other = np.asarray(other, getattr(input, "dtype", None))  # a number alone would make its logarithm float64
     y = np.asarray(input * np.log(other))
     return np.where(np.equal(input, 0) & ~np.isnan(other), y.dtype.type(0), y)
+
+
+# ------------------------------------------------------------------------------------------- Bessel, normal, gamma
+
+
+def _from_scipy(name: str, function: str, input: Any) -> Any:
+    x = np.asarray(input)
+    return np.asarray(getattr(_scipy(name), function)(x)).astype(x.dtype, copy=False)
+
+
+@op(lambda g, input: times(g, special_i1(input)), promote="float", inplace=True, samples=unary())
+@quiet
+def i0(input: Any) -> Any:
+    """The modified Bessel function of the first kind and order 0; needs scipy.
+
+    >>> autograd.i0(autograd.tensor([0.0, 1.0]))
+    tensor([1.0000, 1.2661])
+    """
+    return _from_scipy("i0", "i0", input)
+
+
+def _i1_slope(input: Any, y: Any, ratio_at_0: float, first: Any) -> Any:
+    """I0(x) - I1(x) / x, whose limit at 0 is 1/2."""
+    zero = input == 0
+    return _where(zero, ratio_at_0, first - y / _where(zero, 1.0, input))
+
+
+@op(lambda g, input, y: times(g, _i1_slope(input, y, 0.5, i0(input))), promote="float", method=False, samples=unary())
+@quiet
+def special_i1(input: Any) -> Any:
+    """The modified Bessel function of the first kind and order 1; needs scipy.
+
+    >>> autograd.special.i1(autograd.tensor([0.0, 1.0]))
+    tensor([0.0000, 0.5652])
+    """
+    return _from_scipy("i1", "i1", input)
+
+
+@op(lambda g, input, y: times(g, special_i1e(input) - sgn(input) * y), promote="float", method=False, samples=unary())
+@quiet
+def special_i0e(input: Any) -> Any:
+    """exp(-|input|) i0(input); needs scipy.
+
+    >>> autograd.special.i0e(autograd.tensor([0.0, 1.0]))
+    tensor([1.0000, 0.4658])
+    """
+    return _from_scipy("i0e", "i0e", input)
+
+
+@op(
+    lambda g, input, y: times(g, _i1_slope(input, y, 0.5, special_i0e(input)) - sgn(input) * y),
+    promote="float",
+    method=False,
+    samples=unary(),
+)
+@quiet
+def special_i1e(input: Any) -> Any:
+    """exp(-|input|) i1(input); needs scipy.
+
+    >>> autograd.special.i1e(autograd.tensor([0.0, 1.0]))
+    tensor([0.0000, 0.2079])
+    """
+    return _from_scipy("i1e", "i1e", input)
+
+
+@op(
+    lambda g, input: times(g, exp(-0.5 * input * input) * (1 / sqrt(2 * pi))),
+    promote="float",
+    method=False,
+    samples=unary(),
+)
+@quiet
+def special_ndtr(input: Any) -> Any:
+    """The distribution function of the standard normal; needs scipy.
+
+    >>> autograd.special.ndtr(autograd.tensor([0.0, 1.0]))
+    tensor([0.5000, 0.8413])
+    """
+    return _from_scipy("ndtr", "ndtr", input)
+
+
+@op(lambda g, y: times(g, exp(0.5 * y * y) * sqrt(2 * pi)), promote="float", method=False, samples=unary(0.05, 0.95))
+@quiet
+def special_ndtri(input: Any) -> Any:
+    """The inverse of `ndtr`; needs scipy.
+
+    >>> autograd.special.ndtri(autograd.tensor([0.5, 0.9]))
+    tensor([0.0000, 1.2816])
+    """
+    return _from_scipy("ndtri", "ndtri", input)
+
+
+@op(
+    lambda g, input: over(g * sqrt(2 / pi), special_erfcx(input * -sqrt(0.5))),
+    promote="float",
+    method=False,
+    samples=unary(),
+)
+@quiet
+def special_log_ndtr(input: Any) -> Any:
+    """log(ndtr(input)), exact far to the left; needs scipy.
+
+    >>> autograd.special.log_ndtr(autograd.tensor([0.0, -10.0]))
+    tensor([ -0.6931, -53.2313])
+    """
+    return _from_scipy("log_ndtr", "log_ndtr", input)
+
+
+@op(lambda g, input, y: times(g, 2.0 * input * y - 2 / sqrt(pi)), promote="float", method=False, samples=unary())
+@quiet
+def special_erfcx(input: Any) -> Any:
+    """exp(input^2) erfc(input); needs scipy.
+
+    >>> autograd.special.erfcx(autograd.tensor([0.0, 10.0]))
+    tensor([1.0000, 0.0561])
+    """
+    return _from_scipy("erfcx", "erfcx", input)
+
+
+@op(lambda g, input: times(g, -1.0 - log(input)), promote="float", method=False, samples=unary(0.2, 3))
+@quiet
+def special_entr(input: Any) -> Any:
+    """-input log(input), 0 at 0, minus infinity below.
+
+    >>> autograd.special.entr(autograd.tensor([0.5, 0.0]))
+    tensor([0.3466, 0.0000])
+    """
+    x = np.asarray(input)
+    y = np.where(x > 0, -x * np.log(x), np.where(x == 0, 0, -np.inf))
+    return np.where(np.isnan(x), x, y).astype(x.dtype)
+
+
+@op(
+    lambda g, input, other: times(_where((input == 0) & (other <= -1), 0.0, g), log1p(other)),
+    lambda g, input, other: over(times(g, input), other + 1.0),
+    promote="float",
+    method=False,
+    samples=binary(0.3, 3),
+)
+@quiet
+def special_xlog1py(input: Any, other: Any) -> Any:
+    """input * log1p(other), 0 where input is 0 (but NaN where other is).
+
+    >>> autograd.special.xlog1py(autograd.tensor([0.0, 2.0]), autograd.tensor([-1.0, 1.0]))
+    tensor([0.0000, 1.3863])
+    """
+    other = np.asarray(other, getattr(input, "dtype", None))
+    y = np.asarray(input * np.log1p(other))
+    return np.where(np.equal(input, 0) & ~np.isnan(other), y.dtype.type(0), y)
+
+
+def _gammainc_slope(input: Any, other: Any) -> Any:
+    """The density of a gamma variable: other^(input - 1) exp(-other) / gamma(input)."""
+    return exp((input - 1.0) * log(other) - other - lgamma(input))
+
+
+def _no_slope(name: str) -> Any:
+    raise TapeError(f"{name}: the derivative with respect to input is not implemented, as in torch; detach() it")
+
+
+@op(
+    lambda g: _no_slope("igamma"),
+    lambda g, input, other: times(g, _gammainc_slope(input, other)),
+    promote="float",
+    inplace=True,
+    samples=lambda s: [(s.ints(4, 3, low=1), s.positive(2, 3)), (2, s.positive(3))],
+)
+@quiet
+def igamma(input: Any, other: Any) -> Any:
+    """The regularised lower incomplete gamma function; no gradient for input; needs scipy.
+
+    >>> autograd.igamma(autograd.tensor([1.0]), autograd.tensor([2.0]))
+    tensor([0.8647])
+    """
+    y = np.asarray(_scipy("igamma").gammainc(input, other))
+    return y.astype(np.result_type(input, other), copy=False)
+
+
+@op(
+    lambda g: _no_slope("igammac"),
+    lambda g, input, other: times(-g, _gammainc_slope(input, other)),
+    promote="float",
+    inplace=True,
+    samples=lambda s: [(s.ints(4, 3, low=1), s.positive(2, 3)), (2, s.positive(3))],
+)
+@quiet
+def igammac(input: Any, other: Any) -> Any:
+    """1 - igamma(input, other); no gradient for input; needs scipy.
+
+    >>> autograd.igammac(autograd.tensor([1.0]), autograd.tensor([2.0]))
+    tensor([0.1353])
+    """
+    y = np.asarray(_scipy("igammac").gammaincc(input, other))
+    return y.astype(np.result_type(input, other), copy=False)
+
+
+@function(inplace=True, samples=lambda s: [(s(3, 2, low=2.0, high=4.0), 2), (s(low=2.0, high=4.0), 3)])
+def mvlgamma(input: Any, p: int) -> Any:
+    """The logarithm of the multivariate gamma function of dimension p.
+
+    >>> autograd.mvlgamma(autograd.tensor([3.0]), 2)
+    tensor([1.5502])
+    """
+    if p < 1:
+        raise NumberError(f"mvlgamma: p must be at least 1, got {p}")
+    total = lgamma(input) + p * (p - 1) / 4 * math.log(pi)
+    for j in range(1, p):
+        total = total + lgamma(input - j / 2)
+    return total
