@@ -195,17 +195,21 @@ _process_job: _Job  # of this worker process
 
 def _start_process(packed: bytes, numbers: _Shared) -> None:
     global _process_job
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()
     fetcher, workers, init = pickle.loads(packed)
     _process_job = _Job(fetcher, workers, init, numbers)
 
 
-def _end_with_parent() -> None:
-    """A killed parent cannot stop its workers: each watches for it."""
+def end_with_parent() -> None:
+    """In a worker process: end when the parent does. A killed parent cannot stop its workers, so each watches for it."""
     parent = multiprocessing.parent_process()
-    if parent is not None:
+    assert parent is not None
+
+    def watch() -> None:
         multiprocessing.connection.wait([parent.sentinel])
         os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _in_process(task: str, *args: Any) -> Any:
