@@ -73,30 +73,40 @@ def _add_parallel(out, put, factors, scale, x, take, D, owners):
 # term that is left out.
 
 
+@kernel(fastmath={"contract"})
+def _slopes(signs, slopes, large, factor):
+    """From inner products: log(1 + exp(-t)) = large + log(factor), and its derivative; t is the product with its sign."""
+    zero, one = slopes.dtype.type(0), slopes.dtype.type(1)
+    for i in range(slopes.size):
+        sign = slopes.dtype.type(signs[i])
+        t = sign * slopes[i]
+        e = exp(-abs(t))
+        factor[i] = one + e if sign != zero else one
+        large[i] = max(-t, zero)
+        slopes[i] = -sign * (e if t >= zero else one) / (one + e)
+
+
 @kernel
 def _losses(x, rows, y, y_at, signs, starts, loss, slopes, D, p0, p1):
     """loss[p]: the sum of log(1 + exp(-sign x.y)); slopes: each term's derivative in x.y."""
-    one = x.dtype.type(1)
+    first, last = starts[p0], starts[p1]
     for p in range(p0, p1):
         a = rows[p] * D
         row = part(x, a, a + D)
-        large, product = x.dtype.type(0), one
         for i in range(starts[p], starts[p + 1]):
-            sign = x.dtype.type(signs[i])
-            if sign == 0:
-                slopes[i] = 0
-                continue
             b = y_at[i] * D
-            t = sign * _dot(row, part(y, b, b + D))
-            e = exp(-abs(t))
-            # log(1 + exp(-t)) = max(-t, 0) + log(1 + e): the logarithms of many terms are that of one product
-            large += max(-t, x.dtype.type(0))
-            product *= one + e
+            slopes[i] = _dot(row, part(y, b, b + D))
+    large, factor = np.empty(last - first, x.dtype), np.empty(last - first, x.dtype)
+    _slopes(signs[first:last], slopes[first:last], large, factor)
+    for p in range(p0, p1):
+        total, product = x.dtype.type(0), x.dtype.type(1)
+        for i in range(starts[p] - first, starts[p + 1] - first):
+            total += large[i]
+            product *= factor[i]  # at most 2 each: one logarithm for many terms
             if product > 1e20:
-                large += x.dtype.type(np.log(product))
-                product = one
-            slopes[i] = -sign * (e if t >= 0 else one) / (one + e)
-        loss[p] = large + x.dtype.type(np.log(product))
+                total += x.dtype.type(np.log(product))
+                product = x.dtype.type(1)
+        loss[p] = total + x.dtype.type(np.log(product))
 
 
 @kernel(parallel=True)

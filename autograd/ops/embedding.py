@@ -80,12 +80,13 @@ def indices_of(name: str, indices: Any, rows: int, what: str = "input") -> ndarr
     array = indices.numpy_view() if isinstance(indices, Tensor) else np.asarray(indices)
     if array.dtype.kind not in "iu":
         raise DTypeError(f"{name}: {what} is {array.dtype}; expected integer indices, cast with long()")
-    if array.size and (array.min() < 0 or array.max() >= rows):
+    array = array.astype(np.int64, copy=False)
+    if array.size and np.maximum.reduce(array.view(np.uint64), None) >= rows:  # a negative number is large too
         bad = tuple(np.argwhere((array < 0) | (array >= rows))[0])
         raise RangeError(
             f"{name}: {what}[{', '.join(map(str, bad))}] is {array[bad]}; the table has rows 0 to {rows - 1}"
         )
-    return array.astype(np.int64, copy=False)
+    return array
 
 
 def _renormed(weight: Any, indices: ndarray, max_norm: float, norm_type: float) -> None:

@@ -106,16 +106,19 @@ class Word2Vec(Module):
         epochs: int = 5,
         lr: float = 0.025,
         min_lr: float = 1e-4,
-        block: int = 500,
+        block: int | None = None,
         optimizer: optim.Optimizer | None = None,
         on_block: Callable[[int, float, int], None] | None = None,
     ) -> list[float]:
         """Train for `epochs` passes, the rate falling linearly from lr to min_lr; the mean loss a pair of each epoch.
 
         corpus: a `Corpus`, or sentences (lists of words) that can be read again every epoch and need not fit into memory.
-        block: tokens a step. optimizer: instead of plain gradient descent, keeping its own rate. on_block: called after each
-        step with the tokens read, the loss a pair and the words kept. Raises ValueError for a corpus without known words.
+        block: tokens a step, `block_size(lr)` by default. optimizer: instead of plain gradient descent, keeping its own rate.
+        on_block: called after each step with the tokens read, the loss a pair and the words kept. Raises ValueError for a
+        corpus without known words.
         """
+        if block is None:
+            block = self.block_size(lr)
         if epochs < 1 or block < 1:
             raise ValueError(f"Word2Vec.fit: epochs and block must be at least 1, got {epochs} and {block}")
         total = (len(corpus) if isinstance(corpus, Corpus) else self.vocabulary.tokens) * epochs
@@ -144,6 +147,22 @@ class Word2Vec(Module):
                 )
             losses.append(loss_sum / max(pair_sum, 1))
         return losses
+
+    def block_size(self, lr: float = 0.025) -> int:
+        """How many tokens one step may take: the most frequent word's vector must not be moved too often at once.
+
+        Its terms in a block are all taken at the vectors from before the step. Up to 4 / lr of them the vectors come out as
+        from word-by-word training; from about 10 / lr on they overshoot and grow without bound (King James Bible, 100-d).
+        """
+        counts = self.vocabulary.counts
+        kept = counts / counts.sum() * self._keep / 2.0**32
+        pairs = self.window + 1 if self.architecture == "skip-gram" else 1
+        if isinstance(self.loss, NegativeSamplingLoss):
+            K, noise = self.loss.negatives, counts**self.loss.power
+            terms = pairs * max((1 + K) * kept.max(), kept.max() + K * kept.sum() * noise.max() / noise.sum())
+        else:
+            terms = pairs * kept.sum()  # every path begins at the root
+        return int(np.clip(4 / (lr * terms), 8, 10_000)) if lr > 0 else 10_000
 
     def _chunks(self, corpus: Corpus | Iterable[Sequence[str]]) -> Iterator[Corpus]:
         return iter([corpus]) if isinstance(corpus, Corpus) else encoded_chunks(self.vocabulary, corpus)
