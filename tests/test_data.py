@@ -36,6 +36,7 @@ from nn.data import (
     default_collate,
     idx_pictures,
     mnist_5k,
+    photograph,
     random_split,
     read_idx,
     split,
@@ -444,6 +445,25 @@ def test_missing_and_damaged_digits(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         file.write_bytes(broken)
         with pytest.raises(ValueError, match=r"mnist_5k: .*mnist_5k\.csv\.gz"):
             mnist_5k(file)
+
+
+# ---- photographs
+
+
+def test_photographs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    image = pytest.importorskip("PIL.Image")
+    pixels = np.random.default_rng(0).integers(0, 256, (4, 5, 3), dtype=np.uint8)
+    image.fromarray(pixels).save(tmp_path / "a.png")
+    assert np.array_equal(photograph(path=tmp_path / "a.png"), pixels)
+    image.fromarray(pixels[..., 0]).save(tmp_path / "grey.png")
+    assert photograph(path=tmp_path / "grey.png").shape == (4, 5, 3)
+    with pytest.raises(FileNotFoundError, match="no file"):
+        photograph(path=tmp_path / "b.png")
+    with pytest.raises(ValueError, match="cat"):
+        photograph("cat")
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(FileNotFoundError, match="pip install --no-deps scikit-learn"):
+        photograph()
 
 
 # ---- idx

@@ -5,6 +5,7 @@ from nn.data.dataset import ConcatDataset, Dataset, IterableDataset, Subset, Ten
 from nn.data.digits import mnist_5k, split
 from nn.data.idx import idx_pictures, read_idx
 from nn.data.loader import DataLoader, WorkerInfo, default_collate, default_convert, get_worker_info
+from nn.data.photographs import photograph
 from nn.data.sampler import (
     BatchSampler,
     RandomSampler,
@@ -35,6 +36,7 @@ __all__ = [
     "get_worker_info",
     "idx_pictures",
     "mnist_5k",
+    "photograph",
     "random_split",
     "read_idx",
     "split",
