@@ -8,6 +8,7 @@ import numpy as np
 from numpy import ndarray
 
 from ..errors import DTypeError, NumberError, RangeError, ShapeError
+from ..kernels import scatter
 from ..op import function, op
 from ..tape import SparseRows
 from ..tensor import Tensor
@@ -55,7 +56,8 @@ def _embedding_weight(input: Any, indices: ndarray, rows: int, padding_idx: int 
             -1, *(1,) * (values.ndim - 1)
         )
     table = np.zeros((rows, *values.shape[1:]), input.dtype)
-    np.add.at(table, flat, values)
+    if values.size:
+        scatter.index_add(table.reshape(rows, -1), flat, values.reshape(len(flat), -1))
     return table
 
 
