@@ -141,6 +141,7 @@ from .pool import (
     MaxUnpool3d,
 )
 from .recurrent import GRU, LSTM, RNN, GRUCell, LSTMCell, RNNBase, RNNCell, RNNCellBase
+from .vocabulary_loss import HierarchicalSoftmax, NegativeSamplingLoss
 
 __all__ = [name for name in dir() if name[0].isupper()] + ["functional", "init", "utils"]
 
