@@ -11,13 +11,13 @@ import numpy as np
 
 from autograd import Tensor, dtypes, no_grad
 from autograd.errors import ShapeError
-from autograd.op import op, rebase
+from autograd.op import rebase
 from autograd.tensor import Device, RemovableHandle, wrap
 
-from .parameter import Buffer, Parameter
+from .hooks import Gates, Hook, Hooks
+from .parameter import Buffer, Parameter, UninitializedParameter
 
 M = TypeVar("M", bound="Module")
-Hook = Callable[..., Any]
 
 
 class IncompatibleKeys(NamedTuple):
@@ -32,24 +32,8 @@ class IncompatibleKeys(NamedTuple):
         return f"IncompatibleKeys(missing_keys={self.missing_keys}, unexpected_keys={self.unexpected_keys})"
 
 
-class _Hooks:
-    """The hooks of one module, made when the first one is registered: a module without hooks pays nothing for them."""
-
-    def __init__(self) -> None:
-        self.forward_pre: dict[int, tuple[Hook, bool]] = {}  # hook, with_kwargs
-        self.forward: dict[int, tuple[Hook, bool, bool]] = {}  # hook, with_kwargs, always_call
-        self.backward_pre: dict[int, Hook] = {}
-        self.backward: dict[int, Hook] = {}
-
-    @staticmethod
-    def add(hooks: dict[int, Any], entry: Any, prepend: bool) -> RemovableHandle:
-        handle = RemovableHandle(hooks)
-        hooks[handle.id] = entry
-        if prepend:
-            others = [(key, value) for key, value in hooks.items() if key != handle.id]
-            hooks.clear()
-            hooks.update([(handle.id, entry), *others])
-        return handle
+class _Changed(OrderedDict):
+    """The state dict that loading hooks may change."""
 
 
 class Module:
@@ -66,7 +50,7 @@ class Module:
     _buffers: dict[str, Tensor | None]
     _modules: dict[str, Module | None]
     _non_persistent: set[str]
-    _hooks: _Hooks | None = None
+    _hooks: Hooks | None = None
 
     def __init__(self) -> None:
         self.__dict__.update(training=True, _parameters={}, _buffers={}, _modules={}, _non_persistent=set())
@@ -435,6 +419,19 @@ class Module:
         """Floating-point parameters and buffers to float64."""
         return self.to(dtypes.float64)
 
+    def to_empty(self: M, *, device: Any = None, recurse: bool = True) -> M:
+        """Parameters and buffers in memory of their own with any values."""
+        Device(device or "cpu")
+        return self._apply(lambda t: wrap(np.empty(t.shape, t.dtype)))
+
+    def half(self: M) -> M:
+        """Raises TypeError: the floating-point dtypes are float32 and float64."""
+        raise TypeError("half: there is no float16 here; the floating-point dtypes are float32 and float64")
+
+    def bfloat16(self: M) -> M:
+        """Raises TypeError: the floating-point dtypes are float32 and float64."""
+        raise TypeError("bfloat16: there is no such dtype here; the floating-point dtypes are float32 and float64")
+
     def type(self: M, dst_type: Any) -> M:
         """All parameters and buffers to a dtype."""
         return self._apply(lambda t: t.to(dst_type))
@@ -472,13 +469,21 @@ class Module:
         prefix: put before every name. keep_vars: give the parameters themselves, not detached.
         """
         out = OrderedDict() if destination is None else destination
+        after = []
         for path, module in self.named_modules(remove_duplicate=False):
             dot = f"{prefix}{path}." if path else prefix
+            if module._hooks is not None:
+                for hook in list(module._hooks.state_pre.values()):
+                    hook(module, dot, keep_vars)
+                after += [(hook, module, dot) for hook in module._hooks.state.values()]
             for name, tensor in module._own_state():
                 out[dot + name] = tensor if keep_vars else tensor.detach()
             extra = module.get_extra_state()
             if extra is not None:
                 out[f"{dot}_extra_state"] = extra
+        for hook, module, dot in reversed(after):  # what is inside comes first
+            changed = hook(module, out, dot, {})
+            out = out if changed is None else changed
         return out
 
     def load_state_dict(
@@ -495,16 +500,30 @@ class Module:
             raise TypeError(f"load_state_dict: expected state_dict to be dict-like, got {type(state_dict).__name__}")
         slots: dict[str, Tensor] = {}
         extras: dict[str, Module] = {}
+        missing: list[str] = []
+        unexpected: list[str] = []
+        misfits: list[str] = []
+        after = []
         for path, module in self.named_modules(remove_duplicate=False):
             dot = f"{path}." if path else ""
+            if module._hooks is not None:
+                if module._hooks.load_pre and not isinstance(state_dict, _Changed):
+                    state_dict = _Changed(state_dict)  # hooks may change it, but not the caller's
+                for hook in list(module._hooks.load_pre.values()):
+                    hook(module, state_dict, dot, {}, strict, missing, unexpected, misfits)
+                after += [(hook, module) for hook in module._hooks.load.values()]
             slots.update((dot + name, tensor) for name, tensor in module._own_state())
             if module.get_extra_state() is not None:
                 extras[f"{dot}_extra_state"] = module
-        missing = [name for name in (*slots, *extras) if name not in state_dict]
-        unexpected = [name for name in state_dict if name not in slots and name not in extras]
-        values, misfits = {}, []
+        missing += [name for name in (*slots, *extras) if name not in state_dict]
+        unexpected += [name for name in state_dict if name not in slots and name not in extras]
+        values = {}
         for name, tensor in slots.items():
             if name in state_dict:
+                if isinstance(tensor, UninitializedParameter) and not isinstance(
+                    state_dict[name], UninitializedParameter
+                ):
+                    tensor.materialize(tuple(state_dict[name].shape))
                 value, problem = _fitting(name, tensor, state_dict[name])
                 values[name] = value
                 misfits += [problem] if problem else []
@@ -526,13 +545,40 @@ class Module:
         for name, module in extras.items():
             if name in state_dict:
                 module.set_extra_state(state_dict[name])
-        return IncompatibleKeys(missing, unexpected)
+        keys = IncompatibleKeys(missing, unexpected)
+        for hook, module in reversed(after):
+            if hook(module, keys) is not None:
+                raise RuntimeError("a load_state_dict post hook may change the keys it is given, but return nothing")
+        return keys
 
     # ------------------------------------------------------------------------------------------- hooks
 
-    def _own_hooks(self) -> _Hooks:
+    def register_state_dict_pre_hook(self, hook: Hook) -> RemovableHandle:
+        """Call `hook(module, prefix, keep_vars)` before `state_dict` reads this module."""
+        return Hooks.add(self._own_hooks().state_pre, hook)
+
+    def register_state_dict_post_hook(self, hook: Hook) -> RemovableHandle:
+        """Call `hook(module, state_dict, prefix, {})` after `state_dict` has read all; it may change the dict."""
+        return Hooks.add(self._own_hooks().state, hook)
+
+    def register_load_state_dict_pre_hook(self, hook: Hook) -> RemovableHandle:
+        """Call `hook(module, state_dict, prefix, {}, strict, missing_keys, unexpected_keys, error_msgs)` before loading.
+
+        It may change the dict, a copy of what was given, for instance to rename keys.
+        """
+        return Hooks.add(self._own_hooks().load_pre, hook)
+
+    def register_load_state_dict_post_hook(self, hook: Hook) -> RemovableHandle:
+        """Call `hook(module, incompatible_keys)` after loading; it may change the two lists."""
+        return Hooks.add(self._own_hooks().load, hook)
+
+    def register_backward_hook(self, hook: Hook) -> RemovableHandle:
+        """`register_full_backward_hook`."""
+        return self.register_full_backward_hook(hook)
+
+    def _own_hooks(self) -> Hooks:
         if self._hooks is None:
-            self._hooks = _Hooks()
+            self._hooks = Hooks()
         return self._hooks
 
     def register_forward_pre_hook(
@@ -542,7 +588,7 @@ class Module:
 
         with_kwargs: call `hook(module, args, kwargs)`, which returns None or (args, kwargs).
         """
-        return _Hooks.add(self._own_hooks().forward_pre, (hook, with_kwargs), prepend)
+        return Hooks.add(self._own_hooks().forward_pre, (hook, with_kwargs), prepend)
 
     def register_forward_hook(
         self, hook: Hook, *, prepend: bool = False, with_kwargs: bool = False, always_call: bool = False
@@ -551,20 +597,20 @@ class Module:
 
         with_kwargs: call `hook(module, args, kwargs, output)`. always_call: also when forward raised, with output None.
         """
-        return _Hooks.add(self._own_hooks().forward, (hook, with_kwargs, always_call), prepend)
+        return Hooks.add(self._own_hooks().forward, (hook, with_kwargs, always_call), prepend)
 
     def register_full_backward_pre_hook(self, hook: Hook, prepend: bool = False) -> RemovableHandle:
         """Call `hook(module, grad_output)` in backward; what it returns, if not None, replaces grad_output."""
-        return _Hooks.add(self._own_hooks().backward_pre, hook, prepend)
+        return Hooks.add(self._own_hooks().backward_pre, hook, prepend)
 
     def register_full_backward_hook(self, hook: Hook, prepend: bool = False) -> RemovableHandle:
         """Call `hook(module, grad_input, grad_output)` when the gradients of the positional inputs are known.
 
         What it returns, if not None, takes the place of grad_input. Inputs without gradient have None.
         """
-        return _Hooks.add(self._own_hooks().backward, hook, prepend)
+        return Hooks.add(self._own_hooks().backward, hook, prepend)
 
-    def _call_hooked(self, hooks: _Hooks, args: Any, kwargs: dict[str, Any]) -> Any:
+    def _call_hooked(self, hooks: Hooks, args: Any, kwargs: dict[str, Any]) -> Any:
         called: set[int] = set()
         result = None
         try:
@@ -581,7 +627,7 @@ class Module:
                     changed = pre(self, args)
                     if changed is not None:
                         args = changed if isinstance(changed, tuple) else (changed,)
-            gates = _Gates(self, hooks) if hooks.backward or hooks.backward_pre else None
+            gates = Gates(self, hooks) if hooks.backward or hooks.backward_pre else None
             if gates:
                 args = gates.inputs(args)
             result = self.forward(*args, **kwargs)
@@ -706,96 +752,3 @@ def _where(trail: list[Module]) -> str:
     layer = trail[0]._get_name() if "\n" in repr(trail[0]) else repr(trail[0])
     inside = f", {'.'.join(reversed(names))!r} of {type(trail[-1]).__name__}" if names else ""
     return f"in the forward of {layer}{inside}"
-
-
-# ------------------------------------------------------------------------------------------------- backward hooks
-
-
-@op(
-    joint=lambda g, hook: hook(g if isinstance(g, (list, tuple)) else [g]),
-    samples=lambda s: [(s(3), {"hook": lambda g: g}), (s(3, 2), s(4), {"hook": lambda g: g})],
-    method=False,
-)
-def _gate(*tensors: Any, hook: Hook) -> Any:
-    """Copies of the tensors, whose gradients all pass through `hook` together."""
-    return tuple([np.copy(t) for t in tensors])
-
-
-class _Gates:
-    """What a module's backward hooks need: all gradients of its outputs together, then all those of its inputs."""
-
-    def __init__(self, module: Module, hooks: _Hooks) -> None:
-        self.module = module
-        self.pre, self.post = list(hooks.backward_pre.values()), list(hooks.backward.values())
-        self.arguments = 0
-        self.at: list[int] = []
-        self.grad_output: tuple[Any, ...] = ()
-
-    def inputs(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
-        self.arguments = len(args)
-        self.at = [i for i, a in enumerate(args) if isinstance(a, Tensor) and a.requires_grad]
-        gated = list(args)
-        if self.at:
-            for i, out in zip(self.at, _gate(*[args[i] for i in self.at], hook=self._on_inputs), strict=True):
-                gated[i] = out
-        return tuple(gated)
-
-    def outputs(self, result: Any) -> Any:
-        several = isinstance(result, (tuple, list))
-        outs = list(result) if several else [result]
-        at = [i for i, out in enumerate(outs) if isinstance(out, Tensor) and out.requires_grad]
-        if not at:
-            return result
-        size = len(outs)
-        gated = _gate(*[outs[i] for i in at], hook=lambda g: self._on_outputs(g, at, size))
-        for i, out in zip(at, gated, strict=True):
-            outs[i] = out
-        if not several:
-            return outs[0]
-        return type(result)(*outs) if hasattr(result, "_fields") else type(result)(outs)
-
-    def _on_outputs(self, grads: list[Any], at: list[int], size: int) -> list[Any]:
-        shown = _spread(grads, at, size)
-        for hook in self.pre:
-            changed = hook(self.module, shown)
-            if changed is not None:
-                shown = changed if isinstance(changed, tuple) else (changed,)
-        self.grad_output = shown
-        if not self.at:
-            for hook in self.post:
-                if hook(self.module, (None,) * self.arguments, shown) is not None:
-                    raise RuntimeError("a full backward hook may not return gradients for inputs that require none")
-        return _gathered(shown, at, grads)
-
-    def _on_inputs(self, grads: list[Any]) -> list[Any]:
-        if not self.grad_output:  # a second order: the gradient came to the input past the output
-            return grads
-        shown = _spread(grads, self.at, self.arguments)
-        for hook in self.post:
-            changed = hook(self.module, shown, self.grad_output)
-            if changed is not None:
-                shown = changed if isinstance(changed, tuple) else (changed,)
-                if len(shown) != self.arguments:
-                    raise RuntimeError(
-                        f"a full backward hook returned {len(shown)} gradients for {self.arguments} inputs"
-                    )
-        self.grad_output = ()
-        return _gathered(shown, self.at, grads)
-
-
-def _spread(grads: list[Any], at: list[int], size: int) -> tuple[Any, ...]:
-    """Gradients at their places among all arguments, as Tensors."""
-    shown: list[Any] = [None] * size
-    for i, g in zip(at, grads, strict=True):
-        shown[i] = g if g is None or isinstance(g, Tensor) else wrap(np.asarray(g))
-    return tuple(shown)
-
-
-def _gathered(shown: tuple[Any, ...], at: list[int], grads: list[Any]) -> list[Any]:
-    """Back to what the tape carries: Tensors only while it records a second order."""
-    recording = any(isinstance(g, Tensor) for g in grads)
-    out = []
-    for i in at:
-        g = shown[i]
-        out.append(g.numpy_view() if isinstance(g, Tensor) and not recording else g)
-    return out

@@ -8,7 +8,7 @@ import numpy as np
 
 from autograd import Tensor, dtypes
 from autograd.tape import Cell
-from autograd.tensor import to_array
+from autograd.tensor import to_array, wrap
 
 
 class _Owned(Tensor):
@@ -45,3 +45,32 @@ class Buffer(_Owned):
     def __init__(self, data: Any = None, *, persistent: bool = True) -> None:
         super().__init__(data)
         self.persistent = persistent
+
+
+class UninitializedParameter(Parameter):
+    """A parameter of a lazy module: its shape is known only when the module sees its first input, or loads its values."""
+
+    def __init__(self, requires_grad: bool = True, device: Any = None, dtype: Any = None) -> None:
+        super().__init__(
+            np.empty(0, dtypes.get_default_dtype() if dtype is None else dtypes.as_dtype(dtype)), requires_grad
+        )
+
+    def materialize(self, shape: Any, device: Any = None, dtype: Any = None) -> None:
+        """Give the parameter its shape; from here on it is a plain Parameter with any values."""
+        chosen = self.dtype if dtype is None else dtypes.as_dtype(dtype)
+        self.data = wrap(np.empty(tuple(shape), chosen))
+        self.__class__ = Parameter  # type: ignore[assignment]
+
+    @property
+    def shape(self) -> Any:
+        raise RuntimeError(
+            "the shape of an uninitialized parameter is not known: call the lazy module on an input first"
+        )
+
+    def __repr__(self) -> str:
+        return "<UninitializedParameter>"
+
+
+def is_lazy(param: Any) -> bool:
+    """Whether it is a parameter without shape."""
+    return isinstance(param, UninitializedParameter)

@@ -1,0 +1,158 @@
+"""Lazy layers, adaptive softmax, the older weight norms and the hooks of state dicts, beside torch's."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pytest
+import torch
+
+import autograd
+import nn
+
+
+def close(a, b, tolerance=1e-4):
+    np.testing.assert_allclose(a.detach().numpy(), b.detach().numpy(), rtol=tolerance, atol=tolerance)
+
+
+LAZY = {
+    "LazyLinear": ((4,), {}, (2, 3)),
+    "LazyConv1d": ((4, 3), {"stride": 2}, (2, 6, 9)),
+    "LazyConv2d": ((4, 3), {"groups": 2, "bias": False}, (2, 6, 7, 7)),
+    "LazyConv3d": ((4, 2), {}, (1, 3, 4, 4, 4)),
+    "LazyConvTranspose1d": ((4, 3), {}, (2, 6, 5)),
+    "LazyConvTranspose2d": ((4, 3), {"stride": 2}, (2, 6, 5, 5)),
+    "LazyConvTranspose3d": ((4, 2), {}, (1, 3, 3, 3, 3)),
+    "LazyBatchNorm1d": ((), {}, (4, 3)),
+    "LazyBatchNorm2d": ((), {"momentum": 0.2}, (4, 3, 2, 2)),
+    "LazyBatchNorm3d": ((), {"affine": False}, (4, 3, 2, 2, 2)),
+    "LazyInstanceNorm1d": ((), {"affine": True}, (4, 3, 5)),
+    "LazyInstanceNorm2d": ((), {}, (4, 3, 2, 2)),
+    "LazyInstanceNorm3d": ((), {"track_running_stats": True}, (4, 3, 2, 2, 2)),
+}
+
+
+@pytest.mark.parametrize("name", LAZY)
+def test_lazy_layers(name):
+    args, kwargs, shape = LAZY[name]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        theirs = getattr(torch.nn, name)(*args, **kwargs)
+    ours = getattr(nn, name)(*args, **kwargs)
+    x = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+    assert [k for k, _ in ours.named_parameters()] == [k for k, _ in theirs.named_parameters()]
+    theirs(torch.from_numpy(x)), ours(autograd.tensor(x))
+    assert type(ours).__name__ == type(theirs).__name__
+    assert {k: tuple(v.shape) for k, v in ours.state_dict().items()} == {
+        k: tuple(v.shape) for k, v in theirs.state_dict().items()
+    }
+    ours.load_state_dict(theirs.state_dict())
+    close(ours(autograd.tensor(x)), theirs(torch.from_numpy(x)))
+    fresh = getattr(nn, name)(*args, **kwargs)  # values loaded before the first call give the shapes
+    if "Norm" not in name:
+        fresh.load_state_dict(theirs.state_dict())
+        close(fresh(autograd.tensor(x)), theirs(torch.from_numpy(x)))
+
+
+def test_an_uninitialized_parameter_has_no_shape():
+    with pytest.raises(RuntimeError, match="call the lazy module"):
+        _ = nn.LazyLinear(2).weight.shape
+
+
+@pytest.mark.parametrize("head_bias", [True, False])
+def test_adaptive_softmax(head_bias):
+    theirs = torch.nn.AdaptiveLogSoftmaxWithLoss(16, 30, [5, 12, 20], 2.0, head_bias)
+    ours = nn.AdaptiveLogSoftmaxWithLoss(16, 30, [5, 12, 20], 2.0, head_bias)
+    ours.load_state_dict(theirs.state_dict())
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(9, 16)).astype(np.float32), rng.integers(0, 30, 9)
+    a, b = ours(autograd.tensor(x), autograd.tensor(y)), theirs(torch.from_numpy(x), torch.from_numpy(y))
+    close(a.output, b.output)
+    close(a.loss, b.loss)
+    close(ours.log_prob(autograd.tensor(x)), theirs.log_prob(torch.from_numpy(x)))
+    assert ours.predict(autograd.tensor(x)).tolist() == theirs.predict(torch.from_numpy(x)).tolist()
+    a.loss.backward(), b.loss.backward()
+    for (_, p), (_, q) in zip(ours.named_parameters(), theirs.named_parameters(), strict=True):
+        assert (p.grad is None) == (q.grad is None)
+        if p.grad is not None:
+            close(p.grad, q.grad)
+    single = ours(autograd.tensor(x[0]), autograd.tensor(y[0]))
+    close(single.output, theirs(torch.from_numpy(x[0]), torch.tensor(y[0])).output)
+
+
+@pytest.mark.parametrize("bad", [[], [5, 5], [12, 5], [0, 4], [30]])
+def test_adaptive_softmax_refuses_cutoffs(bad):
+    with pytest.raises(ValueError):
+        torch.nn.AdaptiveLogSoftmaxWithLoss(16, 30, bad)
+    with pytest.raises(ValueError, match="cutoffs"):
+        nn.AdaptiveLogSoftmaxWithLoss(16, 30, bad)
+
+
+def test_adaptive_softmax_refuses_targets():
+    layer = nn.AdaptiveLogSoftmaxWithLoss(16, 30, [5])
+    with pytest.raises(IndexError, match=r"\[0, 29\]"):
+        layer(autograd.zeros(2, 16), autograd.tensor([0, 30]))
+
+
+@pytest.mark.parametrize("function", ["weight_norm", "spectral_norm"])
+@pytest.mark.parametrize("layer", ["Linear", "Conv1d", "ConvTranspose2d"])
+def test_older_norms(function, layer):
+    arguments = {"Linear": (6, 4), "Conv1d": (3, 4, 3), "ConvTranspose2d": (3, 4, 3)}[layer]
+    shape = {"Linear": (5, 6), "Conv1d": (2, 3, 9), "ConvTranspose2d": (2, 3, 4, 4)}[layer]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        theirs = getattr(torch.nn.utils, function)(getattr(torch.nn, layer)(*arguments))
+    ours = getattr(nn.utils, function)(getattr(nn, layer)(*arguments))
+    assert list(ours.state_dict()) == list(theirs.state_dict())
+    ours.load_state_dict(theirs.state_dict())
+    x = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+    for _ in range(2):
+        a, b = ours(autograd.tensor(x)), theirs(torch.from_numpy(x))
+        close(a, b)
+        a.square().sum().backward(), b.square().sum().backward()
+    for (_, p), (_, q) in zip(ours.named_parameters(), theirs.named_parameters(), strict=True):
+        close(p.grad, q.grad)
+    for (name, p), q in zip(ours.state_dict().items(), theirs.state_dict().values(), strict=True):
+        np.testing.assert_allclose(p.numpy(), q.numpy(), rtol=1e-4, atol=1e-5, err_msg=name)
+    with pytest.raises(RuntimeError, match="two"):
+        getattr(nn.utils, function)(ours)
+    ours.eval()
+    before = ours(autograd.tensor(x))
+    getattr(nn.utils, f"remove_{function}")(ours)
+    assert sorted(ours.state_dict()) == ["bias", "weight"]
+    close(ours(autograd.tensor(x)), before)
+
+
+def calls_of_state_hooks(library):
+    calls = []
+    model = library.Sequential(library.Linear(2, 2), library.Linear(2, 2))
+    for name, module in model.named_modules():
+        module.register_state_dict_pre_hook(lambda m, prefix, keep, name=name: calls.append(("pre", name, prefix)))
+        module.register_state_dict_post_hook(lambda m, d, prefix, meta, name=name: calls.append(("post", name, prefix)))
+        module.register_load_state_dict_pre_hook(
+            lambda m, d, prefix, *rest, name=name: calls.append(("load", name, prefix))
+        )
+        module.register_load_state_dict_post_hook(
+            lambda m, keys, name=name: calls.append(("loaded", name, len(keys[0])))
+        )
+    model.load_state_dict(model.state_dict())
+    return sorted(calls)
+
+
+def test_state_hooks_are_called_alike():
+    assert calls_of_state_hooks(nn) == calls_of_state_hooks(torch.nn)
+
+
+def rename(module, state, prefix, *rest):
+    for key in [key for key in state if key.startswith(f"{prefix}old_")]:
+        state[key.replace("old_", "")] = state.pop(key)
+
+
+@pytest.mark.parametrize("library", [nn, torch.nn])
+def test_a_hook_renames_what_is_loaded(library):
+    model = library.Linear(2, 1)
+    model.register_load_state_dict_pre_hook(rename)
+    given = {f"old_{key}": value * 0 + 3 for key, value in model.state_dict().items()}
+    model.load_state_dict(given)
+    assert model.weight.tolist() == [[3.0, 3.0]] and list(given) == ["old_weight", "old_bias"]
