@@ -30,6 +30,7 @@ import nn
 import optim
 from examples.plots import BLUE, plt
 from nn.data import DataLoader, mnist_5k, split
+from nn.data.transforms import ColorJitter, Compose, RandomAffine, RandomHorizontalFlip
 from nn.models import Detector, yolo_small
 from nn.vision import (
     DigitScenes,
@@ -46,16 +47,12 @@ from nn.vision import (
 from nn.vision.pictures import resized
 
 
-def mirrored(samples: Sequence[Any]) -> Any:
-    """`collate_detection` with every other picture of a batch seen in a mirror, its boxes too."""
-    turned = []
-    for i, (picture, target) in enumerate(samples):
-        if i % 2:
-            x1, y1, x2, y2 = target["boxes"].T
-            width = picture.shape[2]
-            picture, target = picture[:, :, ::-1], target | {"boxes": np.stack([width - x2, y1, width - x1, y2], 1)}
-        turned.append((picture, target))
-    return collate_detection(turned)
+def changed(samples: Sequence[Any]) -> Any:
+    """`collate_detection` of pictures seen in a mirror or not, moved, enlarged and in another light; their boxes follow."""
+    pictures, targets = collate_detection(samples)
+    change = Compose([RandomHorizontalFlip(), RandomAffine(0, (0.1, 0.1), (0.8, 1.25)), ColorJitter(0.3, 0.3, 0.3)])
+    pictures, boxes = change(pictures, [target["boxes"] for target in targets])
+    return pictures, [target | {"boxes": box} for target, box in zip(targets, boxes, strict=True)]
 
 
 def evaluate(model: Detector, data: Any, batch: int = 50) -> tuple[list[Any], list[Any]]:
@@ -169,7 +166,7 @@ def main() -> None:
     else:
         data = VOCDetection(options.voc, options.sets[0], size=size)
         test = VOCDetection(options.voc, options.sets[1], data.classes, size)
-        names, collate, epochs = list(data.classes), mirrored, options.epochs
+        names, collate, epochs = list(data.classes), changed, options.epochs
     seen = [data[i][1]["boxes"] for i in range(min(len(data), 1000))]
     sides = np.concatenate([boxes[:, 2:] - boxes[:, :2] for boxes in seen])
     anchors, likeness = kmeans_anchors(sides, options.anchors, generator=options.seed)
