@@ -52,6 +52,10 @@ class _Storage(NamedTuple):
 _MARK = object()
 
 
+class _Refused(Exception):
+    """Why a program is not carried out."""
+
+
 def read(path: Path) -> Any:
     """The object in a file of `torch.save`: dicts, lists, tuples, numbers, strings and Tensors.
 
@@ -115,10 +119,10 @@ class _Reader:
                 elif name in _INSTRUCTIONS:
                     _INSTRUCTIONS[name](self, stack)
                 else:
-                    raise ValueError(f"the instruction {name} is not one that describes tensors")
-        except (IndexError, KeyError, TypeError, AttributeError, OverflowError) as error:
+                    raise _Refused(f"the instruction {name} is not one that describes tensors")
+        except (ValueError, IndexError, KeyError, TypeError, AttributeError, OverflowError) as error:
             raise ValueError(f"load: {self.path} is damaged: its program does not run ({error!r})") from None
-        except ValueError as error:
+        except _Refused as error:
             raise ValueError(f"load: {self.path}: {error}") from None
         raise ValueError(f"load: {self.path} is damaged: its program has no end")
 
@@ -127,8 +131,8 @@ class _Reader:
         if known in _CALLS or (module in ("torch", "torch.storage") and (name in _STORAGES or name in _STORED)):
             return known
         if module == "torch" and name.endswith("Storage"):
-            raise ValueError(f"it holds tensors of {name.removesuffix('Storage')}, a dtype that is not supported")
-        raise ValueError(
+            raise _Refused(f"it holds tensors of {name.removesuffix('Storage')}, a dtype that is not supported")
+        raise _Refused(
             f"it holds {module}.{name}, which only running the file's code could make. Only weights can be read: in "
             "torch, torch.save(model.state_dict(), 'weights.pth'), and load that"
         )
@@ -210,12 +214,12 @@ class _Reader:
         """The window of a storage that a tensor is; never beyond the storage's bytes, whatever the program says."""
         flat = self.storage(storage.key, dtype)
         if len(shape) != len(strides) or min((offset, *shape, *strides), default=0) < 0:
-            raise ValueError(f"damaged: a tensor of shape {shape}, strides {strides} and offset {offset}")
+            raise _Refused(f"damaged: a tensor of shape {shape}, strides {strides} and offset {offset}")
         if 0 in shape:
             return np.empty(shape, flat.dtype)
         last = offset + sum((n - 1) * s for n, s in zip(shape, strides, strict=True))
         if last >= flat.size:
-            raise ValueError(f"damaged: a tensor of shape {shape} reaches beyond its {flat.size} stored numbers")
+            raise _Refused(f"damaged: a tensor of shape {shape} reaches beyond its {flat.size} stored numbers")
         steps = [s * flat.itemsize for s in strides]
         return np.lib.stride_tricks.as_strided(flat[offset:], shape, steps)
 
@@ -223,7 +227,7 @@ class _Reader:
         """A storage's numbers in a supported dtype, read once, so that tensors which shared memory share it again."""
         if (key, dtype) not in self.tensors:
             if dtype not in _STORED:
-                raise ValueError(f"tensors of {dtype or 'an untyped storage'} are not supported")
+                raise _Refused(f"tensors of {dtype or 'an untyped storage'} are not supported")
             stored, wanted = _STORED[dtype]
             if key not in self.records:
                 self.records[key] = np.frombuffer(bytearray(self.archive.read(f"{self.folder}data/{key}")), np.uint8)

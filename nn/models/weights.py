@@ -117,27 +117,26 @@ def load_weights(
     weights = source if isinstance(source, Mapping) else read_weights(source)
     state = model.state_dict()
     report, values = LoadReport(), {}
+    seen: set[str] = set()
     for name, value in weights.items():
         target = _renamed(rename, name)
         if target is None or not fnmatchcase(target, only):
             report.ignored.append(name)
-        elif target in values:
+            continue
+        if target in seen:
             raise ValueError(f"load_weights: two entries of the file are called {target!r}, one of them {name!r}")
-        elif target not in state:
+        seen.add(target)
+        if target not in state:
             report.unexpected.append(target)
         elif tuple(value.shape) != tuple(state[target].shape):
             report.wrong_shape.append((target, tuple(value.shape), tuple(state[target].shape)))
         else:
             values[target] = value
             report.matched.append(target)
-    wrong = {name for name, _, _ in report.wrong_shape}
     report.missing = [
         name
         for name in state
-        if name not in values
-        and name not in wrong
-        and fnmatchcase(name, only)
-        and not name.endswith("num_batches_tracked")
+        if name not in seen and fnmatchcase(name, only) and not name.endswith("num_batches_tracked")
     ]
     if strict and not report.complete:
         where = "the state_dict" if isinstance(source, Mapping) else str(source)
