@@ -179,6 +179,49 @@ def dense_stack(depth: int) -> Callable[[Any, Any, Any], Any]:
     return build
 
 
+def characters(kind: str) -> Callable[[Any, Any, Any], Any]:
+    """A language model of characters: embedding, a recurrent layer of 128 units, the next character's logits."""
+
+    def build(base: Any, nn: Any, F: Any) -> Any:
+        class Characters(nn.Module):
+            def __init__(self) -> None:
+                super().__init__()
+                self.embedding, self.output = nn.Embedding(28, 128), nn.Linear(128, 28)
+                self.layer = getattr(nn, kind)(128, 128, batch_first=True)
+
+            def forward(self, x: Any) -> Any:
+                return self.output(self.layer(self.embedding(x))[0]).reshape(-1, 28)
+
+        return Characters()
+
+    return build
+
+
+def dates(base: Any, nn: Any, F: Any) -> Any:
+    """Attention from 10 steps of a decoder to 30 of a bidirectional encoder: a written date to an ISO date."""
+
+    class Dates(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.embedding = nn.Embedding(37, 32)
+            self.encoder = nn.LSTM(32, 32, batch_first=True, bidirectional=True)
+            self.key, self.query, self.score = nn.Linear(64, 64), nn.Linear(64, 64, bias=False), nn.Linear(64, 1)
+            self.decoder, self.output = nn.LSTMCell(64, 64), nn.Linear(64, 11)
+
+        def forward(self, x: Any) -> Any:
+            states, _ = self.encoder(self.embedding(x))
+            keys, outputs = self.key(states), []
+            s, c = base.zeros(len(x), 64), base.zeros(len(x), 64)
+            for _ in range(10):
+                scores = self.score((keys + self.query(s).unsqueeze(1)).tanh())
+                context = (scores.softmax(1) * states).sum(1)
+                s, c = self.decoder(context, (s, c))
+                outputs.append(s)
+            return self.output(base.stack(outputs, 1)).reshape(-1, 11)
+
+    return Dates()
+
+
 # ---- data, weights, rows
 
 
@@ -187,6 +230,7 @@ class Network:
     """A definition, the batch it sees, its loss and its optimizer.
 
     classes: labels below it; 0: as many real targets as outputs (binary for logistic regression, a grid for YOLO).
+    words: the input holds numbers below it. limit: the highest ratio to torch that is wanted.
     lr: while the losses are compared, so small that they fall: an untrained deep network magnifies rounding (in the first
     gradient of ResNet-50 either library is 2-3 % from float64), and with long steps the losses soon have little in common.
     """
@@ -199,6 +243,8 @@ class Network:
     optimizer: str = "SGD"
     lr: float = 1e-3
     heavy: bool = False
+    words: int = 0
+    limit: float = 0.8
 
 
 NETWORKS = {
@@ -206,6 +252,13 @@ NETWORKS = {
     "tiny-mlp-32x16": Network(tiny_mlp, (32, 16), (32,), "cross_entropy", 4, "Adam"),
     "mlp-128x784": Network(mlp, (128, 784), (128,), "cross_entropy", 10, "Adam"),
     "lenet5-b64": Network(lenet5, (64, 3, 32, 32), (64,), "cross_entropy", 10, "Adam"),
+    **{
+        f"{kind.lower()}-32x50": Network(
+            characters(kind), (32, 50), (1600,), "cross_entropy", 28, "Adam", words=28, limit=0.5
+        )
+        for kind in ("RNN", "GRU", "LSTM")
+    },
+    "dates-32x30": Network(dates, (32, 30), (320,), "cross_entropy", 11, "Adam", words=37, limit=0.5),
     "alexnet-b16": Network(alexnet, (16, 3, 227, 227), (16,), "cross_entropy", 1000, lr=1e-4, heavy=True),
     "vgg16-b4": Network(vgg16, (4, 3, 224, 224), (4,), "cross_entropy", 1000, lr=3e-6, heavy=True),
     "resnet50-b4": Network(resnet50, (4, 3, 224, 224), (4,), "cross_entropy", 1000, lr=3e-6, heavy=True),
@@ -224,10 +277,13 @@ def random(name: str) -> np.random.Generator:
 
 
 def draw(name: str, shape: tuple[int, ...]) -> np.ndarray:
-    """A parameter's values from its name alone: He's distribution for matrices and kernels, near 1 or 0 for vectors."""
+    """A parameter's values from its name alone: He's distribution for matrices and kernels, near 1 or 0 for vectors.
+
+    Recurrent matrices have half that: a network that magnifies its state step after step magnifies rounding too.
+    """
     values = random(name).standard_normal(shape, np.float32)
     if len(shape) > 1:
-        return values * np.float32(np.sqrt(2 / np.prod(shape[1:])))
+        return values * np.float32(np.sqrt((0.5 if "weight_hh" in name else 2) / np.prod(shape[1:])))
     near_one = name.endswith("weight")
     return np.float32(near_one) + np.float32(0.02) * values
 
@@ -242,7 +298,10 @@ def build_model(lib: Library, network: Network) -> Any:
 def build_batch(lib: Library, network: Network) -> tuple[Any, Any]:
     """Input and target. Pictures come channels first, as a loader gives them, unless torch's variant says otherwise."""
     rng = random("batch")
-    x = lib.array(rng.standard_normal(network.input_shape, np.float32), as_made=True)
+    if network.words:
+        x = lib.base.from_numpy(rng.integers(0, network.words, network.input_shape))
+    else:
+        x = lib.array(rng.standard_normal(network.input_shape, np.float32), as_made=True)
     if network.classes:
         return x, lib.base.from_numpy(rng.integers(0, network.classes, network.target_shape))
     target = rng.random(network.target_shape, np.float32)
@@ -306,7 +365,7 @@ def rows() -> list[Row]:
     for name, network in NETWORKS.items():
         layouts = IMAGE_LAYOUTS if len(network.input_shape) == 4 else ("",)
         ways = tuple(f"{layout} {way}".strip() for layout in layouts for way in ("fused", "foreach", ""))
-        result.append(Row(f"network/{name}/step", training(network), ways, 0.8, heavy=network.heavy))
+        result.append(Row(f"network/{name}/step", training(network), ways, network.limit, heavy=network.heavy))
         result.append(Row(f"network/{name}/inference", inference(network), layouts, heavy=network.heavy))
     return result
 
