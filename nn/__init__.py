@@ -156,7 +156,7 @@ from .pool import (
     MaxUnpool2d,
     MaxUnpool3d,
 )
-from .recurrent import GRU, LSTM, RNN, GRUCell, LSTMCell, RNNBase, RNNCell, RNNCellBase
+from .recurrent import GRU, LSTM, RNN, GRUCell, LSTMCell, RNNBase, RNNCell, RNNCellBase, convert_gru
 from .vocabulary_loss import HierarchicalSoftmax, NegativeSamplingLoss
 
 __all__ = [name for name in dir() if name[0].isupper()] + ["functional", "init", "utils"]

@@ -215,7 +215,8 @@ class RNN(RNNBase):
     Input (T, B, input_size), batch_first (B, T, input_size), unbatched (T, input_size), or a PackedSequence; h_0
     (num_layers * directions, B, hidden_size), zeros unless given. Returns the outputs of the last layer
     (T, B, directions * hidden_size), in the form of the input, and the last h of each layer and direction, like h_0.
-    dropout: between layers. Parameters: see RNNBase.
+    dropout: between layers. Parameters: see RNNBase. A long sequence may come in pieces, each starting from the last
+    state of the one before; `nn.utils.rnn.detach_state` of it keeps the gradient inside the piece.
     """
 
     gates, states = 1, 1

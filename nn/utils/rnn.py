@@ -37,6 +37,18 @@ class PackedSequence(NamedTuple):
         return self
 
 
+def detach_state(state: Any) -> Any:
+    """The same state (a Tensor, None, or tuples of them) without its history: what truncates backpropagation in time.
+
+        for x, y in chunks:  # of one long sequence, in order
+            output, state = layer(x, nn.utils.rnn.detach_state(state))
+            loss(output, y).backward()  # reaches back to the start of this chunk
+    """
+    if isinstance(state, (tuple, list)):
+        return tuple(detach_state(part) for part in state)
+    return None if state is None else state.detach()
+
+
 def invert_permutation(permutation: Tensor | None) -> Tensor | None:
     """The permutation that undoes `permutation`."""
     return None if permutation is None else autograd.tensor(np.argsort(permutation.numpy()))
