@@ -21,7 +21,7 @@ import numpy as np
 from numpy import ndarray
 
 from . import dtypes, tape
-from .errors import DTypeError, ShapeError, TapeError
+from .errors import DTypeError, NumberError, ShapeError, TapeError
 from .tape import Cell, Node, Output, View, mode, node_of, synced, tick
 from .tensor import Tensor
 
@@ -591,6 +591,27 @@ def on_record(node: Node, y: Any, values: Sequence[Any]) -> None:
         watcher(node, y, values)
     if mode.saving is not None:
         mode.saving.take(node)
+
+
+def fusible(name: str, activation: str) -> bool:
+    """Whether `name` may apply an activation to its result: not where nodes are watched, one at a time."""
+    if activation != "relu":  # the other kernels need a pass of their own, and numpy's for small arrays have other bits
+        raise NumberError(f"{name}: activation is {activation!r}; expected None or 'relu', apply others to the result")
+    return not mode.watched
+
+
+def followed(out: Any, activation: str) -> Any:
+    """`out`, whose op has applied an activation to its result: the tape shows the one op and then the other.
+
+    An activation has one input, and its formula reads only its output, which is `out`.
+    """
+    below = out._node if isinstance(out, Tensor) else None
+    if below is not None:
+        out._node = node = Node()
+        node.number = tick()
+        node.op, node.edges, node.values, node.cells = REGISTRY[activation], (below,), [None, out._data], (out._cell,)
+        node.shape, node.dtype = out._data.shape, out._data.dtype
+    return out
 
 
 new = object.__new__

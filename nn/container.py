@@ -9,6 +9,9 @@ from typing import Any
 from autograd import Tensor
 from autograd.errors import RangeError
 
+from .activation import ReLU
+from .conv import Conv2d
+from .linear import Linear
 from .module import Module
 from .parameter import Parameter
 
@@ -108,6 +111,17 @@ class _Row(Module):
         return self.extend(other)
 
 
+def _fusible(module: Module, after: Module) -> bool:
+    """Whether `module` can take the ReLU `after` into its own pass: nobody looks in between or has changed either."""
+    return (
+        type(after) is ReLU
+        and type(module) in (Linear, Conv2d)
+        and module._hooks is after._hooks is None
+        and "forward" not in module.__dict__
+        and "forward" not in after.__dict__
+    )
+
+
 class Sequential(_Row):
     """Modules applied one after the other: `Sequential(a, b)(x)` is b(a(x)). Also from one OrderedDict of names."""
 
@@ -121,8 +135,16 @@ class Sequential(_Row):
                 self.register_module(str(i), module)
 
     def forward(self, input: Any) -> Any:
-        for module in self._modules.values():
-            input = module(input)
+        modules = list(self._modules.values())
+        i = 0
+        while i < len(modules):
+            if i + 1 < len(modules) and _fusible(modules[i], modules[i + 1]):
+                # the values and the tape of the two modules in turn, without the pass over memory between them
+                input = modules[i](input, activation="relu")
+                i += 2
+            else:
+                input = modules[i](input)
+                i += 1
         return input
 
     def __mul__(self, times: int) -> Sequential:

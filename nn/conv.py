@@ -185,6 +185,14 @@ class Conv2d(_Forward):
     __doc__ = _CONV.format(dims="Two", axes="H, W", outs="H', W'")
     dims = 2
 
+    def forward(self, input: Tensor, activation: str | None = None) -> Tensor:
+        if activation is None or self.padding_mode != "zeros":
+            y = super().forward(input)
+            return y if activation is None else getattr(F, activation)(y)
+        self._check(input)
+        settings = self.stride, self.padding, self.dilation, self.groups
+        return F.conv2d(input, self.weight, self.bias, *settings, activation=activation)
+
 
 class Conv3d(_Forward):
     __doc__ = _CONV.format(dims="Three", axes="D, H, W", outs="D', H', W'")

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..errors import DTypeError, ShapeError
 from ..kernels import conv as kernels
-from ..op import function, op
+from ..op import REGISTRY, followed, function, fusible, op
 from ..samples import Draw
 from .index import narrow
 from .pad import pad
@@ -52,11 +52,14 @@ def _conv_samples(s: Draw) -> list[tuple[Any, ...]]:
     lambda g: _conv2d_bias(g),
     samples=_conv_samples,
 )
-def _conv2d(input: Any, weight: Any, bias: Any, stride: Pair, padding: Padding, dilation: Pair, groups: int) -> Any:
-    """Convolution of images, the bias added in the same pass."""
+def _conv2d(
+    input: Any, weight: Any, bias: Any, stride: Pair, padding: Padding, dilation: Pair, groups: int,
+    activation: str | None = None,
+) -> Any:  # fmt: skip
+    """Convolution of images, the bias added in the same pass; an activation is one of `followed`."""
     # the kernel reads the bias as contiguous
     bias = None if bias is None else np.ascontiguousarray(bias)
-    return kernels.conv2d(input, weight, bias, stride, padding, dilation, groups)
+    return kernels.conv2d(input, weight, bias, stride, padding, dilation, groups, activation)
 
 
 @op(
@@ -244,20 +247,25 @@ def _settings(
     ],
 )
 def conv2d(
-    input: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1
-) -> Any:
+    input: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1,
+    *, activation: str | None = None,
+) -> Any:  # fmt: skip
     """Convolution (cross-correlation) of images: input (N, C, H, W) or (C, H, W), weight (K, C/groups, R, S), bias
     (K,).
 
     padding: numbers, 'valid' (none) or 'same' (output as large as the input, stride 1). Output (N, K, H', W') with
-    H' = floor((H + 2 padding - dilation (R - 1) - 1) / stride) + 1. All of one floating dtype. Raises ShapeError,
-    DTypeError.
+    H' = floor((H + 2 padding - dilation (R - 1) - 1) / stride) + 1. All of one floating dtype. activation: None, or
+    "relu", taken of the result in the same pass. Raises ShapeError, DTypeError.
     """
     single = _check("conv2d", input, weight, bias, 2, groups)
     stride, padding, dilation = _settings("conv2d", input, weight, stride, padding, dilation, 2)
-    if not single:
-        return _conv2d(input, weight, bias, stride, padding, dilation, groups)
-    return squeeze(_conv2d(unsqueeze(input, 0), weight, bias, stride, padding, dilation, groups), 0)
+    if activation is not None and fusible("conv2d", activation) and not single:
+        y = _conv2d(input, weight, bias, stride, padding, dilation, groups, activation)
+        return followed(y, activation)
+    x = unsqueeze(input, 0) if single else input
+    y = _conv2d(x, weight, bias, stride, padding, dilation, groups, None)
+    y = squeeze(y, 0) if single else y
+    return y if activation is None else REGISTRY[activation].call(y)
 
 
 @function(

@@ -10,7 +10,7 @@ from numpy import ndarray
 
 from ..errors import DTypeError, NumberError, ShapeError
 from ..kernels import gemm
-from ..op import function, op
+from ..op import REGISTRY, followed, function, fusible, op
 from ..samples import Draw
 from .dims import dim_of, dims_of
 from .elementwise import mul
@@ -185,10 +185,13 @@ def _linear_weight(g: Any, input: Any) -> Any:
     lambda g: np.add.reduce(g, 0) if type(g) is ndarray and g.ndim == 2 else g,
     samples=_linear_samples,
 )
-def _linear(input: Any, weight: Any, bias: Any) -> Any:
-    """input @ weight.T + bias in one pass."""
+def _linear(input: Any, weight: Any, bias: Any, activation: str | None = None) -> Any:
+    """input @ weight.T + bias in one pass; an activation is one of `followed`."""
     rows = input if input.ndim == 2 else input.reshape(prod(input.shape[:-1]), input.shape[-1])
-    y = gemm.matmul(rows, weight.T, bias) if rows.dtype.kind == "f" else rows @ weight.T + (0 if bias is None else bias)
+    if rows.dtype.kind == "f":
+        y = gemm.matmul(rows, weight.T, bias, activation)
+    else:
+        y = rows @ weight.T + (0 if bias is None else bias)
     return y if input.ndim == 2 else y.reshape(*input.shape[:-1], weight.shape[0])
 
 
@@ -199,15 +202,21 @@ def _linear(input: Any, weight: Any, bias: Any) -> Any:
         (s(2, 4), s(4), s()),
     ],
 )
-def linear(input: Any, weight: Any, bias: Any = None) -> Any:
+def linear(input: Any, weight: Any, bias: Any = None, *, activation: str | None = None) -> Any:
     """input @ weight.T + bias: input (..., I), weight (O, I), bias (O,) or None, result (..., O).
 
-    A 1-d weight (I,) is one output and its dimension is dropped. Raises ShapeError, DTypeError (all of one dtype).
+    A 1-d weight (I,) is one output and its dimension is dropped. activation: None, or "relu", taken of the result in
+    the same pass. Raises ShapeError, DTypeError (all of one dtype).
     """
     x, w, b = getattr(input, "_data", input), getattr(weight, "_data", weight), getattr(bias, "_data", bias)
     simple = w.ndim == 2 and x.ndim and x.shape[-1] == w.shape[1] and x.dtype == w.dtype
     if simple and (b is None or (b.shape == w.shape[:1] and b.dtype == w.dtype)):
-        return _linear(input, weight, bias)
+        if activation is None:
+            return _linear(input, weight, bias, None)
+        if fusible("linear", activation) and x.dtype.kind == "f":
+            return followed(_linear(input, weight, bias, activation), activation)
+    if activation is not None:
+        return REGISTRY[activation].call(linear(input, weight, bias))
     if weight.ndim == 1:
         y = matmul(input, weight)
         return y if bias is None else y + bias
