@@ -6,18 +6,21 @@ from __future__ import annotations
 import sys as _sys
 from typing import Any as _Any
 
+import numpy as _np
 from numba import get_num_threads, set_num_threads
 
-from . import creation, cuda, dtypes, errors, functional, linalg, ops, random, special, tape, tape_show
+from . import creation, cuda, dtypes, errors, func, functional, linalg, ops, random, special, tape, tape_show, testing
 from .anomaly import AnomalyError, detect_anomaly, set_detect_anomaly
 from .check import gradcheck, gradgradcheck
 from .creation import (
     BoolTensor,
     ByteTensor,
+    CharTensor,
     DoubleTensor,
     FloatTensor,
     IntTensor,
     LongTensor,
+    ShortTensor,
     arange,
     as_tensor,
     asarray,
@@ -68,6 +71,7 @@ from .dtypes import (
     uint8,
 )
 from .function import Function, checkpoint, saved_tensors_hooks
+from .functional import vmap
 from .install import install
 from .io import load, save
 from .op import REGISTRY
@@ -87,6 +91,34 @@ from .random import (
     seed,
     set_rng_state,
 )
+from .settings import (
+    Variable,
+    are_deterministic_algorithms_enabled,
+    channels_last,
+    channels_last_3d,
+    compile,
+    contiguous_format,
+    detach,
+    empty_strided,
+    get_default_device,
+    get_float32_matmul_precision,
+    get_num_interop_threads,
+    is_anomaly_enabled,
+    is_complex,
+    is_inference,
+    is_same_size,
+    is_signed,
+    layout,
+    memory_format,
+    preserve_format,
+    set_default_device,
+    set_default_tensor_type,
+    set_float32_matmul_precision,
+    set_num_interop_threads,
+    strided,
+    typename,
+    use_deterministic_algorithms,
+)
 from .tape import (
     SparseRows,
     backward,
@@ -105,6 +137,9 @@ from .tensor import Size, Tensor
 double, long, short = float64, int64, int16
 float, int, bool = float32, int32, bool_
 
+dtype = _np.dtype
+e, inf, nan, pi, newaxis = _np.e, _np.inf, _np.nan, _np.pi, None
+
 autograd = _sys.modules[__name__]  # after `import autograd as torch`, torch.autograd.grad is this package's grad
 
 _ELSEWHERE = {
@@ -114,7 +149,6 @@ _ELSEWHERE = {
     "backends": "there are no GPU libraries to set: remove the line",
     "amp": "there is no mixed precision: remove it",
     "autocast": "there is no mixed precision: remove it",
-    "compile": "nothing needs compiling: use the model as it is",
     "jit": "nothing needs compiling: use the model as it is",
     "float16": "the floating-point dtypes are float32 and float64",
     "half": "the floating-point dtypes are float32 and float64",
@@ -129,3 +163,4 @@ def __getattr__(name: str) -> _Any:
 
 install()
 globals().update({name: entry.call for name, entry in REGISTRY.items() if not name.startswith("_")})
+globals().update({f"{entry.name}_": getattr(Tensor, f"{entry.name}_") for entry in REGISTRY.values() if entry.inplace})

@@ -9,7 +9,7 @@ import numpy as np
 from numpy import ndarray
 
 from .observe import Site, observing, site
-from .tape import Node, SparseRows
+from .tape import Node, SparseRows, mode
 from .tensor import Tensor
 
 
@@ -138,3 +138,8 @@ def set_detect_anomaly(mode: bool, check_nan: bool = True) -> None:
     if mode:
         _everywhere.append(detect_anomaly(check_nan))
         _everywhere[-1].__enter__()
+
+
+def watching() -> bool:
+    """Whether this thread is inside `detect_anomaly`."""
+    return any(isinstance(getattr(watcher, "__self__", None), detect_anomaly) for watcher in mode.watchers)

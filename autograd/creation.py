@@ -539,7 +539,9 @@ def _legacy(name: str, dtype: np.dtype) -> Callable[..., Tensor]:
 
 BoolTensor = _legacy("BoolTensor", dtypes.bool_)
 ByteTensor = _legacy("ByteTensor", dtypes.uint8)
+CharTensor = _legacy("CharTensor", dtypes.int8)
 DoubleTensor = _legacy("DoubleTensor", dtypes.float64)
 FloatTensor = _legacy("FloatTensor", dtypes.float32)
 IntTensor = _legacy("IntTensor", dtypes.int32)
 LongTensor = _legacy("LongTensor", dtypes.int64)
+ShortTensor = _legacy("ShortTensor", dtypes.int16)

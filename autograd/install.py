@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-from . import creation, random
+from . import creation, random, settings
 from .op import REGISTRY, inplace
 from .ops import convert, index, shape, strided
 from .tensor import Tensor
@@ -54,7 +54,8 @@ def install() -> None:
     for key, name in {**COMPARISONS, **UNARY}.items():
         if key in REGISTRY:
             setattr(Tensor, f"__{name}__", REGISTRY[key].call)
-    for name, method in {**SUBSCRIPTS, **convert.METHODS, **strided.METHODS, **creation.METHODS, **random.METHODS}.items():
-        setattr(Tensor, name, method)
+    for methods in (SUBSCRIPTS, *(module.METHODS for module in (convert, strided, settings, creation, random))):
+        for name, method in methods.items():
+            setattr(Tensor, name, method)
     for name, getter in PROPERTIES.items():
         setattr(Tensor, name, property(getter))

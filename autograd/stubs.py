@@ -187,6 +187,8 @@ def package_stub() -> str:
     for name, entry in sorted(REGISTRY.items()):
         if not name.startswith("_"):
             lines.append(f"def {name}({parameters(entry.fn)}) -> {_type(returns(entry))}: ...\n")
+    for name in sorted({f"{entry.name}_" for entry in REGISTRY.values() if entry.inplace}):
+        lines.append(f"def {name}(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...\n")
     return "".join(lines)
 
 

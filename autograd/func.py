@@ -1,0 +1,159 @@
+"""Functions of functions, as torch.func has them: derivatives as functions, and maps over a batch dimension."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from . import functional, tape
+from .errors import TapeError
+from .functional import vmap
+from .tensor import Tensor
+
+__all__ = ["functional_call", "grad", "grad_and_value", "hessian", "jacfwd", "jacrev", "jvp", "vjp", "vmap"]
+
+
+def _flat(tree: Any) -> list[Tensor]:
+    if isinstance(tree, Tensor):
+        return [tree]
+    values = tree.values() if isinstance(tree, dict) else tree if isinstance(tree, (list, tuple)) else ()
+    return [t for value in values for t in _flat(value)]
+
+
+def _like(tree: Any, flat: Any) -> Any:
+    if isinstance(tree, Tensor):
+        return next(flat)
+    if isinstance(tree, dict):
+        return {key: _like(value, flat) for key, value in tree.items()}
+    return type(tree)(_like(value, flat) for value in tree) if isinstance(tree, (list, tuple)) else tree
+
+
+def grad_and_value(func: Callable[..., Any], argnums: Any = 0, has_aux: bool = False) -> Callable[..., Any]:
+    """A function that returns (gradient, value) of `func`, whose result is one number, for the arguments `argnums`.
+
+    Arguments may be tensors, or dicts, lists and tuples of them; the gradient has the same structure. has_aux: func
+    returns (value, aux), and the result is (gradient, (value, aux)). Nested, it gives higher orders.
+
+    >>> autograd.func.grad_and_value(lambda x: (x * x).sum())(autograd.tensor([1.0, 2.0]))
+    (tensor([2., 4.]), tensor(5.))
+    """
+
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        which = argnums if isinstance(argnums, tuple) else (argnums,)
+        inner = list(args)
+        recorded = any(t.requires_grad for t in _flat(list(args))) and tape.mode.enabled
+        with tape.enable_grad():
+            for k in which:
+                # an alias with a place of its own on the tape, so that a gradient for the caller's tensor goes on through it
+                flat = [t * 1.0 if t.requires_grad else t.detach().requires_grad_() for t in _flat(args[k])]
+                inner[k] = _like(args[k], iter(flat))
+            result = func(*inner, **kwargs)
+            value, aux = result if has_aux else (result, None)
+            if not isinstance(value, Tensor) or value.numel() != 1:
+                raise TapeError("grad: expected func to return a tensor of one element")
+            wanted = _flat([inner[k] for k in which])
+            found = (
+                tape.grad(value, wanted, create_graph=True, materialize_grads=True)
+                if value.requires_grad
+                else tuple(t * 0.0 for t in wanted)
+            )
+        if not recorded:
+            found, value = tuple(t.detach() for t in found), value.detach()
+        rest = iter(found)
+        grads = tuple(_like(inner[k], rest) for k in which)
+        gradient = grads if isinstance(argnums, tuple) else grads[0]
+        return gradient, (value, aux) if has_aux else value
+
+    return wrapped
+
+
+def grad(func: Callable[..., Any], argnums: Any = 0, has_aux: bool = False) -> Callable[..., Any]:
+    """A function that returns the gradient of `func`; with has_aux (gradient, aux). See `grad_and_value`.
+
+    >>> autograd.func.grad(autograd.func.grad(lambda x: x**3))(autograd.tensor(2.0))
+    tensor(12.)
+    """
+
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        gradient, value = grad_and_value(func, argnums, has_aux)(*args, **kwargs)
+        return (gradient, value[1]) if has_aux else gradient
+
+    return wrapped
+
+
+def jacrev(func: Callable[..., Any], argnums: int = 0) -> Callable[..., Any]:
+    """A function that returns the Jacobian of `func` for one argument: (*output shape, *input shape).
+
+    >>> autograd.func.jacrev(lambda x: x * x)(autograd.tensor([1.0, 2.0]))
+    tensor([[2., 0.],
+            [0., 4.]])
+    """
+
+    def wrapped(*args: Any) -> Any:
+        def of_one(x: Any) -> Any:
+            return func(*args[:argnums], x, *args[argnums + 1 :])
+
+        x = args[argnums]
+        return functional.jacobian(of_one, x, create_graph=x.requires_grad)
+
+    return wrapped
+
+
+jacfwd = jacrev
+
+
+def hessian(func: Callable[..., Any], argnums: int = 0) -> Callable[..., Any]:
+    """A function that returns the matrix of second derivatives of `func`, whose result is one number.
+
+    >>> autograd.func.hessian(lambda x: (x**3).sum())(autograd.tensor([1.0, 2.0]))
+    tensor([[ 6.,  0.],
+            [ 0., 12.]])
+    """
+
+    def wrapped(*args: Any) -> Any:
+        return functional.hessian(lambda x: func(*args[:argnums], x, *args[argnums + 1 :]), args[argnums])
+
+    return wrapped
+
+
+def vjp(func: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[..., Any]]:
+    """(func(*primals), a function of the output's gradient that returns those of the primals).
+
+    >>> y, pull = autograd.func.vjp(lambda x: x * x, autograd.tensor([1.0, 2.0]))
+    >>> pull(autograd.ones(2))
+    (tensor([2., 4.]),)
+    """
+    with tape.enable_grad():
+        inner = [t * 1.0 if t.requires_grad else t.detach().requires_grad_() for t in primals]
+        result = func(*inner)
+
+    def pull(*gradients: Any) -> tuple[Any, ...]:
+        return tape.grad(result, inner, gradients if len(gradients) > 1 else gradients[0], True, materialize_grads=True)
+
+    return _like(result, (t.detach() for t in _flat(result))), pull
+
+
+def jvp(func: Callable[..., Any], primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Any, Any]:
+    """(func(*primals), its derivative in the direction of the tangents).
+
+    >>> autograd.func.jvp(lambda x: x * x, (autograd.tensor(3.0),), (autograd.tensor(1.0),))
+    (tensor(9.), tensor(6.))
+    """
+    return functional.jvp(func, primals, tangents)
+
+
+def functional_call(module: Any, parameter_and_buffer_dicts: Any, args: Any = None, kwargs: Any = None) -> Any:
+    """`module(*args)` with these parameters and buffers, a dict or several, in place of its own.
+
+    >>> layer = nn.Linear(2, 1)
+    >>> given = {"weight": autograd.ones(1, 2), "bias": autograd.zeros(1)}
+    >>> autograd.func.functional_call(layer, given, autograd.ones(1, 2)).tolist()
+    [[2.0]]
+    """
+    from importlib import import_module
+
+    given = parameter_and_buffer_dicts
+    if not isinstance(given, dict):
+        given = {key: value for part in given for key, value in part.items()}
+    args = () if args is None else args if isinstance(args, tuple) else (args,)
+    return import_module("nn.utils.stateless").functional_call(module, given, args, kwargs)
