@@ -205,11 +205,14 @@ def search(
         raise ValueError(f"search: {trials} trials for {len(stages)} stages, expected at least one each")
     done = _Journal(journal)
     found: list[Trial] = []
-    bar = extra("search", "tqdm", "tqdm").tqdm(total=trials, desc=method, unit="trial") if progress else None
+    grid = _grid(space, trials, seed) if method == "grid" else []
+    bar = None
+    if progress:
+        bar = extra("search", "tqdm", "tqdm").tqdm(total=len(grid) or trials, desc=method, unit="trial")
     with _pool(workers, executor) as pool:
         for stage in range(len(stages)):
             if method == "grid":
-                configs = _grid(space, trials)
+                configs = grid
             else:
                 count = trials // len(stages) + (stage < trials % len(stages))
                 best = Results(space, found, mode, method).best.config if found else {}
@@ -273,8 +276,8 @@ def _drawn(
     return config
 
 
-def _grid(space: Mapping[str, Range], trials: int) -> list[Config]:
-    """The largest grid of at most `trials` points; the more important parameters get the next value first."""
+def _grid(space: Mapping[str, Range], trials: int, seed: int) -> list[Config]:
+    """A grid of at most `trials` points, shuffled; the more important parameters get the next value first."""
     counts = dict.fromkeys(space, 1)
     while True:
         for name in sorted(counts, key=lambda name: (counts[name], importance(name))):
@@ -290,7 +293,7 @@ def _grid(space: Mapping[str, Range], trials: int) -> list[Config]:
     for name, held in space.items():
         values = held.values(counts[name]) if counts[name] > 1 else [held.default]
         configs = [{**config, name: value} for config in configs for value in values]
-    return configs
+    return [configs[i] for i in np.random.default_rng(seed).permutation(len(configs))]
 
 
 # ----------------------------------------------------------------------------------------------------------- running
@@ -458,9 +461,9 @@ class Results:
         plt = pyplot("Results.picture")
         both = [(self, "#2563a8", "o"), *([(grid, "#d9730d", "s")] if grid is not None else [])]
         panels = len(self.space) + 1
-        columns = min(panels, 3)
+        columns = min(panels, 4)
         figure, axes = plt.subplots(
-            -(-panels // columns), columns, figsize=(3.4 * columns, 2.9 * -(-panels // columns)), layout="constrained",
+            -(-panels // columns), columns, figsize=(2.9 * columns, 2.7 * -(-panels // columns)), layout="constrained",
             squeeze=False,
         )  # fmt: skip
         finite = np.array([t.value for r, _, _ in both for t in r.trials if math.isfinite(t.value)])
@@ -486,7 +489,10 @@ class Results:
             row[0].set_ylabel(label)
         for spare in axes.flat[panels:]:
             spare.axis("off")
-        for panel in axes.flat:
+        for panel in axes.flat[:panels]:
+            if low > 0 and high > 4 * low:
+                panel.set_yscale("log")
+                panel.set_ylim(low * (low / high) ** 0.06, high * (high / low) ** 0.06)
             panel.spines[["top", "right"]].set_visible(False)
             panel.grid(alpha=0.25)
         figure.savefig(path, dpi=100)
