@@ -180,7 +180,7 @@ def _windows(words, reach, left, right, n, starts, rows, contexts):
 
 def alias_table(weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Tables (threshold, alias) that draw i with probability weights[i] / sum in constant time; weights >= 0, one > 0."""
-    p = np.asarray(weights, np.float64)
+    p = np.asarray(weights, np.float64) / np.max(weights)
     threshold, alias = np.zeros(p.size, np.uint64), np.arange(p.size)
     _build_alias(p * (p.size / p.sum()), threshold, alias)
     return threshold, alias
