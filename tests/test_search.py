@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import os
@@ -115,6 +116,14 @@ def test_best_tables_and_errors_of_the_objective(tmp_path: Path) -> None:
 
     with pytest.raises(RuntimeError, match="every trial of stage 0 failed.*KeyError"):
         search(broken, SPACE, 3)
+
+
+def test_expected_best_is_the_mean_over_all_orders() -> None:
+    values = [3.0, 1.0, 2.0, 5.0, float("nan")]
+    trials = [Trial(0, i, {}, v, 0.0) for i, v in enumerate(values)]
+    for mode, best in (("min", np.minimum), ("max", np.maximum)):
+        orders = [best.accumulate(order) for order in itertools.permutations(values[:4])]
+        assert Results({}, trials, mode).expected_best() == pytest.approx(np.mean(orders, axis=0))
 
 
 # ---- journal

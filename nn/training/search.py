@@ -417,6 +417,17 @@ class Results:
         values = np.array([trial.value for trial in self.trials])
         return np.fmin.accumulate(values) if self.mode == "min" else np.fmax.accumulate(values)
 
+    def expected_best(self) -> np.ndarray:
+        """The best of k of these trials, k = 1, 2, ..., averaged over all orders; failed trials and NaN are left out."""
+        values = np.sort([trial.value for trial in self.trials if not math.isnan(trial.value)])
+        values = values if self.mode == "min" else values[::-1]
+        n, out = len(values), []
+        for k in range(1, n + 1):
+            # The i-th best is the best of k with probability C(n - 1 - i, k - 1) / C(n, k).
+            chance = [math.comb(n - 1 - i, k - 1) / math.comb(n, k) for i in range(n)]
+            out.append(float(np.dot(chance, values)))
+        return np.array(out)
+
     def distinct(self) -> dict[str, int]:
         """How many different values of each parameter were tried."""
         return {name: len({repr(trial.config[name]) for trial in self.trials}) for name in self.space}
@@ -457,7 +468,10 @@ class Results:
                 )
 
     def picture(self, path: str | os.PathLike[str], grid: Results | None = None, label: str = "value") -> None:
-        """Each parameter against the value, and the best value so far; a grid of the same cost in orange."""
+        """Each parameter against the value, and the best value after so many trials; a grid of the same cost in orange.
+
+        Trials of one stage might have come in any order: their curve is the mean over all.
+        """
         plt = pyplot("Results.picture")
         both = [(self, "#2563a8", "o"), *([(grid, "#d9730d", "s")] if grid is not None else [])]
         panels = len(self.space) + 1
@@ -481,9 +495,12 @@ class Results:
             if isinstance(held, Choice):
                 panel.set_xticks(range(len(held.options)), [str(option) for option in held.options])
         last = axes.flat[panels - 1]
+        staged = any(trial.stage for trial in self.trials)
         for results, colour, _ in both:
-            last.plot(np.arange(1, len(results.trials) + 1), results.best_so_far(), color=colour, label=results.method)
-        last.set(xlabel="trials", title="best so far", ylim=(low - room, high + room))
+            best = results.best_so_far() if staged else results.expected_best()
+            last.plot(np.arange(1, len(best) + 1), best, color=colour, label=results.method)
+        title = "best so far" if staged else "best of so many, on average"
+        last.set(xlabel="trials", title=title, ylim=(low - room, high + room))
         last.legend(frameon=False)
         for row in axes:
             row[0].set_ylabel(label)
