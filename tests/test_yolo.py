@@ -231,6 +231,11 @@ def test_odd_pictures(small: yolo.Detector) -> None:
             call()
 
 
+def test_bytes_are_refused(small: yolo.Detector) -> None:
+    with pytest.raises(TypeError, match="uint8, expected floats.*divide bytes by 255"):
+        small.detect(np.zeros((3, 32, 32), np.uint8))
+
+
 def test_detect_leaves_the_model_as_it_was(small: yolo.Detector) -> None:
     before = {name: value.numpy().copy() for name, value in small.state_dict().items()}
     small.train()
@@ -406,6 +411,11 @@ def test_pictures_of_every_kind_become_colours(tmp_path: Path) -> None:
         assert pixels.shape == (5, 7, 3) and pixels.dtype == np.uint8
     with pytest.raises(FileNotFoundError, match="no file"):
         read_picture(tmp_path / "none.png")
+    noise = np.random.default_rng(0).integers(0, 256, (40, 40, 3), np.uint8)
+    write_picture(tmp_path / "cut.jpg", noise)
+    (tmp_path / "cut.jpg").write_bytes((tmp_path / "cut.jpg").read_bytes()[:900])
+    with pytest.raises(ValueError, match="cut.jpg is damaged"):
+        read_picture(tmp_path / "cut.jpg")
     with pytest.raises(ValueError, match=r"expected \(H, W, 3\) uint8"):
         write_picture(tmp_path / "x.png", np.zeros((3, 4, 4), np.uint8))
 

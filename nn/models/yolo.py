@@ -13,7 +13,7 @@ import autograd
 import nn
 import nn.functional as F
 from autograd import Tensor
-from autograd.errors import RangeError, ShapeError
+from autograd.errors import DTypeError, RangeError, ShapeError
 from autograd.kernels.boxes import pairwise_iou
 from nn.vision.anchors import GridTargets, encode_boxes
 from nn.vision.boxes import (
@@ -207,9 +207,13 @@ class Detector(nn.Module):
         "boxes" (n, 4) float32 in pixels, inside the picture; "scores" (n,) float32, objectness times class probability;
         "labels" (n,) int64. A prediction counts as its best class, or with `all_classes` as every class whose score suffices,
         which mean average precision rewards. Then `best_boxes`, class by class, and the `most` best. Sides that are no
-        multiples of the stride are padded with grey. Errors: ValueError for shapes, and NaN from a diverged network.
+        multiples of the stride are padded with grey. Errors: ValueError for shapes, and NaN from a diverged network;
+        TypeError for bytes.
         """
-        pixels = plain(pictures).astype(np.float32)
+        pixels = plain(pictures)
+        if pixels.dtype.kind != "f":
+            raise DTypeError(f"detect: pictures are {pixels.dtype}, expected floats in [0, 1]; divide bytes by 255")
+        pixels = pixels.astype(np.float32)
         pixels = pixels[None] if pixels.ndim == 3 else pixels
         if pixels.ndim != 4 or pixels.shape[1] != 3 or 0 in pixels.shape[1:]:
             raise ShapeError(f"detect: pictures have shape {pixels.shape}, expected (N, 3, H, W) or (3, H, W)")
