@@ -67,9 +67,10 @@ class RNNBase(Module):
             raise ValueError(f"{name}: dropout should be a number in range [0, 1], got {dropout!r}")
         if not isinstance(hidden_size, int):
             raise TypeError(f"{name}: hidden_size should be of type int, got {type(hidden_size).__name__}")
-        if hidden_size <= 0 or num_layers <= 0:
+        if input_size <= 0 or hidden_size <= 0 or num_layers <= 0:
             raise ValueError(
-                f"{name}: hidden_size and num_layers must be greater than zero, got {hidden_size} and {num_layers}"
+                f"{name}: input_size, hidden_size and num_layers must be greater than zero, got {input_size}, "
+                f"{hidden_size} and {num_layers}"
             )
         if not 0 <= proj_size < hidden_size:
             raise ValueError(f"{name}: proj_size must be from 0 to below hidden_size ({hidden_size}), got {proj_size}")

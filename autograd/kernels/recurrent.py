@@ -410,7 +410,7 @@ _EMPTY = {np.dtype(kind): np.zeros(1, kind)[:0] for kind in (np.float32, np.floa
 
 def _tasks(sizes: tuple[int, ...]) -> tuple[int, int]:
     """Sequences of a task, and the number of tasks; a function of the batch alone."""
-    chunk = min(CHUNK, -(-sizes[0] // (2 * FEW)) * FEW)
+    chunk = min(CHUNK, max(1, -(-sizes[0] // (2 * FEW))) * FEW)
     return chunk, -(-sizes[0] // chunk)
 
 

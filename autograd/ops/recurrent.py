@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
+from ..errors import DTypeError, ShapeError
 from ..kernels import recurrent as kernels
 from ..op import op
 from ..samples import Draw
@@ -137,6 +138,27 @@ def _samples(s: Draw) -> list[tuple[Any, ...]]:
     ]
 
 
+def _check(kind: str, input: Any, h: Any, c: Any, *weights_and_sizes: Any) -> None:
+    """The kernels check nothing."""
+    *weights, sizes = weights_and_sizes
+    N, O = weights[1].shape  # noqa: E741
+    B, H = sizes[0], N // kernels.GATES[kind]
+    shapes = (sum(sizes), input.shape[-1]), (B, O), (B, H), (N, input.shape[-1]), (N, O), (N,), (N,), (O, H)
+    names = "the input", "h_0", "c_0", "weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr"
+    if H < 1 or N % H or (weights[4] is None) != (O == H) or any(a < b for a, b in zip(sizes, sizes[1:], strict=False)):
+        raise ShapeError(f"{kind}: weight_hh of shape {(N, O)} and batch sizes {sizes} do not go together")
+    for name, array, shape in zip(names, (input, h, c, *weights), shapes, strict=True):
+        if array is None:
+            continue
+        if array.dtype != weights[1].dtype or array.dtype.kind != "f":
+            raise DTypeError(
+                f"{kind}: {name} is {array.dtype}, the weights {weights[1].dtype}; expected one floating dtype, cast "
+                "with to()"
+            )
+        if array.shape != shape:
+            raise ShapeError(f"{kind}: {name} has shape {array.shape}; expected {shape}")
+
+
 @op(joint=_pull, n_inputs=8, aux=5, samples=_samples)
 def _recurrent(
     input: Any, h: Any, c: Any, weight_ih: Any, weight_hh: Any, bias_ih: Any, bias_hh: Any, weight_hr: Any,
@@ -149,5 +171,6 @@ def _recurrent(
     bias_ih, bias_hh (N,) or None, weight_hr (O, H) or None; kind: a key of `STEPS`; reverse: from the last step on.
     """
     weights = weight_ih, weight_hh, bias_ih, bias_hh, weight_hr
+    _check(kind, input, h, c, *weights, sizes)
     output, last_h, last_c, saved = kernels.forward(kind, input, (h, c), weights, sizes, reverse)
     return output, last_h, last_c, *saved
