@@ -196,6 +196,8 @@ class WordVectors:
             raise ValueError(f"load: form must be auto, word2vec, word2vec-binary or glove, got {form!r}")
         if not path.is_file():
             raise FileNotFoundError(f"load: there is no vectors file {path}")
+        if not path.stat().st_size:
+            raise _damaged(path, "the file is empty")
         if form == "auto":
             form = _form_of(path)
         words, vectors = (_read_binary if form == "word2vec-binary" else _read_text)(path, form, limit)
@@ -294,6 +296,8 @@ def _read_binary(path: Path, form: str, limit: int | None) -> tuple[list[str], n
             places[word] = k
             rows[k] = np.frombuffer(data, "<f4", dim, stop + 1)
             at = stop + 1 + size
+        if limit is None and data[at:].strip(b"\n"):
+            raise _damaged(path, f"it goes on after the {promised} words that the header promises")
     return list(places), _finite(path, list(places), rows.astype(np.float32, copy=False))
 
 
