@@ -181,7 +181,7 @@ def run(
 
 def weights(name: str, n_a: int, n_x: int, n_y: int, rng: np.random.Generator) -> Weights:
     """Random weights of a network and of the output on top."""
-    w = {}
+    w: Weights = {}
     for k in NETWORKS[name][2]:
         w |= {f"W_{k}": rng.normal(size=(n_a, n_a + n_x)) / np.sqrt(n_a + n_x), f"b_{k}": rng.normal(size=(n_a, 1))}
     if name == "GRU, torch's form":
@@ -192,7 +192,7 @@ def weights(name: str, n_a: int, n_x: int, n_y: int, rng: np.random.Generator) -
 def same_layer(name: str, w: Weights, n_a: int, n_x: int) -> nn.RNNBase:
     """The library's layer with those weights."""
     gates = NETWORKS[name][2]
-    state = {
+    state: dict[str, Any] = {
         "weight_hh_l0": np.concatenate([w[f"W_{k}"][:, :n_a] for k in gates]),
         "weight_ih_l0": np.concatenate([w[f"W_{k}"][:, n_a:] for k in gates]),
         "bias_ih_l0": np.concatenate([w[f"b_{k}"][:, 0] for k in gates]),

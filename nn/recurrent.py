@@ -40,6 +40,9 @@ class RNNBase(Module):
     Parameters of layer k, with the suffix _reverse for the backward direction: weight_ih_lk (gates * hidden_size,
     input), weight_hh_lk (gates * hidden_size, hidden), bias_ih_lk, bias_hh_lk (gates * hidden_size,), and with
     proj_size weight_hr_lk (proj_size, hidden_size). All start uniform in (-k, k), k = 1 / sqrt(hidden_size).
+
+    >>> issubclass(nn.LSTM, nn.RNNBase)
+    True
     """
 
     gates: int
@@ -162,9 +165,8 @@ class RNNBase(Module):
             outputs = []
             for suffix in self._suffixes(layer):
                 weights = [get(f"{key}_{suffix}") for key in _KEYS]
-                reverse = suffix.endswith("reverse")
-                h, c = state[len(finals)]
-                output, last_h, last_c, *_ = _recurrent(x, h, c, *weights, self._kind, sizes, reverse)
+                args = x, *state[len(finals)], *weights, self._kind, sizes, suffix.endswith("reverse")
+                output, last_h, last_c, *_ = _recurrent(*args)
                 outputs.append(output)
                 finals.append((last_h, last_c)[: self.states])
             x = outputs[0] if len(outputs) == 1 else autograd.cat(outputs, -1)
@@ -218,6 +220,10 @@ class RNN(RNNBase):
     (T, B, directions * hidden_size), in the form of the input, and the last h of each layer and direction, like h_0.
     dropout: between layers. Parameters: see RNNBase. A long sequence may come in pieces, each starting from the last
     state of the one before; `nn.utils.rnn.detach_state` of it keeps the gradient inside the piece.
+
+    >>> output, state = nn.RNN(3, 4)(autograd.ones(5, 2, 3))
+    >>> output.shape, state.shape
+    (Size([5, 2, 4]), Size([1, 2, 4]))
     """
 
     gates, states = 1, 1
@@ -250,11 +256,7 @@ class RNN(RNNBase):
             device,
             dtype,
         )
-        self.nonlinearity = nonlinearity
-
-    @property
-    def _kind(self) -> str:
-        return _RNN_KINDS[self.nonlinearity]
+        self.nonlinearity, self._kind = nonlinearity, _RNN_KINDS[nonlinearity]
 
 
 _RNN_KINDS = {"tanh": kernels.TANH, "relu": kernels.RELU}
@@ -273,6 +275,10 @@ class GRU(RNNBase):
     variant "notes": as "cho", but n = tanh(W_in x + W_hn (r * tanh(h)) + b_n).
     Inputs and results as RNN's. Parameters: see RNNBase. Weights of one variant cannot be loaded into another; see
     `convert_gru` for other gate orders.
+
+    >>> output, state = nn.GRU(3, 4)(autograd.ones(5, 2, 3))
+    >>> output.shape, state.shape
+    (Size([5, 2, 4]), Size([1, 2, 4]))
     """
 
     gates, states = 3, 1
@@ -357,6 +363,10 @@ class LSTM(RNNBase):
     i, f, o = sigmoid(W_i. x + b_i. + W_h. h + b_h.), g = tanh(...), c' = f * c + i * g, h' = o * tanh(c').
     Inputs and results as RNN's, but the state is a pair (h, c). proj_size: h' = W_hr (o * tanh(c')) of that size
     (Sak et al. 2014, arXiv:1402.1128). Parameters: see RNNBase.
+
+    >>> output, (h, c) = nn.LSTM(3, 4)(autograd.ones(5, 2, 3))
+    >>> output.shape, h.shape
+    (Size([5, 2, 4]), Size([1, 2, 4]))
     """
 
     gates, states = 4, 2
@@ -393,6 +403,9 @@ class LSTM(RNNBase):
 class RNNCellBase(Module):
     """What the cells share. Parameters: weight_ih (gates * hidden_size, input_size), weight_hh (gates * hidden_size,
     hidden_size), bias_ih and bias_hh (gates * hidden_size,), all uniform in (-k, k), k = 1 / sqrt(hidden_size).
+
+    >>> issubclass(nn.LSTMCell, nn.RNNCellBase)
+    True
     """
 
     biases: tuple[str, ...] = ("bias_ih", "bias_hh")
@@ -442,7 +455,11 @@ class RNNCellBase(Module):
 
 
 class RNNCell(RNNCellBase):
-    """One step of RNN: input (B, input_size) or (input_size,) and h (B, hidden_size), or zeros, to the next h."""
+    """One step of RNN: input (B, input_size) or (input_size,) and h (B, hidden_size), or zeros, to the next h.
+
+    >>> nn.RNNCell(3, 4)(autograd.ones(2, 3)).shape
+    Size([2, 4])
+    """
 
     def __init__(
         self,
@@ -469,6 +486,9 @@ class GRUCell(RNNCellBase):
     """One step of GRU: input (B, input_size) or (input_size,) and h (B, hidden_size), or zeros, to the next h.
 
     variant: as GRU's.
+
+    >>> nn.GRUCell(3, 4)(autograd.ones(2, 3)).shape
+    Size([2, 4])
     """
 
     def __init__(
@@ -499,7 +519,12 @@ class GRUCell(RNNCellBase):
 
 
 class LSTMCell(RNNCellBase):
-    """One step of LSTM: input (B, input_size) or (input_size,), (h, c) of (B, hidden_size) each, to the next (h, c)."""
+    """One step of LSTM: input (B, input_size) or (input_size,), (h, c) of (B, hidden_size) each, to the next (h, c).
+
+    >>> h, c = nn.LSTMCell(3, 4)(autograd.ones(2, 3))
+    >>> h.shape
+    Size([2, 4])
+    """
 
     def __init__(
         self, input_size: int, hidden_size: int, bias: bool = True, device: Any = None, dtype: Any = None

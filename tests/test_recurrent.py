@@ -7,6 +7,12 @@ import pytest
 
 import autograd
 import nn
+from autograd.check import gradgradcheck
+from autograd.kernels import recurrent as kernels
+from autograd.ops import recurrent as ops
+from autograd.samples import Draw
+from autograd.tensor import wrap
+from examples import rnn_by_hand
 from nn.utils import rnn
 
 KINDS = [nn.RNN, nn.GRU, nn.LSTM]
@@ -127,3 +133,195 @@ def test_errors(call, message):
 def test_a_state_of_the_wrong_kind():
     with pytest.raises(TypeError, match=r"\(h_0, c_0\)"):
         nn.LSTM(4, 3)(autograd.ones(5, 2, 4), (autograd.ones(1, 2, 3),))
+
+
+@pytest.mark.parametrize("case", range(len(ops._samples(Draw()))))
+def test_kernels_and_composed_steps_are_one_function(case):
+    *arrays, kind, sizes, reverse = ops._samples(Draw(1))[case]
+    leaves = [None if a is None else wrap(a.copy()).requires_grad_() for a in arrays]
+    fused, plain = ops._recurrent(*leaves, kind, sizes, reverse), ops.composed(kind, sizes, reverse, *leaves)
+    gradients = []
+    for outputs in (fused, plain):
+        outputs = [out for out in outputs[:3] if out is not None and out.numel()]
+        weights = Draw(2)
+        total = sum((out * wrap(weights(*out.shape))).sum() for out in outputs)
+        gradients.append([*outputs, *autograd.grad(total, [leaf for leaf in leaves if leaf is not None])])
+    assert len(gradients[0]) == len(gradients[1])
+    for one, other in zip(*gradients, strict=True):
+        np.testing.assert_allclose(values(one), values(other), rtol=0, atol=1e-13)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_second_order_of_packed_bidirectional_layers(kind):
+    layer = kind(2, 2, num_layers=2, bidirectional=True).double()
+    x = wrap(Draw(0)(4, 2)).requires_grad_()
+    sizes = autograd.tensor([2, 1, 1])
+
+    def run(data, *weights):
+        parameters = dict(zip(dict(layer.named_parameters()), weights, strict=True))
+        output, last = nn.utils.functional_call(layer, parameters, (rnn.PackedSequence(data, sizes),))
+        return output.data, first(last)
+
+    gradgradcheck(run, [x, *layer.parameters()], atol=1e-4)
+
+
+def test_one_tensor_as_input_and_as_state_gets_both_gradients_in_every_order():
+    cell = nn.GRUCell(3, 3).double()
+    x = wrap(Draw(0)(2, 3)).requires_grad_()
+    gradgradcheck(lambda x: cell(x, x), [x], atol=1e-4)
+
+
+def equations(variant, x, h, layer):
+    """One step of a GRU as its docstring has it, in numpy."""
+    n = layer.hidden_size
+    w, v = values(layer.weight_ih_l0), values(layer.weight_hh_l0)
+    b = values(layer.bias_ih_l0)
+
+    def gate(k, before):
+        return x @ w[k * n : k * n + n].T + before @ v[k * n : k * n + n].T + b[k * n : k * n + n]
+
+    r, u = (1 / (1 + np.exp(-gate(k, h))) for k in (0, 1))
+    new = np.tanh(gate(2, r * (np.tanh(h) if variant == "notes" else h)))
+    return u * new + (1 - u) * h
+
+
+@pytest.mark.parametrize("variant", ["cho", "notes"])
+def test_other_forms_of_gru(variant):
+    layer = nn.GRU(3, 4, variant=variant).double()
+    assert f"variant='{variant}'" in repr(layer) and "bias_hh_l0" not in layer.state_dict()
+    cell = nn.GRUCell(3, 4, variant=variant).double()
+    cell.load_state_dict({name.removesuffix("_l0"): value for name, value in layer.state_dict().items()})
+    x = autograd.randn(5, 2, 3, dtype=autograd.float64)
+    state, h = None, np.zeros((2, 4))
+    for step, out in zip(x, layer(x)[0], strict=True):
+        state, h = cell(step, state), equations(variant, step.numpy(), h, layer)
+        np.testing.assert_allclose(values(out), h, atol=1e-13)
+        np.testing.assert_allclose(values(state), h, atol=1e-13)
+
+
+def test_three_forms_are_three_functions():
+    torchs = nn.GRU(3, 4, bias=False).double()
+    x, found = autograd.randn(5, 2, 3, dtype=autograd.float64), []
+    for variant in ("torch", "cho", "notes"):
+        layer = nn.GRU(3, 4, bias=False, variant=variant).double()
+        order = {"torch": "rzn", "cho": "run", "notes": "run"}[variant]
+        with autograd.no_grad():
+            for name, p in layer.named_parameters():
+                blocks = dict(zip("run", np.split(values(getattr(torchs, name)), 3), strict=True))
+                blocks["z"] = -blocks["u"]
+                p.copy_(autograd.tensor(np.concatenate([blocks[letter] for letter in order])))
+        found.append(values(layer(x)[0]))
+    for i in range(3):
+        for j in range(i):
+            assert abs(found[i] - found[j]).max() > 1e-3
+
+
+@pytest.mark.parametrize("made", [nn.GRU, nn.GRUCell])
+@pytest.mark.parametrize("bias", [True, False])
+def test_weights_do_not_pass_from_form_to_form(made, bias):
+    layers = {variant: made(3, 4, bias=bias, variant=variant) for variant in ("torch", "cho", "notes")}
+    for source, giver in layers.items():
+        for target, taker in layers.items():
+            if source == target:
+                taker.load_state_dict(giver.state_dict())
+            else:
+                with pytest.raises((RuntimeError, ValueError), match="variant|key"):
+                    taker.load_state_dict(giver.state_dict())
+    with pytest.raises(ValueError, match="different functions"):
+        nn.convert_gru(layers["cho"].state_dict(), "run", variant="cho", to_variant="notes")
+
+
+def test_gate_orders_and_signs_convert_within_a_form():
+    layer = nn.GRU(2, 3, num_layers=2, bidirectional=True)
+    state = layer.state_dict()
+    there = nn.convert_gru(state, "rzn", to="ucr")
+    r, z, n = np.split(state["weight_ih_l1_reverse"].numpy(), 3)
+    np.testing.assert_array_equal(there["weight_ih_l1_reverse"].numpy(), np.concatenate([-z, n, r]))
+    r, z, n = np.split(state["bias_hh_l0"].numpy(), 3)
+    np.testing.assert_array_equal(there["bias_hh_l0"].numpy(), np.concatenate([-z, n, r]))
+    back = nn.convert_gru(there, "ucr")
+    for name, value in state.items():
+        np.testing.assert_array_equal(back[name].numpy(), value.numpy())
+    cho = nn.GRU(2, 3, variant="cho").state_dict()
+    assert (
+        nn.convert_gru(nn.convert_gru(cho, "run", to="nzr", variant="cho"), "nzr", variant="cho").keys() == cho.keys()
+    )
+    for order in ("rzz", "rz", "ruz", "abc"):
+        with pytest.raises(ValueError, match="letters"):
+            nn.convert_gru(state, order)
+    with pytest.raises(ValueError, match="variant 'lstm'"):
+        nn.GRU(2, 3, variant="lstm")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_truncated_backpropagation_stays_in_its_piece(kind):
+    layer, x = kind(2, 3).double(), autograd.randn(6, 1, 2, dtype=autograd.float64, requires_grad=True)
+    _, state = layer(x[:4])
+    output, _ = layer(x[4:], rnn.detach_state(state))
+    np.testing.assert_allclose(values(output), values(layer(x)[0][4:]), atol=1e-14)
+    output.sum().backward()
+    assert not x.grad.numpy()[:4].any() and x.grad.numpy()[4:].all()
+    assert rnn.detach_state(None) is None
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_padding_has_no_gradient(kind, bidirectional):
+    layer = kind(3, 4, num_layers=2, bidirectional=bidirectional)
+    x = autograd.randn(3, 5, 3, requires_grad=True)
+    lengths = np.array([2, 5, 1])
+    packed = rnn.pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
+    output, _ = rnn.pad_packed_sequence(layer(packed)[0], batch_first=True)
+    (output * autograd.randn(*output.shape)).sum().backward()
+    padding = np.arange(5) >= lengths[:, None]
+    assert not x.grad.numpy()[padding].any() and x.grad.numpy()[~padding].all()
+
+
+@pytest.mark.parametrize("name", rnn_by_hand.NETWORKS)
+def test_equations_by_hand(name):
+    for what, difference in rnn_by_hand.compare(name).items():
+        assert difference < 1e-10, what
+    x = np.zeros((3, 6, 7))
+    w = rnn_by_hand.weights(name, 5, 3, 4, np.random.default_rng(0))
+    start = (np.zeros((5, 6)),) * rnn_by_hand.NETWORKS[name][3]
+    _, _, grads = rnn_by_hand.run(name, x, np.zeros((6, 7), int), start, w)
+    assert all(abs(value).max() > 0 for value in grads.values())  # nothing is compared with nothing
+
+
+def test_an_output_changed_in_place_is_an_error_in_backward():
+    output, _ = nn.LSTM(2, 3)(autograd.randn(4, 1, 2))
+    with autograd.no_grad():
+        output.add_(1.0)
+    with pytest.raises(RuntimeError, match="changed in place"):
+        output.sum().backward()
+
+
+def test_same_bits_on_any_number_of_threads():
+    import numba
+
+    results = []
+    for threads in (1, numba.config.NUMBA_NUM_THREADS):
+        numba.set_num_threads(threads)
+        autograd.manual_seed(0)
+        layer, x = nn.LSTM(20, 48, num_layers=2, bidirectional=True), autograd.randn(12, 60, 20, requires_grad=True)
+        layer(x)[0].sum().backward()
+        results.append([x.grad.numpy(), *[p.grad.numpy() for p in layer.parameters()]])
+    for one, other in zip(*results, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"h": wrap(np.zeros((2, 3)))}, "h_0 has shape"),
+        ({"weight_ih": wrap(np.zeros((5, 3)))}, "weight_ih has shape"),
+        ({"bias_hh": wrap(np.zeros(6, np.float32))}, "bias_hh is float32"),
+        ({"sizes": (2, 3)}, "do not go together"),
+    ],
+)
+def test_what_the_kernels_are_given_is_checked(change, message):
+    names = ("input", "h", "c", "weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr", "kind", "sizes", "reverse")
+    case = dict(zip(names, ops._samples(Draw(0))[2], strict=True))
+    assert case["kind"] == kernels.GRU
+    with pytest.raises((ValueError, TypeError), match=message):
+        ops._recurrent(**{name: wrap(v) if isinstance(v, np.ndarray) else v for name, v in (case | change).items()})

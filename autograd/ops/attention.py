@@ -62,8 +62,8 @@ def _pull(
     if type(g[0]) is ndarray and not needs[3]:
         return *kernels.backward(g[0], query, key, value, mask, y[0], y[2], scale, is_causal, p, seed), None
 
-    def body(*inputs: Any) -> Any:
-        return composed(*inputs, scale, is_causal, p, seed)
+    def body(query: Any, key: Any, value: Any, mask: Any) -> Any:
+        return composed(query, key, value, mask, scale, is_causal, p, seed)
 
     with enable_grad():
         gradients = recorded_gradients(body, (query, key, value, mask), g[:1], needs)
@@ -129,6 +129,21 @@ def _check(query: Any, key: Any, value: Any, mask: Any, is_causal: bool, enable_
         )
 
 
+def _batch(*shapes: Any) -> tuple[int, ...]:
+    try:
+        return np.broadcast_shapes(*map(tuple, shapes))
+    except ValueError:
+        raise _unequal(*shapes) from None
+
+
+def _unequal(*shapes: Any) -> ShapeError:
+    what = "dimensions of query, key and value" if len(shapes) > 2 else "(*, L, S) and attn_mask's shape"
+    return ShapeError(
+        f"scaled_dot_product_attention: expected batch dimensions that go together, got as {what} "
+        f"{', '.join(str(tuple(shape)) for shape in shapes)}"
+    )
+
+
 @function(
     method=False,
     samples=lambda s: [
@@ -157,6 +172,9 @@ def scaled_dot_product_attention(
     given. enable_gqa: fewer key and value heads (dimension -3), each shared by several query heads. Memory grows with
     L + S, not L * S. Vaswani et al. 2017, arXiv:1706.03762. Raises ShapeError, DTypeError, TapeError (a mask and
     is_causal).
+
+    >>> autograd.scaled_dot_product_attention(*[autograd.ones(1, 2, 3, 4)] * 3).shape
+    Size([1, 2, 3, 4])
     """
     _check(query, key, value, attn_mask, is_causal, enable_gqa)
     if not 0 <= dropout_p <= 1:
@@ -164,21 +182,17 @@ def scaled_dot_product_attention(
     L, E = query.shape[-2:]
     scale = 1 / math.sqrt(E) if scale is None and E else float(scale or 0)
     seed = int(random.default_generator.rng.integers(2**63)) if dropout_p else 0
-    batch = tuple(query.shape[:-2])
-    batches = tuple(key.shape[:-2]), tuple(value.shape[:-2])
-    if enable_gqa:
-        batches = tuple((*b[:-1], batch[-1]) for b in batches)  # type: ignore[assignment]
-    else:  # a batch that key and value lack, or have as 1, is shared
-        batch = np.broadcast_shapes(batch, *batches)
+    if not enable_gqa:  # a batch dimension that one lacks, or has as 1, is shared
+        batch = _batch(query.shape[:-2], key.shape[:-2], value.shape[:-2])
         query, key, value = (
             t if tuple(t.shape[:-2]) == batch else expand(t, *batch, *t.shape[-2:]) for t in (query, key, value)
         )
-        batches = batch, batch
-    if batches != (batch, batch):
-        raise ShapeError(
-            f"scaled_dot_product_attention: query is {tuple(query.shape)}, key {tuple(key.shape)}, value "
-            f"{tuple(value.shape)}; expected equal batch dimensions"
-        )
+    elif not query.shape[:-3] == key.shape[:-3] == value.shape[:-3]:
+        raise _unequal(query.shape[:-3], key.shape[:-3], value.shape[:-3])
+    if attn_mask is not None:
+        whole = (*query.shape[:-1], key.shape[-2])
+        if _batch(whole, attn_mask.shape) != whole:
+            raise _unequal(whole, attn_mask.shape)
     if 0 in (*query.shape, *key.shape, *value.shape):
         return matmul(matmul(query, transpose(key, -2, -1)), value)
     return _attention(query, key, value, attn_mask, scale, bool(is_causal), float(dropout_p), seed)[0]

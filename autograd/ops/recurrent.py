@@ -73,8 +73,8 @@ STEPS: dict[str, Callable[..., State]] = {
 
 
 def composed(
-    kind: str, input: Any, h: Any, c: Any, weight_ih: Any, weight_hh: Any, bias_ih: Any, bias_hh: Any, weight_hr: Any,
-    sizes: tuple[int, ...], reverse: bool,
+    kind: str, sizes: tuple[int, ...], reverse: bool,
+    input: Any, h: Any, c: Any, weight_ih: Any, weight_hh: Any, bias_ih: Any, bias_hh: Any, weight_hr: Any,
 ) -> tuple[Any, Any, Any]:  # fmt: skip
     """What `_recurrent` computes, step by step out of plain operations: output (P, O), last h, and last c or None."""
     step, B = STEPS[kind], sizes[0]
@@ -112,13 +112,13 @@ def _pull(
         return kernels.backward(kind, g, input, weights, saved, sizes, reverse, needs)
 
     def body(*inputs: Any) -> Any:
-        return composed(kind, *inputs, sizes, reverse)
+        return composed(kind, sizes, reverse, *inputs)
 
     return recorded_gradients(body, (input, h, c, *weights), g[:3], needs)
 
 
 def _samples(s: Draw) -> list[tuple[Any, ...]]:
-    def case(kind: str, sizes: tuple[int, ...], reverse: bool = False, O: int = 2, **left_out: None) -> tuple[Any, ...]:  # noqa: E741
+    def case(kind: str, sizes: tuple[int, ...], reverse: bool = False, O: int = 2, **left_out: Any) -> tuple[Any, ...]:  # noqa: E741
         H, inputs = 2, 3
         N, B, cell = kernels.GATES[kind] * H, sizes[0], kind == kernels.LSTM
         projection = s.unit(O, H) if O != H else None
@@ -128,7 +128,7 @@ def _samples(s: Draw) -> list[tuple[Any, ...]]:
         }  # fmt: skip
         return s(sum(sizes), inputs), *(parts | left_out).values(), kind, sizes, reverse
 
-    none = {"bias_ih": None, "bias_hh": None}
+    none: dict[str, Any] = {"bias_ih": None, "bias_hh": None}
     return [
         *[case(kind, (3, 2, 2), kind == kernels.GRU) for kind in kernels.GATES],
         *[case(kind, (2, 2), True, h=None, c=None, **none) for kind in kernels.GATES],
