@@ -66,6 +66,9 @@ class detect_anomaly:
     An infinity that was put in (a mask of -inf) may pass on; a NaN may not. check_nan=False: no check, but any error in
     backward still names the user's line. It costs a pass over every result: for finding mistakes, not for training.
     Context manager, as torch's.
+
+    >>> with autograd.detect_anomaly():
+    ...     y = autograd.ones(1, requires_grad=True) * 2
     """
 
     def __init__(self, check_nan: bool = True) -> None:
@@ -132,7 +135,10 @@ _everywhere: list[detect_anomaly] = []
 
 
 def set_detect_anomaly(mode: bool, check_nan: bool = True) -> None:
-    """Switch `detect_anomaly` on or off for this thread until told otherwise."""
+    """Switch `detect_anomaly` on or off for this thread until told otherwise.
+
+    >>> autograd.set_detect_anomaly(False)
+    """
     while _everywhere:
         _everywhere.pop().__exit__()
     if mode:

@@ -54,13 +54,21 @@ def tensor(
 
     Python floats become the default dtype, ints int64, bools bool; arrays and Tensors keep their dtype.
     Raises ValueError for ragged sequences, TypeError for what are not numbers.
+
+    >>> autograd.tensor([[1.0, 2.0], [3.0, 4.0]])
+    tensor([[1., 2.],
+            [3., 4.]])
     """
     array = np.array(to_array(data, dtype), order="C")
     return _finish(array, device, requires_grad)
 
 
 def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
-    """`data` as a Tensor without a copy where it can be: a Tensor of that dtype itself, an array's own memory."""
+    """`data` as a Tensor without a copy where it can be: a Tensor of that dtype itself, an array's own memory.
+
+    >>> autograd.as_tensor([1, 2])
+    tensor([1, 2])
+    """
     if isinstance(data, Tensor):
         return data if dtype is None else data.to(dtype)
     if device is not None:
@@ -71,7 +79,11 @@ def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
 def asarray(
     obj: Any, *, dtype: Any = None, device: Any = None, copy: bool | None = None, requires_grad: bool = False
 ) -> Tensor:
-    """`as_tensor`, or a copy where `copy` is True. copy=False raises ValueError where only a copy would do."""
+    """`as_tensor`, or a copy where `copy` is True. copy=False raises ValueError where only a copy would do.
+
+    >>> autograd.asarray([1, 2])
+    tensor([1, 2])
+    """
     if copy:
         held = tensor(obj, dtype=dtype, device=device)
     else:
@@ -87,7 +99,11 @@ def asarray(
 
 
 def from_numpy(ndarray: ndarray) -> Tensor:
-    """A Tensor on the array's own memory. Raises TypeError for other objects and dtypes not supported."""
+    """A Tensor on the array's own memory. Raises TypeError for other objects and dtypes not supported.
+
+    >>> autograd.from_numpy(np.array([1, 2]))
+    tensor([1, 2])
+    """
     if not isinstance(ndarray, np.ndarray):
         raise DTypeError(f"from_numpy: expected an ndarray, got {type(ndarray).__name__}")
     if ndarray.dtype not in dtypes.SUPPORTED or not ndarray.dtype.isnative:
@@ -109,7 +125,11 @@ def _on(array: ndarray) -> Tensor:
 
 
 def frombuffer(buffer: Any, *, dtype: Any, count: int = -1, offset: int = 0, requires_grad: bool = False) -> Tensor:
-    """A one-dimensional Tensor on the memory of an object with the buffer interface."""
+    """A one-dimensional Tensor on the memory of an object with the buffer interface.
+
+    >>> autograd.frombuffer(bytearray(2), dtype=autograd.uint8)
+    tensor([0, 0], dtype=autograd.uint8)
+    """
     return _finish(np.frombuffer(buffer, dtypes.as_dtype(dtype), count, offset), None, requires_grad)
 
 
@@ -124,7 +144,11 @@ def zeros(
     requires_grad: bool = False,
     pin_memory: bool = False,
 ) -> Tensor:
-    """All zeros, of the default dtype unless one is given."""
+    """All zeros, of the default dtype unless one is given.
+
+    >>> autograd.zeros(2)
+    tensor([0., 0.])
+    """
     return _finish(np.zeros(_shape("zeros", sizes, size), _dtype(dtype)), device, requires_grad)
 
 
@@ -136,7 +160,11 @@ def ones(
     requires_grad: bool = False,
     pin_memory: bool = False,
 ) -> Tensor:
-    """All ones, of the default dtype unless one is given."""
+    """All ones, of the default dtype unless one is given.
+
+    >>> autograd.ones(2)
+    tensor([1., 1.])
+    """
     return _finish(np.ones(_shape("ones", sizes, size), _dtype(dtype)), device, requires_grad)
 
 
@@ -149,7 +177,11 @@ def empty(
     pin_memory: bool = False,
     memory_format: Any = None,
 ) -> Tensor:
-    """Memory as it was found, of the default dtype unless one is given."""
+    """Memory as it was found, of the default dtype unless one is given.
+
+    >>> autograd.empty(2, 3).shape
+    Size([2, 3])
+    """
     return _finish(np.empty(_shape("empty", sizes, size), _dtype(dtype)), device, requires_grad)
 
 
@@ -162,14 +194,22 @@ def full(
     requires_grad: bool = False,
     pin_memory: bool = False,
 ) -> Tensor:
-    """`fill_value` everywhere; without dtype that of the value: bool, int64 or the default float."""
+    """`fill_value` everywhere; without dtype that of the value: bool, int64 or the default float.
+
+    >>> autograd.full((2,), 7.0)
+    tensor([7., 7.])
+    """
     value = fill_value.item() if isinstance(fill_value, Tensor) else fill_value
     chosen = dtypes._scalar_dtype(value) if dtype is None else dtypes.as_dtype(dtype)
     return _finish(np.full(_shape("full", (), size), value, chosen), device, requires_grad)
 
 
 def scalar_tensor(s: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """A number as a 0-dim Tensor of the default dtype unless one is given."""
+    """A number as a 0-dim Tensor of the default dtype unless one is given.
+
+    >>> autograd.scalar_tensor(2)
+    tensor(2.)
+    """
     return full((), s, dtype=_dtype(dtype), device=device, requires_grad=requires_grad)
 
 
@@ -186,7 +226,11 @@ def _like_dtype(x: ndarray, dtype: Any) -> np.dtype:
 def zeros_like(
     input: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, memory_format: Any = None
 ) -> Any:
-    """All zeros, of `input`'s shape and, unless one is given, dtype."""
+    """All zeros, of `input`'s shape and, unless one is given, dtype.
+
+    >>> autograd.zeros_like(autograd.tensor([5, 6]))
+    tensor([0, 0])
+    """
     if not isinstance(input, Tensor):
         return np.zeros_like(input, dtype)
     return _finish(np.zeros_like(input._data, _like_dtype(input._data, dtype)), device, requires_grad)
@@ -195,7 +239,11 @@ def zeros_like(
 def ones_like(
     input: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, memory_format: Any = None
 ) -> Any:
-    """All ones, of `input`'s shape and, unless one is given, dtype."""
+    """All ones, of `input`'s shape and, unless one is given, dtype.
+
+    >>> autograd.ones_like(autograd.tensor([5, 6]))
+    tensor([1, 1])
+    """
     if not isinstance(input, Tensor):
         return np.ones_like(input, dtype)
     return _finish(np.ones_like(input._data, _like_dtype(input._data, dtype)), device, requires_grad)
@@ -204,7 +252,11 @@ def ones_like(
 def empty_like(
     input: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, memory_format: Any = None
 ) -> Tensor:
-    """Memory as it was found, of `input`'s shape and, unless one is given, dtype."""
+    """Memory as it was found, of `input`'s shape and, unless one is given, dtype.
+
+    >>> autograd.empty_like(autograd.ones(2)).shape
+    Size([2])
+    """
     x = _like("empty_like", input)
     return _finish(np.empty_like(x, _like_dtype(x, dtype)), device, requires_grad)
 
@@ -218,14 +270,23 @@ def full_like(
     requires_grad: bool = False,
     memory_format: Any = None,
 ) -> Tensor:
-    """`fill_value` everywhere, of `input`'s shape and, unless one is given, dtype."""
+    """`fill_value` everywhere, of `input`'s shape and, unless one is given, dtype.
+
+    >>> autograd.full_like(autograd.ones(2), 7)
+    tensor([7., 7.])
+    """
     x = _like("full_like", input)
     value = fill_value.item() if isinstance(fill_value, Tensor) else fill_value
     return _finish(np.full_like(x, value, _like_dtype(x, dtype)), device, requires_grad)
 
 
 def eye(n: int, m: int | None = None, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """Ones on the diagonal of an n x m (n x n) matrix, zeros elsewhere."""
+    """Ones on the diagonal of an n x m (n x n) matrix, zeros elsewhere.
+
+    >>> autograd.eye(2)
+    tensor([[1., 0.],
+            [0., 1.]])
+    """
     if n < 0 or (m is not None and m < 0):
         raise ShapeError(f"eye: sizes must not be negative, got {n} and {m}")
     return _finish(np.eye(n, m, dtype=_dtype(dtype)), device, requires_grad)
@@ -237,7 +298,11 @@ def eye(n: int, m: int | None = None, *, dtype: Any = None, device: Any = None, 
 def arange(
     start: Any, end: Any = None, step: Any = 1, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
 ) -> Tensor:
-    """start, start + step, ... up to but without `end`; `arange(end)` starts at 0. int64 where all are ints."""
+    """start, start + step, ... up to but without `end`; `arange(end)` starts at 0. int64 where all are ints.
+
+    >>> autograd.arange(1, 7, 2)
+    tensor([1, 3, 5])
+    """
     if end is None:
         start, end = 0, start
     start, end, step = (v.item() if isinstance(v, (Tensor, np.generic)) else v for v in (start, end, step))
@@ -266,7 +331,11 @@ def range_count(name: str, steps: Any) -> int:
 def linspace(
     start: Any, end: Any, steps: int, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
 ) -> Tensor:
-    """`steps` values at equal distances from `start` to `end`, both included."""
+    """`steps` values at equal distances from `start` to `end`, both included.
+
+    >>> autograd.linspace(0, 1, 5)
+    tensor([0.0000, 0.2500, 0.5000, 0.7500, 1.0000])
+    """
     start, end = (v.item() if isinstance(v, Tensor) else v for v in (start, end))
     chosen = _dtype(dtype)
     values = np.linspace(start, end, range_count("linspace", steps), dtype=np.float64)
@@ -283,7 +352,11 @@ def logspace(
     device: Any = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    """base to the powers at equal distances from `start` to `end`, both included."""
+    """base to the powers at equal distances from `start` to `end`, both included.
+
+    >>> autograd.logspace(0, 2, 3)
+    tensor([  1.,  10., 100.])
+    """
     start, end = (v.item() if isinstance(v, Tensor) else v for v in (start, end))
     powers = np.linspace(start, end, range_count("logspace", steps), dtype=np.float64)
     return _finish(np.power(np.float64(base), powers).astype(_dtype(dtype)), device, requires_grad)
@@ -297,12 +370,22 @@ def _triangle_indices(name: str, row: int, col: int, offset: int, lower: bool, d
 
 
 def tril_indices(row: int, col: int, offset: int = 0, *, dtype: Any = dtypes.int64, device: Any = None) -> Tensor:
-    """The rows and columns of the elements on and below a diagonal, (2, count)."""
+    """The rows and columns of the elements on and below a diagonal, (2, count).
+
+    >>> autograd.tril_indices(2, 2)
+    tensor([[0, 1, 1],
+            [0, 0, 1]])
+    """
     return _triangle_indices("tril_indices", row, col, offset, True, dtype, device)
 
 
 def triu_indices(row: int, col: int, offset: int = 0, *, dtype: Any = dtypes.int64, device: Any = None) -> Tensor:
-    """The rows and columns of the elements on and above a diagonal, (2, count)."""
+    """The rows and columns of the elements on and above a diagonal, (2, count).
+
+    >>> autograd.triu_indices(2, 2)
+    tensor([[0, 0, 1],
+            [0, 1, 1]])
+    """
     return _triangle_indices("triu_indices", row, col, offset, False, dtype, device)
 
 
@@ -324,7 +407,11 @@ def rand(
     requires_grad: bool = False,
     pin_memory: bool = False,
 ) -> Tensor:
-    """Uniform in [0, 1)."""
+    """Uniform in [0, 1).
+
+    >>> autograd.rand(2, 3).shape
+    Size([2, 3])
+    """
     shape = _shape("rand", sizes, size)
     return _finish(uniform_array(shape, _float_dtype("rand", _dtype(dtype)), generator), device, requires_grad)
 
@@ -338,7 +425,11 @@ def randn(
     requires_grad: bool = False,
     pin_memory: bool = False,
 ) -> Tensor:
-    """Standard normal."""
+    """Standard normal.
+
+    >>> autograd.randn(2, 3).shape
+    Size([2, 3])
+    """
     shape = _shape("randn", sizes, size)
     return _finish(normal_array(shape, _float_dtype("randn", _dtype(dtype)), generator), device, requires_grad)
 
@@ -353,7 +444,11 @@ def randint(
     device: Any = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    """Integers of [low, high), or of [0, low) where high is left out; int64 unless another dtype is given."""
+    """Integers of [low, high), or of [0, low) where high is left out; int64 unless another dtype is given.
+
+    >>> autograd.randint(0, 10, (3,)).dtype
+    dtype('int64')
+    """
     if size is None and isinstance(high, (tuple, list)):
         high, size = None, high
     if high is None:
@@ -375,7 +470,11 @@ def randperm(
     requires_grad: bool = False,
     pin_memory: bool = False,
 ) -> Tensor:
-    """The numbers 0 to n-1 in random order; int64 unless another dtype is given."""
+    """The numbers 0 to n-1 in random order; int64 unless another dtype is given.
+
+    >>> autograd.randperm(4).sort().values
+    tensor([0, 1, 2, 3])
+    """
     if n < 0:
         raise ShapeError(f"randperm: n must not be negative, got {n}")
     order = rng_of(generator).permutation(n)
@@ -391,7 +490,11 @@ def rand_like(
     requires_grad: bool = False,
     memory_format: Any = None,
 ) -> Tensor:
-    """Uniform in [0, 1), of `input`'s shape and, unless one is given, dtype."""
+    """Uniform in [0, 1), of `input`'s shape and, unless one is given, dtype.
+
+    >>> autograd.rand_like(autograd.ones(2)).shape
+    Size([2])
+    """
     x = _like("rand_like", input)
     return rand(x.shape, generator=generator, dtype=_like_dtype(x, dtype), device=device, requires_grad=requires_grad)
 
@@ -405,7 +508,11 @@ def randn_like(
     requires_grad: bool = False,
     memory_format: Any = None,
 ) -> Tensor:
-    """Standard normal, of `input`'s shape and, unless one is given, dtype."""
+    """Standard normal, of `input`'s shape and, unless one is given, dtype.
+
+    >>> autograd.randn_like(autograd.ones(2)).shape
+    Size([2])
+    """
     x = _like("randn_like", input)
     return randn(x.shape, generator=generator, dtype=_like_dtype(x, dtype), device=device, requires_grad=requires_grad)
 
@@ -421,7 +528,11 @@ def randint_like(
     requires_grad: bool = False,
     memory_format: Any = None,
 ) -> Tensor:
-    """Integers of [low, high), of `input`'s shape and, unless one is given, dtype."""
+    """Integers of [low, high), of `input`'s shape and, unless one is given, dtype.
+
+    >>> autograd.randint_like(autograd.ones(2), 10).shape
+    Size([2])
+    """
     x = _like("randint_like", input)
     return randint(
         low, high, x.shape, generator=generator, dtype=_like_dtype(x, dtype), device=device, requires_grad=requires_grad
@@ -432,43 +543,75 @@ def randint_like(
 
 
 def is_tensor(obj: Any) -> bool:
-    """Whether `obj` is a Tensor."""
+    """Whether `obj` is a Tensor.
+
+    >>> autograd.is_tensor([1])
+    False
+    """
     return isinstance(obj, Tensor)
 
 
 def is_floating_point(input: Tensor) -> bool:
-    """Whether the dtype is float32 or float64."""
+    """Whether the dtype is float32 or float64.
+
+    >>> autograd.is_floating_point(autograd.ones(1))
+    True
+    """
     return input.is_floating_point()
 
 
 def is_nonzero(input: Tensor) -> bool:
-    """Whether the one element is not zero."""
+    """Whether the one element is not zero.
+
+    >>> autograd.is_nonzero(autograd.tensor([0]))
+    False
+    """
     return bool(input)
 
 
 def numel(input: Tensor) -> int:
-    """The number of elements."""
+    """The number of elements.
+
+    >>> autograd.numel(autograd.ones(2, 3))
+    6
+    """
     return input.numel()
 
 
 def result_type(tensor1: Any, tensor2: Any) -> np.dtype:
-    """The dtype of an arithmetic result of two Tensors or numbers."""
+    """The dtype of an arithmetic result of two Tensors or numbers.
+
+    >>> autograd.result_type(autograd.tensor([1]), 1.5)
+    dtype('float32')
+    """
     return dtypes.result_type(*[t._data if isinstance(t, Tensor) else t for t in (tensor1, tensor2)])
 
 
 def can_cast(from_: Any, to: Any) -> bool:
-    """Whether the rules of in-place results allow to write `from_` into `to`: not to a lower category."""
+    """Whether the rules of in-place results allow to write `from_` into `to`: not to a lower category.
+
+    >>> autograd.can_cast(autograd.float64, autograd.int64)
+    False
+    """
     a, b = dtypes.as_dtype(from_), dtypes.as_dtype(to)
     return dtypes._RANK[a.kind] <= dtypes._RANK[b.kind]
 
 
 def promote_types(type1: Any, type2: Any) -> np.dtype:
-    """The smallest dtype that both convert to."""
+    """The smallest dtype that both convert to.
+
+    >>> autograd.promote_types(autograd.int64, autograd.float32)
+    dtype('float32')
+    """
     return dtypes.promote_types(dtypes.as_dtype(type1), dtypes.as_dtype(type2))
 
 
 def finfo(type: Any = None) -> np.finfo:
-    """The limits of a floating dtype (the default one): bits, eps, max, min, tiny, ..."""
+    """The limits of a floating dtype (the default one): bits, eps, max, min, tiny, ...
+
+    >>> autograd.finfo(autograd.float32).bits
+    32
+    """
     dtype = _dtype(type)
     if dtype.kind != "f":
         raise DTypeError(f"finfo: expected a floating dtype, got {dtype}; use iinfo")
@@ -476,7 +619,11 @@ def finfo(type: Any = None) -> np.finfo:
 
 
 def iinfo(type: Any) -> np.iinfo:
-    """The limits of an integer dtype: bits, max, min."""
+    """The limits of an integer dtype: bits, max, min.
+
+    >>> autograd.iinfo(autograd.int8).max
+    127
+    """
     dtype = dtypes.as_dtype(type)
     if dtype.kind not in "iu":
         raise DTypeError(f"iinfo: expected an integer dtype, got {dtype}; use finfo")
@@ -531,9 +678,11 @@ def _legacy(name: str, dtype: np.dtype) -> Callable[..., Tensor]:
         return empty(*data, dtype=dtype)
 
     make.__name__ = make.__qualname__ = name
-    make.__doc__ = (
-        f"torch's older way to write `tensor(data, dtype={dtype})`, or, with sizes, `empty(sizes, dtype={dtype})`."
-    )
+    make.__doc__ = f"""torch's older way to write `tensor(data, dtype={dtype})`, or, with sizes, `empty(sizes, dtype={dtype})`.
+
+    >>> autograd.{name}([0, 1]).dtype
+    dtype('{dtype}')
+    """
     return make
 
 

@@ -26,12 +26,19 @@ _default = float32
 
 
 def get_default_dtype() -> np.dtype:
-    """The dtype that Python floats become: float32 unless `set_default_dtype` changed it."""
+    """The dtype that Python floats become: float32 unless `set_default_dtype` changed it.
+
+    >>> autograd.get_default_dtype()
+    dtype('float32')
+    """
     return _default
 
 
 def set_default_dtype(dtype: Any) -> None:
-    """Make float32 or float64 the dtype of Python floats and of the factories without a dtype."""
+    """Make float32 or float64 the dtype of Python floats and of the factories without a dtype.
+
+    >>> autograd.set_default_dtype(autograd.float32)
+    """
     global _default
     chosen = as_dtype(dtype)
     if chosen not in FLOATS:

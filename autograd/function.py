@@ -148,6 +148,12 @@ class Function:
     forward(ctx, *args), or forward(*args) with setup_context(ctx, inputs, output), runs without recording. backward gets the
     gradient of each output and returns one for each argument, None where there is none. What it computes is recorded
     under create_graph, so second order works where backward uses differentiable operations.
+
+    >>> class Double(autograd.Function):
+    ...     forward = staticmethod(lambda ctx, x: x * 2)
+    ...     backward = staticmethod(lambda ctx, g: g * 2)
+    >>> Double.apply(autograd.ones(1))
+    tensor([2.])
     """
 
     @staticmethod
@@ -306,6 +312,9 @@ class saved_tensors_hooks:
     """Inside, every array the tape saves goes through `pack_hook(tensor)` at once and `unpack_hook(packed)` in backward.
 
     For keeping saved values on disk, compressed, or not at all (see `checkpoint`).
+
+    >>> with autograd.saved_tensors_hooks(lambda t: t.numpy(), autograd.from_numpy):
+    ...     y = autograd.ones(1, requires_grad=True).exp()
     """
 
     def __init__(self, pack_hook: Callable[[Tensor], Any], unpack_hook: Callable[[Any], Tensor]) -> None:
@@ -338,6 +347,11 @@ def checkpoint(function: Callable[..., Any], *args: Any, use_reentrant: bool = F
 
     Random numbers drawn from the default generator come out the same the second time. use_reentrant is accepted as in torch;
     there is one implementation, the one torch calls non-reentrant. Source: Chen et al., https://arxiv.org/abs/1604.06174.
+
+    >>> x = autograd.tensor(3.0, requires_grad=True)
+    >>> autograd.checkpoint(lambda x: x.exp().log(), x).backward()
+    >>> x.grad
+    tensor(1.)
     """
     from .random import get_rng_state, set_rng_state
 

@@ -89,7 +89,11 @@ def _finished(values: tuple[Any, ...], create_graph: bool) -> tuple[Any, ...]:
 def vjp(
     func: Callable[..., Any], inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False
 ) -> tuple[Any, Any]:
-    """(func(*inputs), v^T J): the gradient of the outputs weighted by v, for each input."""
+    """(func(*inputs), v^T J): the gradient of the outputs weighted by v, for each input.
+
+    >>> autograd.functional.vjp(lambda x: x * x, autograd.tensor([1.0, 2.0]), autograd.ones(2))[1]
+    tensor([2., 4.])
+    """
     with tape.enable_grad():
         leaves = _leaves("vjp", inputs, create_graph)
         result = func(*leaves)
@@ -101,7 +105,11 @@ def vjp(
 def jvp(
     func: Callable[..., Any], inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False
 ) -> tuple[Any, Any]:
-    """(func(*inputs), J v): how each output changes along v, by differentiating the vjp with respect to its weights."""
+    """(func(*inputs), J v): how each output changes along v, by differentiating the vjp with respect to its weights.
+
+    >>> autograd.functional.jvp(lambda x: x * x, autograd.tensor([1.0, 2.0]), autograd.ones(2))[1]
+    tensor([2., 4.])
+    """
     with tape.enable_grad():
         leaves = _leaves("jvp", inputs, create_graph)
         vectors = _vectors("jvp", v, leaves)
@@ -124,6 +132,10 @@ def jacobian(
     """The derivative of every output element by every input element: shape (*output.shape, *input.shape).
 
     A tuple a tuple of outputs, inside it a tuple a tuple of inputs. vectorize and strategy are accepted as in torch.
+
+    >>> autograd.functional.jacobian(lambda x: x * x, autograd.tensor([1.0, 2.0]))
+    tensor([[2., 0.],
+            [0., 4.]])
     """
     with tape.enable_grad():
         leaves = _leaves("jacobian", inputs, create_graph)
@@ -167,7 +179,12 @@ def hessian(
     vectorize: bool = False,
     outer_jacobian_strategy: str = "reverse-mode",
 ) -> Any:
-    """The second derivatives of a function with one output element: shape (*input.shape, *input.shape)."""
+    """The second derivatives of a function with one output element: shape (*input.shape, *input.shape).
+
+    >>> autograd.functional.hessian(lambda x: (x**3).sum(), autograd.tensor([1.0, 2.0]))
+    tensor([[ 6.,  0.],
+            [ 0., 12.]])
+    """
     scalar = _scalar("hessian", func)
 
     def gradient(*xs: Any) -> Any:
@@ -180,7 +197,11 @@ def hessian(
 def vhp(
     func: Callable[..., Any], inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False
 ) -> tuple[Any, Any]:
-    """(func(*inputs), v^T H) for a function with one output element."""
+    """(func(*inputs), v^T H) for a function with one output element.
+
+    >>> autograd.functional.vhp(lambda x: (x**3).sum(), autograd.tensor([1.0, 2.0]), autograd.ones(2))[1]
+    tensor([ 6., 12.])
+    """
     with tape.enable_grad():
         leaves = _leaves("vhp", inputs, create_graph)
         y = _scalar("vhp", func)(*leaves)
@@ -193,7 +214,11 @@ def vhp(
 def hvp(
     func: Callable[..., Any], inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False
 ) -> tuple[Any, Any]:
-    """(func(*inputs), H v) for a function with one output element; H is symmetric, so this is `vhp`."""
+    """(func(*inputs), H v) for a function with one output element; H is symmetric, so this is `vhp`.
+
+    >>> autograd.functional.hvp(lambda x: (x**3).sum(), autograd.tensor([1.0, 2.0]), autograd.ones(2))[1]
+    tensor([ 6., 12.])
+    """
     return vhp(func, inputs, v, create_graph, strict)
 
 
@@ -201,6 +226,9 @@ def vmap(func: Callable[..., Any], in_dims: Any = 0, out_dims: Any = 0) -> Calla
     """`func` over a batch dimension of its arguments: called once an element and stacked, so as fast as a loop.
 
     in_dims: the dimension of each argument that is mapped, None for one passed whole. out_dims: where it stands in the results.
+
+    >>> autograd.vmap(lambda x: x.sum())(autograd.ones(2, 3))
+    tensor([3., 3.])
     """
 
     def mapped(*args: Any) -> Any:

@@ -27,6 +27,12 @@ def save(obj: Any, f: str | os.PathLike[str]) -> None:
     A flat dict of tensors becomes a plain safetensors file that other libraries read by name. The file appears under its
     name only when it is complete: an interrupted or failed save leaves the old one as it was.
     Raises TypeError for anything else, naming where it stands.
+
+    >>> import tempfile, os
+    >>> path = os.path.join(tempfile.mkdtemp(), "w.safetensors")
+    >>> autograd.save({"w": autograd.ones(2)}, path)
+    >>> autograd.load(path)
+    OrderedDict([('w', tensor([1., 1.]))])
     """
     from safetensors.numpy import save as to_bytes
 
@@ -67,6 +73,12 @@ def load(f: str | os.PathLike[str], map_location: Any = None, *, weights_only: b
     `map_location` may name the one device, "cpu"; `weights_only` is always so: no pickle runs, a file of torch's may
     hold containers, numbers, strings and tensors only. Raises FileNotFoundError, or ValueError where the file is damaged,
     of neither kind, or needs code to be read.
+
+    >>> import tempfile, os
+    >>> path = os.path.join(tempfile.mkdtemp(), "w.safetensors")
+    >>> autograd.save({"w": autograd.ones(2)}, path)
+    >>> autograd.load(path)["w"]
+    tensor([1., 1.])
     """
     from safetensors import SafetensorError, safe_open
 

@@ -12,7 +12,10 @@ options: dict[str, Any] = {"precision": 4, "threshold": 1000, "edgeitems": 3, "l
 
 
 def set_printoptions(**settings: Any) -> None:
-    """Set `precision`, `threshold`, `edgeitems`, `linewidth`, `sci_mode` (None: by the values) of printed tensors."""
+    """Set `precision`, `threshold`, `edgeitems`, `linewidth`, `sci_mode` (None: by the values) of printed tensors.
+
+    >>> autograd.set_printoptions(precision=4)
+    """
     for name in settings:
         if name not in options:
             raise TypeError(f"set_printoptions: no option {name!r}; expected one of {', '.join(options)}")

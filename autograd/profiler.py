@@ -61,6 +61,9 @@ class profile:
     by_op() and by_module() give rows (name, calls, forward, backward, kept), slowest first; `calls` the single calls.
     Times are those of the operation's own function and formulas, without Python around them. Backward counts what was
     recorded inside.
+
+    >>> with autograd.profile() as p:
+    ...     y = autograd.ones(1, requires_grad=True) * 2
     """
 
     def __init__(self) -> None:

@@ -22,6 +22,9 @@ class Generator:
     """A stream of random numbers of its own, from seed 0 on unless told otherwise: pass it as `generator=`.
 
     `rng` is the numpy Generator (PCG64) that draws. The numbers are numpy's, not torch's, for the same seed.
+
+    >>> autograd.rand(2, generator=autograd.Generator().manual_seed(0)).shape
+    Size([2])
     """
 
     rng: np.random.Generator
@@ -125,27 +128,47 @@ default_generator = _DefaultGenerator()
 
 
 def manual_seed(seed: int) -> Generator:
-    """Start the default stream, which everything without a generator draws from, at `seed`; returns its Generator."""
+    """Start the default stream, which everything without a generator draws from, at `seed`; returns its Generator.
+
+    >>> autograd.manual_seed(0).initial_seed()
+    0
+    """
     return default_generator.manual_seed(seed)
 
 
 def seed() -> int:
-    """Start the default stream at a seed from the operating system, which is returned."""
+    """Start the default stream at a seed from the operating system, which is returned.
+
+    >>> autograd.seed() >= 0
+    True
+    """
     return default_generator.seed()
 
 
 def initial_seed() -> int:
-    """The seed the default stream was started with."""
+    """The seed the default stream was started with.
+
+    >>> generator = autograd.manual_seed(5)
+    >>> autograd.initial_seed()
+    5
+    """
     return default_generator.initial_seed()
 
 
 def get_rng_state() -> Tensor:
-    """Where the default stream stands, as a uint8 Tensor."""
+    """Where the default stream stands, as a uint8 Tensor.
+
+    >>> autograd.get_rng_state().dtype
+    dtype('uint8')
+    """
     return default_generator.get_state()
 
 
 def set_rng_state(state: Tensor) -> None:
-    """Put the default stream back to where `get_rng_state` was called."""
+    """Put the default stream back to where `get_rng_state` was called.
+
+    >>> autograd.set_rng_state(autograd.get_rng_state())
+    """
     default_generator.set_state(state)
 
 
@@ -184,7 +207,11 @@ def _probabilities(name: str, p: Any) -> Any:
 
 
 def bernoulli(input: Tensor, p: float | None = None, *, generator: Generator | None = None) -> Tensor:
-    """1 with probability `input` (or `p` for every element), else 0: shape and dtype of input, without gradient."""
+    """1 with probability `input` (or `p` for every element), else 0: shape and dtype of input, without gradient.
+
+    >>> autograd.bernoulli(autograd.ones(2))
+    tensor([1., 1.])
+    """
     x = input.numpy_view()
     if p is None and x.dtype.kind != "f":
         raise DTypeError(f"bernoulli: expected floating-point probabilities, got {x.dtype}")
@@ -199,6 +226,9 @@ def multinomial(
 
     The weights need not sum to 1. Without replacement at most as many as have a weight above 0. Raises RuntimeError for
     negative, infinite or NaN weights, or a row of zeros.
+
+    >>> autograd.multinomial(autograd.tensor([0.0, 1.0]), 1)
+    tensor([1])
     """
     weights = input.numpy_view()
     if weights.ndim not in (1, 2) or weights.dtype.kind != "f":
@@ -241,7 +271,11 @@ def normal(
     device: Any = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    """Normal draws with `mean` and `std`, Tensors (broadcast) or numbers; with two numbers `size` says how many."""
+    """Normal draws with `mean` and `std`, Tensors (broadcast) or numbers; with two numbers `size` says how many.
+
+    >>> autograd.normal(0.0, 1.0, (2, 3)).shape
+    Size([2, 3])
+    """
     m = mean.numpy_view() if isinstance(mean, Tensor) else mean
     s = std.numpy_view() if isinstance(std, Tensor) else std
     if np.any(np.asarray(s) < 0):

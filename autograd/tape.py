@@ -109,17 +109,32 @@ class _Switch:
 
 
 class no_grad(_Switch):
-    """Nothing computed inside is recorded. Context manager or decorator."""
+    """Nothing computed inside is recorded. Context manager or decorator.
+
+    >>> with autograd.no_grad():
+    ...     print(autograd.is_grad_enabled())
+    False
+    """
 
 
 class enable_grad(_Switch):
-    """Operations inside are recorded even within `no_grad`. Context manager or decorator."""
+    """Operations inside are recorded even within `no_grad`. Context manager or decorator.
+
+    >>> with autograd.no_grad(), autograd.enable_grad():
+    ...     print(autograd.is_grad_enabled())
+    True
+    """
 
     enabled = True
 
 
 class inference_mode(_Switch):
-    """`no_grad` whose results may never be recorded later. Also a decorator; `inference_mode(False)` does nothing."""
+    """`no_grad` whose results may never be recorded later. Also a decorator; `inference_mode(False)` does nothing.
+
+    >>> with autograd.inference_mode():
+    ...     print(autograd.is_inference_mode_enabled())
+    True
+    """
 
     inference = True
 
@@ -138,7 +153,12 @@ class _Unchanged(_Switch):
 
 
 class set_grad_enabled(_Switch):
-    """Recording on or off, at once; as context manager or decorator the mode of before comes back at the end."""
+    """Recording on or off, at once; as context manager or decorator the mode of before comes back at the end.
+
+    >>> with autograd.set_grad_enabled(False):
+    ...     print(autograd.is_grad_enabled())
+    False
+    """
 
     def __new__(cls, mode: bool) -> Any:
         return object.__new__(cls)
@@ -163,12 +183,20 @@ class set_grad_enabled(_Switch):
 
 
 def is_grad_enabled() -> bool:
-    """Whether operations are recorded on this thread."""
+    """Whether operations are recorded on this thread.
+
+    >>> autograd.is_grad_enabled()
+    True
+    """
     return mode.enabled
 
 
 def is_inference_mode_enabled() -> bool:
-    """Whether this thread is inside `inference_mode`."""
+    """Whether this thread is inside `inference_mode`.
+
+    >>> autograd.is_inference_mode_enabled()
+    False
+    """
     return mode.inference
 
 
@@ -178,6 +206,9 @@ class SparseRows:
     indices: int64 (n,); rows: (n, *shape[1:]); shape: the shape of the whole gradient. With take (n,) or factors (n,) row i
     is factors[i] * rows[take[i]] of the rows given: such a gradient stays in factors until its `rows` are asked for.
     Raises IndexError for an index outside the table.
+
+    >>> autograd.SparseRows(np.array([1]), np.array([[5.0]]), (3, 1)).to_dense().tolist()
+    [[0.0], [5.0], [0.0]]
     """
 
     def __init__(
@@ -594,6 +625,11 @@ def backward(
 
     inputs: only these tensors' `.grad` are added to. create_graph: the gradients are recorded and can be differentiated.
     Raises RuntimeError for a non-scalar without gradient, a freed graph, or an output without history.
+
+    >>> x = autograd.tensor(3.0, requires_grad=True)
+    >>> autograd.backward(x * x)
+    >>> x.grad
+    tensor(6.)
     """
     walk = Walk(create_graph, create_graph if retain_graph is None else retain_graph)
     before = mode.enabled
@@ -631,6 +667,10 @@ def grad(
     """The gradients of `outputs` with respect to `inputs`, a tuple with one a input; no `.grad` changes.
 
     An input that did not take part is an error unless allow_unused (then None, or zeros with materialize_grads).
+
+    >>> x = autograd.tensor(3.0, requires_grad=True)
+    >>> autograd.grad(x * x, x)
+    (tensor(6.),)
     """
     if not only_inputs:
         raise ValueError("grad: only_inputs=False is no longer supported, as in torch; use backward() to fill .grad")

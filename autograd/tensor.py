@@ -19,7 +19,11 @@ from .tape import Box, Cell, Leaf, View, mode, node_of, synced
 
 
 class Size(tuple):
-    """A shape: a tuple of ints with `numel()`."""
+    """A shape: a tuple of ints with `numel()`.
+
+    >>> autograd.Size([2, 3]).numel()
+    6
+    """
 
     def numel(self) -> int:
         """The number of elements of that shape."""
@@ -33,7 +37,11 @@ class Size(tuple):
 
 
 class Device(str):
-    """The one device there is: "cpu"."""
+    """The one device there is: "cpu".
+
+    >>> autograd.device("cpu")
+    device(type='cpu')
+    """
 
     type = "cpu"
     index = None
@@ -77,6 +85,9 @@ class Tensor:
     Made by `autograd.tensor` and the other factories; `Tensor(data)` copies data as float32 like torch.Tensor.
     dtypes: float32 (default), float64, int64, int32, int16, int8, uint8, bool. Memory may be channels-last; shapes are
     logical, images (N, C, H, W).
+
+    >>> autograd.Tensor([1, 2])
+    tensor([1., 2.])
     """
 
     _data: ndarray

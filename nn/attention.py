@@ -30,6 +30,10 @@ class MultiheadAttention(Module):
     `forward`. in_proj_weight (3 * embed_dim, embed_dim), or q_, k_ and v_proj_weight where kdim or vdim differ, start
     Xavier uniform; out_proj is a Linear; in_proj_bias and out_proj.bias start at 0; bias_k and bias_v (1, 1, embed_dim)
     Xavier normal.
+
+    >>> output, weights = nn.MultiheadAttention(4, 2)(*[autograd.ones(3, 1, 4)] * 3)
+    >>> output.shape, weights.shape
+    (Size([3, 1, 4]), Size([1, 3, 3]))
     """
 
     def __init__(
@@ -146,6 +150,9 @@ class TransformerEncoderLayer(Module):
 
     x = norm1(x + attention(x)), x = norm2(x + linear2(activation(linear1(x)))); norm_first: x + attention(norm1(x)) ...
     src (S, B, d_model), batch_first (B, S, d_model), or unbatched. Vaswani et al. 2017, arXiv:1706.03762.
+
+    >>> nn.TransformerEncoderLayer(4, 2, 8)(autograd.ones(3, 1, 4)).shape
+    Size([3, 1, 4])
     """
 
     def __init__(
@@ -200,6 +207,9 @@ class TransformerDecoderLayer(Module):
     """Self-attention, attention to the encoder's memory, then two linear layers, each as in TransformerEncoderLayer.
 
     tgt (T, B, d_model), memory (S, B, d_model), batch_first (B, T, d_model) ..., or unbatched.
+
+    >>> nn.TransformerDecoderLayer(4, 2, 8)(autograd.ones(2, 1, 4), autograd.ones(3, 1, 4)).shape
+    Size([2, 1, 4])
     """
 
     def __init__(
@@ -281,6 +291,9 @@ class TransformerEncoder(_Stack):
     """A stack of TransformerEncoderLayer, each a copy of `encoder_layer`, then `norm` if given.
 
     enable_nested_tensor, mask_check: torch's, without meaning here.
+
+    >>> nn.TransformerEncoder(nn.TransformerEncoderLayer(4, 2, 8), 2)(autograd.ones(3, 1, 4)).shape
+    Size([3, 1, 4])
     """
 
     def __init__(
@@ -307,7 +320,12 @@ class TransformerEncoder(_Stack):
 
 
 class TransformerDecoder(_Stack):
-    """A stack of TransformerDecoderLayer, each a copy of `decoder_layer`, then `norm` if given."""
+    """A stack of TransformerDecoderLayer, each a copy of `decoder_layer`, then `norm` if given.
+
+    >>> layer = nn.TransformerDecoderLayer(4, 2, 8)
+    >>> nn.TransformerDecoder(layer, 2)(autograd.ones(2, 1, 4), autograd.ones(3, 1, 4)).shape
+    Size([2, 1, 4])
+    """
 
     def __init__(self, decoder_layer: Module, num_layers: int, norm: Module | None = None) -> None:
         super().__init__(decoder_layer, num_layers, norm)
@@ -341,6 +359,9 @@ class Transformer(Module):
     """Encoder and decoder: src (S, B, d_model), tgt (T, B, d_model), with batch_first (B, S, d_model), to tgt's shape.
 
     All matrices start Xavier uniform. The arguments are those of the layers. Vaswani et al. 2017, arXiv:1706.03762.
+
+    >>> nn.Transformer(4, 2, 1, 1, 8)(autograd.ones(3, 1, 4), autograd.ones(2, 1, 4)).shape
+    Size([2, 1, 4])
     """
 
     def __init__(

@@ -123,7 +123,11 @@ def _fusible(module: Module, after: Module) -> bool:
 
 
 class Sequential(_Row):
-    """Modules applied one after the other: `Sequential(a, b)(x)` is b(a(x)). Also from one OrderedDict of names."""
+    """Modules applied one after the other: `Sequential(a, b)(x)` is b(a(x)). Also from one OrderedDict of names.
+
+    >>> nn.Sequential(nn.Linear(3, 4), nn.ReLU())(autograd.ones(2, 3)).shape
+    Size([2, 4])
+    """
 
     def __init__(self, *args: Any) -> None:
         super().__init__()
@@ -162,7 +166,11 @@ class Sequential(_Row):
 
 
 class ModuleList(_Row):
-    """A list of modules, all registered. It has no forward."""
+    """A list of modules, all registered. It has no forward.
+
+    >>> len(nn.ModuleList([nn.ReLU(), nn.Linear(2, 2)]))
+    2
+    """
 
     def __init__(self, modules: Iterable[Module] | None = None) -> None:
         super().__init__()
@@ -179,7 +187,11 @@ class ModuleList(_Row):
 
 
 class ModuleDict(Module):
-    """A dict of modules, all registered. It has no forward."""
+    """A dict of modules, all registered. It has no forward.
+
+    >>> nn.ModuleDict({"a": nn.ReLU()})["a"]
+    ReLU()
+    """
 
     def __init__(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]] | None = None) -> None:
         super().__init__()
@@ -255,7 +267,11 @@ def _parameter_line(value: Any) -> str:
 
 
 class ParameterList(Module):
-    """A list of parameters, all registered; Tensors put in become Parameters, other values are kept as they are."""
+    """A list of parameters, all registered; Tensors put in become Parameters, other values are kept as they are.
+
+    >>> len(nn.ParameterList([nn.Parameter(autograd.ones(1))]))
+    1
+    """
 
     def __init__(self, values: Iterable[Any] | None = None) -> None:
         super().__init__()
@@ -302,7 +318,11 @@ class ParameterList(Module):
 
 
 class ParameterDict(Module):
-    """A dict of parameters, all registered; Tensors put in become Parameters, other values are kept as they are."""
+    """A dict of parameters, all registered; Tensors put in become Parameters, other values are kept as they are.
+
+    >>> nn.ParameterDict({"a": nn.Parameter(autograd.ones(1))})["a"].shape
+    Size([1])
+    """
 
     def __init__(self, parameters: Any = None) -> None:
         super().__init__()

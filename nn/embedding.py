@@ -53,6 +53,9 @@ class Embedding(_Table):
     padding_idx: a row that starts at 0 and gets no gradient. max_norm: rows looked up whose `norm_type`-norm is larger
     are scaled down to it, in the weight itself. scale_grad_by_freq: gradients divided by how often the index occurs.
     sparse: the weight's gradient is SparseRows. weight (num_embeddings, embedding_dim) starts normal (0, 1).
+
+    >>> nn.Embedding(10, 3)(autograd.tensor([1, 4])).shape
+    Size([2, 3])
     """
 
     def __init__(
@@ -115,6 +118,9 @@ class EmbeddingBag(_Table):
     Input (bags, n): each row a bag; or (n,) with `offsets` (bags,), where each bag starts (include_last_offset: and one
     more, where the last ends). per_sample_weights: factors of the rows, mode "sum" only. The other settings are
     Embedding's. weight (num_embeddings, embedding_dim) starts normal (0, 1).
+
+    >>> nn.EmbeddingBag(10, 3)(autograd.tensor([[1, 4]])).shape
+    Size([1, 3])
     """
 
     def __init__(

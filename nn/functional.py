@@ -156,6 +156,9 @@ def rrelu(
     """input where input >= 0, else a * input: a drawn from (lower, upper) in training, else their mean.
 
     Xu et al. 2015, arXiv:1505.00853.
+
+    >>> F.rrelu(autograd.tensor([-1.0, 2.0]), 0.1, 0.1)
+    tensor([-0.1000,  2.0000])
     """
     if not training:
         return leaky_relu(input, (lower + upper) / 2, inplace)
@@ -264,6 +267,9 @@ def gumbel_softmax(logits: Tensor, tau: float = 1, hard: bool = False, eps: floa
 
     hard: one-hot, with the gradient of the soft sample. eps: torch's, without meaning. Jang et al. 2016,
     arXiv:1611.01144.
+
+    >>> F.gumbel_softmax(autograd.zeros(2, 3)).shape
+    Size([2, 3])
     """
     drawn = autograd.rand(logits.shape, dtype=logits.dtype)
     exponential = autograd.clamp(-autograd.log(1 - drawn), min=float(np.finfo(logits.dtype).tiny))
@@ -320,6 +326,9 @@ def multi_head_attention_forward(
     keys: True is kept from attending, floats are added. is_causal: says that attn_mask is the causal one, which is used
     either way. Returns the output (L, B, E) and, with need_weights, the weights (B, L, S), or (B, heads, L, S) not
     averaged.
+
+    >>> F.multi_head_attention_forward.__name__
+    'multi_head_attention_forward'
     """
     name = "multi_head_attention_forward"
     unbatched = query.ndim == 2

@@ -53,6 +53,9 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
 
     linear, conv*, sigmoid: 1; tanh: 5/3; relu: sqrt(2); leaky_relu with slope `param` (0.01): sqrt(2 / (1 + slope**2));
     selu: 3/4. Raises ValueError for another name or a param that is not a number.
+
+    >>> nn.init.calculate_gain("tanh")
+    1.6666666666666667
     """
     linear = ("linear", *(f"conv{transposed}{d}d" for transposed in ("", "_transpose") for d in (1, 2, 3)))
     if nonlinearity in linear or nonlinearity == "sigmoid":
@@ -72,7 +75,11 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
 
 
 def uniform_(tensor: T, a: float = 0.0, b: float = 1.0, generator: Generator | None = None) -> T:
-    """Uniform in [a, b)."""
+    """Uniform in [a, b).
+
+    >>> nn.init.uniform_(autograd.empty(2)).shape
+    Size([2])
+    """
     if not a <= b:
         raise ValueError(f"uniform_: expected a <= b, got a={a} and b={b}")
     if _skip.get():  # a large network's numbers take seconds
@@ -81,7 +88,11 @@ def uniform_(tensor: T, a: float = 0.0, b: float = 1.0, generator: Generator | N
 
 
 def normal_(tensor: T, mean: float = 0.0, std: float = 1.0, generator: Generator | None = None) -> T:
-    """Normal with that mean and standard deviation."""
+    """Normal with that mean and standard deviation.
+
+    >>> nn.init.normal_(autograd.empty(2), 0.0, 0.1).shape
+    Size([2])
+    """
     if not std >= 0:
         raise ValueError(f"normal_: expected std >= 0, got {std}")
     if _skip.get():
@@ -92,7 +103,11 @@ def normal_(tensor: T, mean: float = 0.0, std: float = 1.0, generator: Generator
 def trunc_normal_(
     tensor: T, mean: float = 0.0, std: float = 1.0, a: float = -2.0, b: float = 2.0, generator: Generator | None = None
 ) -> T:
-    """Normal, but within [a, b]: what falls outside is drawn again."""
+    """Normal, but within [a, b]: what falls outside is drawn again.
+
+    >>> nn.init.trunc_normal_(autograd.empty(2)).shape
+    Size([2])
+    """
     if not a < b or not std > 0:
         raise ValueError(f"trunc_normal_: expected a < b and std > 0, got a={a}, b={b}, std={std}")
     if _skip.get():
@@ -118,29 +133,50 @@ def trunc_normal_(
 
 
 def constant_(tensor: T, val: float) -> T:
-    """`val` everywhere."""
+    """`val` everywhere.
+
+    >>> nn.init.constant_(autograd.empty(2), 3.0)
+    tensor([3., 3.])
+    """
     return _fill(tensor, val, "constant_")
 
 
 def ones_(tensor: T) -> T:
-    """1 everywhere."""
+    """1 everywhere.
+
+    >>> nn.init.ones_(autograd.empty(2))
+    tensor([1., 1.])
+    """
     return _fill(tensor, 1.0, "ones_")
 
 
 def zeros_(tensor: T) -> T:
-    """0 everywhere."""
+    """0 everywhere.
+
+    >>> nn.init.zeros_(autograd.empty(2))
+    tensor([0., 0.])
+    """
     return _fill(tensor, 0.0, "zeros_")
 
 
 def eye_(tensor: T) -> T:
-    """The identity: ones on the diagonal of a matrix, zeros elsewhere."""
+    """The identity: ones on the diagonal of a matrix, zeros elsewhere.
+
+    >>> nn.init.eye_(autograd.empty(2, 2))
+    tensor([[1., 0.],
+            [0., 1.]])
+    """
     if tensor.ndim != 2:
         raise ShapeError(f"eye_: only tensors with 2 dimensions are supported, got shape {tuple(tensor.shape)}")
     return _fill(tensor, np.eye(*tensor.shape), "eye_")
 
 
 def dirac_(tensor: T, groups: int = 1) -> T:
-    """A convolution's weight (out, in, *kernel) that passes each group's first channels through unchanged."""
+    """A convolution's weight (out, in, *kernel) that passes each group's first channels through unchanged.
+
+    >>> nn.init.dirac_(autograd.empty(1, 1, 3))
+    tensor([[[0., 1., 0.]]])
+    """
     if tensor.ndim not in (3, 4, 5):
         raise ShapeError(
             f"dirac_: only tensors with 3, 4, or 5 dimensions are supported, got shape {tuple(tensor.shape)}"
@@ -175,13 +211,21 @@ def _fan(tensor: Tensor, mode: str) -> int:
 
 
 def xavier_uniform_(tensor: T, gain: float = 1.0, generator: Generator | None = None) -> T:
-    """Uniform in (-a, a), a = gain * sqrt(6 / (fan_in + fan_out)). Glorot & Bengio 2010."""
+    """Uniform in (-a, a), a = gain * sqrt(6 / (fan_in + fan_out)). Glorot & Bengio 2010.
+
+    >>> nn.init.xavier_uniform_(autograd.empty(3, 2)).shape
+    Size([3, 2])
+    """
     bound = gain * math.sqrt(6.0 / max(sum(_calculate_fan_in_and_fan_out(tensor)), 1))
     return uniform_(tensor, -bound, bound, generator)
 
 
 def xavier_normal_(tensor: T, gain: float = 1.0, generator: Generator | None = None) -> T:
-    """Normal with standard deviation gain * sqrt(2 / (fan_in + fan_out)). Glorot & Bengio 2010."""
+    """Normal with standard deviation gain * sqrt(2 / (fan_in + fan_out)). Glorot & Bengio 2010.
+
+    >>> nn.init.xavier_normal_(autograd.empty(3, 2)).shape
+    Size([3, 2])
+    """
     std = gain * math.sqrt(2.0 / max(sum(_calculate_fan_in_and_fan_out(tensor)), 1))
     return normal_(tensor, 0.0, std, generator)
 
@@ -196,6 +240,9 @@ def kaiming_uniform_(
     """Uniform in (-b, b), b = gain * sqrt(3 / fan). He et al. 2015, arXiv:1502.01852.
 
     a: negative slope of the leaky_relu behind the layer. mode: "fan_in" keeps the variance forward, "fan_out" backward.
+
+    >>> nn.init.kaiming_uniform_(autograd.empty(3, 2)).shape
+    Size([3, 2])
     """
     if not tensor.numel():
         return tensor
@@ -210,7 +257,11 @@ def kaiming_normal_(
     nonlinearity: str = "leaky_relu",
     generator: Generator | None = None,
 ) -> T:
-    """Normal with standard deviation gain / sqrt(fan). He et al. 2015; the arguments are `kaiming_uniform_`'s."""
+    """Normal with standard deviation gain / sqrt(fan). He et al. 2015; the arguments are `kaiming_uniform_`'s.
+
+    >>> nn.init.kaiming_normal_(autograd.empty(3, 2)).shape
+    Size([3, 2])
+    """
     if not tensor.numel():
         return tensor
     return normal_(tensor, 0.0, calculate_gain(nonlinearity, a) / math.sqrt(_fan(tensor, mode)), generator)
@@ -220,6 +271,9 @@ def orthogonal_(tensor: T, gain: float = 1, generator: Generator | None = None) 
     """gain times a random (semi-)orthogonal matrix, trailing dimensions flattened. Saxe et al. 2013, arXiv:1312.6120.
 
     Uniform over the orthogonal matrices: QR of a normal matrix, with the signs that make R's diagonal positive.
+
+    >>> nn.init.orthogonal_(autograd.empty(3, 2)).shape
+    Size([3, 2])
     """
     if tensor.ndim < 2:
         raise ShapeError(
@@ -236,7 +290,11 @@ def orthogonal_(tensor: T, gain: float = 1, generator: Generator | None = None) 
 
 
 def sparse_(tensor: T, sparsity: float, std: float = 0.01, generator: Generator | None = None) -> T:
-    """Normal with standard deviation `std`, but the fraction `sparsity` (rounded up) of each column 0. Martens 2010."""
+    """Normal with standard deviation `std`, but the fraction `sparsity` (rounded up) of each column 0. Martens 2010.
+
+    >>> nn.init.sparse_(autograd.empty(4, 2), 0.5).shape
+    Size([4, 2])
+    """
     if tensor.ndim != 2:
         raise ShapeError(f"sparse_: only tensors with 2 dimensions are supported, got shape {tuple(tensor.shape)}")
     rows, columns = tensor.shape

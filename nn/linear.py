@@ -20,7 +20,11 @@ def parameter(*shape: int, device: Any = None, dtype: Any = None) -> Parameter:
 
 
 class Identity(Module):
-    """The input as it is; any arguments are ignored."""
+    """The input as it is; any arguments are ignored.
+
+    >>> nn.Identity()(autograd.ones(2)).shape
+    Size([2])
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__()
@@ -33,6 +37,9 @@ class Linear(Module):
     """y = x W^T + b: (*, in_features) to (*, out_features).
 
     weight (out_features, in_features) and bias (out_features,) start uniform in (-k, k), k = 1 / sqrt(in_features).
+
+    >>> nn.Linear(3, 2)(autograd.ones(5, 3)).shape
+    Size([5, 2])
     """
 
     def __init__(
@@ -64,6 +71,9 @@ class Bilinear(Module):
 
     weight (out_features, in1_features, in2_features) and bias (out_features,) start uniform in (-k, k),
     k = 1 / sqrt(in1_features).
+
+    >>> nn.Bilinear(2, 3, 4)(autograd.ones(5, 2), autograd.ones(5, 3)).shape
+    Size([5, 4])
     """
 
     def __init__(
@@ -101,7 +111,11 @@ class Bilinear(Module):
 
 
 class Flatten(Module):
-    """Dimensions start_dim to end_dim as one: (N, C, H, W) to (N, C*H*W) by default."""
+    """Dimensions start_dim to end_dim as one: (N, C, H, W) to (N, C*H*W) by default.
+
+    >>> nn.Flatten()(autograd.ones(2, 3, 4)).shape
+    Size([2, 12])
+    """
 
     def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
         super().__init__()
@@ -115,7 +129,11 @@ class Flatten(Module):
 
 
 class Unflatten(Module):
-    """Dimension `dim` as several, of the sizes `unflattened_size`; one size may be -1."""
+    """Dimension `dim` as several, of the sizes `unflattened_size`; one size may be -1.
+
+    >>> nn.Unflatten(1, (2, 3))(autograd.ones(4, 6)).shape
+    Size([4, 2, 3])
+    """
 
     def __init__(self, dim: int, unflattened_size: Any) -> None:
         super().__init__()

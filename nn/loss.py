@@ -36,21 +36,33 @@ class _WeightedLoss(_Loss):
 
 
 class L1Loss(_Loss):
-    """|input - target|."""
+    """|input - target|.
+
+    >>> nn.L1Loss()(autograd.zeros(2), autograd.tensor([1.0, 3.0]))
+    tensor(2.)
+    """
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         return F.l1_loss(input, target, reduction=self.reduction)
 
 
 class MSELoss(_Loss):
-    """(input - target)^2."""
+    """(input - target)^2.
+
+    >>> nn.MSELoss()(autograd.zeros(2), autograd.tensor([1.0, 3.0]))
+    tensor(5.)
+    """
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         return F.mse_loss(input, target, reduction=self.reduction)
 
 
 class SmoothL1Loss(_Loss):
-    """d^2 / (2 beta) where d = |input - target| < beta, else d - beta / 2. Girshick 2015, arXiv:1504.08083."""
+    """d^2 / (2 beta) where d = |input - target| < beta, else d - beta / 2. Girshick 2015, arXiv:1504.08083.
+
+    >>> nn.SmoothL1Loss()(autograd.zeros(2), autograd.tensor([0.5, 3.0]))
+    tensor(1.3125)
+    """
 
     def __init__(
         self, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean", beta: float = 1.0
@@ -63,7 +75,11 @@ class SmoothL1Loss(_Loss):
 
 
 class HuberLoss(_Loss):
-    """d^2 / 2 where d = |input - target| <= delta, else delta (d - delta / 2). Huber 1964."""
+    """d^2 / 2 where d = |input - target| <= delta, else delta (d - delta / 2). Huber 1964.
+
+    >>> nn.HuberLoss()(autograd.zeros(2), autograd.tensor([0.5, 3.0]))
+    tensor(1.3125)
+    """
 
     def __init__(self, reduction: str = "mean", delta: float = 1.0) -> None:
         super().__init__(reduction=reduction)
@@ -77,6 +93,9 @@ class NLLLoss(_WeightedLoss):
     """-weight[target] * input[target]: input (N, C, *) of log-probabilities, target (N, *) of classes.
 
     ignore_index: a target that counts for nothing. The mean is weighted: divided by the sum of the weights.
+
+    >>> nn.NLLLoss()(autograd.tensor([[-0.1, -2.4]]), autograd.tensor([0]))
+    tensor(0.1000)
     """
 
     def __init__(
@@ -100,6 +119,9 @@ class CrossEntropyLoss(_WeightedLoss):
     target may also hold probabilities, in the shape of the input: then it is -sum target * log softmax(input).
     weight: a factor a class. ignore_index: a class that counts for nothing. label_smoothing: the part of each target
     that is spread evenly over all classes.
+
+    >>> nn.CrossEntropyLoss()(autograd.zeros(1, 2), autograd.tensor([0]))
+    tensor(0.6931)
     """
 
     def __init__(
@@ -126,14 +148,22 @@ class CrossEntropyLoss(_WeightedLoss):
 
 
 class BCELoss(_WeightedLoss):
-    """-(target log input + (1 - target) log(1 - input)), input in [0, 1]; each logarithm at least -100."""
+    """-(target log input + (1 - target) log(1 - input)), input in [0, 1]; each logarithm at least -100.
+
+    >>> nn.BCELoss()(autograd.tensor([0.9]), autograd.tensor([1.0]))
+    tensor(0.1054)
+    """
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         return F.binary_cross_entropy(input, target, weight=self.weight, reduction=self.reduction)
 
 
 class BCEWithLogitsLoss(_Loss):
-    """BCELoss of sigmoid(input), without overflow. pos_weight: a factor of the positive part, broadcast."""
+    """BCELoss of sigmoid(input), without overflow. pos_weight: a factor of the positive part, broadcast.
+
+    >>> nn.BCEWithLogitsLoss()(autograd.tensor([0.0]), autograd.tensor([1.0]))
+    tensor(0.6931)
+    """
 
     pos_weight: Tensor | None
 
@@ -159,6 +189,9 @@ class PoissonNLLLoss(_Loss):
     """e^input - target * input, or with log_input=False input - target * log(input + eps).
 
     full: plus Stirling's approximation of log(target!) where target > 1.
+
+    >>> nn.PoissonNLLLoss()(autograd.zeros(2), autograd.ones(2))
+    tensor(1.)
     """
 
     def __init__(
@@ -180,7 +213,11 @@ class PoissonNLLLoss(_Loss):
 
 
 class GaussianNLLLoss(_Loss):
-    """(log var + (input - target)^2 / var) / 2, var at least eps; full: plus log(2 pi) / 2."""
+    """(log var + (input - target)^2 / var) / 2, var at least eps; full: plus log(2 pi) / 2.
+
+    >>> nn.GaussianNLLLoss()(autograd.zeros(2), autograd.ones(2), autograd.ones(2))
+    tensor(0.5000)
+    """
 
     def __init__(self, *, full: bool = False, eps: float = 1e-6, reduction: str = "mean") -> None:
         super().__init__(reduction=reduction)
@@ -195,6 +232,9 @@ class KLDivLoss(_Loss):
 
     log_target: target holds log-probabilities too. reduction "batchmean" divides the sum by the batch size, as the
     mathematics has it.
+
+    >>> nn.KLDivLoss(reduction="batchmean")(autograd.tensor([[0.5, 0.5]]).log(), autograd.tensor([[0.9, 0.1]]))
+    tensor(0.3681)
     """
 
     def __init__(
@@ -212,7 +252,11 @@ class KLDivLoss(_Loss):
 
 
 class HingeEmbeddingLoss(_Loss):
-    """input where target is 1, max(0, margin - input) where it is -1."""
+    """input where target is 1, max(0, margin - input) where it is -1.
+
+    >>> nn.HingeEmbeddingLoss()(autograd.tensor([0.5]), autograd.tensor([-1.0]))
+    tensor(0.5000)
+    """
 
     def __init__(
         self, margin: float = 1.0, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean"
@@ -225,14 +269,22 @@ class HingeEmbeddingLoss(_Loss):
 
 
 class SoftMarginLoss(_Loss):
-    """log(1 + e^(-target * input)), target 1 or -1."""
+    """log(1 + e^(-target * input)), target 1 or -1.
+
+    >>> nn.SoftMarginLoss()(autograd.tensor([2.0]), autograd.tensor([1.0]))
+    tensor(0.1269)
+    """
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         return F.soft_margin_loss(input, target, reduction=self.reduction)
 
 
 class CosineEmbeddingLoss(_Loss):
-    """1 - cos(input1, input2) where target is 1, max(0, cos - margin) where it is -1: inputs (N, D) or (D)."""
+    """1 - cos(input1, input2) where target is 1, max(0, cos - margin) where it is -1: inputs (N, D) or (D).
+
+    >>> nn.CosineEmbeddingLoss()(autograd.ones(1, 2), -autograd.ones(1, 2), autograd.tensor([1.0]))
+    tensor(2.)
+    """
 
     def __init__(
         self, margin: float = 0.0, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean"
@@ -245,7 +297,11 @@ class CosineEmbeddingLoss(_Loss):
 
 
 class MarginRankingLoss(_Loss):
-    """max(0, -target * (input1 - input2) + margin): target 1 where input1 should rank higher, else -1."""
+    """max(0, -target * (input1 - input2) + margin): target 1 where input1 should rank higher, else -1.
+
+    >>> nn.MarginRankingLoss()(autograd.zeros(1), autograd.ones(1), autograd.ones(1))
+    tensor(1.)
+    """
 
     def __init__(
         self, margin: float = 0.0, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean"
@@ -258,21 +314,33 @@ class MarginRankingLoss(_Loss):
 
 
 class MultiLabelMarginLoss(_Loss):
-    """sum_ij max(0, 1 - (x[y_j] - x[i])) / C over true classes y_j and others i; targets end at the first -1."""
+    """sum_ij max(0, 1 - (x[y_j] - x[i])) / C over true classes y_j and others i; targets end at the first -1.
+
+    >>> nn.MultiLabelMarginLoss()(autograd.tensor([[0.1, 0.8]]), autograd.tensor([[0, -1]]))
+    tensor(0.8500)
+    """
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         return F.multilabel_margin_loss(input, target, reduction=self.reduction)
 
 
 class MultiLabelSoftMarginLoss(_WeightedLoss):
-    """The mean over the classes of -(y log sigmoid(x) + (1 - y) log sigmoid(-x)), weighted."""
+    """The mean over the classes of -(y log sigmoid(x) + (1 - y) log sigmoid(-x)), weighted.
+
+    >>> nn.MultiLabelSoftMarginLoss()(autograd.zeros(1, 2), autograd.tensor([[1.0, 0.0]]))
+    tensor(0.6931)
+    """
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         return F.multilabel_soft_margin_loss(input, target, self.weight, reduction=self.reduction)
 
 
 class MultiMarginLoss(_WeightedLoss):
-    """sum_i weight[y] max(0, margin - x[y] + x[i])^p / C over the classes i other than y; p is 1 or 2."""
+    """sum_i weight[y] max(0, margin - x[y] + x[i])^p / C over the classes i other than y; p is 1 or 2.
+
+    >>> nn.MultiMarginLoss()(autograd.tensor([[0.1, 0.8]]), autograd.tensor([0]))
+    tensor(0.8500)
+    """
 
     def __init__(
         self,
@@ -298,6 +366,9 @@ class TripletMarginLoss(_Loss):
     """max(0, d(anchor, positive) - d(anchor, negative) + margin), d the p-norm of the difference, (N, D) to (N).
 
     swap: the negative's distance to the positive counts where it is smaller. Schroff et al. 2015, arXiv:1503.03832.
+
+    >>> nn.TripletMarginLoss()(autograd.zeros(1, 2), autograd.zeros(1, 2), autograd.tensor([[0.3, 0.4]]))
+    tensor(0.5000)
     """
 
     def __init__(
@@ -329,7 +400,11 @@ class TripletMarginLoss(_Loss):
 
 
 class TripletMarginWithDistanceLoss(_Loss):
-    """TripletMarginLoss with a distance of one's own, `distance_function(a, b)`; the Euclidean one unless given."""
+    """TripletMarginLoss with a distance of one's own, `distance_function(a, b)`; the Euclidean one unless given.
+
+    >>> nn.TripletMarginWithDistanceLoss()(autograd.zeros(1, 2), autograd.zeros(1, 2), autograd.tensor([[0.3, 0.4]]))
+    tensor(0.5000)
+    """
 
     def __init__(
         self,
@@ -361,6 +436,9 @@ class CTCLoss(_Loss):
     """-log of the probability of the target over all its alignments: log-probabilities (T, N, C) or (T, C).
 
     blank: the class of no label. zero_infinity: impossible targets count 0. Graves et al. 2006.
+
+    >>> nn.CTCLoss()(autograd.zeros(4, 1, 3).log_softmax(2), autograd.tensor([[1, 2]]), [4], [2])
+    tensor(0.8432)
     """
 
     def __init__(self, blank: int = 0, reduction: str = "mean", zero_infinity: bool = False) -> None:
@@ -374,7 +452,11 @@ class CTCLoss(_Loss):
 
 
 class CosineSimilarity(Module):
-    """x1 . x2 / max(|x1| |x2|, eps) along `dim`, broadcast."""
+    """x1 . x2 / max(|x1| |x2|, eps) along `dim`, broadcast.
+
+    >>> nn.CosineSimilarity()(autograd.ones(1, 2), autograd.ones(1, 2))
+    tensor([1.0000])
+    """
 
     def __init__(self, dim: int = 1, eps: float = 1e-8) -> None:
         super().__init__()
@@ -385,7 +467,11 @@ class CosineSimilarity(Module):
 
 
 class PairwiseDistance(Module):
-    """The p-norm of x1 - x2 + eps over the last dimension: (N, D) or (D)."""
+    """The p-norm of x1 - x2 + eps over the last dimension: (N, D) or (D).
+
+    >>> nn.PairwiseDistance()(autograd.zeros(1, 2), autograd.tensor([[3.0, 4.0]]))
+    tensor([5.0000])
+    """
 
     def __init__(self, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> None:
         super().__init__()

@@ -43,6 +43,12 @@ class Module:
     lists, tuples and dicts that are attributes (nested ones too, and what is appended later) are found, under the names
     that a ModuleList, ParameterList or ModuleDict would give them: `layers.0.weight`. They come after those that are
     attributes themselves. torch loses them silently.
+
+    >>> class Twice(nn.Module):
+    ...     def forward(self, x):
+    ...         return 2 * x
+    >>> Twice()(autograd.ones(1))
+    tensor([2.])
     """
 
     training: bool

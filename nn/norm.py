@@ -133,17 +133,29 @@ _BATCH = """Batch normalisation over {axes}: y = (x - mean) / sqrt(var + eps) * 
 
 
 class BatchNorm1d(_BatchNorm):
-    __doc__ = _BATCH.format(axes="N and L", shape="Input (N, C) or (N, C, L)")
+    __doc__ = _BATCH.format(axes="N and L", shape="Input (N, C) or (N, C, L)") + """
+
+    >>> nn.BatchNorm1d(3)(autograd.ones(2, 3, 6)).shape
+    Size([2, 3, 6])
+    """
     ranks = (2, 3)
 
 
 class BatchNorm2d(_BatchNorm):
-    __doc__ = _BATCH.format(axes="N, H and W", shape="Input (N, C, H, W)")
+    __doc__ = _BATCH.format(axes="N, H and W", shape="Input (N, C, H, W)") + """
+
+    >>> nn.BatchNorm2d(3)(autograd.ones(2, 3, 6, 6)).shape
+    Size([2, 3, 6, 6])
+    """
     ranks = (4,)
 
 
 class BatchNorm3d(_BatchNorm):
-    __doc__ = _BATCH.format(axes="N, D, H and W", shape="Input (N, C, D, H, W)")
+    __doc__ = _BATCH.format(axes="N, D, H and W", shape="Input (N, C, D, H, W)") + """
+
+    >>> nn.BatchNorm3d(3)(autograd.ones(2, 3, 6, 6, 6)).shape
+    Size([2, 3, 6, 6, 6])
+    """
     ranks = (5,)
 
 
@@ -187,17 +199,29 @@ _INSTANCE = """Each channel of each sample normalised over {axes}: y = (x - mean
 
 
 class InstanceNorm1d(_InstanceNorm):
-    __doc__ = _INSTANCE.format(axes="L", shape="(N, C, L) or (C, L)")
+    __doc__ = _INSTANCE.format(axes="L", shape="(N, C, L) or (C, L)") + """
+
+    >>> nn.InstanceNorm1d(3)(autograd.ones(2, 3, 6)).shape
+    Size([2, 3, 6])
+    """
     ranks = (2, 3)
 
 
 class InstanceNorm2d(_InstanceNorm):
-    __doc__ = _INSTANCE.format(axes="H and W", shape="(N, C, H, W) or (C, H, W)")
+    __doc__ = _INSTANCE.format(axes="H and W", shape="(N, C, H, W) or (C, H, W)") + """
+
+    >>> nn.InstanceNorm2d(3)(autograd.ones(2, 3, 6, 6)).shape
+    Size([2, 3, 6, 6])
+    """
     ranks = (3, 4)
 
 
 class InstanceNorm3d(_InstanceNorm):
-    __doc__ = _INSTANCE.format(axes="D, H and W", shape="(N, C, D, H, W) or (C, D, H, W)")
+    __doc__ = _INSTANCE.format(axes="D, H and W", shape="(N, C, D, H, W) or (C, D, H, W)") + """
+
+    >>> nn.InstanceNorm3d(3)(autograd.ones(2, 3, 6, 6, 6)).shape
+    Size([2, 3, 6, 6, 6])
+    """
     ranks = (4, 5)
 
 
@@ -206,6 +230,9 @@ class LayerNorm(Module):
 
     Input (*, *normalized_shape). weight starts at 1, bias at 0, both of normalized_shape. Ba et al. 2016,
     arXiv:1607.06450.
+
+    >>> nn.LayerNorm(4)(autograd.ones(2, 4)).shape
+    Size([2, 4])
     """
 
     def __init__(
@@ -251,6 +278,9 @@ class RMSNorm(Module):
 
     Input (*, *normalized_shape). eps None: the dtype's machine epsilon. weight starts at 1. Zhang & Sennrich 2019,
     arXiv:1910.07467.
+
+    >>> nn.RMSNorm(4)(autograd.ones(2, 4)).shape
+    Size([2, 4])
     """
 
     def __init__(
@@ -285,6 +315,9 @@ class GroupNorm(Module):
     """Normalisation of each sample over groups of channels: y = (x - mean) / sqrt(var + eps) * weight + bias.
 
     Input (N, num_channels, *). weight starts at 1, bias at 0, one of each a channel. Wu & He 2018, arXiv:1803.08494.
+
+    >>> nn.GroupNorm(2, 4)(autograd.ones(1, 4, 5)).shape
+    Size([1, 4, 5])
     """
 
     def __init__(
@@ -324,6 +357,9 @@ class LocalResponseNorm(Module):
     """Division by the neighbouring channels' energy: y = x / (k + alpha / size * sum of x^2 over `size` channels)^beta.
 
     Input (N, C, *). Krizhevsky et al. 2012, section 3.3.
+
+    >>> nn.LocalResponseNorm(2)(autograd.ones(1, 4, 3, 3)).shape
+    Size([1, 4, 3, 3])
     """
 
     def __init__(self, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> None:

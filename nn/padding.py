@@ -43,19 +43,31 @@ class _ConstantPad(_Pad):
 
 
 class ConstantPad1d(_ConstantPad):
-    """`value` around (N, C, L) or (C, L)."""
+    """`value` around (N, C, L) or (C, L).
+
+    >>> nn.ConstantPad1d(1, 5.0)(autograd.ones(2, 3, 6)).shape
+    Size([2, 3, 8])
+    """
 
     dims = 1
 
 
 class ConstantPad2d(_ConstantPad):
-    """`value` around (N, C, H, W) or (C, H, W)."""
+    """`value` around (N, C, H, W) or (C, H, W).
+
+    >>> nn.ConstantPad2d(1, 5.0)(autograd.ones(2, 3, 6, 6)).shape
+    Size([2, 3, 8, 8])
+    """
 
     dims = 2
 
 
 class ConstantPad3d(_ConstantPad):
-    """`value` around (N, C, D, H, W) or (C, D, H, W)."""
+    """`value` around (N, C, D, H, W) or (C, D, H, W).
+
+    >>> nn.ConstantPad3d(1, 5.0)(autograd.ones(2, 3, 6, 6, 6)).shape
+    Size([2, 3, 8, 8, 8])
+    """
 
     dims = 3
 
@@ -69,19 +81,31 @@ class _ZeroPad(_ConstantPad):
 
 
 class ZeroPad1d(_ZeroPad):
-    """Zeros around (N, C, L) or (C, L)."""
+    """Zeros around (N, C, L) or (C, L).
+
+    >>> nn.ZeroPad1d(1)(autograd.ones(2, 3, 6)).shape
+    Size([2, 3, 8])
+    """
 
     dims = 1
 
 
 class ZeroPad2d(_ZeroPad):
-    """Zeros around (N, C, H, W) or (C, H, W)."""
+    """Zeros around (N, C, H, W) or (C, H, W).
+
+    >>> nn.ZeroPad2d(1)(autograd.ones(2, 3, 6, 6)).shape
+    Size([2, 3, 8, 8])
+    """
 
     dims = 2
 
 
 class ZeroPad3d(_ZeroPad):
-    """Zeros around (N, C, D, H, W) or (C, D, H, W)."""
+    """Zeros around (N, C, D, H, W) or (C, D, H, W).
+
+    >>> nn.ZeroPad3d(1)(autograd.ones(2, 3, 6, 6, 6)).shape
+    Size([2, 3, 8, 8, 8])
+    """
 
     dims = 3
 
@@ -91,19 +115,31 @@ class _ReflectionPad(_Pad):
 
 
 class ReflectionPad1d(_ReflectionPad):
-    """The input mirrored at its border, which is not repeated: (N, C, L) or (C, L)."""
+    """The input mirrored at its border, which is not repeated: (N, C, L) or (C, L).
+
+    >>> nn.ReflectionPad1d(1)(autograd.ones(2, 3, 6)).shape
+    Size([2, 3, 8])
+    """
 
     dims = 1
 
 
 class ReflectionPad2d(_ReflectionPad):
-    """The input mirrored at its border, which is not repeated: (N, C, H, W) or (C, H, W)."""
+    """The input mirrored at its border, which is not repeated: (N, C, H, W) or (C, H, W).
+
+    >>> nn.ReflectionPad2d(1)(autograd.ones(2, 3, 6, 6)).shape
+    Size([2, 3, 8, 8])
+    """
 
     dims = 2
 
 
 class ReflectionPad3d(_ReflectionPad):
-    """The input mirrored at its border, which is not repeated: (N, C, D, H, W) or (C, D, H, W)."""
+    """The input mirrored at its border, which is not repeated: (N, C, D, H, W) or (C, D, H, W).
+
+    >>> nn.ReflectionPad3d(1)(autograd.ones(2, 3, 6, 6, 6)).shape
+    Size([2, 3, 8, 8, 8])
+    """
 
     dims = 3
 
@@ -113,19 +149,31 @@ class _ReplicationPad(_Pad):
 
 
 class ReplicationPad1d(_ReplicationPad):
-    """The border repeated: (N, C, L) or (C, L)."""
+    """The border repeated: (N, C, L) or (C, L).
+
+    >>> nn.ReplicationPad1d(1)(autograd.ones(2, 3, 6)).shape
+    Size([2, 3, 8])
+    """
 
     dims = 1
 
 
 class ReplicationPad2d(_ReplicationPad):
-    """The border repeated: (N, C, H, W) or (C, H, W)."""
+    """The border repeated: (N, C, H, W) or (C, H, W).
+
+    >>> nn.ReplicationPad2d(1)(autograd.ones(2, 3, 6, 6)).shape
+    Size([2, 3, 8, 8])
+    """
 
     dims = 2
 
 
 class ReplicationPad3d(_ReplicationPad):
-    """The border repeated: (N, C, D, H, W) or (C, D, H, W)."""
+    """The border repeated: (N, C, D, H, W) or (C, D, H, W).
+
+    >>> nn.ReplicationPad3d(1)(autograd.ones(2, 3, 6, 6, 6)).shape
+    Size([2, 3, 8, 8, 8])
+    """
 
     dims = 3
 
@@ -135,19 +183,31 @@ class _CircularPad(_Pad):
 
 
 class CircularPad1d(_CircularPad):
-    """The input repeated periodically: (N, C, L) or (C, L)."""
+    """The input repeated periodically: (N, C, L) or (C, L).
+
+    >>> nn.CircularPad1d(1)(autograd.ones(2, 3, 6)).shape
+    Size([2, 3, 8])
+    """
 
     dims = 1
 
 
 class CircularPad2d(_CircularPad):
-    """The input repeated periodically: (N, C, H, W) or (C, H, W)."""
+    """The input repeated periodically: (N, C, H, W) or (C, H, W).
+
+    >>> nn.CircularPad2d(1)(autograd.ones(2, 3, 6, 6)).shape
+    Size([2, 3, 8, 8])
+    """
 
     dims = 2
 
 
 class CircularPad3d(_CircularPad):
-    """The input repeated periodically: (N, C, D, H, W) or (C, D, H, W)."""
+    """The input repeated periodically: (N, C, D, H, W) or (C, D, H, W).
+
+    >>> nn.CircularPad3d(1)(autograd.ones(2, 3, 6, 6, 6)).shape
+    Size([2, 3, 8, 8, 8])
+    """
 
     dims = 3
 
@@ -156,6 +216,9 @@ class Upsample(Module):
     """Resizing to `size` or by `scale_factor`: (N, C, L), (N, C, H, W) or (N, C, D, H, W).
 
     mode: nearest, linear, bilinear, bicubic or trilinear. align_corners: whether the corner pixels' centres coincide.
+
+    >>> nn.Upsample(scale_factor=2)(autograd.ones(1, 1, 3, 3)).shape
+    Size([1, 1, 6, 6])
     """
 
     def __init__(
@@ -185,14 +248,22 @@ class Upsample(Module):
 
 
 class UpsamplingNearest2d(Upsample):
-    """Resizing of (N, C, H, W), each pixel the nearest one."""
+    """Resizing of (N, C, H, W), each pixel the nearest one.
+
+    >>> nn.UpsamplingNearest2d(scale_factor=2)(autograd.ones(1, 1, 3, 3)).shape
+    Size([1, 1, 6, 6])
+    """
 
     def __init__(self, size: Any = None, scale_factor: Any = None) -> None:
         super().__init__(size, scale_factor, mode="nearest")
 
 
 class UpsamplingBilinear2d(Upsample):
-    """Bilinear resizing of (N, C, H, W) with aligned corners."""
+    """Bilinear resizing of (N, C, H, W) with aligned corners.
+
+    >>> nn.UpsamplingBilinear2d(scale_factor=2)(autograd.ones(1, 1, 3, 3)).shape
+    Size([1, 1, 6, 6])
+    """
 
     def __init__(self, size: Any = None, scale_factor: Any = None) -> None:
         super().__init__(size, scale_factor, mode="bilinear", align_corners=True)
@@ -202,6 +273,9 @@ class PixelShuffle(Module):
     """Channels to pixels: (*, C r^2, H, W) to (*, C, H r, W r), r = upscale_factor.
 
     Shi et al. 2016, arXiv:1609.05158.
+
+    >>> nn.PixelShuffle(2)(autograd.ones(1, 4, 3, 3)).shape
+    Size([1, 1, 6, 6])
     """
 
     def __init__(self, upscale_factor: int) -> None:
@@ -216,7 +290,11 @@ class PixelShuffle(Module):
 
 
 class PixelUnshuffle(Module):
-    """Pixels to channels: (*, C, H r, W r) to (*, C r^2, H, W), r = downscale_factor."""
+    """Pixels to channels: (*, C, H r, W r) to (*, C r^2, H, W), r = downscale_factor.
+
+    >>> nn.PixelUnshuffle(2)(autograd.ones(1, 1, 4, 4)).shape
+    Size([1, 4, 2, 2])
+    """
 
     def __init__(self, downscale_factor: int) -> None:
         super().__init__()
@@ -230,7 +308,11 @@ class PixelUnshuffle(Module):
 
 
 class ChannelShuffle(Module):
-    """Channels (N, C, *) in `groups`, interleaved. Zhang et al. 2017, arXiv:1707.01083."""
+    """Channels (N, C, *) in `groups`, interleaved. Zhang et al. 2017, arXiv:1707.01083.
+
+    >>> nn.ChannelShuffle(2)(autograd.ones(1, 4, 2, 2)).shape
+    Size([1, 4, 2, 2])
+    """
 
     def __init__(self, groups: int) -> None:
         super().__init__()

@@ -23,6 +23,9 @@ class Parameter(_Owned):
     """A Tensor that becomes a parameter of the Module it is assigned to. It shares `data`'s memory.
 
     requires_grad: whether backward computes its gradient (default True; data must then be of a floating dtype).
+
+    >>> nn.Parameter(autograd.ones(2)).requires_grad
+    True
     """
 
     def __init__(self, data: Any = None, requires_grad: bool = True) -> None:
@@ -38,6 +41,9 @@ class Buffer(_Owned):
     """A Tensor that becomes a buffer of the Module it is assigned to: state that is not learned.
 
     persistent: whether it is part of the state_dict.
+
+    >>> list(nn.Buffer(autograd.ones(2)).shape)
+    [2]
     """
 
     persistent: bool
@@ -48,7 +54,11 @@ class Buffer(_Owned):
 
 
 class UninitializedParameter(Parameter):
-    """A parameter of a lazy module: its shape is known only when the module sees its first input, or loads its values."""
+    """A parameter of a lazy module: its shape is known only when the module sees its first input, or loads its values.
+
+    >>> nn.LazyLinear(2).weight
+    <UninitializedParameter>
+    """
 
     def __init__(self, requires_grad: bool = True, device: Any = None, dtype: Any = None) -> None:
         super().__init__(

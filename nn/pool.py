@@ -54,17 +54,29 @@ _MAX = """The largest value of each window: (N, C, {axes}) or unbatched to (N, C
 
 
 class MaxPool1d(_MaxPool):
-    __doc__ = _MAX.format(axes="L", outs="L'")
+    __doc__ = _MAX.format(axes="L", outs="L'") + """
+
+    >>> nn.MaxPool1d(2)(autograd.ones(2, 3, 6)).shape
+    Size([2, 3, 3])
+    """
     dims = 1
 
 
 class MaxPool2d(_MaxPool):
-    __doc__ = _MAX.format(axes="H, W", outs="H', W'")
+    __doc__ = _MAX.format(axes="H, W", outs="H', W'") + """
+
+    >>> nn.MaxPool2d(2)(autograd.ones(2, 3, 6, 6)).shape
+    Size([2, 3, 3, 3])
+    """
     dims = 2
 
 
 class MaxPool3d(_MaxPool):
-    __doc__ = _MAX.format(axes="D, H, W", outs="D', H', W'")
+    __doc__ = _MAX.format(axes="D, H, W", outs="D', H', W'") + """
+
+    >>> nn.MaxPool3d(2)(autograd.ones(2, 3, 6, 6, 6)).shape
+    Size([2, 3, 3, 3, 3])
+    """
     dims = 3
 
 
@@ -76,7 +88,11 @@ _DIVISOR = " divisor_override:\n    what to divide by in place of the number of 
 
 
 class AvgPool1d(Module):
-    __doc__ = _AVG.format(axes="L", outs="L'", divisor="")
+    __doc__ = _AVG.format(axes="L", outs="L'", divisor="") + """
+
+    >>> nn.AvgPool1d(2)(autograd.ones(2, 3, 6)).shape
+    Size([2, 3, 3])
+    """
 
     def __init__(
         self,
@@ -101,7 +117,11 @@ class AvgPool1d(Module):
 
 
 class AvgPool2d(Module):
-    __doc__ = _AVG.format(axes="H, W", outs="H', W'", divisor=_DIVISOR)
+    __doc__ = _AVG.format(axes="H, W", outs="H', W'", divisor=_DIVISOR) + """
+
+    >>> nn.AvgPool2d(2)(autograd.ones(2, 3, 6, 6)).shape
+    Size([2, 3, 3, 3])
+    """
 
     def __init__(
         self,
@@ -135,7 +155,11 @@ class AvgPool2d(Module):
 
 
 class AvgPool3d(AvgPool2d):
-    __doc__ = _AVG.format(axes="D, H, W", outs="D', H', W'", divisor=_DIVISOR)
+    __doc__ = _AVG.format(axes="D, H, W", outs="D', H', W'", divisor=_DIVISOR) + """
+
+    >>> nn.AvgPool3d(2)(autograd.ones(2, 3, 6, 6, 6)).shape
+    Size([2, 3, 3, 3, 3])
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return F.avg_pool3d(input, *self._arguments())
@@ -159,19 +183,31 @@ class _AdaptiveAvgPool(Module):
 
 
 class AdaptiveAvgPool1d(_AdaptiveAvgPool):
-    """Means of nearly equal windows: (N, C, L) or unbatched to (N, C, output_size)."""
+    """Means of nearly equal windows: (N, C, L) or unbatched to (N, C, output_size).
+
+    >>> nn.AdaptiveAvgPool1d(2)(autograd.ones(2, 3, 6)).shape
+    Size([2, 3, 2])
+    """
 
     dims = 1
 
 
 class AdaptiveAvgPool2d(_AdaptiveAvgPool):
-    """Means of nearly equal windows: (N, C, H, W) or unbatched to (N, C, *output_size); None keeps a length."""
+    """Means of nearly equal windows: (N, C, H, W) or unbatched to (N, C, *output_size); None keeps a length.
+
+    >>> nn.AdaptiveAvgPool2d(2)(autograd.ones(2, 3, 6, 6)).shape
+    Size([2, 3, 2, 2])
+    """
 
     dims = 2
 
 
 class AdaptiveAvgPool3d(_AdaptiveAvgPool):
-    """Means of nearly equal windows: (N, C, D, H, W) or unbatched to (N, C, *output_size); None keeps a length."""
+    """Means of nearly equal windows: (N, C, D, H, W) or unbatched to (N, C, *output_size); None keeps a length.
+
+    >>> nn.AdaptiveAvgPool3d(2)(autograd.ones(2, 3, 6, 6, 6)).shape
+    Size([2, 3, 2, 2, 2])
+    """
 
     dims = 3
 
@@ -192,19 +228,31 @@ class _AdaptiveMaxPool(Module):
 
 
 class AdaptiveMaxPool1d(_AdaptiveMaxPool):
-    """Maxima of nearly equal windows: (N, C, L) or unbatched to (N, C, output_size)."""
+    """Maxima of nearly equal windows: (N, C, L) or unbatched to (N, C, output_size).
+
+    >>> nn.AdaptiveMaxPool1d(2)(autograd.ones(2, 3, 6)).shape
+    Size([2, 3, 2])
+    """
 
     dims = 1
 
 
 class AdaptiveMaxPool2d(_AdaptiveMaxPool):
-    """Maxima of nearly equal windows: (N, C, H, W) or unbatched to (N, C, *output_size); None keeps a length."""
+    """Maxima of nearly equal windows: (N, C, H, W) or unbatched to (N, C, *output_size); None keeps a length.
+
+    >>> nn.AdaptiveMaxPool2d(2)(autograd.ones(2, 3, 6, 6)).shape
+    Size([2, 3, 2, 2])
+    """
 
     dims = 2
 
 
 class AdaptiveMaxPool3d(_AdaptiveMaxPool):
-    """Maxima of nearly equal windows: (N, C, D, H, W) or unbatched to (N, C, *output_size); None keeps a length."""
+    """Maxima of nearly equal windows: (N, C, D, H, W) or unbatched to (N, C, *output_size); None keeps a length.
+
+    >>> nn.AdaptiveMaxPool3d(2)(autograd.ones(2, 3, 6, 6, 6)).shape
+    Size([2, 3, 2, 2, 2])
+    """
 
     dims = 3
 
@@ -228,19 +276,34 @@ class _MaxUnpool(Module):
 
 
 class MaxUnpool1d(_MaxUnpool):
-    """MaxPool1d undone: each maximum where `indices` says, zeros elsewhere. (N, C, L) to (N, C, L')."""
+    """MaxPool1d undone: each maximum where `indices` says, zeros elsewhere. (N, C, L) to (N, C, L').
+
+    >>> y, places = nn.MaxPool1d(2, return_indices=True)(autograd.ones(2, 3, 6))
+    >>> nn.MaxUnpool1d(2)(y, places).shape
+    Size([2, 3, 6])
+    """
 
     dims = 1
 
 
 class MaxUnpool2d(_MaxUnpool):
-    """MaxPool2d undone: each maximum where `indices` says, zeros elsewhere. (N, C, H, W) to (N, C, H', W')."""
+    """MaxPool2d undone: each maximum where `indices` says, zeros elsewhere. (N, C, H, W) to (N, C, H', W').
+
+    >>> y, places = nn.MaxPool2d(2, return_indices=True)(autograd.ones(2, 3, 6, 6))
+    >>> nn.MaxUnpool2d(2)(y, places).shape
+    Size([2, 3, 6, 6])
+    """
 
     dims = 2
 
 
 class MaxUnpool3d(_MaxUnpool):
-    """MaxPool3d undone: each maximum where `indices` says, zeros elsewhere. (N, C, D, H, W) to (N, C, D', H', W')."""
+    """MaxPool3d undone: each maximum where `indices` says, zeros elsewhere. (N, C, D, H, W) to (N, C, D', H', W').
+
+    >>> y, places = nn.MaxPool3d(2, return_indices=True)(autograd.ones(2, 3, 6, 6, 6))
+    >>> nn.MaxUnpool3d(2)(y, places).shape
+    Size([2, 3, 6, 6, 6])
+    """
 
     dims = 3
 
@@ -264,18 +327,30 @@ class _LPPool(Module):
 
 
 class LPPool1d(_LPPool):
-    """The p-norm of each window, (sum x^p)^(1/p) with p = norm_type: (N, C, L) to (N, C, L')."""
+    """The p-norm of each window, (sum x^p)^(1/p) with p = norm_type: (N, C, L) to (N, C, L').
+
+    >>> nn.LPPool1d(2.0, 2)(autograd.ones(2, 3, 6)).shape
+    Size([2, 3, 3])
+    """
 
     dims = 1
 
 
 class LPPool2d(_LPPool):
-    """The p-norm of each window, (sum x^p)^(1/p) with p = norm_type: (N, C, H, W) to (N, C, H', W')."""
+    """The p-norm of each window, (sum x^p)^(1/p) with p = norm_type: (N, C, H, W) to (N, C, H', W').
+
+    >>> nn.LPPool2d(2.0, 2)(autograd.ones(2, 3, 6, 6)).shape
+    Size([2, 3, 3, 3])
+    """
 
     dims = 2
 
 
 class LPPool3d(_LPPool):
-    """The p-norm of each window, (sum x^p)^(1/p) with p = norm_type: (N, C, D, H, W) to (N, C, D', H', W')."""
+    """The p-norm of each window, (sum x^p)^(1/p) with p = norm_type: (N, C, D, H, W) to (N, C, D', H', W').
+
+    >>> nn.LPPool3d(2.0, 2)(autograd.ones(2, 3, 6, 6, 6)).shape
+    Size([2, 3, 3, 3, 3])
+    """
 
     dims = 3

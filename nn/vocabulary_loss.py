@@ -47,6 +47,9 @@ class NegativeSamplingLoss(_VocabularyLoss):
     target itself counts nothing. input (N, D), target (P,) of integers; rows (P,): which row of input each target goes with
     (P = N and its own without it). weight (V, embedding_dim) starts at 0. counts: (V,) of numbers. sparse: its gradient is
     SparseRows, kept in factors. Mikolov et al. 2013, arXiv:1310.4546, equation 4.
+
+    >>> nn.NegativeSamplingLoss(np.array([5, 2, 1]), 4)(autograd.zeros(2, 4), autograd.tensor([1, 0])).shape
+    Size([])
     """
 
     def __init__(
@@ -91,6 +94,9 @@ class HierarchicalSoftmax(_VocabularyLoss):
     A target costs about log2 V inner products instead of V, and the probabilities of all words add up to 1. input, target,
     rows and sparse as in `NegativeSamplingLoss`. weight (V - 1, embedding_dim), a row an inner node, starts at 0.
     Morin and Bengio 2005; Mikolov et al. 2013, arXiv:1310.4546, equation 3.
+
+    >>> nn.HierarchicalSoftmax(np.array([5, 2, 1]), 4)(autograd.zeros(2, 4), autograd.tensor([1, 0])).shape
+    Size([])
     """
 
     def __init__(

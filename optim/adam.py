@@ -18,6 +18,10 @@ class Adam(Optimizer):
 
     weight_decay is added to the gradient (decoupled_weight_decay: to the step, as AdamW). amsgrad: the largest v so far.
     Source: Kingma and Ba, https://arxiv.org/abs/1412.6980; Reddi et al., https://openreview.net/forum?id=ryQu7f-RZ.
+
+    >>> w = nn.Parameter(autograd.ones(1))
+    >>> (w * w).backward()
+    >>> optim.Adam([w], lr=0.1).step()
     """
 
     def __init__(
@@ -74,6 +78,10 @@ class AdamW(Adam):
     """Adam whose weight_decay shrinks the parameters directly: p = p - lr * weight_decay * p - the step of Adam.
 
     Source: Loshchilov and Hutter, https://arxiv.org/abs/1711.05101.
+
+    >>> w = nn.Parameter(autograd.ones(1))
+    >>> (w * w).backward()
+    >>> optim.AdamW([w], lr=0.1).step()
     """
 
     def __init__(

@@ -29,6 +29,10 @@ class Adagrad(Optimizer):
     """s = s + g^2;  p = p - lr / (1 + (t-1) lr_decay) * g / (sqrt(s) + eps). Takes sparse gradients.
 
     Source: Duchi, Hazan and Singer, https://jmlr.org/papers/v12/duchi11a.html.
+
+    >>> w = nn.Parameter(autograd.ones(1))
+    >>> (w * w).backward()
+    >>> optim.Adagrad([w], lr=0.1).step()
     """
 
     def __init__(
@@ -85,6 +89,10 @@ class Adadelta(Optimizer):
     """s = rho s + (1-rho) g^2;  d = sqrt(u + eps) / sqrt(s + eps) * g;  u = rho u + (1-rho) d^2;  p = p - lr d.
 
     Source: Zeiler, https://arxiv.org/abs/1212.5701.
+
+    >>> w = nn.Parameter(autograd.ones(1))
+    >>> (w * w).backward()
+    >>> optim.Adadelta([w], lr=0.1).step()
     """
 
     def __init__(
@@ -123,6 +131,10 @@ class Adamax(Optimizer):
     """m = b1 m + (1-b1) g;  u = max(b2 u, |g| + eps);  p = p - lr / (1 - b1^t) * m / u.
 
     Source: Kingma and Ba, https://arxiv.org/abs/1412.6980, section 7.
+
+    >>> w = nn.Parameter(autograd.ones(1))
+    >>> (w * w).backward()
+    >>> optim.Adamax([w], lr=0.1).step()
     """
 
     def __init__(
@@ -159,6 +171,10 @@ class NAdam(Optimizer):
     """Adam with Nesterov momentum, whose weight grows with t: mu_t = b1 (1 - 0.96^(t momentum_decay) / 2).
 
     Source: Dozat, "Incorporating Nesterov momentum into Adam", ICLR 2016 workshop.
+
+    >>> w = nn.Parameter(autograd.ones(1))
+    >>> (w * w).backward()
+    >>> optim.NAdam([w], lr=0.1).step()
     """
 
     def __init__(
@@ -206,6 +222,10 @@ class RAdam(Optimizer):
     """Adam whose adaptive step is rectified while the variance of its early estimates is large, and plain momentum before that.
 
     Source: Liu et al., https://arxiv.org/abs/1908.03265.
+
+    >>> w = nn.Parameter(autograd.ones(1))
+    >>> (w * w).backward()
+    >>> optim.RAdam([w], lr=0.1).step()
     """
 
     def __init__(
@@ -254,6 +274,10 @@ class Rprop(Optimizer):
     """Steps by the sign of the gradient: an element's step grows while the sign stays, shrinks when it changes.
 
     Source: Riedmiller and Braun, "A direct adaptive method for faster backpropagation learning", ICNN 1993.
+
+    >>> w = nn.Parameter(autograd.ones(1))
+    >>> (w * w).backward()
+    >>> optim.Rprop([w], lr=0.1).step()
     """
 
     def __init__(
@@ -290,6 +314,10 @@ class SparseAdam(Optimizer):
     """Adam for sparse gradients: the moments and the parameter change only in the rows that have one.
 
     Source: PyTorch, torch.optim.SparseAdam.
+
+    >>> table = nn.Embedding(3, 2, sparse=True)
+    >>> table(autograd.tensor([1])).sum().backward()
+    >>> optim.SparseAdam(table.parameters(), lr=0.1).step()
     """
 
     def __init__(

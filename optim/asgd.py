@@ -16,6 +16,10 @@ class ASGD(Optimizer):
     """Gradient descent with a falling rate eta = lr / (1 + lambd lr t)^alpha; the average since step t0 is kept as state "ax".
 
     Source: Polyak and Juditsky, "Acceleration of stochastic approximation by averaging", SIAM J. Control Optim. 30(4), 1992.
+
+    >>> w = nn.Parameter(autograd.ones(1))
+    >>> (w * w).backward()
+    >>> optim.ASGD([w], lr=0.1).step()
     """
 
     def __init__(

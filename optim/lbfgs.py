@@ -17,6 +17,9 @@ class LBFGS(Optimizer):
 
     line_search_fn: None, the step is lr; "strong_wolfe", the step satisfies the strong Wolfe conditions. One parameter group.
     Source: Nocedal and Wright, Numerical Optimization, algorithms 7.4, 3.5 and 3.6.
+
+    >>> w = nn.Parameter(autograd.ones(1))
+    >>> step = optim.LBFGS([w]).step
     """
 
     def __init__(

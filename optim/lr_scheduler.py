@@ -16,6 +16,9 @@ class LRScheduler:
 
     last_epoch: the number of steps taken, -1 before the first; resume by passing what was saved (then the groups must have
     their "initial_lr").
+
+    >>> issubclass(optim.lr_scheduler.StepLR, optim.lr_scheduler.LRScheduler)
+    True
     """
 
     def __init__(self, optimizer: Optimizer, last_epoch: int = -1) -> None:
@@ -62,7 +65,15 @@ class LRScheduler:
 
 
 class LambdaLR(LRScheduler):
-    """lr = initial lr * lr_lambda(epoch); one function, or one a group."""
+    """lr = initial lr * lr_lambda(epoch); one function, or one a group.
+
+    >>> optimizer = optim.SGD([nn.Parameter(autograd.ones(1))], lr=1.0)
+    >>> schedule = optim.lr_scheduler.LambdaLR(optimizer, lambda epoch: 0.9**epoch)
+    >>> optimizer.step()
+    >>> schedule.step()
+    >>> round(schedule.get_last_lr()[0], 4)
+    0.9
+    """
 
     def __init__(self, optimizer: Optimizer, lr_lambda: Any, last_epoch: int = -1) -> None:
         self.lr_lambdas = _one_a_group("LambdaLR", "lr_lambdas", lr_lambda, optimizer)
@@ -73,7 +84,15 @@ class LambdaLR(LRScheduler):
 
 
 class StepLR(LRScheduler):
-    """lr falls by the factor gamma every step_size epochs."""
+    """lr falls by the factor gamma every step_size epochs.
+
+    >>> optimizer = optim.SGD([nn.Parameter(autograd.ones(1))], lr=1.0)
+    >>> schedule = optim.lr_scheduler.StepLR(optimizer, step_size=1)
+    >>> optimizer.step()
+    >>> schedule.step()
+    >>> round(schedule.get_last_lr()[0], 4)
+    0.1
+    """
 
     def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1, last_epoch: int = -1) -> None:
         self.step_size, self.gamma = step_size, gamma
@@ -89,6 +108,13 @@ class CosineAnnealingLR(LRScheduler):
     """lr follows half a cosine from the initial lr to eta_min over T_max epochs.
 
     Source: Loshchilov and Hutter, SGDR, https://arxiv.org/abs/1608.03983.
+
+    >>> optimizer = optim.SGD([nn.Parameter(autograd.ones(1))], lr=1.0)
+    >>> schedule = optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=10)
+    >>> optimizer.step()
+    >>> schedule.step()
+    >>> round(schedule.get_last_lr()[0], 4)
+    0.9755
     """
 
     def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0, last_epoch: int = -1) -> None:
@@ -110,7 +136,15 @@ class CosineAnnealingLR(LRScheduler):
 
 
 class InverseTimeDecay(LRScheduler):
-    """lr = initial lr / (1 + decay * epoch)."""
+    """lr = initial lr / (1 + decay * epoch).
+
+    >>> optimizer = optim.SGD([nn.Parameter(autograd.ones(1))], lr=1.0)
+    >>> schedule = optim.lr_scheduler.InverseTimeDecay(optimizer, decay=1.0)
+    >>> optimizer.step()
+    >>> schedule.step()
+    >>> round(schedule.get_last_lr()[0], 4)
+    0.5
+    """
 
     def __init__(self, optimizer: Optimizer, decay: float, last_epoch: int = -1) -> None:
         self.decay = decay
@@ -121,7 +155,15 @@ class InverseTimeDecay(LRScheduler):
 
 
 class ExponentialLR(LRScheduler):
-    """lr = initial lr * gamma ** epoch (the course: 0.95)."""
+    """lr = initial lr * gamma ** epoch (the course: 0.95).
+
+    >>> optimizer = optim.SGD([nn.Parameter(autograd.ones(1))], lr=1.0)
+    >>> schedule = optim.lr_scheduler.ExponentialLR(optimizer, gamma=0.9)
+    >>> optimizer.step()
+    >>> schedule.step()
+    >>> round(schedule.get_last_lr()[0], 4)
+    0.9
+    """
 
     def __init__(self, optimizer: Optimizer, gamma: float, last_epoch: int = -1) -> None:
         self.gamma = gamma
@@ -132,7 +174,15 @@ class ExponentialLR(LRScheduler):
 
 
 class InverseSquareRootDecay(LRScheduler):
-    """lr = initial lr * k / sqrt(epoch), where epoch counts from 1."""
+    """lr = initial lr * k / sqrt(epoch), where epoch counts from 1.
+
+    >>> optimizer = optim.SGD([nn.Parameter(autograd.ones(1))], lr=1.0)
+    >>> schedule = optim.lr_scheduler.InverseSquareRootDecay(optimizer, k=1.0)
+    >>> optimizer.step()
+    >>> schedule.step()
+    >>> round(schedule.get_last_lr()[0], 4)
+    0.7071
+    """
 
     def __init__(self, optimizer: Optimizer, k: float = 1.0, last_epoch: int = -1) -> None:
         self.k = k
@@ -143,7 +193,15 @@ class InverseSquareRootDecay(LRScheduler):
 
 
 class ManualDecay(LRScheduler):
-    """lr by hand: `rates` maps an epoch to the learning rate from that epoch on (the initial lr before the first)."""
+    """lr by hand: `rates` maps an epoch to the learning rate from that epoch on (the initial lr before the first).
+
+    >>> optimizer = optim.SGD([nn.Parameter(autograd.ones(1))], lr=1.0)
+    >>> schedule = optim.lr_scheduler.ManualDecay(optimizer, {1: 0.1})
+    >>> optimizer.step()
+    >>> schedule.step()
+    >>> round(schedule.get_last_lr()[0], 4)
+    0.1
+    """
 
     def __init__(self, optimizer: Optimizer, rates: dict[int, float], last_epoch: int = -1) -> None:
         self.rates = dict(rates)
@@ -155,7 +213,15 @@ class ManualDecay(LRScheduler):
 
 
 class MultiStepLR(LRScheduler):
-    """lr falls by the factor gamma at each epoch of `milestones`."""
+    """lr falls by the factor gamma at each epoch of `milestones`.
+
+    >>> optimizer = optim.SGD([nn.Parameter(autograd.ones(1))], lr=1.0)
+    >>> schedule = optim.lr_scheduler.MultiStepLR(optimizer, milestones=[1])
+    >>> optimizer.step()
+    >>> schedule.step()
+    >>> round(schedule.get_last_lr()[0], 4)
+    0.1
+    """
 
     def __init__(
         self, optimizer: Optimizer, milestones: Sequence[int], gamma: float = 0.1, last_epoch: int = -1
@@ -168,7 +234,15 @@ class MultiStepLR(LRScheduler):
 
 
 class MultiplicativeLR(LRScheduler):
-    """lr is multiplied by lr_lambda(epoch) at each epoch; one function, or one a group."""
+    """lr is multiplied by lr_lambda(epoch) at each epoch; one function, or one a group.
+
+    >>> optimizer = optim.SGD([nn.Parameter(autograd.ones(1))], lr=1.0)
+    >>> schedule = optim.lr_scheduler.MultiplicativeLR(optimizer, lambda epoch: 0.9)
+    >>> optimizer.step()
+    >>> schedule.step()
+    >>> round(schedule.get_last_lr()[0], 4)
+    0.9
+    """
 
     def __init__(self, optimizer: Optimizer, lr_lambda: Any, last_epoch: int = -1) -> None:
         self.lr_lambdas = _one_a_group("MultiplicativeLR", "lr_lambdas", lr_lambda, optimizer)
@@ -181,7 +255,15 @@ class MultiplicativeLR(LRScheduler):
 
 
 class ConstantLR(LRScheduler):
-    """lr is the initial lr times `factor` until epoch total_iters, then the initial lr."""
+    """lr is the initial lr times `factor` until epoch total_iters, then the initial lr.
+
+    >>> optimizer = optim.SGD([nn.Parameter(autograd.ones(1))], lr=1.0)
+    >>> schedule = optim.lr_scheduler.ConstantLR(optimizer, factor=0.5)
+    >>> optimizer.step()
+    >>> schedule.step()
+    >>> round(schedule.get_last_lr()[0], 4)
+    0.5
+    """
 
     def __init__(self, optimizer: Optimizer, factor: float = 1 / 3, total_iters: int = 5, last_epoch: int = -1) -> None:
         if not 0 <= factor <= 1:
@@ -196,7 +278,15 @@ class ConstantLR(LRScheduler):
 
 
 class LinearLR(LRScheduler):
-    """lr goes in a straight line from start_factor to end_factor times the initial lr over total_iters epochs."""
+    """lr goes in a straight line from start_factor to end_factor times the initial lr over total_iters epochs.
+
+    >>> optimizer = optim.SGD([nn.Parameter(autograd.ones(1))], lr=1.0)
+    >>> schedule = optim.lr_scheduler.LinearLR(optimizer)
+    >>> optimizer.step()
+    >>> schedule.step()
+    >>> round(schedule.get_last_lr()[0], 4)
+    0.4667
+    """
 
     def __init__(
         self,
@@ -224,7 +314,15 @@ class LinearLR(LRScheduler):
 
 
 class PolynomialLR(LRScheduler):
-    """lr = initial lr * (1 - epoch / total_iters) ** power, 0 from total_iters on."""
+    """lr = initial lr * (1 - epoch / total_iters) ** power, 0 from total_iters on.
+
+    >>> optimizer = optim.SGD([nn.Parameter(autograd.ones(1))], lr=1.0)
+    >>> schedule = optim.lr_scheduler.PolynomialLR(optimizer, total_iters=10)
+    >>> optimizer.step()
+    >>> schedule.step()
+    >>> round(schedule.get_last_lr()[0], 4)
+    0.9
+    """
 
     def __init__(self, optimizer: Optimizer, total_iters: int = 5, power: float = 1.0, last_epoch: int = -1) -> None:
         self.total_iters, self.power = total_iters, power
@@ -241,6 +339,13 @@ class CosineAnnealingWarmRestarts(LRScheduler):
     """Half a cosine over T_0 epochs, then again, each time T_mult times as long; `step(epoch)` takes fractions too.
 
     Source: Loshchilov and Hutter, SGDR, https://arxiv.org/abs/1608.03983.
+
+    >>> optimizer = optim.SGD([nn.Parameter(autograd.ones(1))], lr=1.0)
+    >>> schedule = optim.lr_scheduler.CosineAnnealingWarmRestarts(optimizer, T_0=5)
+    >>> optimizer.step()
+    >>> schedule.step()
+    >>> round(schedule.get_last_lr()[0], 4)
+    0.9045
     """
 
     def __init__(
@@ -281,6 +386,13 @@ class CyclicLR(LRScheduler):
 
     mode: "triangular", "triangular2" (the height halves each cycle), "exp_range" (it falls by gamma ** step), or scale_fn.
     Source: Smith, https://arxiv.org/abs/1506.01186.
+
+    >>> optimizer = optim.SGD([nn.Parameter(autograd.ones(1))], lr=1.0)
+    >>> schedule = optim.lr_scheduler.CyclicLR(optimizer, 0.1, 1.0, cycle_momentum=False)
+    >>> optimizer.step()
+    >>> schedule.step()
+    >>> round(schedule.get_last_lr()[0], 4)
+    0.1005
     """
 
     def __init__(
@@ -344,6 +456,13 @@ class OneCycleLR(LRScheduler):
     """lr goes from max_lr / div_factor up to max_lr and down to a final value over total_steps, momentum the other way.
 
     Source: Smith and Topin, https://arxiv.org/abs/1708.07120.
+
+    >>> optimizer = optim.SGD([nn.Parameter(autograd.ones(1))], lr=1.0)
+    >>> schedule = optim.lr_scheduler.OneCycleLR(optimizer, max_lr=1.0, total_steps=10, cycle_momentum=False)
+    >>> optimizer.step()
+    >>> schedule.step()
+    >>> round(schedule.get_last_lr()[0], 4)
+    0.52
     """
 
     def __init__(
@@ -429,7 +548,12 @@ class OneCycleLR(LRScheduler):
 
 
 class ChainedScheduler(LRScheduler):
-    """Steps several schedules of one optimizer together; their factors multiply."""
+    """Steps several schedules of one optimizer together; their factors multiply.
+
+    >>> optimizer = optim.SGD([nn.Parameter(autograd.ones(1))], lr=1.0)
+    >>> first = optim.lr_scheduler.ConstantLR(optimizer, 0.5)
+    >>> both = optim.lr_scheduler.ChainedScheduler([first, optim.lr_scheduler.ExponentialLR(optimizer, 0.9)])
+    """
 
     def __init__(self, schedulers: Sequence[LRScheduler], optimizer: Optimizer | None = None) -> None:
         if not schedulers:
@@ -456,7 +580,12 @@ class ChainedScheduler(LRScheduler):
 
 
 class SequentialLR(LRScheduler):
-    """One schedule after the other: schedulers[k + 1] takes over at epoch milestones[k] and starts from its own epoch 0."""
+    """One schedule after the other: schedulers[k + 1] takes over at epoch milestones[k] and starts from its own epoch 0.
+
+    >>> optimizer = optim.SGD([nn.Parameter(autograd.ones(1))], lr=1.0)
+    >>> parts = [optim.lr_scheduler.ConstantLR(optimizer), optim.lr_scheduler.ExponentialLR(optimizer, 0.9)]
+    >>> schedule = optim.lr_scheduler.SequentialLR(optimizer, parts, milestones=[5])
+    """
 
     def __init__(
         self, optimizer: Optimizer, schedulers: Sequence[LRScheduler], milestones: Sequence[int], last_epoch: int = -1
@@ -523,6 +652,13 @@ class ReduceLROnPlateau(LRScheduler):
 
     mode: "min" or "max". threshold: what counts as an improvement, relative ("rel") or absolute ("abs"). cooldown: epochs to
     wait after a fall. min_lr: a number or one a group. eps: smaller falls are not made.
+
+    >>> optimizer = optim.SGD([nn.Parameter(autograd.ones(1))], lr=1.0)
+    >>> schedule = optim.lr_scheduler.ReduceLROnPlateau(optimizer, patience=0)
+    >>> schedule.step(1.0)
+    >>> schedule.step(2.0)
+    >>> optimizer.param_groups[0]["lr"]
+    0.1
     """
 
     def __init__(

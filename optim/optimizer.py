@@ -41,6 +41,9 @@ class Optimizer:
     `differentiable` of torch are accepted as keywords of the subclasses and have no effect: there is one implementation.
 
     params: an iterable of Tensors, of (name, Tensor) pairs, or of dicts with "params" and settings that override the defaults.
+
+    >>> issubclass(optim.SGD, optim.Optimizer)
+    True
     """
 
     def __init__(self, params: Iterable[Any], defaults: dict[str, Any]) -> None:

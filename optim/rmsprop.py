@@ -18,6 +18,10 @@ class RMSprop(Optimizer):
 
     centered: the squared mean gradient is taken off s. momentum: the quotient goes through v = momentum * v + quotient.
     Source: Hinton, Neural Networks for Machine Learning, lecture 6e; eps inside the root is the course's form.
+
+    >>> w = nn.Parameter(autograd.ones(1))
+    >>> (w * w).backward()
+    >>> optim.RMSprop([w], lr=0.1).step()
     """
 
     def __init__(

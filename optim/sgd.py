@@ -20,6 +20,10 @@ class SGD(Optimizer):
     averaged: v starts at 0 and v = momentum * v + (1 - momentum) * g from the first step on, an exponentially weighted average
     of the gradients (the course's form; torch's dampening=momentum differs from it in the first step).
     Source: Sutskever et al., "On the importance of initialization and momentum in deep learning", ICML 2013.
+
+    >>> w = nn.Parameter(autograd.ones(1))
+    >>> (w * w).backward()
+    >>> optim.SGD([w], lr=0.1).step()
     """
 
     def __init__(

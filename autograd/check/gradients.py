@@ -554,6 +554,9 @@ def gradcheck(
     and the message names the operation to blame; see `check` for the further settings (loss, model, mode, ties, ...)
     and for what it raises. raise_exception=False: False in the place of GradcheckError. fast_mode: one random direction
     an input.
+
+    >>> autograd.gradcheck(autograd.sin, autograd.ones(2, dtype=autograd.float64, requires_grad=True))
+    True
     """
     return _torch_like(1, func, inputs, None, eps, atol, rtol, raise_exception, nondet_tol, fast_mode, settings)
 
@@ -574,6 +577,9 @@ def gradgradcheck(
     """Check the gradients of the gradients of `func(*inputs)`. See `gradcheck`.
 
     grad_outputs: the gradients that the first backward starts from; by default random, and checked as inputs too.
+
+    >>> autograd.gradgradcheck(autograd.sin, autograd.ones(2, dtype=autograd.float64, requires_grad=True))
+    True
     """
     return _torch_like(2, func, inputs, grad_outputs, eps, atol, rtol, raise_exception, nondet_tol, fast_mode, settings)
 

@@ -53,7 +53,11 @@ def _where_positive(input: Any, output: Any) -> Any:
 
 @op(lambda g, y: _where_positive(g, y), inplace=True, samples=lambda s: [*unary()(s), (s(40, 60),)])
 def relu(input: Any) -> Any:
-    """max(input, 0). The gradient at 0 is 0."""
+    """max(input, 0). The gradient at 0 is 0.
+
+    >>> autograd.relu(autograd.tensor([-1.5, 0.5]))
+    tensor([0.0000, 0.5000])
+    """
     if _large(input):
         return kernels.relu(input)
     if np.asarray(input).dtype.kind == "b":
@@ -68,7 +72,11 @@ def relu(input: Any) -> Any:
     samples=lambda s: [*unary()(s), (s(3, 4), 0.2)],
 )
 def leaky_relu(input: Any, negative_slope: float = 0.01) -> Any:
-    """input where positive, else negative_slope * input; that is the gradient at 0 too."""
+    """input where positive, else negative_slope * input; that is the gradient at 0 too.
+
+    >>> autograd.leaky_relu(autograd.tensor([-1.5, 0.5]))
+    tensor([-0.0150,  0.5000])
+    """
     _floating("leaky_relu", input)
     return _where(np.greater(input, 0), input, input * _like(input, negative_slope))
 
@@ -86,7 +94,11 @@ def _prelu(input: Any, weight: Any) -> Any:
 
 @function(samples=lambda s: [(s(2, 3, 2), s(3)), (s(4), s(1)), (s(), s())])
 def prelu(input: Any, weight: Any) -> Any:
-    """input where positive, else weight * input, weight one number or one a channel (dimension 1). He et al. 2015."""
+    """input where positive, else weight * input, weight one number or one a channel (dimension 1). He et al. 2015.
+
+    >>> autograd.prelu(autograd.tensor([-2.0, 1.0]), autograd.tensor([0.1]))
+    tensor([-0.2000,  1.0000])
+    """
     n, shape = weight.size if isinstance(weight, ndarray) else weight.numel(), tuple(input.shape)
     channels = shape[1] if len(shape) > 1 else 1
     if input.dtype.kind != "f":
@@ -105,7 +117,11 @@ def prelu(input: Any, weight: Any) -> Any:
     samples=lambda s: [(s(3, 4), 0.1, 20.0), (s(), 0.0, 1.0)],
 )
 def threshold(input: Any, threshold: float, value: float) -> Any:
-    """input where above threshold, else value."""
+    """input where above threshold, else value.
+
+    >>> autograd.threshold(autograd.tensor([-1.0, 2.0]), 0.0, 5.0)
+    tensor([5., 2.])
+    """
     return _where(np.less_equal(input, threshold), _like(input, value), input)
 
 
@@ -116,7 +132,11 @@ def threshold(input: Any, threshold: float, value: float) -> Any:
     samples=lambda s: [*unary()(s), (s(3, 4), -0.5, 1.5)],
 )
 def hardtanh(input: Any, min_val: float = -1.0, max_val: float = 1.0) -> Any:
-    """input limited to [min_val, max_val]; the gradient at the bounds is 0."""
+    """input limited to [min_val, max_val]; the gradient at the bounds is 0.
+
+    >>> autograd.hardtanh(autograd.tensor([-1.5, 0.5]))
+    tensor([-1.0000,  0.5000])
+    """
     if min_val > max_val:
         raise NumberError(f"hardtanh: min_val {min_val} is larger than max_val {max_val}")
     kind = np.asarray(input).dtype.kind
@@ -129,7 +149,11 @@ def hardtanh(input: Any, min_val: float = -1.0, max_val: float = 1.0) -> Any:
 
 @function(inplace=True, method=False, samples=unary(-3, 9))
 def relu6(input: Any) -> Any:
-    """min(max(input, 0), 6); the gradient at the bounds is 0."""
+    """min(max(input, 0), 6); the gradient at the bounds is 0.
+
+    >>> autograd.relu6(autograd.tensor([-1.5, 0.5]))
+    tensor([0.0000, 0.5000])
+    """
     return hardtanh(input, 0.0, 6.0)
 
 
@@ -140,7 +164,11 @@ def relu6(input: Any) -> Any:
     samples=unary(-4, 4),
 )
 def hardsigmoid(input: Any) -> Any:
-    """min(max(input + 3, 0), 6) / 6; the gradient at the bounds is 0."""
+    """min(max(input + 3, 0), 6) / 6; the gradient at the bounds is 0.
+
+    >>> autograd.hardsigmoid(autograd.tensor([-1.5, 0.5]))
+    tensor([0.2500, 0.5833])
+    """
     _floating("hardsigmoid", input)
     return np.minimum(np.maximum(input + 3, 0), 6) / 6
 
@@ -153,7 +181,11 @@ def hardsigmoid(input: Any) -> Any:
 )
 @quiet
 def hardswish(input: Any) -> Any:
-    """input * min(max(input + 3, 0), 6) / 6."""
+    """input * min(max(input + 3, 0), 6) / 6.
+
+    >>> autograd.hardswish(autograd.tensor([-1.5, 0.5]))
+    tensor([-0.3750,  0.2917])
+    """
     _floating("hardswish", input)
     return input * np.minimum(np.maximum(input + 3, 0), 6) / 6
 
@@ -163,7 +195,11 @@ def hardswish(input: Any) -> Any:
     samples=lambda s: [*unary()(s), (s(3, 4), 1.0)],
 )
 def hardshrink(input: Any, lambd: float = 0.5) -> Any:
-    """input, but 0 where |input| <= lambd."""
+    """input, but 0 where |input| <= lambd.
+
+    >>> autograd.hardshrink(autograd.tensor([-1.5, 0.5]))
+    tensor([-1.5000,  0.0000])
+    """
     return _where(np.less_equal(np.abs(input), lambd), _like(input, 0), input)
 
 
@@ -173,7 +209,11 @@ def hardshrink(input: Any, lambd: float = 0.5) -> Any:
     samples=lambda s: [*unary()(s), (s(3, 4), 1.0)],
 )
 def softshrink(input: Any, lambd: float = 0.5) -> Any:
-    """input moved toward 0 by lambd, 0 where |input| <= lambd."""
+    """input moved toward 0 by lambd, 0 where |input| <= lambd.
+
+    >>> autograd.softshrink(autograd.tensor([-1.5, 0.5]))
+    tensor([-1.,  0.])
+    """
     if lambd < 0:
         raise NumberError(f"softshrink: expected lambd >= 0, got {lambd}")
     return input - np.minimum(np.maximum(input, _like(input, -lambd)), _like(input, lambd))
@@ -201,13 +241,21 @@ def _elu(input: Any, alpha: float, scale: float, rate: float) -> Any:
 
 @function(inplace=True, method=False, samples=lambda s: [*unary()(s), (s(3), 0.5)])
 def elu(input: Any, alpha: float = 1.0) -> Any:
-    """input where positive, else alpha * (exp(input) - 1). Clevert et al. 2015, arXiv:1511.07289."""
+    """input where positive, else alpha * (exp(input) - 1). Clevert et al. 2015, arXiv:1511.07289.
+
+    >>> autograd.elu(autograd.tensor([-1.5, 0.5]))
+    tensor([-0.7769,  0.5000])
+    """
     return _elu(input, alpha, 1.0, 1.0)
 
 
 @function(inplace=True, method=False, samples=lambda s: [*unary()(s), (s(3), 0.5)])
 def celu(input: Any, alpha: float = 1.0) -> Any:
-    """max(input, 0) + min(0, alpha * (exp(input / alpha) - 1)). Barron 2017, arXiv:1704.07483."""
+    """max(input, 0) + min(0, alpha * (exp(input / alpha) - 1)). Barron 2017, arXiv:1704.07483.
+
+    >>> autograd.celu(autograd.tensor([-1.5, 0.5]))
+    tensor([-0.7769,  0.5000])
+    """
     if alpha == 0:
         raise NumberError("celu: alpha must not be 0")
     return _elu(input, alpha, 1.0, 1.0 / alpha)
@@ -215,7 +263,11 @@ def celu(input: Any, alpha: float = 1.0) -> Any:
 
 @function(inplace=True, method=False, samples=unary())
 def selu(input: Any) -> Any:
-    """`elu` with the scales that keep mean 0 and variance 1. Klambauer et al. 2017, arXiv:1706.02515."""
+    """`elu` with the scales that keep mean 0 and variance 1. Klambauer et al. 2017, arXiv:1706.02515.
+
+    >>> autograd.selu(autograd.tensor([-1.5, 0.5]))
+    tensor([-1.3658,  0.5254])
+    """
     return _elu(input, 1.6732632423543772848170429916717, 1.0507009873554804934193349852946, 1.0)
 
 
@@ -243,7 +295,11 @@ def _bounded_product(input: Any, decay: Any) -> Any:
 )
 @quiet
 def gelu(input: Any, approximate: str = "none") -> Any:
-    """input * P(X <= input) of a standard normal X, or its "tanh" approximation. Hendrycks 2016, arXiv:1606.08415."""
+    """input * P(X <= input) of a standard normal X, or its "tanh" approximation. Hendrycks 2016, arXiv:1606.08415.
+
+    >>> autograd.gelu(autograd.tensor([-1.5, 0.5]))
+    tensor([-0.1002,  0.3457])
+    """
     _floating("gelu", input)
     if approximate == "none":
         return input * (0.5 + 0.5 * erf(input * _like(input, sqrt(0.5))))
@@ -261,7 +317,11 @@ def _silu_pull(g: Any, input: Any) -> Any:
 @op(lambda g, input: _silu_pull(g, input), inplace=True, method=False, samples=unary())
 @quiet
 def silu(input: Any) -> Any:
-    """input * sigmoid(input), also called swish. Elfwing et al. 2017, arXiv:1702.03118."""
+    """input * sigmoid(input), also called swish. Elfwing et al. 2017, arXiv:1702.03118.
+
+    >>> autograd.silu(autograd.tensor([-1.5, 0.5]))
+    tensor([-0.2736,  0.3112])
+    """
     _floating("silu", input)
     return input * sigmoid(input)
 
@@ -274,7 +334,11 @@ def _mish_pull(g: Any, input: Any) -> Any:
 @op(lambda g, input: _mish_pull(g, input), inplace=True, method=False, samples=unary())
 @quiet
 def mish(input: Any) -> Any:
-    """input * tanh(softplus(input)). Misra 2019, arXiv:1908.08681."""
+    """input * tanh(softplus(input)). Misra 2019, arXiv:1908.08681.
+
+    >>> autograd.mish(autograd.tensor([-1.5, 0.5]))
+    tensor([-0.2981,  0.3752])
+    """
     _floating("mish", input)
     return input * np.tanh(np.logaddexp(input, _like(input, 0)))
 
@@ -286,7 +350,11 @@ def mish(input: Any) -> Any:
 )
 @quiet
 def softplus(input: Any, beta: float = 1.0, threshold: float = 20.0) -> Any:
-    """log(1 + exp(beta * input)) / beta, and input itself where beta * input > threshold."""
+    """log(1 + exp(beta * input)) / beta, and input itself where beta * input > threshold.
+
+    >>> autograd.softplus(autograd.tensor([-1.5, 0.5]))
+    tensor([0.2014, 0.9741])
+    """
     _floating("softplus", input)
     scaled = input * _like(input, beta)
     return _where(scaled > threshold, input, np.logaddexp(scaled, _like(input, 0)) / _like(input, beta))
@@ -295,7 +363,11 @@ def softplus(input: Any, beta: float = 1.0, threshold: float = 20.0) -> Any:
 @op(lambda g, input: g * sigmoid(-input), method=False, samples=unary())
 @quiet
 def logsigmoid(input: Any) -> Any:
-    """log(sigmoid(input)) without overflow."""
+    """log(sigmoid(input)) without overflow.
+
+    >>> autograd.logsigmoid(autograd.tensor([-1.5, 0.5]))
+    tensor([-1.7014, -0.4741])
+    """
     _floating("logsigmoid", input)
     return -np.logaddexp(-input, _like(input, 0))
 
@@ -308,11 +380,19 @@ def _softsign_pull(g: Any, input: Any) -> Any:
 @op(lambda g, input: _softsign_pull(g, input), promote="float", method=False, samples=unary())
 @quiet
 def softsign(input: Any) -> Any:
-    """input / (1 + |input|)."""
+    """input / (1 + |input|).
+
+    >>> autograd.softsign(autograd.tensor([-1.5, 0.5]))
+    tensor([-0.6000,  0.3333])
+    """
     return np.true_divide(input, 1 + np.abs(input))
 
 
 @function(method=False, samples=unary())
 def tanhshrink(input: Any) -> Any:
-    """input - tanh(input)."""
+    """input - tanh(input).
+
+    >>> autograd.tanhshrink(autograd.tensor([-1.5, 0.5]))
+    tensor([-0.5949,  0.0379])
+    """
     return input - tanh(input)

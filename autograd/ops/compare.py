@@ -19,37 +19,61 @@ from .alias import alias
 
 @op(None, None, promote=True, inplace=True, samples=comparison)
 def eq(input: Any, other: Any) -> Any:
-    """Whether input == other, elementwise."""
+    """Whether input == other, elementwise.
+
+    >>> autograd.eq(autograd.tensor([1.0, 4.0]), autograd.tensor([2.0, 3.0]))
+    tensor([False, False])
+    """
     return np.equal(input, other)
 
 
 @op(None, None, promote=True, inplace=True, samples=comparison)
 def ne(input: Any, other: Any) -> Any:
-    """Whether input != other, elementwise; NaN differs from itself."""
+    """Whether input != other, elementwise; NaN differs from itself.
+
+    >>> autograd.ne(autograd.tensor([1.0, 4.0]), autograd.tensor([2.0, 3.0]))
+    tensor([True, True])
+    """
     return np.not_equal(input, other)
 
 
 @op(None, None, promote=True, inplace=True, samples=comparison)
 def lt(input: Any, other: Any) -> Any:
-    """Whether input < other, elementwise."""
+    """Whether input < other, elementwise.
+
+    >>> autograd.lt(autograd.tensor([1.0, 4.0]), autograd.tensor([2.0, 3.0]))
+    tensor([ True, False])
+    """
     return np.less(input, other)
 
 
 @op(None, None, promote=True, inplace=True, samples=comparison)
 def le(input: Any, other: Any) -> Any:
-    """Whether input <= other, elementwise."""
+    """Whether input <= other, elementwise.
+
+    >>> autograd.le(autograd.tensor([1.0, 4.0]), autograd.tensor([2.0, 3.0]))
+    tensor([ True, False])
+    """
     return np.less_equal(input, other)
 
 
 @op(None, None, promote=True, inplace=True, samples=comparison)
 def gt(input: Any, other: Any) -> Any:
-    """Whether input > other, elementwise."""
+    """Whether input > other, elementwise.
+
+    >>> autograd.gt(autograd.tensor([1.0, 4.0]), autograd.tensor([2.0, 3.0]))
+    tensor([False,  True])
+    """
     return np.greater(input, other)
 
 
 @op(None, None, promote=True, inplace=True, samples=comparison)
 def ge(input: Any, other: Any) -> Any:
-    """Whether input >= other, elementwise."""
+    """Whether input >= other, elementwise.
+
+    >>> autograd.ge(autograd.tensor([1.0, 4.0]), autograd.tensor([2.0, 3.0]))
+    tensor([False,  True])
+    """
     return np.greater_equal(input, other)
 
 
@@ -66,14 +90,22 @@ def _data(tensor: Any) -> ndarray:
 
 @function(samples=lambda s: [(s(3, 4), s(3, 4)), (s(3), s(4))])
 def equal(input: Any, other: Any) -> bool:
-    """Whether two tensors have the same shape and elements, as a Python bool."""
+    """Whether two tensors have the same shape and elements, as a Python bool.
+
+    >>> autograd.equal(autograd.tensor([1.0, 2.0, 4.0]), autograd.tensor([1.0, 2.0, 4.0]))
+    True
+    """
     a, b = _data(input), _data(other)
     return a.shape == b.shape and bool(np.array_equal(a, b))
 
 
 @function(samples=comparison)
 def isclose(input: Any, other: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Any:
-    """Whether |input - other| <= atol + rtol |other|, elementwise; infinities are close to themselves."""
+    """Whether |input - other| <= atol + rtol |other|, elementwise; infinities are close to themselves.
+
+    >>> autograd.isclose(autograd.tensor([1.0, 2.0, 4.0]), autograd.tensor([1.0, 2.0, 4.0]) + autograd.tensor([0.0, 1.0, 0.0]))
+    tensor([ True, False,  True])
+    """
     a, b = _data(input), _data(other)
     if a.dtype != b.dtype:
         raise DTypeError(f"isclose: the dtypes differ, {a.dtype} and {b.dtype}; convert one with to()")
@@ -104,7 +136,11 @@ def _like(mask: Any, *inputs: Any) -> Any:
 
 @function(samples=comparison)
 def allclose(input: Any, other: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> bool:
-    """Whether `isclose` holds everywhere, as a Python bool."""
+    """Whether `isclose` holds everywhere, as a Python bool.
+
+    >>> autograd.allclose(autograd.tensor([1.0, 2.0, 4.0]), autograd.tensor([1.0, 2.0, 4.0]) + 1e-9)
+    True
+    """
     return bool(_data(isclose(input, other, rtol, atol, equal_nan)).all())
 
 
@@ -113,25 +149,41 @@ def allclose(input: Any, other: Any, rtol: float = 1e-5, atol: float = 1e-8, equ
 
 @op(None, None, inplace=True, samples=logical)
 def logical_and(input: Any, other: Any) -> Any:
-    """Whether both are nonzero, elementwise."""
+    """Whether both are nonzero, elementwise.
+
+    >>> autograd.logical_and(autograd.tensor([True, True, False]), autograd.tensor([True, False, False]))
+    tensor([ True, False, False])
+    """
     return np.logical_and(input, other)
 
 
 @op(None, None, inplace=True, samples=logical)
 def logical_or(input: Any, other: Any) -> Any:
-    """Whether either is nonzero, elementwise."""
+    """Whether either is nonzero, elementwise.
+
+    >>> autograd.logical_or(autograd.tensor([True, True, False]), autograd.tensor([True, False, False]))
+    tensor([ True,  True, False])
+    """
     return np.logical_or(input, other)
 
 
 @op(None, None, inplace=True, samples=logical)
 def logical_xor(input: Any, other: Any) -> Any:
-    """Whether exactly one is nonzero, elementwise."""
+    """Whether exactly one is nonzero, elementwise.
+
+    >>> autograd.logical_xor(autograd.tensor([True, True, False]), autograd.tensor([True, False, False]))
+    tensor([False,  True, False])
+    """
     return np.logical_xor(input, other)
 
 
 @op(None, inplace=True, samples=lambda s: [(s.bools(3, 4),), (s.ints(2, 5),), (s(2, 2),), (s(0),)])
 def logical_not(input: Any) -> Any:
-    """Whether the input is zero, elementwise."""
+    """Whether the input is zero, elementwise.
+
+    >>> autograd.logical_not(autograd.tensor([True, False, False]))
+    tensor([False,  True,  True])
+    """
     return np.logical_not(input)
 
 
@@ -148,28 +200,44 @@ def _integral(name: str, *arrays: Any) -> None:
 
 @op(None, None, promote=True, inplace=True, samples=_bits)
 def bitwise_and(input: Any, other: Any) -> Any:
-    """Bitwise and of integers; of bools the logical one."""
+    """Bitwise and of integers; of bools the logical one.
+
+    >>> autograd.bitwise_and(autograd.tensor([6, 12]), autograd.tensor([4, 10]))
+    tensor([4, 8])
+    """
     _integral("bitwise_and", input, other)
     return np.bitwise_and(input, other)
 
 
 @op(None, None, promote=True, inplace=True, samples=_bits)
 def bitwise_or(input: Any, other: Any) -> Any:
-    """Bitwise or of integers; of bools the logical one."""
+    """Bitwise or of integers; of bools the logical one.
+
+    >>> autograd.bitwise_or(autograd.tensor([6, 12]), autograd.tensor([4, 10]))
+    tensor([ 6, 14])
+    """
     _integral("bitwise_or", input, other)
     return np.bitwise_or(input, other)
 
 
 @op(None, None, promote=True, inplace=True, samples=_bits)
 def bitwise_xor(input: Any, other: Any) -> Any:
-    """Bitwise exclusive or of integers; of bools the logical one."""
+    """Bitwise exclusive or of integers; of bools the logical one.
+
+    >>> autograd.bitwise_xor(autograd.tensor([6, 12]), autograd.tensor([4, 10]))
+    tensor([2, 6])
+    """
     _integral("bitwise_xor", input, other)
     return np.bitwise_xor(input, other)
 
 
 @op(None, inplace=True, samples=lambda s: [(s.ints(9, 3, 4, low=-8),), (s.bools(3),)])
 def bitwise_not(input: Any) -> Any:
-    """Every bit of an integer turned over; of a bool the logical not."""
+    """Every bit of an integer turned over; of a bool the logical not.
+
+    >>> autograd.bitwise_not(autograd.tensor([6, 12]))
+    tensor([ -7, -13])
+    """
     _integral("bitwise_not", input)
     return np.invert(input)
 
@@ -180,14 +248,22 @@ def _shifts(s: Draw) -> list[tuple[Any, ...]]:
 
 @op(None, None, promote=True, inplace=True, samples=_shifts)
 def bitwise_left_shift(input: Any, other: Any) -> Any:
-    """input times 2 to the other, for integers."""
+    """input times 2 to the other, for integers.
+
+    >>> autograd.bitwise_left_shift(autograd.tensor([6, 12]), 1)
+    tensor([12, 24])
+    """
     _integral("bitwise_left_shift", input, other)
     return np.left_shift(input, other)
 
 
 @op(None, None, promote=True, inplace=True, samples=_shifts)
 def bitwise_right_shift(input: Any, other: Any) -> Any:
-    """input divided by 2 to the other, rounded down, for integers."""
+    """input divided by 2 to the other, rounded down, for integers.
+
+    >>> autograd.bitwise_right_shift(autograd.tensor([6, 12]), 1)
+    tensor([3, 6])
+    """
     _integral("bitwise_right_shift", input, other)
     return np.right_shift(input, other)
 
@@ -203,43 +279,71 @@ def _kinds(s: Draw) -> list[tuple[Any, ...]]:
 
 @op(None, samples=_kinds)
 def isnan(input: Any) -> Any:
-    """Whether an element is NaN."""
+    """Whether an element is NaN.
+
+    >>> autograd.isnan(autograd.tensor([1.0, autograd.nan]))
+    tensor([False,  True])
+    """
     return np.isnan(input)
 
 
 @op(None, samples=_kinds)
 def isinf(input: Any) -> Any:
-    """Whether an element is infinite."""
+    """Whether an element is infinite.
+
+    >>> autograd.isinf(autograd.tensor([1.0, autograd.inf]))
+    tensor([False,  True])
+    """
     return np.isinf(input)
 
 
 @op(None, samples=_kinds)
 def isfinite(input: Any) -> Any:
-    """Whether an element is neither NaN nor infinite."""
+    """Whether an element is neither NaN nor infinite.
+
+    >>> autograd.isfinite(autograd.tensor([1.0, autograd.inf]))
+    tensor([ True, False])
+    """
     return np.isfinite(input)
 
 
 @op(None, samples=_kinds)
 def isposinf(input: Any) -> Any:
-    """Whether an element is +infinity."""
+    """Whether an element is +infinity.
+
+    >>> autograd.isposinf(autograd.tensor([1.0, autograd.inf]))
+    tensor([False,  True])
+    """
     return np.equal(input, np.inf)
 
 
 @op(None, samples=_kinds)
 def isneginf(input: Any) -> Any:
-    """Whether an element is -infinity."""
+    """Whether an element is -infinity.
+
+    >>> autograd.isneginf(autograd.tensor([1.0, -autograd.inf]))
+    tensor([False,  True])
+    """
     return np.equal(input, -np.inf)
 
 
 @op(None, samples=_kinds)
 def isreal(input: Any) -> Any:
-    """Whether an element is real: always, since there are no complex tensors."""
+    """Whether an element is real: always, since there are no complex tensors.
+
+    >>> autograd.isreal(autograd.tensor([1.0]))
+    tensor([True])
+    """
     return np.ones(np.shape(input), bool)
 
 
 @op(None, samples=_kinds)
 def signbit(input: Any) -> Any:
-    """Whether the sign bit is set: negative numbers and -0."""
+    """Whether the sign bit is set: negative numbers and -0.
+
+    >>> autograd.signbit(autograd.tensor([1.0, -2.0]))
+    tensor([False,  True])
+    """
     return np.signbit(input) if np.asarray(input).dtype.kind == "f" else np.less(input, 0)
 
 
@@ -299,6 +403,9 @@ def where(condition: Any, input: Any = None, other: Any = None) -> Any:
     """input where the bool condition holds, else other, all broadcast; of a condition alone, `nonzero` as a tuple.
 
     The branch not chosen gets a gradient of exactly 0, also where its own derivative is infinite or NaN.
+
+    >>> autograd.where(autograd.tensor([True, False, False]), autograd.tensor(1.0), autograd.tensor(0.0))
+    tensor([1., 0., 0.])
     """
     if input is None and other is None:
         from .index import nonzero
@@ -318,7 +425,11 @@ def where(condition: Any, input: Any = None, other: Any = None) -> Any:
     samples=binary(),
 )
 def maximum(input: Any, other: Any) -> Any:
-    """The larger of two elements; NaN if either is. Equal elements share the gradient, half each."""
+    """The larger of two elements; NaN if either is. Equal elements share the gradient, half each.
+
+    >>> autograd.maximum(autograd.tensor([1.0, 4.0]), autograd.tensor([2.0, 3.0]))
+    tensor([2., 4.])
+    """
     return np.maximum(input, other)
 
 
@@ -329,7 +440,11 @@ def maximum(input: Any, other: Any) -> Any:
     samples=binary(),
 )
 def minimum(input: Any, other: Any) -> Any:
-    """The smaller of two elements; NaN if either is. Equal elements share the gradient, half each."""
+    """The smaller of two elements; NaN if either is. Equal elements share the gradient, half each.
+
+    >>> autograd.minimum(autograd.tensor([1.0, 4.0]), autograd.tensor([2.0, 3.0]))
+    tensor([1., 3.])
+    """
     return np.minimum(input, other)
 
 
@@ -345,7 +460,11 @@ def _larger_part(g: Any, a: Any, b: Any) -> Any:
     samples=binary(),
 )
 def fmax(input: Any, other: Any) -> Any:
-    """The larger of two elements, the other one where one is NaN. At a tie the gradient is input's."""
+    """The larger of two elements, the other one where one is NaN. At a tie the gradient is input's.
+
+    >>> autograd.fmax(autograd.tensor([1.0, 4.0]), autograd.tensor([2.0, 3.0]))
+    tensor([2., 4.])
+    """
     return np.fmax(input, other)
 
 
@@ -356,7 +475,11 @@ def fmax(input: Any, other: Any) -> Any:
     samples=binary(),
 )
 def fmin(input: Any, other: Any) -> Any:
-    """The smaller of two elements, the other one where one is NaN. At a tie the gradient is input's."""
+    """The smaller of two elements, the other one where one is NaN. At a tie the gradient is input's.
+
+    >>> autograd.fmin(autograd.tensor([1.0, 4.0]), autograd.tensor([2.0, 3.0]))
+    tensor([1., 3.])
+    """
     return np.fmin(input, other)
 
 
@@ -384,7 +507,11 @@ def _clamp_pull(g: Any, input: Any, min: Any, max: Any, needs: list[bool]) -> li
     ],
 )  # fmt: skip
 def clamp(input: Any, min: Any = None, max: Any = None) -> Any:
-    """input limited to [min, max], numbers or tensors; max where min > max. The gradient passes at the bounds."""
+    """input limited to [min, max], numbers or tensors; max where min > max. The gradient passes at the bounds.
+
+    >>> autograd.clamp(autograd.tensor([1.0, 2.0, 4.0]), 1.5, 3.0)
+    tensor([1.5000, 2.0000, 3.0000])
+    """
     if min is None and max is None:
         raise NumberError("clamp: at least one of min and max must not be None")
     if min is not None:
@@ -397,13 +524,21 @@ alias(clamp, "clip")
 
 @function(inplace=True, samples=lambda s: [(s(3, 4), 0.5), (s(3), s(3))])
 def clamp_min(input: Any, min: Any) -> Any:
-    """input, but min where it is smaller."""
+    """input, but min where it is smaller.
+
+    >>> autograd.clamp_min(autograd.tensor([1.0, 2.0, 4.0]), 1.5)
+    tensor([1.5000, 2.0000, 4.0000])
+    """
     return clamp(input, min, None)
 
 
 @function(inplace=True, samples=lambda s: [(s(3, 4), 0.5), (s(3), s(3))])
 def clamp_max(input: Any, max: Any) -> Any:
-    """input, but max where it is larger."""
+    """input, but max where it is larger.
+
+    >>> autograd.clamp_max(autograd.tensor([1.0, 2.0, 4.0]), 3.0)
+    tensor([1., 2., 3.])
+    """
     return clamp(input, None, max)
 
 
@@ -413,7 +548,11 @@ def clamp_max(input: Any, max: Any) -> Any:
     samples=lambda s: [*unary()(s), (_kinds(s)[0][0], 1.0, 2.0, -2.0)],
 )
 def nan_to_num(input: Any, nan: float | None = 0.0, posinf: float | None = None, neginf: float | None = None) -> Any:
-    """input with NaN, +infinity and -infinity replaced; by default by 0 and the largest and smallest finite numbers."""
+    """input with NaN, +infinity and -infinity replaced; by default by 0 and the largest and smallest finite numbers.
+
+    >>> autograd.nan_to_num(autograd.tensor([1.0, autograd.nan]))
+    tensor([1., 0.])
+    """
     if np.asarray(input).dtype.kind != "f":
         return np.array(input)
     limits = np.finfo(input.dtype)

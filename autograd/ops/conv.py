@@ -256,6 +256,9 @@ def conv2d(
     padding: numbers, 'valid' (none) or 'same' (output as large as the input, stride 1). Output (N, K, H', W') with
     H' = floor((H + 2 padding - dilation (R - 1) - 1) / stride) + 1. All of one floating dtype. activation: None, or
     "relu", taken of the result in the same pass. Raises ShapeError, DTypeError.
+
+    >>> autograd.conv2d(autograd.ones(1, 3, 8, 8), autograd.ones(4, 3, 3, 3), padding=1).shape
+    Size([1, 4, 8, 8])
     """
     single = _check("conv2d", input, weight, bias, 2, groups)
     stride, padding, dilation = _settings("conv2d", input, weight, stride, padding, dilation, 2)
@@ -278,7 +281,11 @@ def conv2d(
 def conv1d(
     input: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1
 ) -> Any:
-    """Convolution of sequences: input (N, C, L) or (C, L), weight (K, C/groups, R), bias (K,), as `conv2d`."""
+    """Convolution of sequences: input (N, C, L) or (C, L), weight (K, C/groups, R), bias (K,), as `conv2d`.
+
+    >>> autograd.conv1d(autograd.ones(1, 1, 4), autograd.ones(1, 1, 2))
+    tensor([[[2., 2., 2.]]])
+    """
     single = _check("conv1d", input, weight, bias, 1, groups)
     (s,), (p,), (d,) = _settings("conv1d", input, weight, stride, padding, dilation, 1)
     x = unsqueeze(unsqueeze(input, 0) if single else input, 2)
@@ -307,7 +314,11 @@ def _flat_depth(weight: Any) -> Any:
 def conv3d(
     input: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1
 ) -> Any:
-    """Convolution of volumes: input (N, C, D, H, W) or (C, D, H, W), weight (K, C/groups, T, R, S), as `conv2d`."""
+    """Convolution of volumes: input (N, C, D, H, W) or (C, D, H, W), weight (K, C/groups, T, R, S), as `conv2d`.
+
+    >>> autograd.conv3d(autograd.ones(1, 1, 4, 4, 4), autograd.ones(2, 1, 3, 3, 3)).shape
+    Size([1, 2, 2, 2, 2])
+    """
     single = _check("conv3d", input, weight, bias, 3, groups)
     stride, padding, dilation = _settings("conv3d", input, weight, stride, padding, dilation, 3)
     x = unsqueeze(input, 0) if single else input
@@ -371,6 +382,9 @@ def conv_transpose2d(
 
     Output (N, K, H', W') with H' = (H - 1) stride - 2 padding + dilation (R - 1) + output_padding + 1. Raises
     ShapeError, DTypeError.
+
+    >>> autograd.conv_transpose2d(autograd.ones(1, 3, 4, 4), autograd.ones(3, 2, 2, 2), stride=2).shape
+    Size([1, 2, 8, 8])
     """
     single = _check("conv_transpose2d", input, weight, bias, 2, groups, transposed=True)
     stride, pads, dilation, size = _transposed(
@@ -394,7 +408,11 @@ def conv_transpose1d(
     groups: int = 1, dilation: Any = 1,
 ) -> Any:  # fmt: skip
     """Transposed convolution of sequences: input (N, C, L) or (C, L), weight (C, K/groups, R), as
-    `conv_transpose2d`."""
+    `conv_transpose2d`.
+
+    >>> autograd.conv_transpose1d(autograd.ones(1, 1, 2), autograd.ones(1, 1, 2), stride=2)
+    tensor([[[1., 1., 1., 1.]]])
+    """
     single = _check("conv_transpose1d", input, weight, bias, 1, groups, transposed=True)
     settings = _transposed("conv_transpose1d", input, weight, stride, padding, output_padding, dilation, 1)
     (s,), (p,), (d,), (length,) = settings
@@ -416,7 +434,11 @@ def conv_transpose3d(
     input: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, output_padding: Any = 0,
     groups: int = 1, dilation: Any = 1,
 ) -> Any:  # fmt: skip
-    """Transposed convolution of volumes: input (N, C, D, H, W) or (C, D, H, W), weight (C, K/groups, T, R, S)."""
+    """Transposed convolution of volumes: input (N, C, D, H, W) or (C, D, H, W), weight (C, K/groups, T, R, S).
+
+    >>> autograd.conv_transpose3d(autograd.ones(1, 1, 2, 2, 2), autograd.ones(1, 2, 2, 2, 2)).shape
+    Size([1, 2, 3, 3, 3])
+    """
     single = _check("conv_transpose3d", input, weight, bias, 3, groups, transposed=True)
     settings = _transposed("conv_transpose3d", input, weight, stride, padding, output_padding, dilation, 3)
     stride, pads, dilation, (depth, height, width) = settings
@@ -446,7 +468,11 @@ def conv_transpose3d(
 )
 def im2col(input: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1) -> Any:
     """The windows of images as columns: (N, C, H, W) or (C, H, W) gives (N, C R S, number of windows);
-    `nn.functional.unfold`."""
+    `nn.functional.unfold`.
+
+    >>> autograd.im2col(autograd.ones(1, 1, 3, 3), (2, 2)).shape
+    Size([1, 4, 4])
+    """
     if input.ndim not in (3, 4):
         raise ShapeError(f"unfold: input has shape {tuple(input.shape)}; expected (N, C, H, W) or (C, H, W)")
     size = numbers("unfold", "kernel_size", kernel_size, 2, 1)
@@ -472,7 +498,11 @@ def im2col(input: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, st
 )
 def col2im(input: Any, output_size: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1) -> Any:
     """Columns added up into images, the adjoint of `im2col`: (N, C R S, windows) gives (N, C, *output_size);
-    `nn.functional.fold`."""
+    `nn.functional.fold`.
+
+    >>> autograd.col2im(autograd.ones(1, 4, 4), (3, 3), (2, 2)).shape
+    Size([1, 1, 3, 3])
+    """
     if input.ndim not in (2, 3):
         raise ShapeError(
             f"fold: input has shape {tuple(input.shape)}; expected (N, C R S, windows) or (C R S, windows)"

@@ -46,6 +46,9 @@ def to(
     """`input` in another dtype, `to(dtype)`, or that of a Tensor, `to(other)`; itself if nothing changes, unless copy.
 
     The only device is "cpu": any other is a RuntimeError. A float becomes an integer by cutting off its fraction.
+
+    >>> autograd.tensor([1.5]).to(autograd.int64)
+    tensor([1])
     """
     for arg in args:
         if isinstance(arg, (Tensor, ndarray)):
@@ -71,7 +74,11 @@ _DTYPE_NAMES = {str(d) for d in dtypes.SUPPORTED} | {"float", "double", "int", "
 
 @function(samples=lambda s: [(s(2, 3), s(1))])
 def type_as(input: Any, other: Any) -> Any:
-    """`input` in the dtype of `other`."""
+    """`input` in the dtype of `other`.
+
+    >>> autograd.tensor([1]).type_as(autograd.tensor([1.0]))
+    tensor([1.])
+    """
     return to_dtype(input, other.dtype)
 
 

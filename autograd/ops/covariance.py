@@ -38,6 +38,10 @@ def cov(input: Any, *, correction: int = 1, fweights: Any = None, aweights: Any 
     """The covariance matrix of variables in rows, observations in columns; of a single variable a number.
 
     fweights: how often each observation occurs, integers. aweights: its relative importance. correction: as for `var`.
+
+    >>> autograd.cov(autograd.tensor([[1.0, 2.0, 3.0], [2.0, 4.0, 6.0]]))
+    tensor([[1., 2.],
+            [2., 4.]])
     """
     if len(input.shape) > 2:
         raise ShapeError(f"cov: expected at most two dimensions, variables and observations, got {tuple(input.shape)}")
@@ -71,7 +75,12 @@ def cov(input: Any, *, correction: int = 1, fweights: Any = None, aweights: Any 
 
 @function(samples=lambda s: [(s(3, 5),), (s(5),)])
 def corrcoef(input: Any) -> Any:
-    """The Pearson correlation coefficients of variables in rows, observations in columns; of a single variable 1."""
+    """The Pearson correlation coefficients of variables in rows, observations in columns; of a single variable 1.
+
+    >>> autograd.corrcoef(autograd.tensor([[1.0, 2.0, 3.0], [2.0, 4.0, 6.5]]))
+    tensor([[1.0000, 0.9979],
+            [0.9979, 1.0000]])
+    """
     c = cov(input)
     if not len(c.shape):
         return c / c

@@ -44,7 +44,11 @@ def _accumulated(combine: np.ufunc, x: ndarray, d: int) -> ndarray:
 @op(lambda g, input_shape, dim: _cumsum_back(g, dim), samples=_along, inplace=True)
 @quiet
 def cumsum(input: Any, dim: int, dtype: Any = None) -> Any:
-    """The running sum along `dim`, in `dtype`; integers and bools become int64."""
+    """The running sum along `dim`, in `dtype`; integers and bools become int64.
+
+    >>> autograd.cumsum(autograd.tensor([1.0, 2.0, 4.0]), 0)
+    tensor([1., 3., 7.])
+    """
     d = dim_of("cumsum", dim, input.ndim)
     x = _wide("cumsum", input, dtype)
     return _accumulated(np.add, x, d) if x.ndim else x.copy()
@@ -107,7 +111,11 @@ def _cumprod_pull(g: Any, input: Any, dim: int, y: Any) -> Any:
 @op(lambda g, input, dim, y: _cumprod_pull(g, input, dim, y), samples=_along, inplace=True)
 @quiet
 def cumprod(input: Any, dim: int, dtype: Any = None) -> Any:
-    """The running product along `dim`, in `dtype`; integers become int64. The gradient is right at zeros too."""
+    """The running product along `dim`, in `dtype`; integers become int64. The gradient is right at zeros too.
+
+    >>> autograd.cumprod(autograd.tensor([1.0, 2.0, 4.0]), 0)
+    tensor([1., 2., 8.])
+    """
     d = dim_of("cumprod", dim, input.ndim)
     x = _wide("cumprod", input, dtype)
     return _accumulated(np.multiply, x, d) if x.ndim else x.copy()
@@ -125,7 +133,11 @@ def _logcumsumexp_pull(g: Any, input: Any, dim: int, y: Any) -> Any:
 @op(lambda g, input, dim, y: _logcumsumexp_pull(g, input, dim, y), promote="float", samples=_along)
 @quiet
 def logcumsumexp(input: Any, dim: int) -> Any:
-    """The logarithm of the running sum of exponentials along `dim`, without overflow."""
+    """The logarithm of the running sum of exponentials along `dim`, without overflow.
+
+    >>> autograd.logcumsumexp(autograd.zeros(3), 0)
+    tensor([0.0000, 0.6931, 1.0986])
+    """
     d = dim_of("logcumsumexp", dim, input.ndim)
     return np.logaddexp.accumulate(input, axis=d) if input.ndim else input.copy()
 
@@ -166,14 +178,22 @@ cummin_result = namedtuple("cummin_result", "values indices")
 @function(samples=_along)
 @axis_too
 def cummax(input: Any, dim: int) -> Any:
-    """(values, indices) of the running maximum along `dim`: of equal elements the last; a NaN stays."""
+    """(values, indices) of the running maximum along `dim`: of equal elements the last; a NaN stays.
+
+    >>> autograd.cummax(autograd.tensor([1.0, 3.0, 2.0]), 0).values
+    tensor([1., 3., 3.])
+    """
     return cummax_result(*_cummax(input, dim))
 
 
 @function(samples=_along)
 @axis_too
 def cummin(input: Any, dim: int) -> Any:
-    """(values, indices) of the running minimum along `dim`: of equal elements the last; a NaN stays."""
+    """(values, indices) of the running minimum along `dim`: of equal elements the last; a NaN stays.
+
+    >>> autograd.cummin(autograd.tensor([2.0, 3.0, 1.0]), 0).values
+    tensor([2., 2., 1.])
+    """
     return cummin_result(*_cummin(input, dim))
 
 
@@ -196,7 +216,11 @@ def _part(x: Any, d: int, start: int | None, stop: int | None) -> Any:
 )
 @axis_too
 def diff(input: Any, n: int = 1, dim: int = -1, prepend: Any = None, append: Any = None) -> Any:
-    """The n-th difference of neighbours along `dim`, `prepend` and `append` joined on first; of bools, `^`."""
+    """The n-th difference of neighbours along `dim`, `prepend` and `append` joined on first; of bools, `^`.
+
+    >>> autograd.diff(autograd.tensor([1.0, 2.0, 4.0]))
+    tensor([1., 2.])
+    """
     from .join import cat
 
     if not len(input.shape):
@@ -244,7 +268,11 @@ _CURVES = lambda s: [(s(3, 4),), (s(3, 4), s(4)), (s(4, 3), {"dim": 0}), (s(3, 4
 
 @function(samples=_CURVES, method=False)
 def trapezoid(y: Any, x: Any = None, *, dx: Any = None, dim: int = -1) -> Any:
-    """The integral of y along `dim` by the trapezoidal rule, at points x (or dx apart, by default 1)."""
+    """The integral of y along `dim` by the trapezoidal rule, at points x (or dx apart, by default 1).
+
+    >>> autograd.trapezoid(autograd.tensor([1.0, 2.0, 4.0]))
+    tensor(4.5000)
+    """
     areas, d = _trapezoids("trapezoid", y, x, dx, dim)
     from .reduce import sum
 
@@ -253,12 +281,20 @@ def trapezoid(y: Any, x: Any = None, *, dx: Any = None, dim: int = -1) -> Any:
 
 @function(samples=_CURVES, method=False)
 def cumulative_trapezoid(y: Any, x: Any = None, *, dx: Any = None, dim: int = -1) -> Any:
-    """The running integral of y along `dim` by the trapezoidal rule, one element shorter than y."""
+    """The running integral of y along `dim` by the trapezoidal rule, one element shorter than y.
+
+    >>> autograd.cumulative_trapezoid(autograd.tensor([1.0, 2.0, 4.0]))
+    tensor([1.5000, 4.5000])
+    """
     areas, d = _trapezoids("cumulative_trapezoid", y, x, dx, dim)
     return cumsum(areas, d)
 
 
 @function(samples=_CURVES, method=False)
 def trapz(y: Any, x: Any = None, *, dx: Any = None, dim: int = -1) -> Any:
-    """`trapezoid`."""
+    """`trapezoid`.
+
+    >>> autograd.trapz(autograd.tensor([1.0, 2.0, 4.0]))
+    tensor(4.5000)
+    """
     return trapezoid(y, x, dx=dx, dim=dim)

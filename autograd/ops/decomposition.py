@@ -58,7 +58,12 @@ def _matrix(g: Any) -> Any:
 )
 def linalg_inv(input: Any) -> Any:
     """The inverses of square matrices (..., M, M). Raises ShapeError, DTypeError, and ValueError where one is
-    singular."""
+    singular.
+
+    >>> autograd.linalg.inv(2 * autograd.eye(2))
+    tensor([[0.5000, 0.0000],
+            [0.0000, 0.5000]])
+    """
     _floats("linalg.inv", input)
     square("linalg.inv", input)
     try:
@@ -71,7 +76,12 @@ def linalg_inv(input: Any) -> Any:
 
 @function(samples=lambda s: [(s.matrix(3),)])
 def inverse(input: Any) -> Any:
-    """`linalg.inv`."""
+    """`linalg.inv`.
+
+    >>> autograd.inverse(2 * autograd.eye(2))
+    tensor([[0.5000, 0.0000],
+            [0.0000, 0.5000]])
+    """
     return linalg_inv(input)
 
 
@@ -100,6 +110,9 @@ def linalg_solve(A: Any, B: Any, *, left: bool = True) -> Any:
     """X of A @ X = B (of X @ A = B unless left): A (..., M, M), B (..., M, K), or vectors (..., M) with A's batch.
 
     Raises ShapeError, DTypeError, and ValueError where A is singular.
+
+    >>> autograd.linalg.solve(2 * autograd.eye(2), autograd.tensor([2.0, 4.0]))
+    tensor([1., 2.])
     """
     _floats("linalg.solve", A)
     square("linalg.solve", A)
@@ -124,7 +137,12 @@ def linalg_solve(A: Any, B: Any, *, left: bool = True) -> Any:
     ],
 )  # fmt: skip
 def linalg_solve_triangular(A: Any, B: Any, *, upper: bool, left: bool = True, unitriangular: bool = False) -> Any:
-    """`linalg.solve` with the upper or lower triangle of A, whose diagonal counts as ones where unitriangular."""
+    """`linalg.solve` with the upper or lower triangle of A, whose diagonal counts as ones where unitriangular.
+
+    >>> autograd.linalg.solve_triangular(autograd.eye(2), autograd.ones(2, 1), upper=True)
+    tensor([[1.],
+            [1.]])
+    """
     _floats("linalg.solve_triangular", A, B)
     A = triu(A, int(unitriangular)) if upper else tril(A, -int(unitriangular))
     if unitriangular:
@@ -156,7 +174,11 @@ def _det_pull(g: Any, input: Any, y: Any) -> Any:
 
 @op(_det_pull, method=False, samples=lambda s: [(s.matrix(3),), (s.matrix(2, 2),), (s(1, 1),)])
 def linalg_det(input: Any) -> Any:
-    """The determinants of square matrices (..., M, M); the gradient is right for singular ones too."""
+    """The determinants of square matrices (..., M, M); the gradient is right for singular ones too.
+
+    >>> autograd.linalg.det(autograd.tensor([[4.0, 2.0], [2.0, 3.0]]))
+    tensor(8.)
+    """
     _floats("linalg.det", input)
     square("linalg.det", input)
     return np.linalg.det(input)
@@ -164,7 +186,11 @@ def linalg_det(input: Any) -> Any:
 
 @function(samples=lambda s: [(s.matrix(3),)])
 def det(input: Any) -> Any:
-    """`linalg.det`."""
+    """`linalg.det`.
+
+    >>> autograd.det(autograd.tensor([[4.0, 2.0], [2.0, 3.0]]))
+    tensor(8.)
+    """
     return linalg_det(input)
 
 
@@ -184,7 +210,11 @@ SlogdetResult = namedtuple("slogdet", ["sign", "logabsdet"])
 
 @function(method=False, samples=lambda s: [(s.matrix(3),), (s.matrix(2, 2),)])
 def linalg_slogdet(input: Any) -> Any:
-    """The sign and the logarithm of the absolute value of the determinants of (..., M, M), as (sign, logabsdet)."""
+    """The sign and the logarithm of the absolute value of the determinants of (..., M, M), as (sign, logabsdet).
+
+    >>> autograd.linalg.slogdet(2 * autograd.eye(2)).logabsdet
+    tensor(1.3863)
+    """
     _floats("linalg.slogdet", input)
     square("linalg.slogdet", input)
     return SlogdetResult(*_slogdet(input))
@@ -192,13 +222,21 @@ def linalg_slogdet(input: Any) -> Any:
 
 @function(samples=lambda s: [(s.matrix(3),)])
 def slogdet(input: Any) -> Any:
-    """`linalg.slogdet`."""
+    """`linalg.slogdet`.
+
+    >>> autograd.slogdet(2 * autograd.eye(2)).logabsdet
+    tensor(1.3863)
+    """
     return linalg_slogdet(input)
 
 
 @function(samples=lambda s: [(s.spd(3),)])
 def logdet(input: Any) -> Any:
-    """The logarithm of the determinants of (..., M, M): NaN where negative, -inf where 0."""
+    """The logarithm of the determinants of (..., M, M): NaN where negative, -inf where 0.
+
+    >>> autograd.logdet(2 * autograd.eye(2))
+    tensor(1.3863)
+    """
     sign, value = linalg_slogdet(input)
     return where(sign < 0, float("nan"), value)
 
@@ -242,6 +280,10 @@ def linalg_cholesky(input: Any, *, upper: bool = False) -> Any:
 
     Only one triangle counts where the two differ by more than rounding. Raises ShapeError, DTypeError, and ValueError
     for a matrix that is not positive definite.
+
+    >>> autograd.linalg.cholesky(autograd.tensor([[4.0, 2.0], [2.0, 3.0]]))
+    tensor([[2.0000, 0.0000],
+            [1.0000, 1.4142]])
     """
     _floats("linalg.cholesky", input)
     square("linalg.cholesky", input)
@@ -251,13 +293,23 @@ def linalg_cholesky(input: Any, *, upper: bool = False) -> Any:
 
 @function(samples=lambda s: [(s.spd(3),), (s.spd(2, 2), True)])
 def cholesky(input: Any, upper: bool = False) -> Any:
-    """`linalg.cholesky`."""
+    """`linalg.cholesky`.
+
+    >>> autograd.cholesky(autograd.tensor([[4.0, 2.0], [2.0, 3.0]]))
+    tensor([[2.0000, 0.0000],
+            [1.0000, 1.4142]])
+    """
     return linalg_cholesky(input, upper=upper)
 
 
 @function(samples=lambda s: [(s(3, 2), s.matrix(3)), (s(3, 2), s.matrix(3), True)])
 def cholesky_solve(B: Any, L: Any, upper: bool = False) -> Any:
-    """X of (L @ L.T) @ X = B, or of (L.T @ L) @ X = B where upper; the other triangle of L is not read."""
+    """X of (L @ L.T) @ X = B, or of (L.T @ L) @ X = B where upper; the other triangle of L is not read.
+
+    >>> autograd.cholesky_solve(autograd.ones(2, 1), autograd.cholesky(autograd.tensor([[4.0, 2.0], [2.0, 3.0]])))
+    tensor([[0.1250],
+            [0.2500]])
+    """
     if upper:
         return linalg_solve_triangular(L, linalg_solve_triangular(mT(L), B, upper=False), upper=True)
     return linalg_solve_triangular(mT(L), linalg_solve_triangular(L, B, upper=False), upper=True)
@@ -307,6 +359,9 @@ def linalg_eigh(input: Any, UPLO: str = "L") -> Any:
 
     UPLO: the triangle that counts where the two differ by more than rounding. The eigenvectors' gradient needs distinct
     eigenvalues. Raises ShapeError, DTypeError.
+
+    >>> autograd.linalg.eigh(autograd.tensor([[2.0, 0.0], [0.0, 3.0]])).eigenvalues
+    tensor([2., 3.])
     """
     _floats("linalg.eigh", input)
     square("linalg.eigh", input)
@@ -315,7 +370,11 @@ def linalg_eigh(input: Any, UPLO: str = "L") -> Any:
 
 @function(method=False, samples=lambda s: [(s.spd(3),), (s.spd(2, 2), "U")])
 def linalg_eigvalsh(input: Any, UPLO: str = "L") -> Any:
-    """The eigenvalues of `linalg.eigh`."""
+    """The eigenvalues of `linalg.eigh`.
+
+    >>> autograd.linalg.eigvalsh(autograd.tensor([[2.0, 0.0], [0.0, 3.0]]))
+    tensor([2., 3.])
+    """
     return linalg_eigh(input, UPLO)[0]
 
 
@@ -364,6 +423,9 @@ def linalg_svd(A: Any, full_matrices: bool = True) -> Any:
 
     The gradient of U and Vh needs distinct singular values and reaches their first min(M, N) vectors. Raises
     ShapeError, DTypeError.
+
+    >>> autograd.linalg.svd(autograd.tensor([[2.0, 0.0], [0.0, 3.0]])).S
+    tensor([3., 2.])
     """
     _floats("linalg.svd", A)
     return SvdResult(*_svd(A, full_matrices))
@@ -371,14 +433,22 @@ def linalg_svd(A: Any, full_matrices: bool = True) -> Any:
 
 @function(method=False, samples=lambda s: [(s(3, 3),), (s(4, 2),), (s(2, 2, 3),)])
 def linalg_svdvals(A: Any) -> Any:
-    """The singular values of `linalg.svd`."""
+    """The singular values of `linalg.svd`.
+
+    >>> autograd.linalg.svdvals(autograd.tensor([[2.0, 0.0], [0.0, 3.0]]))
+    tensor([3., 2.])
+    """
     _floats("linalg.svdvals", A)
     return _svd(A, False)[1]
 
 
 @function(samples=lambda s: [(s(4, 2),), (s(2, 3),)])
 def svd(input: Any, some: bool = True, compute_uv: bool = True) -> Any:
-    """U, S, V of input = U @ diag(S) @ V.T; some: without the vectors of the null space."""
+    """U, S, V of input = U @ diag(S) @ V.T; some: without the vectors of the null space.
+
+    >>> autograd.svd(autograd.tensor([[2.0, 0.0], [0.0, 3.0]])).S
+    tensor([3., 2.])
+    """
     _floats("svd", input)
     u, s, vh = _svd(input, not some)
     if not compute_uv:
@@ -411,6 +481,10 @@ def linalg_pinv(A: Any, *, atol: float | None = None, rtol: float | None = None,
     0.
 
     rtol is max(M, N) times the dtype's precision unless a tolerance is given. Raises ShapeError, DTypeError.
+
+    >>> autograd.linalg.pinv(2 * autograd.eye(2))
+    tensor([[0.5000, 0.0000],
+            [0.0000, 0.5000]])
     """
     _floats("linalg.pinv", A)
     if not A.shape[-1] or not A.shape[-2]:
@@ -427,7 +501,12 @@ def linalg_pinv(A: Any, *, atol: float | None = None, rtol: float | None = None,
 
 @function(samples=lambda s: [(s(3, 2),)])
 def pinverse(input: Any, rcond: float = 1e-15) -> Any:
-    """`linalg.pinv` with rtol = rcond."""
+    """`linalg.pinv` with rtol = rcond.
+
+    >>> autograd.pinverse(2 * autograd.eye(2))
+    tensor([[0.5000, 0.0000],
+            [0.0000, 0.5000]])
+    """
     return linalg_pinv(input, rtol=rcond)
 
 
@@ -439,6 +518,9 @@ def linalg_lstsq(A: Any, B: Any, rcond: float | None = None, *, driver: str | No
     """X that minimises |A @ X - B|, of least norm: A (..., M, N), B (..., M, K); and A's rank.
 
     residuals and singular_values are empty, as torch's driver gelsy leaves them. Raises ShapeError, DTypeError.
+
+    >>> autograd.linalg.lstsq(autograd.ones(3, 1), autograd.tensor([[1.0], [2.0], [3.0]])).solution
+    tensor([[2.0000]])
     """
     _floats("linalg.lstsq", A, B)
     if A.shape[-2] != B.shape[-2]:
@@ -454,7 +536,11 @@ def _plain(like: Any, array: ndarray) -> Any:
 @op(None, method=False, samples=lambda s: [(s(3, 2),), (s(2, 2, 3),)])
 def linalg_matrix_rank(A: Any, tol: float | None = None, hermitian: bool = False) -> Any:
     """How many singular values of (..., M, N) exceed tol, by default the largest times max(M, N) times the
-    precision."""
+    precision.
+
+    >>> autograd.linalg.matrix_rank(autograd.ones(2, 2))
+    tensor(1)
+    """
     _floats("linalg.matrix_rank", A)
     _finite("linalg.matrix_rank", A)
     return np.asarray(np.linalg.matrix_rank(A, tol), np.int64)
@@ -505,6 +591,10 @@ def linalg_qr(A: Any, mode: str = "reduced") -> Any:
 
     mode: 'reduced' (K = min(M, N) columns), 'complete' (M columns; no gradient where M > N), 'r' (Q is empty). The
     gradient needs the first K columns of A independent. Raises ShapeError, DTypeError, ValueError for the mode.
+
+    >>> autograd.linalg.qr(autograd.eye(2)).Q.abs()
+    tensor([[1., 0.],
+            [0., 1.]])
     """
     _floats("linalg.qr", A)
     if mode not in ("reduced", "complete", "r"):
@@ -520,7 +610,12 @@ def linalg_qr(A: Any, mode: str = "reduced") -> Any:
 
 @function(samples=lambda s: [(s(4, 2),)])
 def qr(input: Any, some: bool = True) -> Any:
-    """`linalg.qr`; some: the reduced form."""
+    """`linalg.qr`; some: the reduced form.
+
+    >>> autograd.qr(autograd.eye(2)).R.abs()
+    tensor([[1., 0.],
+            [0., 1.]])
+    """
     return linalg_qr(input, "reduced" if some else "complete")
 
 
@@ -539,7 +634,11 @@ def qr(input: Any, some: bool = True) -> Any:
     ],
 )
 def linalg_vector_norm(x: Any, ord: float = 2, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
-    """(sum |x|^ord)^(1/ord) over `dim` (all by default); inf, -inf and 0 as in numpy. The gradient at 0 is 0."""
+    """(sum |x|^ord)^(1/ord) over `dim` (all by default); inf, -inf and 0 as in numpy. The gradient at 0 is 0.
+
+    >>> autograd.linalg.vector_norm(autograd.tensor([3.0, 4.0]))
+    tensor(5.)
+    """
     return _vector_norm(_cast(x, dtype), ord, dim, keepdim)
 
 
@@ -566,6 +665,9 @@ def matrix_norm(A: Any, ord: Any = "fro", dim: Any = (-2, -1), keepdim: bool = F
     rows).
 
     Raises ShapeError, ValueError for another ord.
+
+    >>> autograd.linalg.matrix_norm(autograd.ones(2, 2))
+    tensor(2.)
     """
     A = _cast(A, dtype)
     _floats("linalg.matrix_norm", A)
@@ -603,7 +705,11 @@ def matrix_norm(A: Any, ord: Any = "fro", dim: Any = (-2, -1), keepdim: bool = F
 )
 def linalg_norm(A: Any, ord: Any = None, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
     """`linalg.vector_norm` for vectors and one dim, `linalg.matrix_norm` for matrices and two; of anything without ord,
-    2."""
+    2.
+
+    >>> autograd.linalg.norm(autograd.tensor([3.0, 4.0]))
+    tensor(5.)
+    """
     if dim is None and ord is None:
         return linalg_vector_norm(A, 2, None, keepdim, dtype=dtype)
     if dim is None and A.ndim not in (1, 2):
@@ -618,7 +724,11 @@ def linalg_norm(A: Any, ord: Any = None, dim: Any = None, keepdim: bool = False,
 
 @function(method=False, samples=lambda s: [(s.matrix(3),), (s.matrix(3), "fro"), (s(3, 2), 2), (s.matrix(3), 1)])
 def linalg_cond(A: Any, p: Any = None) -> Any:
-    """The condition number: largest over smallest singular value, or the norm p of A times that of its inverse."""
+    """The condition number: largest over smallest singular value, or the norm p of A times that of its inverse.
+
+    >>> autograd.linalg.cond(autograd.tensor([[2.0, 0.0], [0.0, 1.0]]))
+    tensor(2.)
+    """
     _floats("linalg.cond", A)
     if 0 in A.shape[-2:] and not isinstance(p, str):
         return sum(A, (-2, -1))
@@ -633,7 +743,12 @@ def linalg_cond(A: Any, p: Any = None) -> Any:
 
 @function(samples=lambda s: [(s(3, 3),), (s(2, 2, 2),)])
 def matrix_exp(input: Any) -> Any:
-    """The matrix exponential of (..., M, M), by scaling, Taylor's series and squaring."""
+    """The matrix exponential of (..., M, M), by scaling, Taylor's series and squaring.
+
+    >>> autograd.matrix_exp(autograd.zeros(2, 2))
+    tensor([[1., 0.],
+            [0., 1.]])
+    """
     _floats("matrix_exp", input)
     square("matrix_exp", input)
     array = _plain_array(input)

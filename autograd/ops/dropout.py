@@ -69,6 +69,9 @@ def dropout(input: Any, p: float = 0.5, training: bool = True) -> Any:
     """In training each value is set to 0 with probability p, at random, and the others are scaled by 1 / (1 - p).
 
     Source: Srivastava et al. 2014, https://jmlr.org/papers/v15/srivastava14a.html. Raises ValueError for p.
+
+    >>> autograd.dropout(autograd.ones(2), 0.5, training=False)
+    tensor([1., 1.])
     """
     return _dropped("dropout", input, p, training)
 
@@ -81,7 +84,11 @@ def _channels(name: str, input: Any, p: float, training: bool, rank: int) -> Any
 
 @function(method=False, samples=lambda s: [(s(2, 3, 4), 0.0), (s(3, 4), 0.5, False)])
 def dropout1d(input: Any, p: float = 0.5, training: bool = True) -> Any:
-    """`dropout` of whole channels, chosen at random, of input (N, C, L) or (C, L)."""
+    """`dropout` of whole channels, chosen at random, of input (N, C, L) or (C, L).
+
+    >>> autograd.dropout1d(autograd.ones(1, 1, 2), training=False)
+    tensor([[[1., 1.]]])
+    """
     return _channels("dropout1d", input, p, training, 1)
 
 
@@ -90,13 +97,20 @@ def dropout2d(input: Any, p: float = 0.5, training: bool = True) -> Any:
     """`dropout` of whole channels, chosen at random, of input (N, C, H, W) or (C, H, W).
 
     Source: Tompson et al. 2015, https://arxiv.org/abs/1411.4280.
+
+    >>> autograd.dropout2d(autograd.ones(1, 2, 2), training=False).shape
+    Size([1, 2, 2])
     """
     return _channels("dropout2d", input, p, training, 2)
 
 
 @function(method=False, samples=lambda s: [(s(1, 2, 3, 2, 2), 0.0), (s(2, 3, 2, 2), 0.5, False)])
 def dropout3d(input: Any, p: float = 0.5, training: bool = True) -> Any:
-    """`dropout` of whole channels, chosen at random, of input (N, C, D, H, W) or (C, D, H, W)."""
+    """`dropout` of whole channels, chosen at random, of input (N, C, D, H, W) or (C, D, H, W).
+
+    >>> autograd.dropout3d(autograd.ones(1, 2, 2, 2), training=False).shape
+    Size([1, 2, 2, 2])
+    """
     return _channels("dropout3d", input, p, training, 3)
 
 
@@ -123,13 +137,20 @@ def alpha_dropout(input: Any, p: float = 0.5, training: bool = False) -> Any:
     """Dropout for SELU networks: values chosen at random take SELU's lower limit, then mean and variance are restored.
 
     Source: Klambauer et al. 2017, https://arxiv.org/abs/1706.02515.
+
+    >>> autograd.alpha_dropout(autograd.ones(2), 0.5, training=False)
+    tensor([1., 1.])
     """
     return _alpha_dropped("alpha_dropout", input, p, training, False)
 
 
 @function(method=False, samples=lambda s: [(s(2, 3, 4), 0.0), (s(2, 3), 0.5, False)])
 def feature_alpha_dropout(input: Any, p: float = 0.5, training: bool = False) -> Any:
-    """`alpha_dropout` of whole channels, chosen at random, of input (N, C, ...)."""
+    """`alpha_dropout` of whole channels, chosen at random, of input (N, C, ...).
+
+    >>> autograd.feature_alpha_dropout(autograd.ones(1, 2, 2), training=False).shape
+    Size([1, 2, 2])
+    """
     if input.ndim < 2:
         raise ShapeError(f"feature_alpha_dropout: input has shape {tuple(input.shape)}; expected (N, C, ...)")
     return _alpha_dropped("feature_alpha_dropout", input, p, training, True)

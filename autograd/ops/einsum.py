@@ -134,6 +134,9 @@ def einsum(equation: str, *operands: Any) -> Any:
     does not name is summed; without `->` the result names the letters that occur once, in alphabetical order. All of
     one dtype. More than two operands are multiplied in pairs, in the order that numpy's greedy search finds cheapest.
     Raises ShapeError.
+
+    >>> autograd.einsum("ij,j->i", autograd.ones(2, 3), autograd.tensor([1.0, 2.0, 4.0]))
+    tensor([7., 7.])
     """
     if len(operands) == 1 and isinstance(operands[0], (list, tuple)):
         operands = tuple(operands[0])

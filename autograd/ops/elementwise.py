@@ -56,7 +56,11 @@ def _sub(input: Any, other: Any) -> Any:
 @op(lambda g, other: times(g, other), lambda g, input: times(g, input), promote=True, inplace=True, samples=binary())
 @quiet
 def mul(input: Any, other: Any) -> Any:
-    """input * other, broadcast."""
+    """input * other, broadcast.
+
+    >>> autograd.mul(autograd.tensor([1.0, 4.0]), autograd.tensor([2.0, 3.0]))
+    tensor([ 2., 12.])
+    """
     return np.multiply(input, other)
 
 
@@ -69,13 +73,21 @@ def mul(input: Any, other: Any) -> Any:
 )
 @quiet
 def true_divide(input: Any, other: Any) -> Any:
-    """input / other, broadcast; integers become floats."""
+    """input / other, broadcast; integers become floats.
+
+    >>> autograd.true_divide(autograd.tensor([1.0, 4.0]), autograd.tensor([2.0, 3.0]))
+    tensor([0.5000, 1.3333])
+    """
     return np.true_divide(input, other)
 
 
 @op(lambda g: -g, inplace=True, samples=unary())
 def neg(input: Any) -> Any:
-    """-input."""
+    """-input.
+
+    >>> autograd.neg(autograd.tensor([-1.5, 0.5]))
+    tensor([ 1.5000, -0.5000])
+    """
     try:
         return np.negative(input)
     except TypeError:
@@ -104,19 +116,31 @@ def _cast(x: Any, dtype: np.dtype) -> Any:
 
 @function(inplace=True, samples=lambda s: [*binary()(s), (s(3), s(3), {"alpha": 0.5})])
 def add(input: Any, other: Any, *, alpha: Any = 1) -> Any:
-    """input + alpha * other, broadcast."""
+    """input + alpha * other, broadcast.
+
+    >>> autograd.add(autograd.tensor([1.0, 2.0]), 1, alpha=2)
+    tensor([3., 4.])
+    """
     return _add(input, _scaled("add", alpha, other, input))
 
 
 @function(inplace=True, samples=lambda s: [*binary()(s), (s(3), s(3), {"alpha": 0.5})])
 def sub(input: Any, other: Any, *, alpha: Any = 1) -> Any:
-    """input - alpha * other, broadcast."""
+    """input - alpha * other, broadcast.
+
+    >>> autograd.sub(autograd.tensor([1.0, 4.0]), autograd.tensor([2.0, 3.0]))
+    tensor([-1.,  1.])
+    """
     return _sub(input, _scaled("sub", alpha, other, input))
 
 
 @function(samples=lambda s: [*binary()(s), (s(3), s(3), {"alpha": 0.5})], method=False)
 def rsub(input: Any, other: Any, *, alpha: Any = 1) -> Any:
-    """other - alpha * input, broadcast."""
+    """other - alpha * input, broadcast.
+
+    >>> autograd.rsub(autograd.tensor([1.0, 4.0]), autograd.tensor([2.0, 3.0]))
+    tensor([ 1., -1.])
+    """
     return _sub(other, _scaled("rsub", alpha, input, other))
 
 
@@ -126,7 +150,11 @@ def _modes(s: Draw) -> list[tuple[Any, ...]]:
 
 @function(inplace=True, samples=_modes)
 def div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Any:
-    """input / other; rounded toward zero for rounding_mode "trunc", down for "floor", which keep integers integers."""
+    """input / other; rounded toward zero for rounding_mode "trunc", down for "floor", which keep integers integers.
+
+    >>> autograd.div(autograd.tensor([1.0, 4.0]), autograd.tensor([2.0, 3.0]))
+    tensor([0.5000, 1.3333])
+    """
     if rounding_mode is None:
         return true_divide(input, other)
     if rounding_mode == "floor":
@@ -160,7 +188,11 @@ def _integer_division(s: Draw) -> list[tuple[Any, ...]]:
 @op(lambda g: _zero(g), lambda g: _zero(g), promote=True, inplace=True, samples=_integer_division)
 @quiet
 def floor_divide(input: Any, other: Any) -> Any:
-    """input / other rounded down. The gradient is 0, as that of any rounding."""
+    """input / other rounded down. The gradient is 0, as that of any rounding.
+
+    >>> autograd.floor_divide(autograd.tensor([1.0, 4.0]), autograd.tensor([2.0, 3.0]))
+    tensor([0., 1.])
+    """
     _no_zero("floor_divide", input, other)
     return np.floor_divide(input, other)
 
@@ -184,7 +216,11 @@ def _trunc_divide(input: Any, other: Any) -> Any:
 )
 @quiet
 def remainder(input: Any, other: Any) -> Any:
-    """input - other * floor(input / other): the sign is other's, as for Python's %."""
+    """input - other * floor(input / other): the sign is other's, as for Python's %.
+
+    >>> autograd.remainder(autograd.tensor([1.0, 4.0]), autograd.tensor([2.0, 3.0]))
+    tensor([1., 1.])
+    """
     _no_zero("remainder", input, other)
     return np.remainder(input, other)
 
@@ -198,14 +234,22 @@ def remainder(input: Any, other: Any) -> Any:
 )
 @quiet
 def fmod(input: Any, other: Any) -> Any:
-    """input - other * trunc(input / other): the sign is input's, as for C's fmod."""
+    """input - other * trunc(input / other): the sign is input's, as for C's fmod.
+
+    >>> autograd.fmod(autograd.tensor([1.0, 4.0]), autograd.tensor([2.0, 3.0]))
+    tensor([1., 1.])
+    """
     _no_zero("fmod", input, other)
     return np.fmod(input, other)
 
 
 @op(lambda g: g, view=True, samples=unary())
 def positive(input: Any) -> Any:
-    """The input itself. Raises TypeError for bools."""
+    """The input itself. Raises TypeError for bools.
+
+    >>> autograd.positive(autograd.tensor([0.25, 0.5]))
+    tensor([0.2500, 0.5000])
+    """
     if input.dtype.kind == "b":
         raise DTypeError("positive: a bool has no sign; convert it with to()")
     return input
@@ -213,7 +257,11 @@ def positive(input: Any) -> Any:
 
 @function(inplace=True, samples=lambda s: [(s(3, 4), s(4), s(3, 1)), (s(2), s(2), s(), {"value": 0.5})])
 def addcmul(input: Any, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Any:
-    """input + value * tensor1 * tensor2, broadcast."""
+    """input + value * tensor1 * tensor2, broadcast.
+
+    >>> autograd.addcmul(autograd.zeros(2), autograd.tensor([1.0, 3.0]), autograd.tensor([2.0, 4.0]))
+    tensor([ 2., 12.])
+    """
     product = mul(_scaled("addcmul", value, *_alike(input, tensor1, tensor2)), tensor2)
     return _add(input, product)
 
@@ -222,7 +270,11 @@ def addcmul(input: Any, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Any:
     inplace=True, samples=lambda s: [(s(3, 4), s(4), s.positive(3, 1)), (s(2), s(2), s.positive(), {"value": 0.5})]
 )
 def addcdiv(input: Any, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Any:
-    """input + value * tensor1 / tensor2, broadcast. Raises TypeError where tensor1 and tensor2 are integers."""
+    """input + value * tensor1 / tensor2, broadcast. Raises TypeError where tensor1 and tensor2 are integers.
+
+    >>> autograd.addcdiv(autograd.zeros(2), autograd.tensor([1.0, 3.0]), autograd.tensor([2.0, 4.0]))
+    tensor([0.5000, 0.7500])
+    """
     if dtypes.result_type(_array(tensor1), _array(tensor2)).kind != "f":
         raise DTypeError(
             "addcdiv: expected floating-point tensor1 or tensor2; convert one, or use div with a rounding_mode"
@@ -246,7 +298,11 @@ def _alike(input: Any, tensor1: Any, tensor2: Any) -> tuple[Any, Any, Any]:
 )
 @quiet
 def lerp(input: Any, end: Any, weight: Any) -> Any:
-    """input + weight * (end - input): linear interpolation, exact at both ends."""
+    """input + weight * (end - input): linear interpolation, exact at both ends.
+
+    >>> autograd.lerp(autograd.tensor(0.0), autograd.tensor(10.0), 0.3)
+    tensor(3.)
+    """
     if np.result_type(input, end).kind != "f":
         raise DTypeError("lerp: expected floating-point tensors; convert with to()")
     return np.where(np.less(weight, 0.5), input + weight * (end - input), end - (end - input) * (1 - weight))
@@ -312,7 +368,11 @@ def _pow(input: Any, exponent: Any) -> Any:
 
 @function(inplace=True, samples=lambda s: [*binary(0.3, 2)(s), (s(3), 2), (s.ints(4, 3), 2), (2, s(3))])
 def pow(input: Any, exponent: Any) -> Any:
-    """input ** exponent, broadcast. Raises RuntimeError for integers with a negative integer number as exponent."""
+    """input ** exponent, broadcast. Raises RuntimeError for integers with a negative integer number as exponent.
+
+    >>> autograd.pow(autograd.tensor([1.0, 4.0]), autograd.tensor([2.0, 3.0]))
+    tensor([ 1., 64.])
+    """
     if type(exponent) is int and exponent < 0 and _array(input).dtype.kind != "f":
         raise NumberError("pow: integers to negative integer powers are not allowed; convert the base with float()")
     return _pow(input, exponent)
@@ -320,35 +380,55 @@ def pow(input: Any, exponent: Any) -> Any:
 
 @function(inplace=True, samples=lambda s: [(s.positive(3), 1.5), (s(3), 2), (s.positive(3, 4), s(4))])
 def float_power(input: Any, exponent: Any) -> Any:
-    """input ** exponent, computed in float64; returns float64."""
+    """input ** exponent, computed in float64; returns float64.
+
+    >>> autograd.float_power(autograd.tensor([1.0, 4.0]), autograd.tensor([2.0, 3.0]))
+    tensor([ 1., 64.], dtype=autograd.float64)
+    """
     return pow(_cast(input, dtypes.float64), _cast(exponent, dtypes.float64))
 
 
 @op(lambda g, input: times(g, 2.0 * input), inplace=True, samples=unary())
 @quiet
 def square(input: Any) -> Any:
-    """input times itself."""
+    """input times itself.
+
+    >>> autograd.square(autograd.tensor([0.25, 0.5]))
+    tensor([0.0625, 0.2500])
+    """
     return np.square(input) if np.asarray(input).dtype.kind != "b" else np.asarray(input).astype(np.int64)
 
 
 @op(lambda g, y: over(g * 0.5, y), promote="float", inplace=True, samples=unary(0.3, 3))
 @quiet
 def sqrt(input: Any) -> Any:
-    """The square root."""
+    """The square root.
+
+    >>> autograd.sqrt(autograd.tensor([0.25, 0.5]))
+    tensor([0.5000, 0.7071])
+    """
     return np.sqrt(input)
 
 
 @op(lambda g, y: times(g, -0.5 * (y * y * y)), promote="float", inplace=True, samples=unary(0.3, 3))
 @quiet
 def rsqrt(input: Any) -> Any:
-    """1 / sqrt(input)."""
+    """1 / sqrt(input).
+
+    >>> autograd.rsqrt(autograd.tensor([0.25, 0.5]))
+    tensor([2.0000, 1.4142])
+    """
     return np.true_divide(1.0, np.sqrt(input)) if isinstance(input, np.generic) else np.reciprocal(np.sqrt(input))
 
 
 @op(lambda g, y: times(-g, y * y), promote="float", inplace=True, samples=unary(0.3, 3))
 @quiet
 def reciprocal(input: Any) -> Any:
-    """1 / input."""
+    """1 / input.
+
+    >>> autograd.reciprocal(autograd.tensor([0.25, 0.5]))
+    tensor([4., 2.])
+    """
     return np.reciprocal(input)
 
 
@@ -361,7 +441,11 @@ def reciprocal(input: Any) -> Any:
 )
 @quiet
 def hypot(input: Any, other: Any) -> Any:
-    """sqrt(input^2 + other^2) without overflow. The gradient at the origin is 0."""
+    """sqrt(input^2 + other^2) without overflow. The gradient at the origin is 0.
+
+    >>> autograd.hypot(autograd.tensor([1.0, 4.0]), autograd.tensor([2.0, 3.0]))
+    tensor([2.2361, 5.0000])
+    """
     if np.result_type(input, other).kind != "f":
         raise DTypeError("hypot: expected floating-point tensors; convert with to()")
     return np.hypot(input, other)
@@ -373,49 +457,77 @@ def hypot(input: Any, other: Any) -> Any:
 @op(lambda g, y: times(g, y), promote="float", inplace=True, samples=unary())
 @quiet
 def exp(input: Any) -> Any:
-    """e to the input."""
+    """e to the input.
+
+    >>> autograd.exp(autograd.tensor([0.25, 0.5]))
+    tensor([1.2840, 1.6487])
+    """
     return np.exp(input)
 
 
 @op(lambda g, y: times(g, y * _log(2)), promote="float", inplace=True, samples=unary())
 @quiet
 def exp2(input: Any) -> Any:
-    """2 to the input."""
+    """2 to the input.
+
+    >>> autograd.exp2(autograd.tensor([0.25, 0.5]))
+    tensor([1.1892, 1.4142])
+    """
     return np.exp2(input)
 
 
 @op(lambda g, y: times(g, y + 1.0), promote="float", inplace=True, samples=unary())
 @quiet
 def expm1(input: Any) -> Any:
-    """exp(input) - 1, exact near 0."""
+    """exp(input) - 1, exact near 0.
+
+    >>> autograd.expm1(autograd.tensor([0.25, 0.5]))
+    tensor([0.2840, 0.6487])
+    """
     return np.expm1(input)
 
 
 @op(lambda g, input: over(g, input), promote="float", inplace=True, samples=unary(0.3, 3))
 @quiet
 def log(input: Any) -> Any:
-    """Natural logarithm."""
+    """Natural logarithm.
+
+    >>> autograd.log(autograd.tensor([0.25, 0.5]))
+    tensor([-1.3863, -0.6931])
+    """
     return np.log(input)
 
 
 @op(lambda g, input: over(g, input * _log(2)), promote="float", inplace=True, samples=unary(0.3, 3))
 @quiet
 def log2(input: Any) -> Any:
-    """Logarithm to base 2."""
+    """Logarithm to base 2.
+
+    >>> autograd.log2(autograd.tensor([0.25, 0.5]))
+    tensor([-2., -1.])
+    """
     return np.log2(input)
 
 
 @op(lambda g, input: over(g, input * _log(10)), promote="float", inplace=True, samples=unary(0.3, 3))
 @quiet
 def log10(input: Any) -> Any:
-    """Logarithm to base 10."""
+    """Logarithm to base 10.
+
+    >>> autograd.log10(autograd.tensor([0.25, 0.5]))
+    tensor([-0.6021, -0.3010])
+    """
     return np.log10(input)
 
 
 @op(lambda g, input: over(g, input + 1.0), promote="float", inplace=True, samples=unary(-0.7, 3))
 @quiet
 def log1p(input: Any) -> Any:
-    """log(1 + input), exact near 0."""
+    """log(1 + input), exact near 0.
+
+    >>> autograd.log1p(autograd.tensor([0.25, 0.5]))
+    tensor([0.2231, 0.4055])
+    """
     return np.log1p(input)
 
 
@@ -427,7 +539,11 @@ def log1p(input: Any) -> Any:
 )
 @quiet
 def logaddexp(input: Any, other: Any) -> Any:
-    """log(exp(input) + exp(other)) without overflow."""
+    """log(exp(input) + exp(other)) without overflow.
+
+    >>> autograd.logaddexp(autograd.tensor([1.0, 4.0]), autograd.tensor([2.0, 3.0]))
+    tensor([2.3133, 4.3133])
+    """
     return np.logaddexp(input, other)
 
 
@@ -439,13 +555,21 @@ def logaddexp(input: Any, other: Any) -> Any:
 )
 @quiet
 def logaddexp2(input: Any, other: Any) -> Any:
-    """log2(2^input + 2^other) without overflow."""
+    """log2(2^input + 2^other) without overflow.
+
+    >>> autograd.logaddexp2(autograd.tensor([1.0, 4.0]), autograd.tensor([2.0, 3.0]))
+    tensor([2.5850, 4.5850])
+    """
     return np.logaddexp2(input, other)
 
 
 @function(inplace=True, samples=lambda s: [(s(3, 4), s(4)), (s(3), s.ints(4, 3))])
 def ldexp(input: Any, other: Any) -> Any:
-    """input * 2 ** other."""
+    """input * 2 ** other.
+
+    >>> autograd.ldexp(autograd.tensor([1.0, 4.0]), autograd.tensor([2.0, 3.0]))
+    tensor([ 4., 32.])
+    """
     return mul(input, exp2(other) if isinstance(other, (Tensor, ndarray)) else 2.0**other)
 
 
@@ -456,7 +580,11 @@ def _sigmoid_pull(g: Any, y: Any) -> Any:
 @op(lambda g, y: _sigmoid_pull(g, y), promote="float", inplace=True, samples=lambda s: [*unary()(s), (s(40, 60),)])
 @quiet
 def sigmoid(input: Any) -> Any:
-    """1 / (1 + exp(-input))."""
+    """1 / (1 + exp(-input)).
+
+    >>> autograd.sigmoid(autograd.tensor([0.25, 0.5]))
+    tensor([0.5622, 0.6225])
+    """
     if _in_kernel(input):
         return kernels.sigmoid_forward(input)
     t = np.negative(input, out=np.empty_like(input))
@@ -471,42 +599,66 @@ def sigmoid(input: Any) -> Any:
 @op(lambda g, input: times(g, cos(input)), promote="float", inplace=True, samples=unary())
 @quiet
 def sin(input: Any) -> Any:
-    """Sine of an angle in radians."""
+    """Sine of an angle in radians.
+
+    >>> autograd.sin(autograd.tensor([0.25, 0.5]))
+    tensor([0.2474, 0.4794])
+    """
     return np.sin(input)
 
 
 @op(lambda g, input: times(-g, sin(input)), promote="float", inplace=True, samples=unary())
 @quiet
 def cos(input: Any) -> Any:
-    """Cosine of an angle in radians."""
+    """Cosine of an angle in radians.
+
+    >>> autograd.cos(autograd.tensor([0.25, 0.5]))
+    tensor([0.9689, 0.8776])
+    """
     return np.cos(input)
 
 
 @op(lambda g, y: times(g, 1.0 + y * y), promote="float", inplace=True, samples=unary(-1.2, 1.2))
 @quiet
 def tan(input: Any) -> Any:
-    """Tangent of an angle in radians."""
+    """Tangent of an angle in radians.
+
+    >>> autograd.tan(autograd.tensor([0.25, 0.5]))
+    tensor([0.2553, 0.5463])
+    """
     return np.tan(input)
 
 
 @op(lambda g, input: over(g, sqrt(1.0 - input * input)), promote="float", inplace=True, samples=unary(-0.9, 0.9))
 @quiet
 def asin(input: Any) -> Any:
-    """Inverse sine, in [-pi/2, pi/2]; NaN outside [-1, 1]."""
+    """Inverse sine, in [-pi/2, pi/2]; NaN outside [-1, 1].
+
+    >>> autograd.asin(autograd.tensor([0.25, 0.5]))
+    tensor([0.2527, 0.5236])
+    """
     return np.arcsin(input)
 
 
 @op(lambda g, input: over(-g, sqrt(1.0 - input * input)), promote="float", inplace=True, samples=unary(-0.9, 0.9))
 @quiet
 def acos(input: Any) -> Any:
-    """Inverse cosine, in [0, pi]; NaN outside [-1, 1]."""
+    """Inverse cosine, in [0, pi]; NaN outside [-1, 1].
+
+    >>> autograd.acos(autograd.tensor([0.25, 0.5]))
+    tensor([1.3181, 1.0472])
+    """
     return np.arccos(input)
 
 
 @op(lambda g, input: over(g, 1.0 + input * input), promote="float", inplace=True, samples=unary())
 @quiet
 def atan(input: Any) -> Any:
-    """Inverse tangent, in [-pi/2, pi/2]."""
+    """Inverse tangent, in [-pi/2, pi/2].
+
+    >>> autograd.atan(autograd.tensor([0.25, 0.5]))
+    tensor([0.2450, 0.4636])
+    """
     return np.arctan(input)
 
 
@@ -519,21 +671,33 @@ def atan(input: Any) -> Any:
 )
 @quiet
 def atan2(input: Any, other: Any) -> Any:
-    """The angle of the point (other, input), in [-pi, pi]. The gradient at the origin is 0."""
+    """The angle of the point (other, input), in [-pi, pi]. The gradient at the origin is 0.
+
+    >>> autograd.atan2(autograd.tensor([1.0, 4.0]), autograd.tensor([2.0, 3.0]))
+    tensor([0.4636, 0.9273])
+    """
     return np.arctan2(input, other)
 
 
 @op(lambda g, input: times(g, cosh(input)), promote="float", inplace=True, samples=unary())
 @quiet
 def sinh(input: Any) -> Any:
-    """Hyperbolic sine."""
+    """Hyperbolic sine.
+
+    >>> autograd.sinh(autograd.tensor([0.25, 0.5]))
+    tensor([0.2526, 0.5211])
+    """
     return np.sinh(input)
 
 
 @op(lambda g, input: times(g, sinh(input)), promote="float", inplace=True, samples=unary())
 @quiet
 def cosh(input: Any) -> Any:
-    """Hyperbolic cosine."""
+    """Hyperbolic cosine.
+
+    >>> autograd.cosh(autograd.tensor([0.25, 0.5]))
+    tensor([1.0314, 1.1276])
+    """
     return np.cosh(input)
 
 
@@ -544,42 +708,66 @@ def _tanh_pull(g: Any, y: Any) -> Any:
 @op(lambda g, y: _tanh_pull(g, y), promote="float", inplace=True, samples=lambda s: [*unary()(s), (s(40, 60),)])
 @quiet
 def tanh(input: Any) -> Any:
-    """Hyperbolic tangent."""
+    """Hyperbolic tangent.
+
+    >>> autograd.tanh(autograd.tensor([0.25, 0.5]))
+    tensor([0.2449, 0.4621])
+    """
     return kernels.tanh_forward(input) if _in_kernel(input) else np.tanh(input)
 
 
 @op(lambda g, input: over(g, sqrt(1.0 + input * input)), promote="float", inplace=True, samples=unary())
 @quiet
 def asinh(input: Any) -> Any:
-    """Inverse hyperbolic sine."""
+    """Inverse hyperbolic sine.
+
+    >>> autograd.asinh(autograd.tensor([0.25, 0.5]))
+    tensor([0.2475, 0.4812])
+    """
     return np.arcsinh(input)
 
 
 @op(lambda g, input: over(g, sqrt(input * input - 1.0)), promote="float", inplace=True, samples=unary(1.2, 4))
 @quiet
 def acosh(input: Any) -> Any:
-    """Inverse hyperbolic cosine; NaN below 1."""
+    """Inverse hyperbolic cosine; NaN below 1.
+
+    >>> autograd.acosh(autograd.tensor([1.0, 2.0]))
+    tensor([0.0000, 1.3170])
+    """
     return np.arccosh(input)
 
 
 @op(lambda g, input: over(g, 1.0 - input * input), promote="float", inplace=True, samples=unary(-0.9, 0.9))
 @quiet
 def atanh(input: Any) -> Any:
-    """Inverse hyperbolic tangent; NaN outside [-1, 1]."""
+    """Inverse hyperbolic tangent; NaN outside [-1, 1].
+
+    >>> autograd.atanh(autograd.tensor([0.25, 0.5]))
+    tensor([0.2554, 0.5493])
+    """
     return np.arctanh(input)
 
 
 @op(lambda g: g * (_pi / 180), promote="float", inplace=True, samples=unary())
 @quiet
 def deg2rad(input: Any) -> Any:
-    """Degrees as radians."""
+    """Degrees as radians.
+
+    >>> autograd.deg2rad(autograd.tensor([0.25, 0.5]))
+    tensor([0.0044, 0.0087])
+    """
     return input * (_pi / 180)
 
 
 @op(lambda g: g * (180 / _pi), promote="float", inplace=True, samples=unary())
 @quiet
 def rad2deg(input: Any) -> Any:
-    """Radians as degrees."""
+    """Radians as degrees.
+
+    >>> autograd.rad2deg(autograd.tensor([0.25, 0.5]))
+    tensor([14.3239, 28.6479])
+    """
     return input * (180 / _pi)
 
 
@@ -597,7 +785,11 @@ alias(atanh, "arctanh")
 
 @op(lambda g, input: times(g, sgn(input)), inplace=True, samples=unary())
 def abs(input: Any) -> Any:
-    """The absolute value. The gradient at 0 is 0."""
+    """The absolute value. The gradient at 0 is 0.
+
+    >>> autograd.abs(autograd.tensor([-1.5, 0.5]))
+    tensor([1.5000, 0.5000])
+    """
     if np.asarray(input).dtype.kind == "b":
         raise DTypeError("abs: a bool has no absolute value; convert it with to()")
     return np.absolute(input)
@@ -616,13 +808,21 @@ def _sign(input: Any) -> Any:
 
 @op(lambda g: _zero(g), inplace=True, samples=_signs)
 def sign(input: Any) -> Any:
-    """-1, 0 or 1 as the input is negative, zero (or NaN) or positive. The gradient is 0."""
+    """-1, 0 or 1 as the input is negative, zero (or NaN) or positive. The gradient is 0.
+
+    >>> autograd.sign(autograd.tensor([-1.5, 0.5]))
+    tensor([-1.,  1.])
+    """
     return _sign(input)
 
 
 @op(lambda g: _zero(g), inplace=True, samples=_signs)
 def sgn(input: Any) -> Any:
-    """`sign`: the same for real tensors."""
+    """`sign`: the same for real tensors.
+
+    >>> autograd.sgn(autograd.tensor([-1.5, 0.5]))
+    tensor([-1.,  1.])
+    """
     return _sign(input)
 
 
@@ -634,7 +834,11 @@ def sgn(input: Any) -> Any:
     samples=binary(),
 )
 def copysign(input: Any, other: Any) -> Any:
-    """|input| with the sign of other, that of -0 included."""
+    """|input| with the sign of other, that of -0 included.
+
+    >>> autograd.copysign(autograd.tensor([1.0, 4.0]), autograd.tensor([2.0, 3.0]))
+    tensor([1., 4.])
+    """
     return np.copysign(input, other)
 
 
@@ -646,32 +850,52 @@ def copysign(input: Any, other: Any) -> Any:
     samples=binary(),
 )
 def heaviside(input: Any, values: Any) -> Any:
-    """values where input is 0, 1 where it is positive, else 0."""
+    """values where input is 0, 1 where it is positive, else 0.
+
+    >>> autograd.heaviside(autograd.tensor([-1.0, 0.0, 2.0]), autograd.tensor(0.5))
+    tensor([0.0000, 0.5000, 1.0000])
+    """
     return np.where(np.equal(input, 0), values, np.greater(input, 0)).astype(np.result_type(input, values), copy=False)
 
 
 @op(lambda g: _zero(g), inplace=True, samples=_signs)
 def ceil(input: Any) -> Any:
-    """Rounded up. The gradient is 0."""
+    """Rounded up. The gradient is 0.
+
+    >>> autograd.ceil(autograd.tensor([-1.5, 0.5]))
+    tensor([-1.,  1.])
+    """
     return np.ceil(_number("ceil", input))
 
 
 @op(lambda g: _zero(g), inplace=True, samples=_signs)
 def floor(input: Any) -> Any:
-    """Rounded down. The gradient is 0."""
+    """Rounded down. The gradient is 0.
+
+    >>> autograd.floor(autograd.tensor([-1.5, 0.5]))
+    tensor([-2.,  0.])
+    """
     return np.floor(_number("floor", input))
 
 
 @op(lambda g: _zero(g), inplace=True, samples=_signs)
 def trunc(input: Any) -> Any:
-    """Rounded toward zero. The gradient is 0."""
+    """Rounded toward zero. The gradient is 0.
+
+    >>> autograd.trunc(autograd.tensor([-1.5, 0.5]))
+    tensor([-1.,  0.])
+    """
     return np.trunc(_number("trunc", input))
 
 
 @op(lambda g: g, inplace=True, samples=unary())
 @quiet
 def frac(input: Any) -> Any:
-    """input - trunc(input)."""
+    """input - trunc(input).
+
+    >>> autograd.frac(autograd.tensor([-1.5, 0.5]))
+    tensor([-0.5000,  0.5000])
+    """
     if np.asarray(input).dtype.kind != "f":
         raise DTypeError("frac: expected a floating-point tensor; integers have no fraction")
     return input - np.trunc(input)
@@ -680,7 +904,11 @@ def frac(input: Any) -> Any:
 @op(lambda g: _zero(g), inplace=True, samples=lambda s: [*_signs(s), (s(3, 4), 1), (s(3), {"decimals": -1})])
 @quiet
 def round(input: Any, decimals: int = 0) -> Any:
-    """Rounded to `decimals` places, halves to even. The gradient is 0."""
+    """Rounded to `decimals` places, halves to even. The gradient is 0.
+
+    >>> autograd.round(autograd.tensor([-1.5, 0.5]))
+    tensor([-2.,  0.])
+    """
     _number("round", input)
     if decimals == 0 or input.dtype.kind != "f":
         return np.rint(input).astype(input.dtype, copy=False)
@@ -700,13 +928,21 @@ alias(trunc, "fix")
 
 @op(None, None, promote=True, inplace=True, samples=lambda s: [(s.ints(30, 3, 4), s.ints(30, 4)), (s.ints(30, 3), 12)])
 def gcd(input: Any, other: Any) -> Any:
-    """The greatest common divisor of integers."""
+    """The greatest common divisor of integers.
+
+    >>> autograd.gcd(autograd.tensor([6, 12]), autograd.tensor([4, 10]))
+    tensor([2, 2])
+    """
     _integral("gcd", input, other)
     return np.gcd(input, other)
 
 
 @op(None, None, promote=True, inplace=True, samples=lambda s: [(s.ints(30, 3, 4), s.ints(30, 4)), (s.ints(30, 3), 12)])
 def lcm(input: Any, other: Any) -> Any:
-    """The least common multiple of integers."""
+    """The least common multiple of integers.
+
+    >>> autograd.lcm(autograd.tensor([6, 12]), autograd.tensor([4, 10]))
+    tensor([12, 60])
+    """
     _integral("lcm", input, other)
     return np.lcm(input, other)

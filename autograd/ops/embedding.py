@@ -122,6 +122,10 @@ def embedding(
     padding_idx: a row that gets no gradient. max_norm: rows in use are first scaled, in place, to at most that
     norm_type norm. scale_grad_by_freq: gradients are divided by how often their row occurs. sparse: the gradient is a
     `SparseRows`. Raises IndexError for a number outside 0 to V - 1, naming its place.
+
+    >>> autograd.embedding(autograd.tensor([1, 0]), autograd.tensor([[1.0, 2.0], [3.0, 4.0]]))
+    tensor([[3., 4.],
+            [1., 2.]])
     """
     if weight.ndim != 2:
         raise ShapeError(f"embedding: weight has shape {tuple(weight.shape)}; expected (V, D)")
@@ -170,6 +174,9 @@ def embedding_bag(
 
     An empty bag gives 0. per_sample_weights: a factor an index, for mode 'sum'. padding_idx: rows that are left out.
     The other arguments and errors as in `embedding`.
+
+    >>> autograd.embedding_bag(autograd.tensor([[1, 0]]), autograd.tensor([[1.0, 2.0], [3.0, 4.0]]))
+    tensor([[2., 3.]])
     """
     if mode not in ("sum", "mean", "max"):
         raise NumberError(f"embedding_bag: mode is {mode!r}; expected 'sum', 'mean' or 'max'")

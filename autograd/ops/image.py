@@ -152,6 +152,9 @@ def interpolate(
     for 2, 'trilinear' for 3. align_corners: the corner pixels' centres stay in place. recompute_scale_factor: places
     follow from the sizes rather than from scale_factor. antialias: shrinking averages. Raises ShapeError, ValueError
     for mode.
+
+    >>> autograd.interpolate(autograd.tensor([[[1.0, 2.0]]]), scale_factor=2)
+    tensor([[[1., 1., 2., 2.]]])
     """
     if mode not in _MODES:
         raise NumberError(f"interpolate: mode is {mode!r}; expected one of {', '.join(_MODES)}")
@@ -188,7 +191,11 @@ def interpolate(
 def upsample(
     input: Any, size: Any = None, scale_factor: Any = None, mode: str = "nearest", align_corners: bool | None = None
 ) -> Any:
-    """`interpolate`, by its older name."""
+    """`interpolate`, by its older name.
+
+    >>> autograd.upsample(autograd.tensor([[[1.0, 2.0]]]), scale_factor=2)
+    tensor([[[1., 1., 2., 2.]]])
+    """
     return interpolate(input, size, scale_factor, mode, align_corners)
 
 
@@ -277,6 +284,9 @@ def grid_sample(
     mode: 'bilinear', 'nearest', or for images 'bicubic'; padding_mode: what stands outside, 'zeros', 'border' or
     'reflection'; align_corners: whether -1 and 1 are the corner pixels' centres or their outer edges (the default).
     Raises ShapeError, ValueError. Source: Jaderberg et al., https://arxiv.org/abs/1506.02025.
+
+    >>> autograd.grid_sample(autograd.ones(1, 1, 2, 2), autograd.zeros(1, 1, 1, 2))
+    tensor([[[[1.]]]])
     """
     if mode not in ("bilinear", "nearest", "bicubic") or padding_mode not in ("zeros", "border", "reflection"):
         raise NumberError(
@@ -334,7 +344,11 @@ def _cubic_weight(t: Any, step: int, a: float = -0.75) -> Any:
 @function(method=False, samples=lambda s: [(s(2, 2, 3), (2, 1, 3, 4)), (s(1, 3, 4), (1, 1, 2, 3, 2), True)])
 def affine_grid(theta: Any, size: Any, align_corners: bool | None = None) -> Any:
     """The grid for `grid_sample` that reads an output of `size` through the maps theta (N, 2, 3), or (N, 3, 4) for
-    volumes."""
+    volumes.
+
+    >>> autograd.affine_grid(autograd.tensor([[[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]]), (1, 1, 2, 2)).shape
+    Size([1, 2, 2, 2])
+    """
     size = tuple(int(m) for m in size)
     n = len(size) - 2
     if n not in (2, 3) or tuple(theta.shape[1:]) != (n, n + 1) or theta.ndim != 3 or theta.shape[0] != size[0]:
@@ -362,7 +376,11 @@ def affine_grid(theta: Any, size: Any, align_corners: bool | None = None) -> Any
 @function(samples=lambda s: [(s(2, 8, 2, 3), 2), (s(9, 1, 2), 3)], method=False)
 def pixel_shuffle(input: Any, upscale_factor: int) -> Any:
     """Channels spread over pixels: (*, C r^2, H, W) becomes (*, C, H r, W r). Source:
-    https://arxiv.org/abs/1609.05158."""
+    https://arxiv.org/abs/1609.05158.
+
+    >>> autograd.pixel_shuffle(autograd.ones(1, 4, 2, 2), 2).shape
+    Size([1, 1, 4, 4])
+    """
     r = upscale_factor
     if input.ndim < 3 or r < 1 or input.shape[-3] % (r * r):
         raise ShapeError(
@@ -378,7 +396,11 @@ def pixel_shuffle(input: Any, upscale_factor: int) -> Any:
 
 @function(samples=lambda s: [(s(2, 2, 4, 6), 2), (s(1, 3, 6), 3)], method=False)
 def pixel_unshuffle(input: Any, downscale_factor: int) -> Any:
-    """The inverse of `pixel_shuffle`: (*, C, H r, W r) becomes (*, C r^2, H, W)."""
+    """The inverse of `pixel_shuffle`: (*, C, H r, W r) becomes (*, C r^2, H, W).
+
+    >>> autograd.pixel_unshuffle(autograd.ones(1, 1, 4, 4), 2).shape
+    Size([1, 4, 2, 2])
+    """
     r = downscale_factor
     if input.ndim < 3 or r < 1 or input.shape[-1] % r or input.shape[-2] % r:
         raise ShapeError(
@@ -395,7 +417,11 @@ def pixel_unshuffle(input: Any, downscale_factor: int) -> Any:
 @function(samples=lambda s: [(s(2, 6, 2, 3), 3), (s(1, 4, 2), 2)], method=False)
 def channel_shuffle(input: Any, groups: int) -> Any:
     """The channels of (N, C, *) dealt out from `groups` equal groups in turn. Source:
-    https://arxiv.org/abs/1707.01083."""
+    https://arxiv.org/abs/1707.01083.
+
+    >>> autograd.channel_shuffle(autograd.arange(4.0).reshape(1, 4, 1), 2).flatten()
+    tensor([0., 2., 1., 3.])
+    """
     if input.ndim < 3 or groups < 1 or input.shape[1] % groups:
         raise ShapeError(
             f"channel_shuffle: input has shape {tuple(input.shape)}; expected (N, C, *) with C divisible by groups "

@@ -353,7 +353,11 @@ def _without_ones(value: ndarray, ndim: int) -> ndarray:
 
 @function(samples=lambda s: [(s(3, 4), 0, 1), (s(3, 4), -1, -2)])
 def select(input: Any, dim: int, index: int) -> Any:
-    """The slice at `index` along `dim`, without that dim; a view."""
+    """The slice at `index` along `dim`, without that dim; a view.
+
+    >>> autograd.select(autograd.arange(6).reshape(2, 3), 1, 2)
+    tensor([2, 5])
+    """
     shape = input.shape
     if not len(shape):
         raise RangeError("select: a 0-dim tensor has no dimension to select from")
@@ -365,7 +369,11 @@ def select(input: Any, dim: int, index: int) -> Any:
 
 @function(samples=lambda s: [(s(3, 4), 1, 1, 2), (s(3, 4), 0, -2, 1), (s(3), 0, 3, 0)])
 def narrow(input: Any, dim: int, start: Any, length: int) -> Any:
-    """`length` elements along `dim` from `start` on, which may be negative; a view."""
+    """`length` elements along `dim` from `start` on, which may be negative; a view.
+
+    >>> autograd.narrow(autograd.arange(6), 0, 2, 3)
+    tensor([2, 3, 4])
+    """
     shape = input.shape
     if not len(shape):
         raise ShapeError("narrow: cannot be applied to a 0-dim tensor")
@@ -421,7 +429,11 @@ def _index_select_sum(input: Any, index: Any, shape: tuple[int, ...], dim: int) 
 
 @function(samples=lambda s: [(s(4, 3), 0, s.ints(4, 5)), (s(4, 3), -1, s.ints(3, 2)), (s(3), 0, np.array(1))])
 def index_select(input: Any, dim: int, index: Any) -> Any:
-    """The slices along `dim` that the vector `index` names, in its order, repetitions included."""
+    """The slices along `dim` that the vector `index` names, in its order, repetitions included.
+
+    >>> autograd.index_select(autograd.tensor([1.0, 2.0, 4.0]), 0, autograd.tensor([2, 0]))
+    tensor([4., 1.])
+    """
     n = len(input.shape)
     d = dim_of("index_select", dim, n)
     if not n:
@@ -489,7 +501,12 @@ def check_gather(name: str, shape: tuple[int, ...], dim: int, index: Any, exact:
 
 @function(samples=lambda s: [(s(4, 3), 0, s.ints(4, 2, 3)), (s(4, 3), -1, s.ints(3, 4, 5)), (s(), 0, np.array(0))])
 def gather(input: Any, dim: int, index: Any, *, sparse_grad: bool = False) -> Any:
-    """out[i][j][k] = input[index[i][j][k]][j][k] for dim 0, and so on: shape of `index`, int64."""
+    """out[i][j][k] = input[index[i][j][k]][j][k] for dim 0, and so on: shape of `index`, int64.
+
+    >>> autograd.gather(autograd.tensor([[1.0, 4.0], [3.0, 2.0]]), 1, autograd.tensor([[1], [0]]))
+    tensor([[4.],
+            [3.]])
+    """
     d, array = check_gather("gather", tuple(input.shape), dim, index)
     if not len(input.shape):
         return reshape(_gather(reshape(input, (1,)), reshape(index, (1,)), 0), tuple(array.shape))
@@ -500,7 +517,11 @@ def gather(input: Any, dim: int, index: Any, *, sparse_grad: bool = False) -> An
 
 @function(samples=lambda s: [(s(4, 3), s.ints(12, 2, 3)), (s(3), np.array([-1, 0, 0])), (s(), np.array([0]))])
 def take(input: Any, index: Any) -> Any:
-    """The elements of the flattened input at `index`, in the shape of `index`."""
+    """The elements of the flattened input at `index`, in the shape of `index`.
+
+    >>> autograd.take(autograd.arange(6).reshape(2, 3), autograd.tensor([0, 5]))
+    tensor([0, 5])
+    """
     flat = reshape(input, (-1,))
     array = index.numpy_view() if isinstance(index, Tensor) else np.asarray(index)
     check_index("take", array, flat.shape[0], 0, negative=True)
@@ -509,7 +530,12 @@ def take(input: Any, index: Any) -> Any:
 
 @function(samples=lambda s: [(s(4, 3), s.ints(4, 2, 3), 0), (s(4, 3), s.ints(3, 1, 2), 1), (s(4, 3), s.ints(12, 5))])
 def take_along_dim(input: Any, indices: Any, dim: int | None = None) -> Any:
-    """`gather` whose input and indices are broadcast together in the other dims; without dim, all is flattened."""
+    """`gather` whose input and indices are broadcast together in the other dims; without dim, all is flattened.
+
+    >>> autograd.take_along_dim(autograd.tensor([[1.0, 4.0], [3.0, 2.0]]), autograd.tensor([[1], [0]]), 1)
+    tensor([[4.],
+            [3.]])
+    """
     if dim is None:
         return gather(reshape(input, (-1,)), 0, reshape(indices, (-1,)))
     n = len(input.shape)
@@ -540,7 +566,11 @@ def _mask(name: str, mask: Any) -> ndarray:
     samples=lambda s: [(s(3, 4), s.bools(3, 4)), (s(3, 1), s.bools(4)), (s(2), np.array(False)), (s(), np.array(True))]
 )
 def masked_select(input: Any, mask: Any) -> Any:
-    """The elements where the mask holds, both broadcast together, as a vector."""
+    """The elements where the mask holds, both broadcast together, as a vector.
+
+    >>> autograd.masked_select(autograd.tensor([1.0, 2.0, 4.0]), autograd.tensor([True, True, False]))
+    tensor([1., 2.])
+    """
     array = _mask("masked_select", mask)
     shape = broadcast_shapes(tuple(input.shape), array.shape)
     return _index(reshape(expand(input, shape), (-1,)), Subscript(np.broadcast_to(array, shape).reshape(-1)))
@@ -573,7 +603,11 @@ def _masked_fill(input: Any, mask: Any, value: Any) -> Any:
     samples=lambda s: [(s(3, 4), s.bools(3, 4), 1.5), (s(3, 4), s.bools(4), s()), (s.ints(4, 3), s.bools(3), 2)],
 )
 def masked_fill(input: Any, mask: Any, value: Any) -> Any:
-    """`input` with `value`, a number or a 0-dim tensor, where the bool mask holds; the mask is broadcast."""
+    """`input` with `value`, a number or a 0-dim tensor, where the bool mask holds; the mask is broadcast.
+
+    >>> autograd.masked_fill(autograd.tensor([1.0, 2.0, 4.0]), autograd.tensor([True, False, False]), 0.0)
+    tensor([0., 2., 4.])
+    """
     _mask("masked_fill", mask)
     if len(getattr(value, "shape", ())):
         raise ShapeError(f"masked_fill: value must be a number or 0-dim, got shape {tuple(value.shape)}")
@@ -588,7 +622,12 @@ def _nonzero(input: Any) -> Any:
 
 @function(samples=lambda s: [(s.ints(2, 3, 4),), (s.bools(4), {"as_tuple": True}), (s.ints(2),)])
 def nonzero(input: Any, *, as_tuple: bool = False) -> Any:
-    """The indices of the elements that are not zero: int64 (count, ndim), or with as_tuple one vector a dim."""
+    """The indices of the elements that are not zero: int64 (count, ndim), or with as_tuple one vector a dim.
+
+    >>> autograd.nonzero(autograd.tensor([0, 1, 1]))
+    tensor([[1],
+            [2]])
+    """
     if as_tuple:
         return unbind(_nonzero(input if len(input.shape) else reshape(input, (1,))), 1)
     return _nonzero(input)
@@ -596,13 +635,23 @@ def nonzero(input: Any, *, as_tuple: bool = False) -> Any:
 
 @function(samples=lambda s: [(s.ints(2, 3, 4),)])
 def argwhere(input: Any) -> Any:
-    """`nonzero` under numpy's name."""
+    """`nonzero` under numpy's name.
+
+    >>> autograd.argwhere(autograd.tensor([0, 1, 1]))
+    tensor([[1],
+            [2]])
+    """
     return _nonzero(input)
 
 
 @op(None, method=False, samples=lambda s: [(s.ints(4, 3), 4), (s.ints(3, 2, 2),), (s.ints(3), 3)])
 def one_hot(tensor: Any, num_classes: int = -1) -> Any:
-    """Each class number as a row of zeros with a one: int64 (..., num_classes); -1 takes the largest number present."""
+    """Each class number as a row of zeros with a one: int64 (..., num_classes); -1 takes the largest number present.
+
+    >>> autograd.one_hot(autograd.tensor([0, 2]), 3)
+    tensor([[1, 0, 0],
+            [0, 0, 1]])
+    """
     if tensor.dtype != dtypes.int64:
         raise DTypeError(f"one_hot: expected class numbers of int64, got {tensor.dtype}; use long()")
     if num_classes == -1:

@@ -66,7 +66,11 @@ def _sequence(op: str, tensors: Any) -> list[Any]:
     samples=lambda s: [([s(2, 3), s(1, 3)],), ([s(2, 3), s(2, 1)], 1), ([s(2, 2), s(0)], -1), ([s(0), s(0)],)],
 )
 def cat(tensors: Any, dim: int = 0) -> Any:
-    """Tensors one after the other along `dim`; the other sizes must agree. Empty 1-d tensors are passed over."""
+    """Tensors one after the other along `dim`; the other sizes must agree. Empty 1-d tensors are passed over.
+
+    >>> autograd.cat([autograd.tensor([1]), autograd.tensor([2, 3])])
+    tensor([1, 2, 3])
+    """
     tensors = _sequence("cat", tensors)
     n = tensors[0].ndim
     if n and isinstance(dim, int) and -n <= dim < n:
@@ -93,13 +97,21 @@ def cat(tensors: Any, dim: int = 0) -> Any:
 
 @function(method=False, samples=lambda s: [([s(2, 3), s(1, 3)], 0)])
 def concat(tensors: Any, dim: int = 0) -> Any:
-    """`cat` under another name."""
+    """`cat` under another name.
+
+    >>> autograd.concat([autograd.tensor([1]), autograd.tensor([2, 3])])
+    tensor([1, 2, 3])
+    """
     return cat(tensors, dim)
 
 
 @function(method=False, samples=lambda s: [([s(2, 3), s(1, 3)], 0)])
 def concatenate(tensors: Any, axis: int = 0, *, dim: int | None = None) -> Any:
-    """`cat` under numpy's name."""
+    """`cat` under numpy's name.
+
+    >>> autograd.concatenate([autograd.tensor([1]), autograd.tensor([2, 3])])
+    tensor([1, 2, 3])
+    """
     return cat(tensors, axis if dim is None else dim)
 
 
@@ -121,7 +133,12 @@ def _stack(*tensors: Any, dim: int = 0) -> Any:
 
 @function(method=False, samples=lambda s: [([s(2, 3), s(2, 3)],), ([s(2), s(2)], -1), ([s(), s()],), ([s(0, 2)], 1)])
 def stack(tensors: Any, dim: int = 0) -> Any:
-    """Tensors of one shape side by side in a new dim."""
+    """Tensors of one shape side by side in a new dim.
+
+    >>> autograd.stack([autograd.tensor([1, 2]), autograd.tensor([3, 4])])
+    tensor([[1, 2],
+            [3, 4]])
+    """
     tensors = _sequence("stack", tensors)
     shape = tuple(tensors[0].shape)
     d = dim_of("stack", dim, len(shape) + 1)
@@ -135,33 +152,57 @@ def stack(tensors: Any, dim: int = 0) -> Any:
 
 @function(method=False, samples=lambda s: [([s(2), s(3)],), ([s(2, 1), s(2, 2)],), ([s(), s()],)])
 def hstack(tensors: Any) -> Any:
-    """Side by side: along dim 1, vectors along dim 0."""
+    """Side by side: along dim 1, vectors along dim 0.
+
+    >>> autograd.hstack([autograd.tensor([1]), autograd.tensor([2])])
+    tensor([1, 2])
+    """
     lifted = [atleast_1d(x) for x in _sequence("hstack", tensors)]
     return cat(lifted, 0 if len(lifted[0].shape) == 1 else 1)
 
 
 @function(method=False, samples=lambda s: [([s(2), s(2)],), ([s(1, 2), s(2, 2)],), ([s(), s()],)])
 def vstack(tensors: Any) -> Any:
-    """One above the other: along dim 0, vectors as rows."""
+    """One above the other: along dim 0, vectors as rows.
+
+    >>> autograd.vstack([autograd.tensor([1, 2]), autograd.tensor([3, 4])])
+    tensor([[1, 2],
+            [3, 4]])
+    """
     return cat([atleast_2d(x) for x in _sequence("vstack", tensors)], 0)
 
 
 @function(method=False, samples=lambda s: [([s(2), s(2)],)])
 def row_stack(tensors: Any) -> Any:
-    """`vstack` under another name."""
+    """`vstack` under another name.
+
+    >>> autograd.row_stack([autograd.tensor([1, 2]), autograd.tensor([3, 4])])
+    tensor([[1, 2],
+            [3, 4]])
+    """
     return vstack(tensors)
 
 
 @function(method=False, samples=lambda s: [([s(2), s(2)],), ([s(2, 2), s(2)],), ([s(), s()],)])
 def column_stack(tensors: Any) -> Any:
-    """Vectors as columns and matrices, side by side."""
+    """Vectors as columns and matrices, side by side.
+
+    >>> autograd.column_stack([autograd.tensor([1, 2]), autograd.tensor([3, 4])])
+    tensor([[1, 3],
+            [2, 4]])
+    """
     columns = [_reshape(x, (-1, 1)) if len(x.shape) < 2 else x for x in _sequence("column_stack", tensors)]
     return cat(columns, 1)
 
 
 @function(method=False, samples=lambda s: [([s(2), s(2)],), ([s(2, 2), s(2, 2)],)])
 def dstack(tensors: Any) -> Any:
-    """One behind the other: along dim 2."""
+    """One behind the other: along dim 2.
+
+    >>> autograd.dstack([autograd.tensor([1, 2]), autograd.tensor([3, 4])])
+    tensor([[[1, 3],
+             [2, 4]]])
+    """
     return cat([atleast_3d(x) for x in _sequence("dstack", tensors)], 2)
 
 
@@ -190,7 +231,11 @@ def _split(input: Any, sizes: tuple[int, ...], dim: int) -> Any:
 
 @function(samples=lambda s: [(s(5, 2), 2), (s(2, 5), [1, 4], 1), (s(4), 4), (s(3, 2), 5, -2)])
 def split(input: Any, split_size_or_sections: Any, dim: int = 0, *, split_size: Any = None) -> Any:
-    """Consecutive pieces along `dim`, of that size (the last may be smaller) or of those sizes; views, in a tuple."""
+    """Consecutive pieces along `dim`, of that size (the last may be smaller) or of those sizes; views, in a tuple.
+
+    >>> autograd.split(autograd.arange(6), 4)
+    (tensor([0, 1, 2, 3]), tensor([4, 5]))
+    """
     sections = split_size_or_sections if split_size is None else split_size
     if not len(input.shape):
         raise ShapeError("split: expected at least a 1-dimensional tensor, got 0 dimensions")
@@ -212,13 +257,21 @@ def split(input: Any, split_size_or_sections: Any, dim: int = 0, *, split_size: 
 
 @function(samples=lambda s: [(s(5, 2), [2, 3])])
 def split_with_sizes(input: Any, split_sizes: Any, dim: int = 0) -> Any:
-    """`split` with a list of sizes."""
+    """`split` with a list of sizes.
+
+    >>> autograd.split_with_sizes(autograd.arange(6), [1, 5])
+    (tensor([0]), tensor([1, 2, 3, 4, 5]))
+    """
     return split(input, tuple(split_sizes), dim)
 
 
 @function(samples=lambda s: [(s(5, 2), 2), (s(2, 5), 3, 1), (s(2), 5), (s(7), 4)])
 def chunk(input: Any, chunks: int, dim: int = 0) -> Any:
-    """At most `chunks` consecutive pieces of equal size along `dim`, the last may be smaller; views, in a tuple."""
+    """At most `chunks` consecutive pieces of equal size along `dim`, the last may be smaller; views, in a tuple.
+
+    >>> autograd.chunk(autograd.arange(6), 2)
+    (tensor([0, 1, 2]), tensor([3, 4, 5]))
+    """
     if not len(input.shape):
         raise ShapeError("chunk: expected at least a 1-dimensional tensor, got 0 dimensions")
     if chunks <= 0:
@@ -233,7 +286,11 @@ def chunk(input: Any, chunks: int, dim: int = 0) -> Any:
 def tensor_split(
     input: Any, indices_or_sections: Any, dim: int = 0, *, indices: Any = None, sections: Any = None
 ) -> Any:
-    """Pieces along `dim`: that many, the first ones longer by one if needed, or cut before each given index."""
+    """Pieces along `dim`: that many, the first ones longer by one if needed, or cut before each given index.
+
+    >>> autograd.tensor_split(autograd.arange(5), 2)
+    (tensor([0, 1, 2]), tensor([3, 4]))
+    """
     where = next(w for w in (indices, sections, indices_or_sections) if w is not None)
     if not len(input.shape):
         raise ShapeError("tensor_split: expected at least a 1-dimensional tensor, got 0 dimensions")
@@ -254,19 +311,31 @@ def tensor_split(
 
 @function(samples=lambda s: [(s(2, 4), 2), (s(4), 2)])
 def hsplit(input: Any, indices_or_sections: Any) -> Any:
-    """`tensor_split` along dim 1, of vectors along dim 0; a number of sections must divide the size."""
+    """`tensor_split` along dim 1, of vectors along dim 0; a number of sections must divide the size.
+
+    >>> autograd.hsplit(autograd.arange(6), 2)
+    (tensor([0, 1, 2]), tensor([3, 4, 5]))
+    """
     return _even_split("hsplit", input, indices_or_sections, 1 if len(input.shape) > 1 else 0, 1)
 
 
 @function(samples=lambda s: [(s(4, 2), 2)])
 def vsplit(input: Any, indices_or_sections: Any) -> Any:
-    """`tensor_split` along dim 0; a number of sections must divide the size."""
+    """`tensor_split` along dim 0; a number of sections must divide the size.
+
+    >>> autograd.vsplit(autograd.tensor([[1, 2], [3, 4]]), 2)
+    (tensor([[1, 2]]), tensor([[3, 4]]))
+    """
     return _even_split("vsplit", input, indices_or_sections, 0, 2)
 
 
 @function(samples=lambda s: [(s(2, 2, 4), (1, 3))])
 def dsplit(input: Any, indices_or_sections: Any) -> Any:
-    """`tensor_split` along dim 2; a number of sections must divide the size."""
+    """`tensor_split` along dim 2; a number of sections must divide the size.
+
+    >>> [part.shape for part in autograd.dsplit(autograd.ones(1, 1, 4), 2)]
+    [Size([1, 1, 2]), Size([1, 1, 2])]
+    """
     return _even_split("dsplit", input, indices_or_sections, 2, 3)
 
 
@@ -298,7 +367,11 @@ def _unbind(input: Any, dim: int) -> Any:
 
 @function(samples=lambda s: [(s(3, 2),), (s(2, 3), -1), (s(0, 2),)])
 def unbind(input: Any, dim: int = 0) -> Any:
-    """The slices along `dim`, without it; views, in a tuple."""
+    """The slices along `dim`, without it; views, in a tuple.
+
+    >>> autograd.unbind(autograd.arange(6).reshape(2, 3))
+    (tensor([0, 1, 2]), tensor([3, 4, 5]))
+    """
     n = len(input.shape)
     if not n:
         raise RangeError("unbind: expected at least a 1-dimensional tensor, got 0 dimensions")

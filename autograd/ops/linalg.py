@@ -103,6 +103,9 @@ def matmul(input: Any, other: Any) -> Any:
 
     input (..., M, K) or (K,), other (..., K, N) or (K,), of one dtype. A 1-d input is a row, a 1-d other a column, and
     that dimension is dropped from the result. Raises ShapeError for shapes, DTypeError for unlike dtypes.
+
+    >>> autograd.matmul(autograd.ones(2, 3), autograd.tensor([1.0, 2.0, 4.0]))
+    tensor([7., 7.])
     """
     matrices = type(input) is type(other) is ndarray and input.ndim == other.ndim == 2
     if matrices and input.dtype is other.dtype and input.dtype.kind == "f" and input.shape[1] == other.shape[0]:
@@ -125,7 +128,11 @@ def _of_rank(name: str, argument: str, x: Any, ndim: int) -> None:
 
 @function(samples=lambda s: [(s(3, 4), s(4, 2)), (s(0, 4), s(4, 2))])
 def mm(input: Any, mat2: Any) -> Any:
-    """Product of two matrices (M, K) and (K, N), without broadcasting."""
+    """Product of two matrices (M, K) and (K, N), without broadcasting.
+
+    >>> autograd.mm(autograd.ones(1, 2), autograd.ones(2, 3))
+    tensor([[2., 2., 2.]])
+    """
     _of_rank("mm", "input", input, 2)
     _of_rank("mm", "mat2", mat2, 2)
     return matmul(input, mat2)
@@ -133,7 +140,11 @@ def mm(input: Any, mat2: Any) -> Any:
 
 @function(samples=lambda s: [(s(2, 3, 4), s(2, 4, 2)), (s(0, 3, 4), s(0, 4, 2))])
 def bmm(input: Any, mat2: Any) -> Any:
-    """Products of two stacks of matrices (B, M, K) and (B, K, N), without broadcasting."""
+    """Products of two stacks of matrices (B, M, K) and (B, K, N), without broadcasting.
+
+    >>> autograd.bmm(autograd.ones(5, 2, 3), autograd.ones(5, 3, 1)).shape
+    Size([5, 2, 1])
+    """
     _of_rank("bmm", "input", input, 3)
     _of_rank("bmm", "mat2", mat2, 3)
     if input.shape[0] != mat2.shape[0]:
@@ -143,7 +154,11 @@ def bmm(input: Any, mat2: Any) -> Any:
 
 @function(samples=lambda s: [(s(3, 4), s(4))])
 def mv(input: Any, vec: Any) -> Any:
-    """Product of a matrix (M, K) and a vector (K,)."""
+    """Product of a matrix (M, K) and a vector (K,).
+
+    >>> autograd.mv(autograd.ones(2, 3), autograd.tensor([1.0, 2.0, 4.0]))
+    tensor([7., 7.])
+    """
     _of_rank("mv", "input", input, 2)
     _of_rank("mv", "vec", vec, 1)
     return matmul(input, vec)
@@ -151,7 +166,11 @@ def mv(input: Any, vec: Any) -> Any:
 
 @function(samples=lambda s: [(s(4), s(4)), (s(0), s(0))])
 def dot(input: Any, tensor: Any) -> Any:
-    """Sum of products of two vectors of one length."""
+    """Sum of products of two vectors of one length.
+
+    >>> autograd.dot(autograd.tensor([1.0, 2.0, 4.0]), autograd.tensor([1.0, 2.0, 4.0]))
+    tensor(21.)
+    """
     _of_rank("dot", "input", input, 1)
     _of_rank("dot", "tensor", tensor, 1)
     return matmul(input, tensor)
@@ -159,7 +178,11 @@ def dot(input: Any, tensor: Any) -> Any:
 
 @function(samples=lambda s: [(s(4), s(4))])
 def vdot(input: Any, other: Any) -> Any:
-    """`dot`: the tensors are real."""
+    """`dot`: the tensors are real.
+
+    >>> autograd.vdot(autograd.tensor([1.0, 2.0, 4.0]), autograd.tensor([1.0, 2.0, 4.0]))
+    tensor(21.)
+    """
     return dot(input, other)
 
 
@@ -207,6 +230,9 @@ def linear(input: Any, weight: Any, bias: Any = None, *, activation: str | None 
 
     A 1-d weight (I,) is one output and its dimension is dropped. activation: None, or "relu", taken of the result in
     the same pass. Raises ShapeError, DTypeError (all of one dtype).
+
+    >>> autograd.linear(autograd.tensor([1.0, 2.0]), autograd.ones(1, 2), autograd.tensor([0.5]))
+    tensor([3.5000])
     """
     x, w, b = getattr(input, "_data", input), getattr(weight, "_data", weight), getattr(bias, "_data", bias)
     simple = w.ndim == 2 and x.ndim and x.shape[-1] == w.shape[1] and x.dtype == w.dtype
@@ -265,19 +291,33 @@ def _added(name: str, input: Any, term: Any, beta: Any, alpha: Any) -> Any:
     inplace=True, samples=lambda s: [(s(3, 2), s(3, 4), s(4, 2)), (s(2), s(3, 4), s(4, 2), {"beta": 2, "alpha": 3})]
 )
 def addmm(input: Any, mat1: Any, mat2: Any, *, beta: Any = 1, alpha: Any = 1) -> Any:
-    """beta * input + alpha * (mat1 @ mat2): mat1 (M, K), mat2 (K, N), input broadcast to (M, N)."""
+    """beta * input + alpha * (mat1 @ mat2): mat1 (M, K), mat2 (K, N), input broadcast to (M, N).
+
+    >>> autograd.addmm(autograd.ones(2, 2), autograd.ones(2, 3), autograd.ones(3, 2))
+    tensor([[4., 4.],
+            [4., 4.]])
+    """
     return _added("addmm", input, mm(mat1, mat2), beta, alpha)
 
 
 @function(inplace=True, samples=lambda s: [(s(3), s(3, 4), s(4)), (s(1), s(3, 4), s(4), {"beta": 2, "alpha": 3})])
 def addmv(input: Any, mat: Any, vec: Any, *, beta: Any = 1, alpha: Any = 1) -> Any:
-    """beta * input + alpha * (mat @ vec): mat (M, K), vec (K,), input broadcast to (M,)."""
+    """beta * input + alpha * (mat @ vec): mat (M, K), vec (K,), input broadcast to (M,).
+
+    >>> autograd.addmv(autograd.ones(2), autograd.ones(2, 3), autograd.tensor([1.0, 2.0, 4.0]))
+    tensor([8., 8.])
+    """
     return _added("addmv", input, mv(mat, vec), beta, alpha)
 
 
 @function(inplace=True, samples=lambda s: [(s(3, 4), s(3), s(4)), (s(4), s(3), s(4), {"beta": 2, "alpha": 3})])
 def addr(input: Any, vec1: Any, vec2: Any, *, beta: Any = 1, alpha: Any = 1) -> Any:
-    """beta * input + alpha * outer(vec1, vec2): vec1 (M,), vec2 (N,), input broadcast to (M, N)."""
+    """beta * input + alpha * outer(vec1, vec2): vec1 (M,), vec2 (N,), input broadcast to (M, N).
+
+    >>> autograd.addr(autograd.zeros(2, 2), autograd.tensor([1.0, 2.0]), autograd.tensor([3.0, 4.0]))
+    tensor([[3., 4.],
+            [6., 8.]])
+    """
     return _added("addr", input, outer(vec1, vec2), beta, alpha)
 
 
@@ -286,7 +326,12 @@ def addr(input: Any, vec1: Any, vec2: Any, *, beta: Any = 1, alpha: Any = 1) -> 
     samples=lambda s: [(s(3, 5), s(2, 3, 4), s(2, 4, 5)), (s(5), s(2, 3, 4), s(2, 4, 5), {"beta": 2, "alpha": 3})],
 )
 def addbmm(input: Any, batch1: Any, batch2: Any, *, beta: Any = 1, alpha: Any = 1) -> Any:
-    """beta * input + alpha * sum over b of batch1[b] @ batch2[b]: batch1 (B, M, K), batch2 (B, K, N), result (M, N)."""
+    """beta * input + alpha * sum over b of batch1[b] @ batch2[b]: batch1 (B, M, K), batch2 (B, K, N), result (M, N).
+
+    >>> autograd.addbmm(autograd.zeros(2, 2), autograd.ones(3, 2, 1), autograd.ones(3, 1, 2))
+    tensor([[3., 3.],
+            [3., 3.]])
+    """
     _check_stacks("addbmm", batch1, batch2)
     B, M, K = batch1.shape
     # one product over (b, k) together
@@ -302,7 +347,11 @@ def addbmm(input: Any, batch1: Any, batch2: Any, *, beta: Any = 1, alpha: Any = 
     ],
 )
 def baddbmm(input: Any, batch1: Any, batch2: Any, *, beta: Any = 1, alpha: Any = 1) -> Any:
-    """beta * input + alpha * bmm(batch1, batch2): batch1 (B, M, K), batch2 (B, K, N), input broadcast to (B, M, N)."""
+    """beta * input + alpha * bmm(batch1, batch2): batch1 (B, M, K), batch2 (B, K, N), input broadcast to (B, M, N).
+
+    >>> autograd.baddbmm(autograd.zeros(1, 1, 1), autograd.ones(1, 1, 3), autograd.ones(1, 3, 1))
+    tensor([[[3.]]])
+    """
     return _added("baddbmm", input, bmm(batch1, batch2), beta, alpha)
 
 
@@ -318,7 +367,12 @@ def _check_stacks(name: str, batch1: Any, batch2: Any) -> None:
 
 @function(samples=lambda s: [(s(3), s(4)), (s(0), s(2))])
 def outer(input: Any, vec2: Any) -> Any:
-    """All products of the elements of two vectors: (M,) and (N,) give (M, N)."""
+    """All products of the elements of two vectors: (M,) and (N,) give (M, N).
+
+    >>> autograd.outer(autograd.tensor([1.0, 2.0]), autograd.tensor([3.0, 4.0]))
+    tensor([[3., 4.],
+            [6., 8.]])
+    """
     _of_rank("outer", "input", input, 1)
     _of_rank("outer", "vec2", vec2, 1)
     return mul(unsqueeze(input, -1), vec2)
@@ -326,7 +380,12 @@ def outer(input: Any, vec2: Any) -> Any:
 
 @function(samples=lambda s: [(s(3), s(4))])
 def ger(input: Any, vec2: Any) -> Any:
-    """`outer`."""
+    """`outer`.
+
+    >>> autograd.ger(autograd.tensor([1.0, 2.0]), autograd.tensor([3.0, 4.0]))
+    tensor([[3., 4.],
+            [6., 8.]])
+    """
     return outer(input, vec2)
 
 
@@ -335,7 +394,11 @@ def ger(input: Any, vec2: Any) -> Any:
 
 @function(samples=lambda s: [(s(2, 3), s(4, 3)), (s(3), s(3)), (s(), s(2, 3)), (s(2, 1, 3), s(2, 3))])
 def inner(input: Any, other: Any) -> Any:
-    """Sum of products over the last dimension of both: (..., K) and (*, K) give (..., *)."""
+    """Sum of products over the last dimension of both: (..., K) and (*, K) give (..., *).
+
+    >>> autograd.inner(autograd.tensor([1.0, 2.0, 4.0]), autograd.tensor([1.0, 2.0, 4.0]))
+    tensor(21.)
+    """
     if not input.ndim or not other.ndim:
         return mul(input, other)
     if input.shape[-1] != other.shape[-1]:
@@ -353,7 +416,12 @@ def inner(input: Any, other: Any) -> Any:
 )  # fmt: skip
 def tensordot(a: Any, b: Any, dims: Any = 2) -> Any:
     """Products of a and b summed over `dims`: the last n of a with the first n of b, or two lists of dimensions, in
-    pairs."""
+    pairs.
+
+    >>> autograd.tensordot(autograd.ones(2, 3), autograd.ones(3, 2), dims=1)
+    tensor([[3., 3.],
+            [3., 3.]])
+    """
     if isinstance(dims, int):
         if not 0 <= dims <= min(a.ndim, b.ndim):
             raise ShapeError(f"tensordot: dims is {dims}; expected 0 to {min(a.ndim, b.ndim)} for these tensors")
@@ -378,7 +446,11 @@ def tensordot(a: Any, b: Any, dims: Any = 2) -> Any:
 @function(samples=lambda s: [(s(2, 3), s(3, 2)), (s(2), s(2, 3)), (s(), s(2)), (s(2, 1, 2), s(3, 2))])
 def kron(input: Any, other: Any) -> Any:
     """Kronecker product: every element of input times the whole of other, side by side; missing dimensions count as
-    1."""
+    1.
+
+    >>> autograd.kron(autograd.tensor([1, 2]), autograd.tensor([1, 10]))
+    tensor([ 1, 10,  2, 20])
+    """
     n = max(input.ndim, other.ndim)
     a = (1,) * (n - input.ndim) + tuple(input.shape)
     b = (1,) * (n - other.ndim) + tuple(other.shape)
@@ -389,7 +461,11 @@ def kron(input: Any, other: Any) -> Any:
 
 @function(samples=lambda s: [(s(2, 3), s(2, 3)), (s(3, 2), s(3, 2)), (s(2, 1, 3), s(1, 4, 3), 2)])
 def cross(input: Any, other: Any, dim: int | None = None) -> Any:
-    """Vector product along `dim`, which has size 3; by default the first such dimension."""
+    """Vector product along `dim`, which has size 3; by default the first such dimension.
+
+    >>> autograd.cross(autograd.tensor([1.0, 0.0, 0.0]), autograd.tensor([0.0, 1.0, 0.0]))
+    tensor([0., 0., 1.])
+    """
     if dim is None:
         threes = [i for i, n in enumerate(input.shape) if n == 3]
         if not threes:
@@ -400,7 +476,11 @@ def cross(input: Any, other: Any, dim: int | None = None) -> Any:
 
 @function(method=False, samples=lambda s: [(s(2, 3), s(2, 3)), (s(3, 2), s(3, 1), {"dim": 0})])
 def linalg_cross(input: Any, other: Any, *, dim: int = -1) -> Any:
-    """Vector product along `dim`, which has size 3; the other dimensions broadcast."""
+    """Vector product along `dim`, which has size 3; the other dimensions broadcast.
+
+    >>> autograd.linalg.cross(autograd.tensor([1.0, 0.0, 0.0]), autograd.tensor([0.0, 1.0, 0.0]))
+    tensor([0., 0., 1.])
+    """
     first, second = tuple(input.shape), tuple(other.shape)
     if len(first) != len(second):
         raise ShapeError(f"cross: input has shape {first} and other {second}; expected as many dimensions")
@@ -414,7 +494,11 @@ def linalg_cross(input: Any, other: Any, *, dim: int = -1) -> Any:
 
 @function(samples=lambda s: [(s(3, 3),), (s(2, 4),), (s(0, 0),)])
 def trace(input: Any) -> Any:
-    """The sum of the diagonal of a matrix."""
+    """The sum of the diagonal of a matrix.
+
+    >>> autograd.trace(autograd.tensor([[1.0, 4.0], [3.0, 2.0]]))
+    tensor(3.)
+    """
     _of_rank("trace", "input", input, 2)
     return sum(diagonal(input))
 
@@ -440,7 +524,11 @@ def _chain_order(sizes: list[int]) -> list[list[int]]:
     method=False, samples=lambda s: [([s(2, 3), s(3, 4), s(4, 2)],), ([s(3), s(3, 4), s(4)],), ([s(2, 3), s(3, 4)],)]
 )
 def linalg_multi_dot(tensors: Any) -> Any:
-    """The product of two or more matrices in the cheapest order; the first and the last may be vectors."""
+    """The product of two or more matrices in the cheapest order; the first and the last may be vectors.
+
+    >>> autograd.linalg.multi_dot([autograd.ones(1, 2), autograd.ones(2, 3), autograd.ones(3, 1)])
+    tensor([[6.]])
+    """
     chain = list(tensors)
     if len(chain) < 2:
         raise ShapeError(f"multi_dot: expected at least 2 tensors, got {len(chain)}")
@@ -469,7 +557,11 @@ def linalg_multi_dot(tensors: Any) -> Any:
 
 @function(method=False, samples=lambda s: [(s(2, 3), s(3, 4), s(4, 2)), (s(2, 3),)])
 def chain_matmul(*matrices: Any) -> Any:
-    """`linalg.multi_dot` of matrices given one by one; of one matrix, itself."""
+    """`linalg.multi_dot` of matrices given one by one; of one matrix, itself.
+
+    >>> autograd.chain_matmul(autograd.ones(1, 2), autograd.ones(2, 3), autograd.ones(3, 1))
+    tensor([[6.]])
+    """
     if len(matrices) == 1:
         _of_rank("chain_matmul", "the matrix", matrices[0], 2)
         return matrices[0]
@@ -478,7 +570,12 @@ def chain_matmul(*matrices: Any) -> Any:
 
 @function(samples=lambda s: [(s(3, 3), 3), (s(2, 2, 2), 2), (s.matrix(3), -2), (s(2, 2), 0), (s(2, 2), 1)])
 def matrix_power(input: Any, n: int) -> Any:
-    """The n-th power of square matrices (..., M, M): the inverse's for negative n, the identity for 0."""
+    """The n-th power of square matrices (..., M, M): the inverse's for negative n, the identity for 0.
+
+    >>> autograd.matrix_power(2 * autograd.eye(2), 3)
+    tensor([[8., 0.],
+            [0., 8.]])
+    """
     square("matrix_power", input)
     if n == 0:
         return input * input.dtype.type(0) + np.eye(input.shape[-1], dtype=input.dtype)
@@ -517,6 +614,9 @@ def cdist(x1: Any, x2: Any, p: float = 2.0, compute_mode: str | None = None) -> 
 
     Batches broadcast. The gradient at distance 0 is 0. compute_mode is taken for compatibility: differences are always
     formed.
+
+    >>> autograd.cdist(autograd.zeros(1, 2), autograd.tensor([[3.0, 4.0], [0.0, 1.0]]))
+    tensor([[5., 1.]])
     """
     for argument, x in (("x1", x1), ("x2", x2)):
         if x.ndim < 2:
@@ -535,7 +635,11 @@ def cdist(x1: Any, x2: Any, p: float = 2.0, compute_mode: str | None = None) -> 
 )
 def bilinear(input1: Any, input2: Any, weight: Any, bias: Any = None) -> Any:
     """y[..., o] = input1 @ weight[o] @ input2 + bias[o]: input1 (..., I), input2 (..., J), weight (O, I, J), bias
-    (O,)."""
+    (O,).
+
+    >>> autograd.bilinear(autograd.ones(1, 2), autograd.ones(1, 3), autograd.ones(4, 2, 3))
+    tensor([[6., 6., 6., 6.]])
+    """
     if (
         weight.ndim != 3
         or input1.shape[:-1] != input2.shape[:-1]

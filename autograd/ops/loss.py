@@ -171,6 +171,9 @@ def cross_entropy(
     spread over all classes (Szegedy et al., https://arxiv.org/abs/1512.00567). 'mean' divides by the labels' total
     weight, with probabilities by the number of positions. Raises ShapeError, DTypeError, and IndexError naming the
     place of a wrong label.
+
+    >>> autograd.cross_entropy(autograd.tensor([[2.0, 0.0, 0.0]]), autograd.tensor([0]))
+    tensor(0.2395)
     """
     reduction = _reduction("cross_entropy", reduction, size_average, reduce)
     if weight is None and not label_smoothing and isinstance(target, Tensor) and target._view is None:
@@ -243,6 +246,9 @@ def nll_loss(
     numbers.
 
     Arguments and errors as in `cross_entropy`.
+
+    >>> autograd.nll_loss(autograd.tensor([[-0.1, -2.4]]), autograd.tensor([0]))
+    tensor(0.1000)
     """
     reduction = _reduction("nll_loss", reduction, size_average, reduce)
     C = _logits("nll_loss", input)
@@ -293,7 +299,11 @@ def _weighted(loss: Any, weight: Any, reduction: str) -> Any:
 def mse_loss(
     input: Any, target: Any, size_average: Any = None, reduce: Any = None, reduction: str = "mean", weight: Any = None
 ) -> Any:
-    """The mean of (input - target)**2; weight: a factor an element."""
+    """The mean of (input - target)**2; weight: a factor an element.
+
+    >>> autograd.mse_loss(autograd.zeros(2), autograd.tensor([1.0, 3.0]))
+    tensor(5.)
+    """
     reduction = _reduction("mse_loss", reduction, size_average, reduce)
     _warn_sizes("mse_loss", input, target)
     return _weighted(_squared_difference(input, target), weight, reduction)
@@ -338,6 +348,9 @@ def binary_cross_entropy(
 
     input and target of one shape and floating dtype, input within 0 and 1; weight broadcasts. Raises ShapeError,
     ValueError.
+
+    >>> autograd.binary_cross_entropy(autograd.tensor([0.9]), autograd.tensor([1.0]))
+    tensor(0.1054)
     """
     name = "binary_cross_entropy"
     reduction = _reduction(name, reduction, size_average, reduce)
@@ -397,6 +410,9 @@ def binary_cross_entropy_with_logits(
     """`binary_cross_entropy` of sigmoid(input), exact for large scores; pos_weight: a factor for the positive part.
 
     input and target of one shape; weight and pos_weight broadcast. Raises ShapeError.
+
+    >>> autograd.binary_cross_entropy_with_logits(autograd.tensor([0.0]), autograd.tensor([1.0]))
+    tensor(0.6931)
     """
     name = "binary_cross_entropy_with_logits"
     reduction = _reduction(name, reduction, size_average, reduce)
@@ -419,7 +435,11 @@ def binary_cross_entropy_with_logits(
 def l1_loss(
     input: Any, target: Any, size_average: Any = None, reduce: Any = None, reduction: str = "mean", weight: Any = None
 ) -> Any:
-    """The mean of |input - target|; the gradient at equality is 0. weight: a factor an element."""
+    """The mean of |input - target|; the gradient at equality is 0. weight: a factor an element.
+
+    >>> autograd.l1_loss(autograd.zeros(2), autograd.tensor([1.0, 3.0]))
+    tensor(2.)
+    """
     reduction = _reduction("l1_loss", reduction, size_average, reduce)
     _warn_sizes("l1_loss", input, target)
     return _weighted(abs(input - target), weight, reduction)
@@ -437,7 +457,11 @@ def smooth_l1_loss(
     input: Any, target: Any, size_average: Any = None, reduce: Any = None, reduction: str = "mean", beta: float = 1.0
 ) -> Any:
     """d**2 / (2 beta) where |d| < beta, else |d| - beta / 2, of d = input - target. Raises ValueError for a negative
-    beta."""
+    beta.
+
+    >>> autograd.smooth_l1_loss(autograd.zeros(2), autograd.tensor([0.5, 3.0]))
+    tensor(1.3125)
+    """
     reduction = _reduction("smooth_l1_loss", reduction, size_average, reduce)
     _warn_sizes("smooth_l1_loss", input, target)
     if beta < 0:
@@ -455,7 +479,11 @@ def smooth_l1_loss(
 )
 def huber_loss(input: Any, target: Any, reduction: str = "mean", delta: float = 1.0, weight: Any = None) -> Any:
     """d**2 / 2 where |d| < delta, else delta (|d| - delta / 2), of d = input - target. Raises ValueError unless delta >
-    0."""
+    0.
+
+    >>> autograd.huber_loss(autograd.zeros(2), autograd.tensor([0.5, 3.0]))
+    tensor(1.3125)
+    """
     reduction = _reduction("huber_loss", reduction)
     _warn_sizes("huber_loss", input, target)
     if delta <= 0:
@@ -486,6 +514,9 @@ def kl_div(
     """target (log target - input), input being log-probabilities; 'batchmean' is the divergence an example.
 
     log_target: the target is given as logarithms too. 0 log 0 is 0.
+
+    >>> autograd.kl_div(autograd.tensor([0.5, 0.5]).log(), autograd.tensor([0.9, 0.1]), reduction="sum")
+    tensor(0.3681)
     """
     if input.dtype.kind != "f":
         raise DTypeError(f"kl_div: input is {input.dtype}; expected float32 or float64, cast with to()")
@@ -513,7 +544,11 @@ def poisson_nll_loss(
     input: Any, target: Any, log_input: bool = True, full: bool = False, size_average: Any = None, eps: float = 1e-8,
     reduce: Any = None, reduction: str = "mean",
 ) -> Any:  # fmt: skip
-    """exp(input) - target input, or without log_input: input - target log(input + eps); full: plus Stirling's term."""
+    """exp(input) - target input, or without log_input: input - target log(input + eps); full: plus Stirling's term.
+
+    >>> autograd.poisson_nll_loss(autograd.zeros(2), autograd.ones(2))
+    tensor(1.)
+    """
     reduction = _reduction("poisson_nll_loss", reduction, size_average, reduce)
     loss = exp(input) - target * input if log_input else input - target * log(input + eps)
     if full:
@@ -536,6 +571,9 @@ def gaussian_nll_loss(
 
     var: of input's shape, without its last dimension or with that as 1, or a number. Raises ValueError for a negative
     var.
+
+    >>> autograd.gaussian_nll_loss(autograd.zeros(2), autograd.ones(2), autograd.ones(2))
+    tensor(0.5000)
     """
     reduction = _reduction("gaussian_nll_loss", reduction)
     if isinstance(var, (int, float)):
@@ -569,7 +607,11 @@ def gaussian_nll_loss(
 def hinge_embedding_loss(
     input: Any, target: Any, margin: float = 1.0, size_average: Any = None, reduce: Any = None, reduction: str = "mean"
 ) -> Any:
-    """input where target is 1, max(0, margin - input) where it is -1."""
+    """input where target is 1, max(0, margin - input) where it is -1.
+
+    >>> autograd.hinge_embedding_loss(autograd.tensor([0.5]), autograd.tensor([-1.0]))
+    tensor(0.5000)
+    """
     reduction = _reduction("hinge_embedding_loss", reduction, size_average, reduce)
     t = _array(target)
     if t.dtype.kind not in "iuf":
@@ -589,7 +631,11 @@ def margin_ranking_loss(
     input1: Any, input2: Any, target: Any, margin: float = 0.0, size_average: Any = None, reduce: Any = None,
     reduction: str = "mean",
 ) -> Any:  # fmt: skip
-    """max(0, -target (input1 - input2) + margin), target being 1 or -1."""
+    """max(0, -target (input1 - input2) + margin), target being 1 or -1.
+
+    >>> autograd.margin_ranking_loss(autograd.zeros(1), autograd.ones(1), autograd.ones(1))
+    tensor(1.)
+    """
     reduction = _reduction("margin_ranking_loss", reduction, size_average, reduce)
     if not input1.ndim == input2.ndim == target.ndim:
         raise ShapeError(
@@ -607,7 +653,11 @@ def margin_ranking_loss(
 def soft_margin_loss(
     input: Any, target: Any, size_average: Any = None, reduce: Any = None, reduction: str = "mean"
 ) -> Any:
-    """log(1 + exp(-target input)), target being 1 or -1."""
+    """log(1 + exp(-target input)), target being 1 or -1.
+
+    >>> autograd.soft_margin_loss(autograd.tensor([2.0]), autograd.tensor([1.0]))
+    tensor(0.1269)
+    """
     reduction = _reduction("soft_margin_loss", reduction, size_average, reduce)
     return _reduced(softplus(-(target * input)), reduction)
 
@@ -625,7 +675,11 @@ def cosine_embedding_loss(
     reduction: str = "mean",
 ) -> Any:  # fmt: skip
     """1 - cos(input1, input2) where target is 1, max(0, cos - margin) where it is -1: inputs (N, D) or (D,), target
-    (N,) or ()."""
+    (N,) or ().
+
+    >>> autograd.cosine_embedding_loss(autograd.ones(1, 2), -autograd.ones(1, 2), autograd.tensor([1.0]))
+    tensor(2.)
+    """
     name = "cosine_embedding_loss"
     reduction = _reduction(name, reduction, size_average, reduce)
     t = _array(target)
@@ -665,6 +719,9 @@ def multi_margin_loss(
     factor a label.
 
     input (N, C) or (C,), target class numbers (N,) or (). Raises as `cross_entropy` does; p is 1 or 2.
+
+    >>> autograd.multi_margin_loss(autograd.tensor([[0.1, 0.8]]), autograd.tensor([0]))
+    tensor(0.8500)
     """
     name = "multi_margin_loss"
     reduction = _reduction(name, reduction, size_average, reduce)
@@ -699,6 +756,9 @@ def multilabel_margin_loss(
 
     input (N, C) or (C,), target of its shape: each row's labels, then -1. Raises IndexError for a label that is no
     class.
+
+    >>> autograd.multilabel_margin_loss(autograd.tensor([[0.1, 0.8]]), autograd.tensor([[0, -1]]))
+    tensor(0.8500)
     """
     name = "multilabel_margin_loss"
     reduction = _reduction(name, reduction, size_average, reduce)
@@ -734,7 +794,11 @@ def multilabel_margin_loss(
 def multilabel_soft_margin_loss(
     input: Any, target: Any, weight: Any = None, size_average: Any = None, reduce: Any = None, reduction: str = "mean"
 ) -> Any:
-    """The mean over the classes of `binary_cross_entropy_with_logits`: input (*, C), target of its shape."""
+    """The mean over the classes of `binary_cross_entropy_with_logits`: input (*, C), target of its shape.
+
+    >>> autograd.multilabel_soft_margin_loss(autograd.zeros(1, 2), autograd.tensor([[1.0, 0.0]]))
+    tensor(0.6931)
+    """
     reduction = _reduction("multilabel_soft_margin_loss", reduction, size_average, reduce)
     if not input.ndim:
         raise ShapeError("multilabel_soft_margin_loss: input is 0-dimensional; expected (*, C)")
@@ -768,6 +832,9 @@ def triplet_margin_loss(
 
     swap: the smaller of d(anchor, negative) and d(positive, negative) counts. Source: Balntas et al., BMVC 2016. Raises
     ValueError unless margin > 0.
+
+    >>> autograd.triplet_margin_loss(autograd.zeros(1, 2), autograd.zeros(1, 2), autograd.tensor([[0.3, 0.4]]))
+    tensor(0.5000)
     """
     reduction = _reduction("triplet_margin_loss", reduction, size_average, reduce)
     if margin <= 0:
@@ -797,7 +864,11 @@ def triplet_margin_with_distance_loss(
     anchor: Any, positive: Any, negative: Any, *, distance_function: Any = None, margin: float = 1.0,
     swap: bool = False, reduction: str = "mean",
 ) -> Any:  # fmt: skip
-    """`triplet_margin_loss` with a distance function of one's own; without one, `pairwise_distance`."""
+    """`triplet_margin_loss` with a distance function of one's own; without one, `pairwise_distance`.
+
+    >>> autograd.triplet_margin_with_distance_loss(autograd.zeros(1, 2), autograd.zeros(1, 2), autograd.tensor([[0.3, 0.4]]))
+    tensor(0.5000)
+    """
     name = "triplet_margin_with_distance_loss"
     reduction = _reduction(name, reduction)
     if margin <= 0:
@@ -815,7 +886,11 @@ def triplet_margin_with_distance_loss(
     samples=lambda s: [(s(3, 4), s(3, 4)), (s(2, 3, 4), s(3, 1), 1), (s(4), s(4), 0, 1e-6)],
 )
 def cosine_similarity(x1: Any, x2: Any, dim: int = 1, eps: float = 1e-8) -> Any:
-    """The cosine of the angle between x1 and x2 along `dim`, broadcast; the norms count as at least eps."""
+    """The cosine of the angle between x1 and x2 along `dim`, broadcast; the norms count as at least eps.
+
+    >>> autograd.cosine_similarity(autograd.ones(1, 2), autograd.tensor([[1.0, 0.0]]))
+    tensor([0.7071])
+    """
     x1, x2 = broadcast_tensors(x1, x2)
     n1 = clamp_min(_vector_norm(x1, 2, dim, True), eps)
     n2 = clamp_min(_vector_norm(x2, 2, dim, True), eps)
@@ -827,7 +902,11 @@ def cosine_similarity(x1: Any, x2: Any, dim: int = 1, eps: float = 1e-8) -> Any:
     samples=lambda s: [(s(3, 4), s(3, 4)), (s(3, 4), s(4), 1.0), (s(4), s(4), 3.0, 1e-6, True)],
 )
 def pairwise_distance(x1: Any, x2: Any, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> Any:
-    """The p-norm of x1 - x2 + eps along the last dimension, broadcast."""
+    """The p-norm of x1 - x2 + eps along the last dimension, broadcast.
+
+    >>> autograd.pairwise_distance(autograd.zeros(1, 2), autograd.tensor([[3.0, 4.0]]))
+    tensor([5.0000])
+    """
     return _vector_norm(x1 - x2 + eps, p, -1, keepdim)
 
 
@@ -915,6 +994,9 @@ def ctc_loss(
     then takes the mean. zero_infinity: sequences too short for their target count 0. The gradient is that of the
     log-probabilities themselves (torch's holds a further term that log_softmax cancels). Source: Graves et al. 2006.
     Raises ShapeError, DTypeError, ValueError, IndexError for a label that is no class.
+
+    >>> autograd.ctc_loss(autograd.zeros(4, 1, 3).log_softmax(2), autograd.tensor([[1, 2]]), [4], [2])
+    tensor(0.8432)
     """
     name = "ctc_loss"
     reduction = _reduction(name, reduction)

@@ -140,6 +140,10 @@ def batch_norm(
     training: by the batch's moments, and running_mean, running_var (C,) move towards them, in place, by `momentum` (the
     variance unbiased); else by the running ones. Source: Ioffe and Szegedy, https://arxiv.org/abs/1502.03167. Raises
     ShapeError, DTypeError, and ValueError for a single value a channel in training.
+
+    >>> autograd.batch_norm(autograd.tensor([[1.0], [3.0]]), None, None, training=True)
+    tensor([[-1.0000],
+            [ 1.0000]])
     """
     if input.ndim < 2:
         raise ShapeError(f"batch_norm: input has shape {tuple(input.shape)}; expected (N, C, *)")
@@ -224,6 +228,9 @@ def layer_norm(input: Any, normalized_shape: Any, weight: Any = None, bias: Any 
     shape).
 
     Source: Ba et al., https://arxiv.org/abs/1607.06450. Raises ShapeError, DTypeError.
+
+    >>> autograd.layer_norm(autograd.tensor([[1.0, 3.0]]), (2,))
+    tensor([[-1.0000,  1.0000]])
     """
     shape = _normal_shape("layer_norm", input, normalized_shape, weight=weight, bias=bias)
     C = prod(shape)
@@ -243,6 +250,9 @@ def rms_norm(input: Any, normalized_shape: Any, weight: Any = None, eps: float |
 
     eps is added to the mean square; by default the dtype's smallest step from 1. Source: Zhang and Sennrich,
     https://arxiv.org/abs/1910.07467. Raises ShapeError, DTypeError.
+
+    >>> autograd.rms_norm(autograd.tensor([[3.0, 4.0]]), (2,))
+    tensor([[0.8485, 1.1314]])
     """
     shape = _normal_shape("rms_norm", input, normalized_shape, weight=weight)
     axes = tuple(range(-len(shape), 0))
@@ -278,6 +288,9 @@ def group_norm(input: Any, num_groups: int, weight: Any = None, bias: Any = None
     bias (C,).
 
     Source: Wu and He, https://arxiv.org/abs/1803.08494. Raises ShapeError, DTypeError.
+
+    >>> autograd.group_norm(autograd.tensor([[1.0, 3.0, 10.0, 30.0]]), 2)
+    tensor([[-1.0000,  1.0000, -1.0000,  1.0000]])
     """
     if input.ndim < 2:
         raise ShapeError(f"group_norm: input has shape {tuple(input.shape)}; expected (N, C, *)")
@@ -301,6 +314,9 @@ def instance_norm(
 
     use_input_stats: by its own moments, whose mean over the batch moves the running ones, in place, by `momentum`;
     else by the running ones. Source: Ulyanov et al., https://arxiv.org/abs/1607.08022. Raises ShapeError, DTypeError.
+
+    >>> autograd.instance_norm(autograd.tensor([[[1.0, 3.0]]]))
+    tensor([[[-1.0000,  1.0000]]])
     """
     if input.ndim < 2:
         raise ShapeError(f"instance_norm: input has shape {tuple(input.shape)}; expected (N, C, *)")
@@ -329,6 +345,9 @@ def local_response_norm(input: Any, size: int, alpha: float = 1e-4, beta: float 
     """input (N, C, *) over (k + alpha times the mean square of `size` neighbouring channels) ** beta.
 
     Source: Krizhevsky et al. 2012, section 3.3; the sum is divided by size as in torch. Raises ShapeError.
+
+    >>> autograd.local_response_norm(autograd.ones(1, 2, 1), 2).shape
+    Size([1, 2, 1])
     """
     if input.ndim < 3:
         raise ShapeError(
@@ -344,5 +363,9 @@ def local_response_norm(input: Any, size: int, alpha: float = 1e-4, beta: float 
 
 @function(method=False, samples=lambda s: [(s(3, 4),), (s(2, 3, 2), 1.0, -1), (s(2, 3), 3.0, 0), (s(5), 2.0, 0)])
 def normalize(input: Any, p: float = 2.0, dim: Any = 1, eps: float = 1e-12) -> Any:
-    """input over its p-norm along `dim`, or over eps where that is larger."""
+    """input over its p-norm along `dim`, or over eps where that is larger.
+
+    >>> autograd.normalize(autograd.tensor([[3.0, 4.0]]))
+    tensor([[0.6000, 0.8000]])
+    """
     return input / clamp_min(_vector_norm(input, p, dim, True), eps)

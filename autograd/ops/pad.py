@@ -103,6 +103,9 @@ def pad(input: Any, pad: Any, mode: str = "constant", value: float | None = None
     pad: (left, right) of the last dim, then of the one before it, and so on. mode: constant, reflect,
     replicate, circular: all but the first pad the last 1 to 3 dims of a tensor with one or two more. Raises ShapeError
     for sizes that do not fit.
+
+    >>> autograd.pad(autograd.tensor([1, 2]), (1, 2))
+    tensor([0, 1, 2, 0, 0])
     """
     sizes = tuple(int(n) for n in pad)
     shape = tuple(input.shape)

@@ -243,7 +243,11 @@ def max_pool1d(
     input: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1, ceil_mode: bool = False,
     return_indices: bool = False,
 ) -> Any:  # fmt: skip
-    """Maxima of windows of sequences (N, C, L) or (C, L), as `max_pool2d`."""
+    """Maxima of windows of sequences (N, C, L) or (C, L), as `max_pool2d`.
+
+    >>> autograd.max_pool1d(autograd.tensor([[1.0, 2.0, 3.0, 4.0]]), 2)
+    tensor([[2., 4.]])
+    """
     return _max_pool("max_pool1d", 1, input, (kernel_size, stride, padding, dilation), ceil_mode, return_indices)
 
 
@@ -263,6 +267,9 @@ def max_pool2d(
 
     stride is kernel_size unless given; padding is never chosen; ceil_mode keeps windows that overhang. The first of
     equal values gets the gradient. Raises ShapeError, DTypeError.
+
+    >>> autograd.max_pool2d(autograd.ones(1, 3, 8, 8), 2).shape
+    Size([1, 3, 4, 4])
     """
     return _max_pool("max_pool2d", 2, input, (kernel_size, stride, padding, dilation), ceil_mode, return_indices)
 
@@ -278,7 +285,11 @@ def max_pool3d(
     input: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1, ceil_mode: bool = False,
     return_indices: bool = False,
 ) -> Any:  # fmt: skip
-    """Maxima of windows of volumes (N, C, D, H, W) or (C, D, H, W), as `max_pool2d`."""
+    """Maxima of windows of volumes (N, C, D, H, W) or (C, D, H, W), as `max_pool2d`.
+
+    >>> autograd.max_pool3d(autograd.ones(1, 3, 4, 4, 4), 2).shape
+    Size([1, 3, 2, 2, 2])
+    """
     return _max_pool("max_pool3d", 3, input, (kernel_size, stride, padding, dilation), ceil_mode, return_indices)
 
 
@@ -320,7 +331,11 @@ def _unpooled(
 def max_unpool1d(
     input: Any, indices: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, output_size: Any = None
 ) -> Any:
-    """The inverse of `max_pool1d` with return_indices: values at their positions, zero elsewhere."""
+    """The inverse of `max_pool1d` with return_indices: values at their positions, zero elsewhere.
+
+    >>> autograd.max_unpool1d(autograd.tensor([[2.0, 4.0]]), autograd.tensor([[1, 3]]), 2)
+    tensor([[0., 2., 0., 4.]])
+    """
     return _unpooled("max_unpool1d", 1, input, indices, kernel_size, stride, padding, output_size)
 
 
@@ -334,6 +349,10 @@ def max_unpool2d(
     """The inverse of `max_pool2d` with return_indices: values at their positions in the plane, zero elsewhere.
 
     output_size: where several sizes pool to this one. Raises ValueError for a position outside the plane.
+
+    >>> autograd.max_unpool2d(autograd.tensor([[[5.0]]]), autograd.tensor([[[3]]]), 2)
+    tensor([[[0., 0.],
+             [0., 5.]]])
     """
     return _unpooled("max_unpool2d", 2, input, indices, kernel_size, stride, padding, output_size)
 
@@ -342,7 +361,11 @@ def max_unpool2d(
 def max_unpool3d(
     input: Any, indices: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, output_size: Any = None
 ) -> Any:
-    """The inverse of `max_pool3d` with return_indices: values at their positions in the volume, zero elsewhere."""
+    """The inverse of `max_pool3d` with return_indices: values at their positions in the volume, zero elsewhere.
+
+    >>> autograd.max_unpool3d(autograd.ones(1, 1, 1, 1), autograd.tensor([[[[7]]]]), 2).shape
+    Size([1, 2, 2, 2])
+    """
     return _unpooled("max_unpool3d", 3, input, indices, kernel_size, stride, padding, output_size)
 
 
@@ -387,7 +410,11 @@ def avg_pool1d(
     ceil_mode: bool = False,
     count_include_pad: bool = True,
 ) -> Any:
-    """Means of windows of sequences (N, C, L) or (C, L), as `avg_pool2d`."""
+    """Means of windows of sequences (N, C, L) or (C, L), as `avg_pool2d`.
+
+    >>> autograd.avg_pool1d(autograd.tensor([[1.0, 2.0, 3.0, 4.0]]), 2)
+    tensor([[1.5000, 3.5000]])
+    """
     return _avg_pool("avg_pool1d", 1, input, (kernel_size, stride, padding), ceil_mode, count_include_pad, None)
 
 
@@ -407,6 +434,9 @@ def avg_pool2d(
 
     stride is kernel_size unless given; count_include_pad: padding counts in the divisor, which divisor_override
     replaces. Raises ShapeError, DTypeError.
+
+    >>> autograd.avg_pool2d(autograd.ones(1, 3, 8, 8), 2).shape
+    Size([1, 3, 4, 4])
     """
     return _avg_pool(
         "avg_pool2d", 2, input, (kernel_size, stride, padding), ceil_mode, count_include_pad, divisor_override
@@ -425,7 +455,11 @@ def avg_pool3d(
     input: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False,
     count_include_pad: bool = True, divisor_override: int | None = None,
 ) -> Any:  # fmt: skip
-    """Means of windows of volumes (N, C, D, H, W) or (C, D, H, W), as `avg_pool2d`."""
+    """Means of windows of volumes (N, C, D, H, W) or (C, D, H, W), as `avg_pool2d`.
+
+    >>> autograd.avg_pool3d(autograd.ones(1, 3, 4, 4, 4), 2).shape
+    Size([1, 3, 2, 2, 2])
+    """
     return _avg_pool(
         "avg_pool3d", 3, input, (kernel_size, stride, padding), ceil_mode, count_include_pad, divisor_override
     )
@@ -441,21 +475,33 @@ def _lp_pool(pool: Any, input: Any, norm_type: float, size: int, kernel_size: An
 
 @function(method=False, samples=lambda s: [(s.positive(2, 2, 5), 2, 2), (s.positive(2, 6), 3.0, 3, 1)])
 def lp_pool1d(input: Any, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False) -> Any:
-    """(sum of x**p)**(1/p) over windows of sequences (N, C, L) or (C, L), p being norm_type."""
+    """(sum of x**p)**(1/p) over windows of sequences (N, C, L) or (C, L), p being norm_type.
+
+    >>> autograd.lp_pool1d(autograd.tensor([[3.0, 4.0]]), 2.0, 2)
+    tensor([[5.]])
+    """
     (k,) = numbers("lp_pool1d", "kernel_size", kernel_size, 1, 1)
     return _lp_pool(avg_pool1d, input, norm_type, k, kernel_size, stride, ceil_mode)
 
 
 @function(method=False, samples=lambda s: [(s.positive(2, 2, 5, 4), 2, 2), (s.positive(2, 6, 5), 3.0, (3, 2), 1)])
 def lp_pool2d(input: Any, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False) -> Any:
-    """(sum of x**p)**(1/p) over windows of images (N, C, H, W) or (C, H, W), p being norm_type."""
+    """(sum of x**p)**(1/p) over windows of images (N, C, H, W) or (C, H, W), p being norm_type.
+
+    >>> autograd.lp_pool2d(autograd.ones(1, 3, 8, 8), 2.0, 2).shape
+    Size([1, 3, 4, 4])
+    """
     size = prod(numbers("lp_pool2d", "kernel_size", kernel_size, 2, 1))
     return _lp_pool(avg_pool2d, input, norm_type, size, kernel_size, stride, ceil_mode)
 
 
 @function(method=False, samples=lambda s: [(s.positive(1, 2, 3, 4, 2), 2, 2)])
 def lp_pool3d(input: Any, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False) -> Any:
-    """(sum of x**p)**(1/p) over windows of volumes (N, C, D, H, W) or (C, D, H, W), p being norm_type."""
+    """(sum of x**p)**(1/p) over windows of volumes (N, C, D, H, W) or (C, D, H, W), p being norm_type.
+
+    >>> autograd.lp_pool3d(autograd.ones(1, 3, 4, 4, 4), 2.0, 2).shape
+    Size([1, 3, 2, 2, 2])
+    """
     size = prod(numbers("lp_pool3d", "kernel_size", kernel_size, 3, 1))
     return _lp_pool(avg_pool3d, input, norm_type, size, kernel_size, stride, ceil_mode)
 
@@ -492,19 +538,31 @@ def _adaptive_max(name: str, n: int, input: Any, output_size: Any, return_indice
 
 @function(method=False, samples=lambda s: [(s(2, 3, 7), 3), (s(3, 4), 6)])
 def adaptive_max_pool1d(input: Any, output_size: Any, return_indices: bool = False) -> Any:
-    """Maxima of output_size nearly equal windows of sequences (N, C, L) or (C, L)."""
+    """Maxima of output_size nearly equal windows of sequences (N, C, L) or (C, L).
+
+    >>> autograd.adaptive_max_pool1d(autograd.tensor([[1.0, 2.0, 3.0, 4.0]]), 2)
+    tensor([[2., 4.]])
+    """
     return _adaptive_max("adaptive_max_pool1d", 1, input, output_size, return_indices)
 
 
 @function(method=False, samples=lambda s: [(s(2, 3, 7, 5), (3, None)), (s(3, 4, 4), 6)])
 def adaptive_max_pool2d(input: Any, output_size: Any, return_indices: bool = False) -> Any:
-    """Maxima of output_size (P, Q) nearly equal windows of images (N, C, H, W) or (C, H, W); None keeps that axis."""
+    """Maxima of output_size (P, Q) nearly equal windows of images (N, C, H, W) or (C, H, W); None keeps that axis.
+
+    >>> autograd.adaptive_max_pool2d(autograd.ones(1, 3, 8, 8), 1).shape
+    Size([1, 3, 1, 1])
+    """
     return _adaptive_max("adaptive_max_pool2d", 2, input, output_size, return_indices)
 
 
 @function(method=False, samples=lambda s: [(s(2, 2, 4, 5, 3), (3, None, 2))])
 def adaptive_max_pool3d(input: Any, output_size: Any, return_indices: bool = False) -> Any:
-    """Maxima of output_size nearly equal windows of volumes (N, C, D, H, W) or (C, D, H, W); None keeps that axis."""
+    """Maxima of output_size nearly equal windows of volumes (N, C, D, H, W) or (C, D, H, W); None keeps that axis.
+
+    >>> autograd.adaptive_max_pool3d(autograd.ones(1, 3, 4, 4, 4), 1).shape
+    Size([1, 3, 1, 1, 1])
+    """
     return _adaptive_max("adaptive_max_pool3d", 3, input, output_size, return_indices)
 
 
@@ -525,17 +583,29 @@ def _adaptive_avg(name: str, n: int, input: Any, output_size: Any) -> Any:
 
 @function(method=False, samples=lambda s: [(s(2, 3, 7), 3), (s(3, 4), 6)])
 def adaptive_avg_pool1d(input: Any, output_size: Any) -> Any:
-    """Means of output_size nearly equal windows of sequences (N, C, L) or (C, L)."""
+    """Means of output_size nearly equal windows of sequences (N, C, L) or (C, L).
+
+    >>> autograd.adaptive_avg_pool1d(autograd.tensor([[1.0, 2.0, 3.0, 4.0]]), 2)
+    tensor([[1.5000, 3.5000]])
+    """
     return _adaptive_avg("adaptive_avg_pool1d", 1, input, output_size)
 
 
 @function(method=False, samples=lambda s: [(s(2, 3, 7, 5), (3, None)), (s(3, 4, 4), 6), (s(2, 2, 3, 3), 1)])
 def adaptive_avg_pool2d(input: Any, output_size: Any) -> Any:
-    """Means of output_size (P, Q) nearly equal windows of images (N, C, H, W) or (C, H, W); None keeps that axis."""
+    """Means of output_size (P, Q) nearly equal windows of images (N, C, H, W) or (C, H, W); None keeps that axis.
+
+    >>> autograd.adaptive_avg_pool2d(autograd.ones(1, 3, 8, 8), 1).shape
+    Size([1, 3, 1, 1])
+    """
     return _adaptive_avg("adaptive_avg_pool2d", 2, input, output_size)
 
 
 @function(method=False, samples=lambda s: [(s(2, 2, 4, 5, 3), (3, None, 2))])
 def adaptive_avg_pool3d(input: Any, output_size: Any) -> Any:
-    """Means of output_size nearly equal windows of volumes (N, C, D, H, W) or (C, D, H, W); None keeps that axis."""
+    """Means of output_size nearly equal windows of volumes (N, C, D, H, W) or (C, D, H, W); None keeps that axis.
+
+    >>> autograd.adaptive_avg_pool3d(autograd.ones(1, 3, 4, 4, 4), 1).shape
+    Size([1, 3, 1, 1, 1])
+    """
     return _adaptive_avg("adaptive_avg_pool3d", 3, input, output_size)

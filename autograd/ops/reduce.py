@@ -155,7 +155,11 @@ def _sum(x: ndarray, axes: tuple[int, ...] | None, keepdim: bool = False) -> Any
 
 @op(lambda g, input_shape, dim, keepdim: _kept(g, input_shape, dim, keepdim), samples=_with_empty(_over_dims))
 def sum(input: Any, dim: Any = None, keepdim: bool = False, dtype: Any = None) -> Any:
-    """The sum over `dim` (an int, several, or all), in `dtype`; integers and bools become int64. Of nothing: 0."""
+    """The sum over `dim` (an int, several, or all), in `dtype`; integers and bools become int64. Of nothing: 0.
+
+    >>> autograd.sum(autograd.tensor([[1.0, 4.0], [3.0, 2.0]]), 1)
+    tensor([5., 5.])
+    """
     if dtype is not None:
         input = input.astype(dtypes.as_dtype(dtype), copy=False)
     elif input.dtype.kind != "f":
@@ -171,7 +175,11 @@ def sum(input: Any, dim: Any = None, keepdim: bool = False, dtype: Any = None) -
 )
 @quiet
 def mean(input: Any, dim: Any = None, keepdim: bool = False, dtype: Any = None) -> Any:
-    """The mean over `dim` (an int, several, or all). Of nothing: NaN. Raises TypeError for integers without `dtype`."""
+    """The mean over `dim` (an int, several, or all). Of nothing: NaN. Raises TypeError for integers without `dtype`.
+
+    >>> autograd.mean(autograd.tensor([[1.0, 4.0], [3.0, 2.0]]), 1)
+    tensor([2.5000, 2.5000])
+    """
     if dtype is not None:
         input = input.astype(dtypes.as_dtype(dtype), copy=False)
     _floating("mean", input)
@@ -182,14 +190,22 @@ def mean(input: Any, dim: Any = None, keepdim: bool = False, dtype: Any = None) 
 @function(samples=_with_empty(_over_dims))
 @axis_too
 def nansum(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
-    """`sum` with NaN taken as 0."""
+    """`sum` with NaN taken as 0.
+
+    >>> autograd.nansum(autograd.tensor([1.0, autograd.nan, 3.0]))
+    tensor(4.)
+    """
     return sum(_where(isnan(input), 0, input), dim, keepdim, dtype)
 
 
 @function(samples=_over_dims)
 @axis_too
 def nanmean(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
-    """`mean` of the elements that are not NaN; NaN where there are none."""
+    """`mean` of the elements that are not NaN; NaN where there are none.
+
+    >>> autograd.nanmean(autograd.tensor([1.0, autograd.nan, 3.0]))
+    tensor(2.)
+    """
     _floating("nanmean", input)
     return nansum(input, dim, keepdim, dtype=dtype) / sum(isnan(input) == False, dim, keepdim)  # noqa: E712
 
@@ -217,7 +233,11 @@ def _prod_pull(g: Any, input: Any, dim: int | None, keepdim: bool) -> Any:
 )
 @quiet
 def prod(input: Any, dim: int | None = None, keepdim: bool = False, dtype: Any = None) -> Any:
-    """The product over one dim or all, in `dtype`; integers become int64. Of nothing: 1. Its gradient is right at 0."""
+    """The product over one dim or all, in `dtype`; integers become int64. Of nothing: 1. Its gradient is right at 0.
+
+    >>> autograd.prod(autograd.tensor([1.0, 2.0, 4.0]))
+    tensor(8.)
+    """
     if dtype is not None:
         input = input.astype(dtypes.as_dtype(dtype), copy=False)
     elif input.dtype.kind != "f":
@@ -312,13 +332,21 @@ def _with_correction(s: Draw) -> list[tuple[Any, ...]]:
 
 @function(samples=_with_correction)
 def var(input: Any, *args: Any, **named: Any) -> Any:
-    """The variance: var(input, dim=None, unbiased=True, keepdim=False), or with correction=1 in place of unbiased."""
+    """The variance: var(input, dim=None, unbiased=True, keepdim=False), or with correction=1 in place of unbiased.
+
+    >>> autograd.var(autograd.tensor([1.0, 2.0, 4.0]))
+    tensor(2.3333)
+    """
     return _corrected(_var, "var", input, args, named)
 
 
 @function(samples=_with_correction)
 def std(input: Any, *args: Any, **named: Any) -> Any:
-    """The standard deviation, called as `var`. The gradient is 0 where nothing deviates."""
+    """The standard deviation, called as `var`. The gradient is 0 where nothing deviates.
+
+    >>> autograd.std(autograd.tensor([1.0, 2.0, 4.0]))
+    tensor(1.5275)
+    """
     return _corrected(_std, "std", input, args, named)
 
 
@@ -328,13 +356,21 @@ def _and_mean(call: Any) -> Callable[..., tuple[Any, Any]]:
 
 @function(samples=_with_correction, method=False)
 def var_mean(input: Any, *args: Any, **named: Any) -> Any:
-    """(var, mean), called as `var`."""
+    """(var, mean), called as `var`.
+
+    >>> autograd.var_mean(autograd.tensor([1.0, 3.0]))
+    (tensor(2.), tensor(2.))
+    """
     return _corrected(_and_mean(_var), "var_mean", input, args, named)
 
 
 @function(samples=_with_correction, method=False)
 def std_mean(input: Any, *args: Any, **named: Any) -> Any:
-    """(std, mean), called as `var`."""
+    """(std, mean), called as `var`.
+
+    >>> autograd.std_mean(autograd.tensor([1.0, 3.0]))
+    (tensor(1.4142), tensor(2.))
+    """
     return _corrected(_and_mean(_std), "std_mean", input, args, named)
 
 
@@ -360,14 +396,22 @@ def _nonempty(name: str, input: Any, dim: Any) -> None:
 
 @op(lambda g, input, dim, keepdim, y: _evenly(g, input, dim, keepdim, y), samples=_over_dims)
 def amax(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
-    """The largest element over `dim` (an int, several, or all); NaN if any is. Equal ones share the gradient evenly."""
+    """The largest element over `dim` (an int, several, or all); NaN if any is. Equal ones share the gradient evenly.
+
+    >>> autograd.amax(autograd.tensor([[1.0, 4.0], [3.0, 2.0]]), 1)
+    tensor([4., 3.])
+    """
     _nonempty("amax", input, dim)
     return _reduce(np.maximum, input, _axes("amax", dim, input.ndim), keepdim)
 
 
 @op(lambda g, input, dim, keepdim, y: _evenly(g, input, dim, keepdim, y), samples=_over_dims)
 def amin(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
-    """The smallest element over `dim` (an int, several, or all); NaN if any is. Equal ones share the gradient."""
+    """The smallest element over `dim` (an int, several, or all); NaN if any is. Equal ones share the gradient.
+
+    >>> autograd.amin(autograd.tensor([[1.0, 4.0], [3.0, 2.0]]), 1)
+    tensor([1., 2.])
+    """
     _nonempty("amin", input, dim)
     return _reduce(np.minimum, input, _axes("amin", dim, input.ndim), keepdim)
 
@@ -378,7 +422,11 @@ aminmax_result = namedtuple("aminmax_result", "min max")
 @function(samples=lambda s: [(s(3, 4),), (s(3, 4), {"dim": 1}), (s(3, 4), {"dim": 0, "keepdim": True}), (s(),)])
 @axis_too
 def aminmax(input: Any, *, dim: int | None = None, keepdim: bool = False) -> Any:
-    """(min, max): `amin` and `amax` over one dim or all."""
+    """(min, max): `amin` and `amax` over one dim or all.
+
+    >>> autograd.aminmax(autograd.tensor([1.0, 2.0, 4.0]))
+    aminmax_result(min=tensor(1.), max=tensor(4.))
+    """
     return aminmax_result(amin(input, dim, keepdim), amax(input, dim, keepdim))
 
 
@@ -405,13 +453,21 @@ def _positions(s: Draw) -> list[tuple[Any, ...]]:
 
 @op(None, samples=_positions)
 def argmax(input: Any, dim: int | None = None, keepdim: bool = False) -> Any:
-    """The index of the largest element along `dim`, or in the flattened input; the first of equal ones, or of NaNs."""
+    """The index of the largest element along `dim`, or in the flattened input; the first of equal ones, or of NaNs.
+
+    >>> autograd.argmax(autograd.tensor([[1.0, 4.0], [3.0, 2.0]]), 1)
+    tensor([1, 0])
+    """
     return _arg_extreme("argmax", np.argmax, input, dim, keepdim)
 
 
 @op(None, samples=_positions)
 def argmin(input: Any, dim: int | None = None, keepdim: bool = False) -> Any:
-    """The index of the smallest element along `dim`, or in the flattened input; the first of equal ones, or of NaNs."""
+    """The index of the smallest element along `dim`, or in the flattened input; the first of equal ones, or of NaNs.
+
+    >>> autograd.argmin(autograd.tensor([[1.0, 4.0], [3.0, 2.0]]), 1)
+    tensor([0, 1])
+    """
     return _arg_extreme("argmin", np.argmin, input, dim, keepdim)
 
 
@@ -482,6 +538,9 @@ def max(input: Any, dim: Any = None, keepdim: bool = False, *, other: Any = None
 
     NaN wins everywhere. Of equal elements all share the gradient in the first form; in the second the first one has the
     index and the gradient.
+
+    >>> autograd.max(autograd.tensor([[1.0, 4.0], [3.0, 2.0]]), 1)
+    max_result(values=tensor([4., 3.]), indices=tensor([1, 0]))
     """
     return _three_forms("max", amax, _max, maximum, max_result, input, dim if other is None else other, keepdim)
 
@@ -493,6 +552,9 @@ def min(input: Any, dim: Any = None, keepdim: bool = False, *, other: Any = None
 
     NaN wins everywhere. Of equal elements all share the gradient in the first form; in the second the first one has the
     index and the gradient.
+
+    >>> autograd.min(autograd.tensor([[1.0, 4.0], [3.0, 2.0]]), 1)
+    min_result(values=tensor([1., 2.]), indices=tensor([0, 1]))
     """
     return _three_forms("min", amin, _min, minimum, min_result, input, dim if other is None else other, keepdim)
 
@@ -556,7 +618,11 @@ def _vector_norm(input: Any, p: float = 2, dim: Any = None, keepdim: bool = Fals
 )
 @axis_too
 def norm(input: Any, p: Any = "fro", dim: Any = None, keepdim: bool = False, dtype: Any = None) -> Any:
-    """The p-norm of the elements over `dim`: "fro" is p = 2, "nuc" the sum of singular values. Gradient 0 at 0."""
+    """The p-norm of the elements over `dim`: "fro" is p = 2, "nuc" the sum of singular values. Gradient 0 at 0.
+
+    >>> autograd.norm(autograd.tensor([3.0, 4.0]))
+    tensor(5.)
+    """
     if dtype is not None:
         input = input.to(dtype)
     if p == "nuc":
@@ -570,7 +636,11 @@ def norm(input: Any, p: Any = "fro", dim: Any = None, keepdim: bool = False, dty
 
 @function(samples=lambda s: [(s(3, 4), s(3, 4)), (s(3), s(2, 3), 1), (s(3), s(3), 3)])
 def dist(input: Any, other: Any, p: float = 2) -> Any:
-    """The p-norm of input - other."""
+    """The p-norm of input - other.
+
+    >>> autograd.dist(autograd.tensor([1.0, 4.0]), autograd.tensor([1.0, 1.0]))
+    tensor(3.)
+    """
     return _vector_norm(input - other, p)
 
 
@@ -587,7 +657,11 @@ def _logsumexp_pull(g: Any, input: Any, dim: Any, keepdim: bool, y: Any) -> Any:
 )
 @quiet
 def logsumexp(input: Any, dim: Any, keepdim: bool = False) -> Any:
-    """log(sum(exp(input))) over `dim`, without overflow. Of nothing: -infinity."""
+    """log(sum(exp(input))) over `dim`, without overflow. Of nothing: -infinity.
+
+    >>> autograd.logsumexp(autograd.zeros(2), 0)
+    tensor(0.6931)
+    """
     axes = _axes("logsumexp", dim, input.ndim)
     if not input.size:
         return np.full(_kept_shape(input.shape, dim) if keepdim else np.sum(input, axes).shape, -inf, input.dtype)
@@ -607,13 +681,21 @@ def _counts(s: Draw) -> list[tuple[Any, ...]]:
 
 @op(None, samples=lambda s: [*_counts(s), (s.bools(3, 4), 0, True)])
 def all(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
-    """Whether every element over `dim` is nonzero."""
+    """Whether every element over `dim` is nonzero.
+
+    >>> autograd.all(autograd.tensor([True, True, False]))
+    tensor(False)
+    """
     return _truth(np.logical_and, "all", input, dim, keepdim)
 
 
 @op(None, samples=lambda s: [*_counts(s), (s.bools(3, 4), 0, True)])
 def any(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
-    """Whether some element over `dim` is nonzero."""
+    """Whether some element over `dim` is nonzero.
+
+    >>> autograd.any(autograd.tensor([True, True, False]))
+    tensor(True)
+    """
     return _truth(np.logical_or, "any", input, dim, keepdim)
 
 
@@ -625,5 +707,9 @@ def _truth(combine: Any, name: str, input: Any, dim: Any, keepdim: bool) -> Any:
 
 @op(None, samples=_counts)
 def count_nonzero(input: Any, dim: Any = None) -> Any:
-    """How many elements over `dim` are nonzero, int64."""
+    """How many elements over `dim` are nonzero, int64.
+
+    >>> autograd.count_nonzero(autograd.tensor([0, 1, 2]))
+    tensor(2)
+    """
     return np.asarray(np.count_nonzero(input, axis=_axes("count_nonzero", dim, input.ndim)), np.int64)

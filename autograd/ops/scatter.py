@@ -94,6 +94,9 @@ def scatter(input: Any, dim: int, index: Any, src: Any = None, *, value: Any = N
     """`input` with src[i][j] written at [index[i][j]][j] for dim 0, and so on; `src` a tensor or a number.
 
     Where an index repeats, the last one stands. reduce: "add" or "multiply" instead of overwriting.
+
+    >>> autograd.scatter(autograd.zeros(3), 0, autograd.tensor([2, 0]), autograd.tensor([1.0, 2.0]))
+    tensor([2., 0., 1.])
     """
     src = value if src is None else src
     if src is None:
@@ -122,7 +125,11 @@ def scatter(input: Any, dim: int, index: Any, src: Any = None, *, value: Any = N
     ],
 )
 def scatter_add(input: Any, dim: int, index: Any, src: Any) -> Any:
-    """`input` with src[i][j] added at [index[i][j]][j] for dim 0, and so on; repeated indices add up."""
+    """`input` with src[i][j] added at [index[i][j]][j] for dim 0, and so on; repeated indices add up.
+
+    >>> autograd.scatter_add(autograd.zeros(3), 0, autograd.tensor([0, 0]), autograd.tensor([1.0, 2.0]))
+    tensor([3., 0., 0.])
+    """
     ready = _prepared("scatter_add", input, dim, index, src)
     return clone(input) if ready is None else _shaped(_scatter_add(*ready), input)
 
@@ -213,7 +220,11 @@ REDUCTIONS = ("sum", "prod", "mean", "amax", "amin")
     ],
 )  # fmt: skip
 def scatter_reduce(input: Any, dim: int, index: Any, src: Any, reduce: str, *, include_self: bool = True) -> Any:
-    """`scatter_add` with another reduction: sum, prod, mean, amax, amin; include_self: input's own value takes part."""
+    """`scatter_add` with another reduction: sum, prod, mean, amax, amin; include_self: input's own value takes part.
+
+    >>> autograd.scatter_reduce(autograd.zeros(3), 0, autograd.tensor([0, 0]), autograd.tensor([1.0, 2.0]), "amax")
+    tensor([2., 0., 0.])
+    """
     if reduce not in REDUCTIONS:
         raise ShapeError(f"scatter_reduce: reduce must be one of {', '.join(REDUCTIONS)}, got {reduce!r}")
     ready = _prepared("scatter_reduce", input, dim, index, src)
@@ -273,7 +284,11 @@ def _index_add(input: Any, source: Any, index: Any, dim: int) -> Any:
     ],
 )
 def index_add(input: Any, dim: int, index: Any, source: Any, *, alpha: Any = 1) -> Any:
-    """`input` with alpha times the slices of `source` added at the places along `dim` that the vector `index` names."""
+    """`input` with alpha times the slices of `source` added at the places along `dim` that the vector `index` names.
+
+    >>> autograd.index_add(autograd.zeros(3), 0, autograd.tensor([0, 0]), autograd.tensor([1.0, 2.0]))
+    tensor([3., 0., 0.])
+    """
     x, index, d = _vector("index_add", input, dim, index)
     source = _source("index_add", x, index, source, d)
     return _shaped(_index_add(x, source if alpha == 1 else source * alpha, index, d), input)
@@ -300,14 +315,22 @@ def _index_copy(input: Any, source: Any, index: Any, dim: int) -> Any:
     inplace=True, samples=lambda s: [(s(4, 3), 0, np.array([3, 1]), s(2, 3)), (s(4, 3), -1, np.array([2, 0]), s(4, 2))]
 )
 def index_copy(input: Any, dim: int, index: Any, source: Any) -> Any:
-    """`input` with the slices of `source` at the places along `dim` that the vector `index` names."""
+    """`input` with the slices of `source` at the places along `dim` that the vector `index` names.
+
+    >>> autograd.index_copy(autograd.zeros(3), 0, autograd.tensor([2, 0]), autograd.tensor([1.0, 2.0]))
+    tensor([2., 0., 1.])
+    """
     x, index, d = _vector("index_copy", input, dim, index)
     return _shaped(_index_copy(x, _source("index_copy", x, index, source, d), index, d), input)
 
 
 @function(inplace=True, samples=lambda s: [(s(4, 3), 0, np.array([3, 1]), 2.0), (s(4, 3), -1, np.array([2, 2]), s())])
 def index_fill(input: Any, dim: int, index: Any, value: Any) -> Any:
-    """`input` with `value`, a number or a 0-dim tensor, in the slices along `dim` that the vector `index` names."""
+    """`input` with `value`, a number or a 0-dim tensor, in the slices along `dim` that the vector `index` names.
+
+    >>> autograd.index_fill(autograd.zeros(3), 0, autograd.tensor([1]), 5.0)
+    tensor([0., 5., 0.])
+    """
     if len(getattr(value, "shape", ())):
         raise ShapeError(f"index_fill: value must be a number or 0-dim, got shape {tuple(value.shape)}")
     x, index, d = _vector("index_fill", input, dim, index)
@@ -328,7 +351,11 @@ def index_fill(input: Any, dim: int, index: Any, value: Any) -> Any:
     ],
 )  # fmt: skip
 def index_put(input: Any, indices: Any, values: Any, accumulate: bool = False) -> Any:
-    """`input` with `values`, broadcast, at the subscript `indices`; accumulate: added, repetitions too."""
+    """`input` with `values`, broadcast, at the subscript `indices`; accumulate: added, repetitions too.
+
+    >>> autograd.index_put(autograd.zeros(3), (autograd.tensor([1]),), autograd.tensor(5.0))
+    tensor([0., 5., 0.])
+    """
     if values.dtype != input.dtype:
         raise DTypeError(
             f"index_put: values have dtype {values.dtype}, input {input.dtype}; convert one with to(dtype)"
@@ -355,7 +382,11 @@ def _read_shape(input: Any, indices: Any) -> tuple[int, ...]:
     inplace=True, samples=lambda s: [(s(4, 3), np.array([1, -2]), s(2)), (s(4, 3), np.array([[1, 1]]), s(1, 2), True)]
 )
 def put(input: Any, index: Any, source: Any, accumulate: bool = False) -> Any:
-    """`input`, read as flat, with `source` at `index` (as many elements); accumulate: added, repetitions too."""
+    """`input`, read as flat, with `source` at `index` (as many elements); accumulate: added, repetitions too.
+
+    >>> autograd.put(autograd.zeros(3), autograd.tensor([2]), autograd.tensor([1.0]))
+    tensor([0., 0., 1.])
+    """
     flat = reshape(input, (-1,))
     array = _array(index)
     check_index("put", array, flat.shape[0], 0, negative=True)
@@ -366,7 +397,11 @@ def put(input: Any, index: Any, source: Any, accumulate: bool = False) -> Any:
 
 @function(inplace=True, samples=lambda s: [(s(3, 4), s.bools(3, 4), s(12)), (s(3, 2), s.bools(2), s(3, 4))])
 def masked_scatter(input: Any, mask: Any, source: Any) -> Any:
-    """`input` with the elements of `source`, in order, where the mask (broadcast) holds."""
+    """`input` with the elements of `source`, in order, where the mask (broadcast) holds.
+
+    >>> autograd.masked_scatter(autograd.zeros(3), autograd.tensor([True, True, False]), autograd.tensor([1.0, 2.0]))
+    tensor([1., 2., 0.])
+    """
     array = _mask("masked_scatter", mask)
     shape = broadcast_shapes(tuple(input.shape), array.shape)
     full = np.broadcast_to(array, shape)

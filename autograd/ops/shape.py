@@ -39,6 +39,10 @@ def reshape(input: Any, *sizes: Any, shape: Any = None) -> Any:
     """`input` with another shape, a view where the memory allows, else a copy; one size may be -1.
 
     Raises ShapeError (ValueError, RuntimeError) where the number of elements differs.
+
+    >>> autograd.reshape(autograd.arange(6), (2, 3))
+    tensor([[0, 1, 2],
+            [3, 4, 5]])
     """
     shape = sizes_of(sizes) if shape is None else tuple(shape)
     if shape and min(shape) < -1:  # numpy takes any negative size as the unknown one
@@ -48,7 +52,12 @@ def reshape(input: Any, *sizes: Any, shape: Any = None) -> Any:
 
 @function(samples=lambda s: [(s(3, 4), 3, 2, 2), (s(4), (2, -1)), (s(2, 3), 1, 2, 3)])
 def view(input: Any, *sizes: Any, size: Any = None) -> Any:
-    """`input` with another shape on the same memory. Raises ShapeError where only a copy could have that shape."""
+    """`input` with another shape on the same memory. Raises ShapeError where only a copy could have that shape.
+
+    >>> autograd.arange(6).view(2, 3)
+    tensor([[0, 1, 2],
+            [3, 4, 5]])
+    """
     shape = sizes_of(sizes) if size is None else tuple(size)
     if len(shape) == 1 and not isinstance(shape[0], int) and _is_dtype(shape[0]):
         raise DTypeError("view: another dtype on the same memory is not supported; use to(dtype), which converts")
@@ -71,19 +80,33 @@ def _array(x: Any) -> ndarray:
 
 @function(samples=lambda s: [(s(3, 4), s(3, 2, 2))])
 def view_as(input: Any, other: Any) -> Any:
-    """`input.view(other.shape)`."""
+    """`input.view(other.shape)`.
+
+    >>> autograd.arange(2).view_as(autograd.ones(2, 1))
+    tensor([[0],
+            [1]])
+    """
     return view(input, tuple(other.shape))
 
 
 @function(samples=lambda s: [(s(3, 4), s(2, 6))])
 def reshape_as(input: Any, other: Any) -> Any:
-    """`input.reshape(other.shape)`."""
+    """`input.reshape(other.shape)`.
+
+    >>> autograd.arange(2).reshape_as(autograd.ones(2, 1))
+    tensor([[0],
+            [1]])
+    """
     return _reshape(input, tuple(other.shape))
 
 
 @function(samples=lambda s: [(s(2, 3, 4),), (s(2, 3, 4), 1), (s(2, 3, 4), 0, -2), (s(),), (s(0, 3),)])
 def flatten(input: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
-    """The dims from `start_dim` to `end_dim`, both included, as one; a 0-dim tensor becomes (1,)."""
+    """The dims from `start_dim` to `end_dim`, both included, as one; a 0-dim tensor becomes (1,).
+
+    >>> autograd.flatten(autograd.arange(6).reshape(2, 3))
+    tensor([0, 1, 2, 3, 4, 5])
+    """
     shape = input.shape
     n = len(shape)
     start, end = dim_of("flatten", start_dim, n), dim_of("flatten", end_dim, n)
@@ -96,13 +119,22 @@ def flatten(input: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
 
 @function(samples=lambda s: [(s(2, 3),), (s(),), (s(4),)])
 def ravel(input: Any) -> Any:
-    """All elements in one dimension."""
+    """All elements in one dimension.
+
+    >>> autograd.ravel(autograd.arange(6).reshape(2, 3))
+    tensor([0, 1, 2, 3, 4, 5])
+    """
     return input if len(input.shape) == 1 else _reshape(input, (-1,)) if prod(input.shape) else _reshape(input, (0,))
 
 
 @function(samples=lambda s: [(s(2, 6), 1, (2, 3)), (s(6, 2), -2, (3, -1)), (s(4), 0, (2, 2))])
 def unflatten(input: Any, dim: int, sizes: Any) -> Any:
-    """Dim `dim` cut up into `sizes`, one of which may be -1."""
+    """Dim `dim` cut up into `sizes`, one of which may be -1.
+
+    >>> autograd.unflatten(autograd.arange(6), 0, (2, 3))
+    tensor([[0, 1, 2],
+            [3, 4, 5]])
+    """
     shape = input.shape
     d = dim_of("unflatten", dim, len(shape))
     sizes = tuple(sizes)
@@ -119,7 +151,11 @@ def unflatten(input: Any, dim: int, sizes: Any) -> Any:
     inplace=False,
 )
 def squeeze(input: Any, dim: int | tuple[int, ...] | None = None) -> Any:
-    """Without the dims of size 1, or without those of `dim` that have size 1; a view."""
+    """Without the dims of size 1, or without those of `dim` that have size 1; a view.
+
+    >>> autograd.squeeze(autograd.ones(1, 3, 1)).shape
+    Size([3])
+    """
     shape = input.shape
     if dim is None:
         kept = tuple([n for n in shape if n != 1])
@@ -131,7 +167,11 @@ def squeeze(input: Any, dim: int | tuple[int, ...] | None = None) -> Any:
 
 @function(samples=lambda s: [(s(2, 3), 0), (s(2, 3), -1), (s(2, 3), 1), (s(), 0), (s(), -1), (s(0), 1)])
 def unsqueeze(input: Any, dim: int) -> Any:
-    """With a dim of size 1 put in at `dim`, -ndim-1 to ndim; a view."""
+    """With a dim of size 1 put in at `dim`, -ndim-1 to ndim; a view.
+
+    >>> autograd.unsqueeze(autograd.ones(3), 0).shape
+    Size([1, 3])
+    """
     shape = input.shape
     n = len(shape) + 1
     if not -n <= dim < n:
@@ -169,7 +209,11 @@ def _permute(input: Any, dims: tuple[int, ...]) -> Any:
 
 @function(samples=lambda s: [(s(2, 3, 4), 2, 0, 1), (s(2, 3, 4), (0, -1, 1)), (s(),)])
 def permute(input: Any, *order: Any, dims: Any = None) -> Any:
-    """The dims in the given order, a view. Raises ShapeError for another number of dims, IndexError out of range."""
+    """The dims in the given order, a view. Raises ShapeError for another number of dims, IndexError out of range.
+
+    >>> autograd.permute(autograd.ones(2, 3, 4), (2, 0, 1)).shape
+    Size([4, 2, 3])
+    """
     return _permute(input, sizes_of(order) if dims is None else tuple(dims))
 
 
@@ -179,7 +223,13 @@ def permute(input: Any, *order: Any, dims: Any = None) -> Any:
     samples=lambda s: [(s(2, 3, 4), 0, 2), (s(2, 3), -1, -2), (s(), 0, -1), (s(0, 2), 0, 1)],
 )
 def transpose(input: Any, dim0: int, dim1: int) -> Any:
-    """Dims `dim0` and `dim1` exchanged, a view."""
+    """Dims `dim0` and `dim1` exchanged, a view.
+
+    >>> autograd.transpose(autograd.arange(6).reshape(2, 3), 0, 1)
+    tensor([[0, 3],
+            [1, 4],
+            [2, 5]])
+    """
     try:
         return input.swapaxes(dim0, dim1)
     except ValueError:
@@ -190,19 +240,33 @@ def transpose(input: Any, dim0: int, dim1: int) -> Any:
 
 @function(samples=lambda s: [(s(2, 3), 0, 1)])
 def swapaxes(input: Any, axis0: int, axis1: int) -> Any:
-    """`transpose` under numpy's name."""
+    """`transpose` under numpy's name.
+
+    >>> autograd.swapaxes(autograd.ones(2, 3), 0, 1).shape
+    Size([3, 2])
+    """
     return transpose(input, axis0, axis1)
 
 
 @function(samples=lambda s: [(s(2, 3), 0, 1)])
 def swapdims(input: Any, dim0: int, dim1: int) -> Any:
-    """`transpose` under another name."""
+    """`transpose` under another name.
+
+    >>> autograd.swapdims(autograd.ones(2, 3), 0, 1).shape
+    Size([3, 2])
+    """
     return transpose(input, dim0, dim1)
 
 
 @function(samples=lambda s: [(s(2, 3),), (s(3),), (s(),)])
 def t(input: Any) -> Any:
-    """A matrix transposed; vectors and 0-dim tensors as they are. Raises ShapeError for more than 2 dims."""
+    """A matrix transposed; vectors and 0-dim tensors as they are. Raises ShapeError for more than 2 dims.
+
+    >>> autograd.t(autograd.arange(6).reshape(2, 3))
+    tensor([[0, 3],
+            [1, 4],
+            [2, 5]])
+    """
     n = len(input.shape)
     if n > 2:
         raise ShapeError(f"t: expected at most 2 dimensions, got {n}; use transpose(dim0, dim1) or mT")
@@ -229,7 +293,11 @@ def reversed_dims(input: Any) -> Any:
 
 @function(samples=lambda s: [(s(2, 3, 4), 0, -1), (s(2, 3, 4), (0, 1), (2, 0))])
 def movedim(input: Any, source: Any, destination: Any) -> Any:
-    """The dims `source` at the places `destination`, the others in their order; a view."""
+    """The dims `source` at the places `destination`, the others in their order; a view.
+
+    >>> autograd.movedim(autograd.ones(2, 3, 4), 0, -1).shape
+    Size([3, 4, 2])
+    """
     n = len(input.shape)
     source, destination = dims_of("movedim", source, n), dims_of("movedim", destination, n)
     if len(source) != len(destination):
@@ -243,7 +311,11 @@ def movedim(input: Any, source: Any, destination: Any) -> Any:
 
 @function(samples=lambda s: [(s(2, 3, 4), 0, -1)])
 def moveaxis(input: Any, source: Any, destination: Any) -> Any:
-    """`movedim` under numpy's name."""
+    """`movedim` under numpy's name.
+
+    >>> autograd.moveaxis(autograd.ones(2, 3, 4), 0, -1).shape
+    Size([3, 4, 2])
+    """
     return movedim(input, source, destination)
 
 
@@ -267,7 +339,12 @@ def _expand(input: Any, shape: tuple[int, ...]) -> Any:
 
 @function(samples=lambda s: [(s(3, 1), 3, 4), (s(3, 1), (2, -1, 5)), (s(), 2)])
 def expand(input: Any, *sizes: Any, size: Any = None) -> Any:
-    """Dims of size 1 spread to `sizes` without a copy, new ones in front; -1 keeps a size. The result is read-only."""
+    """Dims of size 1 spread to `sizes` without a copy, new ones in front; -1 keeps a size. The result is read-only.
+
+    >>> autograd.tensor([[1], [2]]).expand(2, 3)
+    tensor([[1, 1, 1],
+            [2, 2, 2]])
+    """
     shape = sizes_of(sizes) if size is None else tuple(size)
     if -1 in shape:
         extra = len(shape) - len(input.shape)
@@ -281,26 +358,44 @@ def expand(input: Any, *sizes: Any, size: Any = None) -> Any:
 
 @function(samples=lambda s: [(s(3, 1), s(3, 4))])
 def expand_as(input: Any, other: Any) -> Any:
-    """`input.expand(other.shape)`."""
+    """`input.expand(other.shape)`.
+
+    >>> autograd.tensor([1, 2]).expand_as(autograd.ones(2, 2))
+    tensor([[1, 2],
+            [1, 2]])
+    """
     return _expand(input, tuple(other.shape))
 
 
 @function(samples=lambda s: [(s(3, 1), (2, 3, 4))])
 def broadcast_to(input: Any, size: Any) -> Any:
-    """`input.expand(size)`."""
+    """`input.expand(size)`.
+
+    >>> autograd.broadcast_to(autograd.tensor([1, 2]), (2, 2))
+    tensor([[1, 2],
+            [1, 2]])
+    """
     return expand(input, tuple(size))
 
 
 @function(method=False, samples=lambda s: [(s(3, 1), s(4)), (s(),)])
 def broadcast_tensors(*tensors: Any) -> tuple[Any, ...]:
-    """All tensors expanded to their common shape."""
+    """All tensors expanded to their common shape.
+
+    >>> [t.shape for t in autograd.broadcast_tensors(autograd.ones(2, 1), autograd.ones(3))]
+    [Size([2, 3]), Size([2, 3])]
+    """
     tensors = sizes_of(tensors)
     shape = broadcast_shapes(*[tuple(x.shape) for x in tensors])
     return tuple([_expand(x, shape) for x in tensors])
 
 
 def broadcast_shapes(*shapes: Any) -> tuple[int, ...]:
-    """The shape that tensors of `shapes` have together. Raises ShapeError where they do not fit."""
+    """The shape that tensors of `shapes` have together. Raises ShapeError where they do not fit.
+
+    >>> autograd.broadcast_shapes((2, 1), (3,))
+    Size([2, 3])
+    """
     shapes = tuple((n,) if isinstance(n, int) else tuple(n) for n in shapes)
     try:
         return Size(np.broadcast_shapes(*shapes))
@@ -313,6 +408,10 @@ def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Any, ...]:
     """The coordinates of a grid: each 1-d (or 0-dim) tensor spread over the dims of the others.
 
     indexing: "ij" as the arguments come, "xy" with the first two dims exchanged.
+
+    >>> autograd.meshgrid(autograd.tensor([1, 2]), autograd.tensor([3, 4]), indexing="ij")[0]
+    tensor([[1, 1],
+            [2, 2]])
     """
     tensors = sizes_of(tensors)
     if indexing not in ("ij", "xy"):
@@ -344,7 +443,11 @@ def _spot(n: int, d: int) -> tuple[int, ...]:
 
 @function(samples=lambda s: [(s(2, 3), 2, 1), (s(2), (3, 2)), (s(), 2), (s(2), 0), (s(0, 2), 2, 2)])
 def repeat(input: Any, *sizes: Any, repeats: Any = None) -> Any:
-    """Copies of `input` side by side, `sizes[i]` of them along dim i; new dims come in front."""
+    """Copies of `input` side by side, `sizes[i]` of them along dim i; new dims come in front.
+
+    >>> autograd.tensor([1, 2]).repeat(2)
+    tensor([1, 2, 1, 2])
+    """
     sizes = sizes_of(sizes) if repeats is None else tuple(repeats)
     shape = tuple(input.shape)
     if len(sizes) < len(shape):
@@ -367,14 +470,22 @@ def _fresh(input: Any, shape: tuple[int, ...]) -> Any:
 
 @function(samples=lambda s: [(s(2, 3), (2,)), (s(2), (3, 2)), (s(2, 3), (2, 1, 1))])
 def tile(input: Any, *dims: Any) -> Any:
-    """`repeat`, whose missing leading repeats are 1."""
+    """`repeat`, whose missing leading repeats are 1.
+
+    >>> autograd.tile(autograd.tensor([1, 2]), (2,))
+    tensor([1, 2, 1, 2])
+    """
     dims = sizes_of(dims)
     return repeat(input, (1,) * (len(input.shape) - len(dims)) + dims)
 
 
 @function(samples=lambda s: [(s(2, 3), 2), (s(2, 3), 3, 1), (s(2, 3), s.ints(3, 3), -1), (s(), 2)])
 def repeat_interleave(input: Any, repeats: Any, dim: int | None = None, *, output_size: int | None = None) -> Any:
-    """Each element, or each slice along `dim`, repeated: `repeats` times all, or one count each. No dim: flattened."""
+    """Each element, or each slice along `dim`, repeated: `repeats` times all, or one count each. No dim: flattened.
+
+    >>> autograd.repeat_interleave(autograd.tensor([1, 2]), 2)
+    tensor([1, 1, 2, 2])
+    """
     if dim is None:
         input, dim = ravel(input), 0
     shape = tuple(input.shape)
@@ -408,13 +519,22 @@ def _flip(input: Any, dims: tuple[int, ...]) -> Any:
 
 @function(samples=lambda s: [(s(3, 2), 0), (s(3, 2), (0, -1)), (s(2, 3, 2), [1])])
 def flip(input: Any, *dims: Any) -> Any:
-    """The order of the elements reversed along `dims`; a copy."""
+    """The order of the elements reversed along `dims`; a copy.
+
+    >>> autograd.flip(autograd.arange(6), (0,))
+    tensor([5, 4, 3, 2, 1, 0])
+    """
     return _flip(input, dims_of("flip", sizes_of(dims), len(input.shape)))
 
 
 @function(samples=lambda s: [(s(3, 2),)])
 def fliplr(input: Any) -> Any:
-    """Reversed along dim 1. Raises ShapeError for less than 2 dims."""
+    """Reversed along dim 1. Raises ShapeError for less than 2 dims.
+
+    >>> autograd.fliplr(autograd.arange(6).reshape(2, 3))
+    tensor([[2, 1, 0],
+            [5, 4, 3]])
+    """
     if len(input.shape) < 2:
         raise ShapeError(f"fliplr: expected at least 2 dimensions, got {len(input.shape)}")
     return _flip(input, (1,))
@@ -422,7 +542,12 @@ def fliplr(input: Any) -> Any:
 
 @function(samples=lambda s: [(s(3, 2),), (s(3),)])
 def flipud(input: Any) -> Any:
-    """Reversed along dim 0. Raises ShapeError for a 0-dim tensor."""
+    """Reversed along dim 0. Raises ShapeError for a 0-dim tensor.
+
+    >>> autograd.flipud(autograd.arange(6).reshape(2, 3))
+    tensor([[3, 4, 5],
+            [0, 1, 2]])
+    """
     if not len(input.shape):
         raise ShapeError("flipud: expected at least 1 dimension, got 0")
     return _flip(input, (0,))
@@ -439,7 +564,11 @@ def _roll(input: Any, shifts: tuple[int, ...], dims: tuple[int, ...]) -> Any:
 
 @function(samples=lambda s: [(s(3, 4), 1, 0), (s(3, 4), 2), (s(3, 4), (1, -1), (0, 1)), (s(), 1)])
 def roll(input: Any, shifts: Any, dims: Any = None) -> Any:
-    """Elements moved by `shifts` along `dims`, those that fall off the end come in at the front; no dims: flattened."""
+    """Elements moved by `shifts` along `dims`, those that fall off the end come in at the front; no dims: flattened.
+
+    >>> autograd.roll(autograd.arange(6), 2)
+    tensor([4, 5, 0, 1, 2, 3])
+    """
     shifts = tuple(shifts) if isinstance(shifts, (tuple, list)) else (int(shifts),)
     shape = tuple(input.shape)
     if dims is None or dims == ():
@@ -456,7 +585,13 @@ def roll(input: Any, shifts: Any, dims: Any = None) -> Any:
 
 @function(samples=lambda s: [(s(3, 2),), (s(3, 2), 2), (s(3, 2), -1), (s(2, 3, 2), 1, (1, 2)), (s(3, 2), 4)])
 def rot90(input: Any, k: int = 1, dims: Any = (0, 1)) -> Any:
-    """Turned by `k` quarter turns in the plane of `dims`, from the first towards the second."""
+    """Turned by `k` quarter turns in the plane of `dims`, from the first towards the second.
+
+    >>> autograd.rot90(autograd.arange(6).reshape(2, 3))
+    tensor([[2, 5],
+            [1, 4],
+            [0, 3]])
+    """
     n = len(input.shape)
     if len(dims) != 2:
         raise ShapeError(f"rot90: expected 2 dims, got {len(dims)}")
@@ -487,7 +622,11 @@ def rot90(input: Any, k: int = 1, dims: Any = (0, 1)) -> Any:
     ],
 )
 def diagonal(input: Any, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Any:
-    """The elements whose index along `dim2` is `offset` more than along `dim1`, in a last dim; a view."""
+    """The elements whose index along `dim2` is `offset` more than along `dim1`, in a last dim; a view.
+
+    >>> autograd.diagonal(autograd.tensor([[1.0, 4.0], [3.0, 2.0]]))
+    tensor([1., 2.])
+    """
     n = len(input.shape)
     a, b = dim_of("diagonal", dim1, n), dim_of("diagonal", dim2, n)
     if a == b:
@@ -512,7 +651,12 @@ def _diagonal_scatter(input: Any, shape: tuple[int, ...], offset: int, dim1: int
 
 @function(samples=lambda s: [(s(3),), (s(3), 1), (s(3), -2), (s(3, 4),), (s(3, 4), 1)])
 def diag(input: Any, diagonal: int = 0) -> Any:
-    """A vector on the diagonal of a square matrix, or the diagonal of a matrix as a vector."""
+    """A vector on the diagonal of a square matrix, or the diagonal of a matrix as a vector.
+
+    >>> autograd.diag(autograd.tensor([1, 2]))
+    tensor([[1, 0],
+            [0, 2]])
+    """
     n = len(input.shape)
     if n == 1:
         return diag_embed(input, diagonal)
@@ -526,13 +670,22 @@ _of_matrix = diagonal
 
 @function(method=False, samples=lambda s: [(s(3, 4),), (s(2, 3, 4), {"offset": 1})])
 def linalg_diagonal(A: Any, *, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Any:
-    """`diagonal` of the last two dims."""
+    """`diagonal` of the last two dims.
+
+    >>> autograd.linalg.diagonal(autograd.tensor([[1.0, 4.0], [3.0, 2.0]]))
+    tensor([1., 2.])
+    """
     return _of_matrix(A, offset, dim1, dim2)
 
 
 @function(samples=lambda s: [(s(3),), (s(2, 3), 1), (s(2, 3), -1, 0, 2), (s(2, 0),)])
 def diag_embed(input: Any, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Any:
-    """Matrices in `dim1`, `dim2` with the last dim of `input` on their diagonal, zero elsewhere."""
+    """Matrices in `dim1`, `dim2` with the last dim of `input` on their diagonal, zero elsewhere.
+
+    >>> autograd.diag_embed(autograd.tensor([1, 2]))
+    tensor([[1, 0],
+            [0, 2]])
+    """
     n = len(input.shape) + 1
     a, b = dim_of("diag_embed", dim1, n), dim_of("diag_embed", dim2, n)
     if a == b:
@@ -556,7 +709,12 @@ def _triangle(name: str, input: Any) -> None:
     samples=lambda s: [(s(3, 4),), (s(3, 4), 1), (s(2, 3, 3), -1), (s(2, 0),)],
 )
 def tril(input: Any, diagonal: int = 0) -> Any:
-    """The part on and below the given diagonal of the matrices in the last two dims, zero above."""
+    """The part on and below the given diagonal of the matrices in the last two dims, zero above.
+
+    >>> autograd.tril(autograd.ones(2, 2))
+    tensor([[1., 0.],
+            [1., 1.]])
+    """
     _triangle("tril", input)
     return np.tril(input, diagonal)
 
@@ -567,14 +725,24 @@ def tril(input: Any, diagonal: int = 0) -> Any:
     samples=lambda s: [(s(3, 4),), (s(3, 4), 1), (s(2, 3, 3), -1), (s(2, 0),)],
 )
 def triu(input: Any, diagonal: int = 0) -> Any:
-    """The part on and above the given diagonal of the matrices in the last two dims, zero below."""
+    """The part on and above the given diagonal of the matrices in the last two dims, zero below.
+
+    >>> autograd.triu(autograd.ones(2, 2))
+    tensor([[1., 1.],
+            [0., 1.]])
+    """
     _triangle("triu", input)
     return np.triu(input, diagonal)
 
 
 @function(method=False, samples=lambda s: [(s(2, 2), s(3), s()), (s(1, 2),)])
 def block_diag(*tensors: Any) -> Any:
-    """A matrix with the given matrices (vectors count as rows, 0-dim tensors as 1 x 1) along its diagonal."""
+    """A matrix with the given matrices (vectors count as rows, 0-dim tensors as 1 x 1) along its diagonal.
+
+    >>> autograd.block_diag(autograd.tensor([[1]]), autograd.tensor([[2]]))
+    tensor([[1, 0],
+            [0, 2]])
+    """
     tensors = sizes_of(tensors)
     for x in tensors:
         if len(x.shape) > 2:
@@ -596,7 +764,13 @@ def block_diag(*tensors: Any) -> Any:
     samples=lambda s: [(s(7), 0, 3, 2), (s(2, 5), 1, 2, 1), (s(4, 3), -2, 4, 1), (s(), 0, 1, 1)],
 )
 def unfold(input: Any, dimension: int, size: int, step: int) -> Any:
-    """Windows of `size` every `step` along a dim, in a new last dim; a view: overlapping windows share memory."""
+    """Windows of `size` every `step` along a dim, in a new last dim; a view: overlapping windows share memory.
+
+    >>> autograd.arange(5).unfold(0, 3, 1)
+    tensor([[0, 1, 2],
+            [1, 2, 3],
+            [2, 3, 4]])
+    """
     n = len(input.shape)
     d = dim_of("unfold", dimension, n)
     length = input.shape[d] if n else 1
@@ -649,13 +823,21 @@ def _contiguous(input: Any) -> Any:
 
 @function(samples=lambda s: [(s(2, 3),), (s(),)])
 def clone(input: Any, *, memory_format: Any = None) -> Any:
-    """A copy, part of the graph. memory_format is accepted for torch's sake."""
+    """A copy, part of the graph. memory_format is accepted for torch's sake.
+
+    >>> autograd.clone(autograd.tensor([1]))
+    tensor([1])
+    """
     return _clone(input)
 
 
 @function(samples=lambda s: [(s(2, 3),), (s(),)])
 def contiguous(input: Any, memory_format: Any = None) -> Any:
-    """`input` itself where its elements lie in memory row by row, else a copy of which that holds."""
+    """`input` itself where its elements lie in memory row by row, else a copy of which that holds.
+
+    >>> autograd.ones(2, 3).t().contiguous().stride()
+    (2, 1)
+    """
     return input if _array(input).flags.c_contiguous else _contiguous(input)
 
 
@@ -667,25 +849,44 @@ def _at_least(n: int, tensors: tuple[Any, ...], lift: Any) -> Any:
 
 @function(method=False, samples=lambda s: [(s(),), (s(2, 3),)])
 def atleast_1d(*tensors: Any) -> Any:
-    """0-dim tensors as (1,), others as they are; several tensors give a tuple."""
+    """0-dim tensors as (1,), others as they are; several tensors give a tuple.
+
+    >>> autograd.atleast_1d(autograd.tensor(1))
+    tensor([1])
+    """
     return _at_least(1, tensors, lambda shape: (1,))
 
 
 @function(method=False, samples=lambda s: [(s(),), (s(3),)])
 def atleast_2d(*tensors: Any) -> Any:
-    """0-dim tensors as (1, 1), vectors as (1, n); several tensors give a tuple."""
+    """0-dim tensors as (1, 1), vectors as (1, n); several tensors give a tuple.
+
+    >>> autograd.atleast_2d(autograd.tensor(1))
+    tensor([[1]])
+    """
     return _at_least(2, tensors, lambda shape: (1,) * (2 - len(shape)) + shape)
 
 
 @function(method=False, samples=lambda s: [(s(),), (s(3),), (s(2, 3),)])
 def atleast_3d(*tensors: Any) -> Any:
-    """0-dim tensors as (1, 1, 1), vectors as (1, n, 1), matrices as (m, n, 1); several tensors give a tuple."""
+    """0-dim tensors as (1, 1, 1), vectors as (1, n, 1), matrices as (m, n, 1); several tensors give a tuple.
+
+    >>> autograd.atleast_3d(autograd.tensor(1))
+    tensor([[[1]]])
+    """
     return _at_least(3, tensors, lambda shape: {0: (1, 1, 1), 1: (1, *shape, 1)}.get(len(shape), (*shape, 1)))
 
 
 @function(method=False, samples=lambda s: [(s(2), s(3)), (s(2),)])
 def cartesian_prod(*tensors: Any) -> Any:
-    """All tuples of elements, one a vector, as rows; of a single vector itself."""
+    """All tuples of elements, one a vector, as rows; of a single vector itself.
+
+    >>> autograd.cartesian_prod(autograd.tensor([1, 2]), autograd.tensor([3, 4]))
+    tensor([[1, 3],
+            [1, 4],
+            [2, 3],
+            [2, 4]])
+    """
     tensors = sizes_of(tensors)
     if any(len(x.shape) != 1 for x in tensors):
         raise ShapeError(f"cartesian_prod: expected 1-d tensors, got shapes {[tuple(x.shape) for x in tensors]}")
@@ -696,7 +897,13 @@ def cartesian_prod(*tensors: Any) -> Any:
 
 @function(method=False, samples=lambda s: [(s(4),), (s(4), 3), (s(3), 2, True), (s(3), 0)])
 def combinations(input: Any, r: int = 2, with_replacement: bool = False) -> Any:
-    """The choices of `r` elements of a vector, in the order of their places, as rows."""
+    """The choices of `r` elements of a vector, in the order of their places, as rows.
+
+    >>> autograd.combinations(autograd.tensor([1, 2, 3]))
+    tensor([[1, 2],
+            [1, 3],
+            [2, 3]])
+    """
     if len(input.shape) != 1:
         raise ShapeError(f"combinations: expected a 1-d tensor, got shape {tuple(input.shape)}")
     if r < 0:

@@ -68,25 +68,41 @@ def _prepared(name: str, input: Any, dim: Any, dtype: Any) -> tuple[Any, int, An
 @function(samples=lambda s: [(s(3, 4), 1), (s(2, 3, 2), -2), (s(), 0), (s(0, 3), 0)])
 def softmax(input: Any, dim: int, dtype: Any = None) -> Any:
     """exp(input) over its sum along `dim`; `dtype` casts the input first. Raises IndexError for dim, TypeError for
-    dtype."""
+    dtype.
+
+    >>> autograd.softmax(autograd.zeros(2), 0)
+    tensor([0.5000, 0.5000])
+    """
     return _softmax(*_prepared("softmax", input, dim, dtype))
 
 
 @function(samples=lambda s: [(s(3, 4), 1), (s(2, 3, 2), -2), (s(), 0), (s(0, 3), 0)])
 def log_softmax(input: Any, dim: int, dtype: Any = None) -> Any:
-    """The logarithm of `softmax`, exact where that is 0 in floating point."""
+    """The logarithm of `softmax`, exact where that is 0 in floating point.
+
+    >>> autograd.log_softmax(autograd.zeros(2), 0)
+    tensor([-0.6931, -0.6931])
+    """
     return _log_softmax(*_prepared("log_softmax", input, dim, dtype))
 
 
 @function(method=False, samples=lambda s: [(s(3, 4), 1), (s(2, 3, 2), -2)])
 def softmin(input: Any, dim: int, dtype: Any = None) -> Any:
-    """`softmax` of -input."""
+    """`softmax` of -input.
+
+    >>> autograd.softmin(autograd.zeros(2), 0)
+    tensor([0.5000, 0.5000])
+    """
     return softmax(-input, dim, dtype)
 
 
 @function(method=False, samples=lambda s: [(s(3, 4),), (s(4, 3), 0), (s(2, 2, 3), 1)])
 def glu(input: Any, dim: int = -1) -> Any:
-    """The first half of input along `dim` times the sigmoid of the second. Source: https://arxiv.org/abs/1612.08083."""
+    """The first half of input along `dim` times the sigmoid of the second. Source: https://arxiv.org/abs/1612.08083.
+
+    >>> autograd.glu(autograd.tensor([1.0, 0.0]))
+    tensor([0.5000])
+    """
     if not input.ndim:
         raise ShapeError("glu: input is 0-dimensional; expected a dimension to halve")
     d = dim_of("glu", dim, input.ndim)

@@ -68,19 +68,31 @@ def _sorts(s: Draw) -> list[tuple[Any, ...]]:
 @function(samples=_sorts)
 @axis_too
 def sort(input: Any, dim: int = -1, descending: bool = False, *, stable: bool = True) -> Any:
-    """(values, indices) in order along `dim`, always stable; NaN counts as the largest."""
+    """(values, indices) in order along `dim`, always stable; NaN counts as the largest.
+
+    >>> autograd.sort(autograd.tensor([3, 1, 2]))
+    sort_result(values=tensor([1, 2, 3]), indices=tensor([1, 2, 0]))
+    """
     return sort_result(*_sort(input, dim, descending))
 
 
 @op(None, samples=_sorts)
 def argsort(input: Any, dim: int = -1, descending: bool = False, stable: bool = True) -> Any:
-    """The indices that sort along `dim`, always stable; NaN counts as the largest."""
+    """The indices that sort along `dim`, always stable; NaN counts as the largest.
+
+    >>> autograd.argsort(autograd.tensor([3, 1, 2]))
+    tensor([1, 2, 0])
+    """
     return _ordered("argsort", input, dim, descending)[1]
 
 
 @function(samples=lambda s: [(s(3, 4),), (s(5),), (s(0, 2),)])
 def msort(input: Any) -> Any:
-    """The elements in order along the first dimension."""
+    """The elements in order along the first dimension.
+
+    >>> autograd.msort(autograd.tensor([3, 1, 2]))
+    tensor([1, 2, 3])
+    """
     return _sort(input, 0, False)[0]
 
 
@@ -106,7 +118,11 @@ def _topk(input: Any, k: int, dim: int = -1, largest: bool = True) -> Any:
 @function(samples=lambda s: [(s(3, 4), 2), (s(3, 4), 2, 0, False), (s(5), 3, {"sorted": False}), (s(), 1)])
 @axis_too
 def topk(input: Any, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> Any:
-    """(values, indices) of the k largest (or smallest) elements along `dim`, in order; of equal ones the first."""
+    """(values, indices) of the k largest (or smallest) elements along `dim`, in order; of equal ones the first.
+
+    >>> autograd.topk(autograd.tensor([3, 1, 2]), 2)
+    topk_result(values=tensor([3, 2]), indices=tensor([0, 2]))
+    """
     return topk_result(*_topk(input, k, dim, largest))
 
 
@@ -143,7 +159,11 @@ def _kthvalue(input: Any, k: int, dim: int = -1, keepdim: bool = False) -> Any:
 @function(samples=lambda s: [(s(3, 4), 2), (s(3, 4), 3, 0, True), (s(), 1)])
 @axis_too
 def kthvalue(input: Any, k: int, dim: int = -1, keepdim: bool = False) -> Any:
-    """(values, indices) of the k-th smallest element along `dim`, counted from 1."""
+    """(values, indices) of the k-th smallest element along `dim`, counted from 1.
+
+    >>> autograd.kthvalue(autograd.tensor([3, 1, 2]), 2)
+    kthvalue_result(values=tensor(2), indices=tensor(2))
+    """
     return kthvalue_result(*_kthvalue(input, k, dim, keepdim))
 
 
@@ -195,6 +215,9 @@ def median(input: Any, dim: int | None = None, keepdim: bool = False) -> Any:
     """The median, of an even count the lower one; with a dim (values, indices). NaN where there is one.
 
     Without a dim equal elements share the gradient; with one it goes to the index.
+
+    >>> autograd.median(autograd.tensor([3.0, 1.0, 2.0]))
+    tensor(2.)
     """
     return _medians(median_result, input, dim, keepdim, False)
 
@@ -202,7 +225,11 @@ def median(input: Any, dim: int | None = None, keepdim: bool = False) -> Any:
 @function(samples=lambda s: [*_over_dim(s), (s(3, 4),), (s(5),)])
 @axis_too
 def nanmedian(input: Any, dim: int | None = None, keepdim: bool = False) -> Any:
-    """`median` of the elements that are not NaN."""
+    """`median` of the elements that are not NaN.
+
+    >>> autograd.nanmedian(autograd.tensor([3.0, autograd.nan, 2.0]))
+    tensor(2.)
+    """
     return _medians(nanmedian_result, input, dim, keepdim, True)
 
 
@@ -234,7 +261,11 @@ def _mode(input: Any, dim: int = -1, keepdim: bool = False) -> Any:
 @function(samples=lambda s: [(s(3, 4),), *_over_dim(s)])
 @axis_too
 def mode(input: Any, dim: int = -1, keepdim: bool = False) -> Any:
-    """(values, indices) of the most frequent element along `dim`, the smallest of several, at its last occurrence."""
+    """(values, indices) of the most frequent element along `dim`, the smallest of several, at its last occurrence.
+
+    >>> autograd.mode(autograd.tensor([2, 1, 2]))
+    mode_result(values=tensor(2), indices=tensor(2))
+    """
     return mode_result(*_mode(input, dim, keepdim))
 
 
@@ -310,6 +341,9 @@ def quantile(
     """The q-quantiles over one dim or all, q a number or a vector, whose dimension comes first. NaN where there is one.
 
     interpolation: "linear", "lower", "higher", "midpoint" or "nearest". Raises ValueError for q outside [0, 1].
+
+    >>> autograd.quantile(autograd.tensor([1.0, 2.0, 4.0]), 0.5)
+    tensor(2.)
     """
     return _quantiles("quantile", input, q, dim, keepdim, interpolation, False)
 
@@ -319,7 +353,11 @@ def quantile(
 def nanquantile(
     input: Any, q: Any, dim: int | None = None, keepdim: bool = False, *, interpolation: str = "linear"
 ) -> Any:
-    """`quantile` of the elements that are not NaN."""
+    """`quantile` of the elements that are not NaN.
+
+    >>> autograd.nanquantile(autograd.tensor([1.0, autograd.nan, 3.0]), 0.5)
+    tensor(2.)
+    """
     return _quantiles("nanquantile", input, q, dim, keepdim, interpolation, True)
 
 
@@ -351,6 +389,9 @@ def unique(
     """The distinct elements in order (or the distinct slices along `dim`), where each went, how many each is.
 
     No gradient. Every NaN is distinct, as in torch.
+
+    >>> autograd.unique(autograd.tensor([3, 1, 3]))
+    tensor([1, 3])
     """
     x = _data(input)
     d = None if dim is None else dim_of("unique", dim, x.ndim)
@@ -363,7 +404,11 @@ def unique(
 def unique_consecutive(
     input: Any, return_inverse: bool = False, return_counts: bool = False, dim: int | None = None
 ) -> Any:
-    """The elements (or slices along `dim`) without those equal to the one before, where each went, how many each is."""
+    """The elements (or slices along `dim`) without those equal to the one before, where each went, how many each is.
+
+    >>> autograd.unique_consecutive(autograd.tensor([3, 3, 1, 3]))
+    tensor([3, 1, 3])
+    """
     x = _data(input)
     d = None if dim is None else dim_of("unique_consecutive", dim, x.ndim)
     _comparable("unique_consecutive", x, d)
@@ -398,7 +443,11 @@ def searchsorted(
     side: str | None = None,
     sorter: Any = None,
 ) -> Any:
-    """Where along the last dimension of sorted_sequence each element would go: before its equals, or after if right."""
+    """Where along the last dimension of sorted_sequence each element would go: before its equals, or after if right.
+
+    >>> autograd.searchsorted(autograd.tensor([0, 2, 4]), autograd.tensor([1, 5]))
+    tensor([1, 3])
+    """
     edges, x = _data(sorted_sequence), np.asarray(_data(input))
     if side not in (None, "left", "right"):
         raise NumberError(f"searchsorted: expected side 'left' or 'right', got {side!r}")
@@ -423,7 +472,11 @@ def searchsorted(
 
 @function(samples=lambda s: [(s(2, 3), np.sort(s(5))), (0.3, np.sort(s(5)))], method=False)
 def bucketize(input: Any, boundaries: Any, *, out_int32: bool = False, right: bool = False) -> Any:
-    """The number of the interval between `boundaries` that each element falls into."""
+    """The number of the interval between `boundaries` that each element falls into.
+
+    >>> autograd.bucketize(autograd.tensor([1, 5]), autograd.tensor([0, 2, 4]))
+    tensor([1, 3])
+    """
     if _data(boundaries).ndim != 1:
         raise ShapeError(f"bucketize: boundaries must be a vector, got shape {tuple(boundaries.shape)}")
     return searchsorted(boundaries, input, out_int32=out_int32, right=right)
@@ -448,13 +501,21 @@ def _bincount(input: Any, weights: Any = None, minlength: int = 0) -> Any:
 
 @function(samples=lambda s: [(s.ints(5, 7),), (s.ints(5, 7), s(7)), (s.ints(5, 7), {"minlength": 9})])
 def bincount(input: Any, weights: Any = None, minlength: int = 0) -> Any:
-    """How often each of 0, 1, 2, ... occurs in a vector of integers, or the sums of their weights."""
+    """How often each of 0, 1, 2, ... occurs in a vector of integers, or the sums of their weights.
+
+    >>> autograd.bincount(autograd.tensor([0, 2, 2]))
+    tensor([1, 0, 2])
+    """
     return _bincount(input, weights, minlength)
 
 
 @op(None, samples=lambda s: [(s(20),), (s(3, 4), 5, -1.0, 1.5), (s(0), 4)])
 def histc(input: Any, bins: int = 100, min: float = 0, max: float = 0) -> Any:
-    """Counts in `bins` equal intervals of [min, max], by default the input's own range; others are not counted."""
+    """Counts in `bins` equal intervals of [min, max], by default the input's own range; others are not counted.
+
+    >>> autograd.histc(autograd.tensor([1.0, 2.0, 4.0]), bins=3, min=0, max=6)
+    tensor([1., 1., 1.])
+    """
     if input.dtype.kind != "f":
         raise DTypeError(f"histc: expected a floating-point tensor, got {input.dtype}")
     if bins <= 0:

@@ -20,13 +20,21 @@ from .elementwise import cos, exp, log, log1p, sgn, sin
 
 @op(lambda g, input: times(g, exp(-input * input) * (2 / sqrt(pi))), promote="float", inplace=True, samples=unary())
 def erf(input: Any) -> Any:
-    """The error function, 2 / sqrt(pi) times the integral of exp(-t^2) from 0 to the input."""
+    """The error function, 2 / sqrt(pi) times the integral of exp(-t^2) from 0 to the input.
+
+    >>> autograd.erf(autograd.tensor([0.25, 0.5]))
+    tensor([0.2763, 0.5205])
+    """
     return kernels.erf(np.asarray(input))
 
 
 @op(lambda g, input: times(g, exp(-input * input) * (-2 / sqrt(pi))), promote="float", inplace=True, samples=unary())
 def erfc(input: Any) -> Any:
-    """1 - erf(input), exact for large inputs."""
+    """1 - erf(input), exact for large inputs.
+
+    >>> autograd.erfc(autograd.tensor([0.25, 0.5]))
+    tensor([0.7237, 0.4795])
+    """
     return kernels.erfc(np.asarray(input))
 
 
@@ -41,20 +49,32 @@ def _scipy(name: str) -> Any:
 @op(lambda g, y: times(g, exp(y * y) * (sqrt(pi) / 2)), promote="float", inplace=True, samples=unary(-0.9, 0.9))
 @quiet
 def erfinv(input: Any) -> Any:
-    """The inverse of erf on (-1, 1); needs scipy."""
+    """The inverse of erf on (-1, 1); needs scipy.
+
+    >>> autograd.erfinv(autograd.tensor([0.25, 0.5]))
+    tensor([0.2253, 0.4769])
+    """
     return _scipy("erfinv").erfinv(input)
 
 
 @op(lambda g, input: times(g, digamma(input)), promote="float", inplace=True, samples=unary(0.3, 3))
 def lgamma(input: Any) -> Any:
-    """log |gamma(input)|; its gradient needs scipy."""
+    """log |gamma(input)|; its gradient needs scipy.
+
+    >>> autograd.lgamma(autograd.tensor([0.25, 0.5]))
+    tensor([1.2880, 0.5724])
+    """
     return kernels.lgamma(np.asarray(input))
 
 
 @op(lambda g, input: times(g, polygamma(1, input)), promote="float", inplace=True, samples=unary(0.3, 3))
 @quiet
 def digamma(input: Any) -> Any:
-    """The derivative of log gamma; needs scipy. At 0 it is minus infinity, or plus at -0; NaN at negative integers."""
+    """The derivative of log gamma; needs scipy. At 0 it is minus infinity, or plus at -0; NaN at negative integers.
+
+    >>> autograd.digamma(autograd.tensor([0.25, 0.5]))
+    tensor([-4.2275, -1.9635])
+    """
     x = np.asarray(input)
     y = _scipy("digamma").digamma(x)
     return np.where(
@@ -79,7 +99,11 @@ def _polygamma(input: Any, n: int) -> Any:
     method=lambda input, n: polygamma(n, input),
 )
 def polygamma(n: int, input: Any) -> Any:
-    """The n-th derivative of digamma, n >= 0; needs scipy."""
+    """The n-th derivative of digamma, n >= 0; needs scipy.
+
+    >>> autograd.polygamma(1, autograd.tensor([1.0]))
+    tensor([1.6449])
+    """
     if not isinstance(n, int) or n < 0:
         raise NumberError(f"polygamma: expected n an integer >= 0, got {n!r}")
     return digamma(input) if n == 0 else _polygamma(input, n)
@@ -99,7 +123,11 @@ def _sinc_slope(input: Any) -> Any:
 @op(lambda g, input: times(g, _sinc_slope(input)), promote="float", inplace=True, samples=unary())
 @quiet
 def sinc(input: Any) -> Any:
-    """sin(pi input) / (pi input), 1 at 0."""
+    """sin(pi input) / (pi input), 1 at 0.
+
+    >>> autograd.sinc(autograd.tensor([0.25, 0.5]))
+    tensor([0.9003, 0.6366])
+    """
     z = np.asarray(input * pi)
     return np.where(z == 0, z.dtype.type(1), np.sin(z) / z)
 
@@ -119,7 +147,11 @@ def _logit_pull(g: Any, input: Any, eps: float | None) -> Any:
 )
 @quiet
 def logit(input: Any, eps: float | None = None) -> Any:
-    """log(input / (1 - input)), the input first limited to [eps, 1 - eps] if eps is given; NaN outside [0, 1]."""
+    """log(input / (1 - input)), the input first limited to [eps, 1 - eps] if eps is given; NaN outside [0, 1].
+
+    >>> autograd.logit(autograd.tensor([0.25, 0.5]))
+    tensor([-1.0986,  0.0000])
+    """
     if eps is not None:
         input = np.minimum(np.maximum(input, input.dtype.type(eps)), input.dtype.type(1 - eps))
     return np.log(input / (1 - input))
@@ -134,7 +166,11 @@ def logit(input: Any, eps: float | None = None) -> Any:
 )
 @quiet
 def xlogy(input: Any, other: Any) -> Any:
-    """input * log(other), 0 where input is 0 (but NaN where other is)."""
+    """input * log(other), 0 where input is 0 (but NaN where other is).
+
+    >>> autograd.xlogy(autograd.tensor([1.0, 4.0]), autograd.tensor([2.0, 3.0]))
+    tensor([0.6931, 4.3944])
+    """
     other = np.asarray(other, getattr(input, "dtype", None))  # a number alone would make its logarithm float64
     y = np.asarray(input * np.log(other))
     return np.where(np.equal(input, 0) & ~np.isnan(other), y.dtype.type(0), y)

@@ -102,6 +102,10 @@ def negative_sampling_loss(
     a noise word that is the target counts nothing. rows (P,): which row of input each target goes with; without it P = N
     and each its own. sparse: weight's gradient is a `SparseRows`. Errors: ShapeError, DTypeError, IndexError.
     Mikolov et al. 2013, arXiv:1310.4546, equation 4.
+
+    >>> words = autograd.tensor([1, 2])
+    >>> autograd.negative_sampling_loss(autograd.zeros(2, 4), autograd.zeros(5, 4), words, autograd.tensor([[3], [4]]))
+    tensor(1.3863)
     """
     name = "negative_sampling_loss"
     reduction = _reduction(name, reduction)
@@ -131,6 +135,11 @@ def hierarchical_softmax_loss(
 
     input (N, D); weight (V - 1, D), a row for each inner node of the tree; target (P,) of words below V. The rest as in
     `negative_sampling_loss`. Morin and Bengio 2005; Mikolov et al. 2013, arXiv:1310.4546, equation 3.
+
+    >>> from autograd.kernels.word2vec import HuffmanTree
+    >>> tree = HuffmanTree(np.array([1, 1]))
+    >>> autograd.hierarchical_softmax_loss(autograd.zeros(2, 4), autograd.zeros(1, 4), autograd.tensor([1, 0]), tree)
+    tensor(0.6931)
     """
     name = "hierarchical_softmax_loss"
     reduction = _reduction(name, reduction)

@@ -39,6 +39,9 @@ def get_total_norm(
     """The norm of the norms of all tensors, a 0-dim Tensor; `norm_type` may be math.inf.
 
     Raises RuntimeError for a norm that is NaN or infinite, where asked. foreach: torch's, without meaning here.
+
+    >>> nn.utils.get_total_norm([autograd.tensor([3.0, 4.0])])
+    tensor(5.)
     """
     found = [_values(tensor) for tensor in _all(tensors)]
     # in float64: the norm of many float32 values is exact, and squares do not overflow
@@ -56,7 +59,14 @@ def get_total_norm(
 def clip_grads_with_norm_(
     parameters: Tensor | Iterable[Tensor], max_norm: float, total_norm: Tensor, foreach: bool | None = None
 ) -> None:
-    """Scale every gradient by max_norm / total_norm, in place, where that is less than 1."""
+    """Scale every gradient by max_norm / total_norm, in place, where that is less than 1.
+
+    >>> w = nn.Parameter(autograd.ones(2))
+    >>> w.grad = autograd.tensor([3.0, 4.0])
+    >>> nn.utils.clip_grads_with_norm_([w], 1.0, autograd.tensor(5.0))
+    >>> w.grad
+    tensor([0.6000, 0.8000])
+    """
     scale = min(float(max_norm) / (float(total_norm) + 1e-6), 1.0) if not math.isnan(float(total_norm)) else math.nan
     with no_grad():
         for param in _all(parameters):
@@ -77,6 +87,11 @@ def clip_grad_norm_(
     """Scale the gradients, in place, so that together they have at most the norm `max_norm`; returns the norm before.
 
     parameters: Tensors, those without a gradient are passed over. Pascanu et al. 2013, arXiv:1211.5063.
+
+    >>> w = nn.Parameter(autograd.ones(2))
+    >>> w.grad = autograd.tensor([3.0, 4.0])
+    >>> nn.utils.clip_grad_norm_([w], 1.0)
+    tensor(5.)
     """
     parameters = _all(parameters)
     grads = [param.grad for param in parameters if param.grad is not None]
@@ -86,7 +101,14 @@ def clip_grad_norm_(
 
 
 def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float, foreach: bool | None = None) -> None:
-    """Move every element of the gradients into [-clip_value, clip_value], in place."""
+    """Move every element of the gradients into [-clip_value, clip_value], in place.
+
+    >>> w = nn.Parameter(autograd.ones(2))
+    >>> w.grad = autograd.tensor([3.0, -4.0])
+    >>> nn.utils.clip_grad_value_([w], 1.0)
+    >>> w.grad
+    tensor([ 1., -1.])
+    """
     limit = float(clip_value)
     with no_grad():
         for param in _all(parameters):

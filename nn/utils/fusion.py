@@ -41,6 +41,9 @@ def fuse_conv_bn_eval(conv: M, bn: Module, transpose: bool = False) -> M:
     """The convolution and the batch norm behind it as one convolution; transpose: the convolution is a transposed one.
 
     Raises ValueError in training mode.
+
+    >>> nn.utils.fuse_conv_bn_eval(nn.Conv1d(1, 2, 1).eval(), nn.BatchNorm1d(2).eval())
+    Conv1d(1, 2, kernel_size=(1,), stride=(1,))
     """
     if transpose and getattr(conv, "groups", 1) != 1:
         raise ValueError(f"fuse_conv_bn_eval: transposed convolutions need groups=1, got {conv.groups}")
@@ -48,5 +51,9 @@ def fuse_conv_bn_eval(conv: M, bn: Module, transpose: bool = False) -> M:
 
 
 def fuse_linear_bn_eval(linear: M, bn: Module) -> M:
-    """The linear layer and the batch norm behind it as one linear layer. Raises ValueError in training mode."""
+    """The linear layer and the batch norm behind it as one linear layer. Raises ValueError in training mode.
+
+    >>> nn.utils.fuse_linear_bn_eval(nn.Linear(1, 2).eval(), nn.BatchNorm1d(2).eval())
+    Linear(in_features=1, out_features=2, bias=True)
+    """
     return _fused(linear, bn, 0)

@@ -25,6 +25,9 @@ def functional_call(
     Gradients go to the given tensors. args: a tuple, or the one argument. tie_weights: a tensor that the module holds
     under several names is replaced under all. strict: every parameter and buffer must be given. Raises ValueError for a
     name given twice, KeyError for an unknown or missing one, ShapeError for a wrong shape; nothing is called then.
+
+    >>> nn.utils.functional_call(nn.ReLU(), {}, autograd.tensor([-1.0, 1.0]))
+    tensor([0., 1.])
     """
     given = (
         [parameter_and_buffer_dicts] if isinstance(parameter_and_buffer_dicts, Mapping) else parameter_and_buffer_dicts

@@ -20,12 +20,19 @@ def freeze(model: Module, *patterns: str) -> list[str]:
 
     They keep no gradient, and optimizers pass them over. Batch norm's running statistics are no parameters: see
     `freeze_batch_norm`. Raises ValueError where a pattern fits nothing.
+
+    >>> nn.utils.freeze(nn.Linear(2, 1))
+    ['weight', 'bias']
     """
     return _set_requires_grad(model, patterns, False)
 
 
 def unfreeze(model: Module, *patterns: str) -> list[str]:
-    """Train the parameters that fit a pattern (without one: all) again; their names."""
+    """Train the parameters that fit a pattern (without one: all) again; their names.
+
+    >>> nn.utils.unfreeze(nn.Linear(2, 1))
+    ['weight', 'bias']
+    """
     return _set_requires_grad(model, patterns, True)
 
 
@@ -43,6 +50,10 @@ def freeze_batch_norm(model: Module, *patterns: str, affine: bool = True) -> lis
 
     Their statistics stay those of the data they were learned on: right where batches are small or few. affine: freeze
     their weight and bias too. Raises ValueError where a pattern fits none.
+
+    >>> net = nn.Sequential(nn.BatchNorm1d(2))
+    >>> nn.utils.freeze_batch_norm(net)
+    ['0']
     """
     norms = [(name, m) for name, m in model.named_modules() if getattr(m, "running_mean", None) is not None]
     wanted = patterns or ("*",)
@@ -83,6 +94,10 @@ def swap_head(model: Module, num_classes: int, name: str | None = None) -> str:
 
     The new layer has its initial values and is trained; the layer it replaces is gone. Auxiliary heads have names of their
     own ("aux1.fc2" of GoogLeNet, "AuxLogits.fc" of Inception v3). Raises ValueError where there is no such linear layer.
+
+    >>> net = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 4))
+    >>> nn.utils.swap_head(net, 10)
+    '2'
     """
     layers = {key: m for key, m in model.named_modules() if isinstance(m, linear.Linear)}
     if not layers or (name is not None and name not in layers):

@@ -10,12 +10,22 @@ from autograd.errors import ShapeError
 
 
 def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:
-    """All parameters one after the other as one vector, recorded."""
+    """All parameters one after the other as one vector, recorded.
+
+    >>> nn.utils.parameters_to_vector(nn.Linear(2, 1).parameters()).shape
+    Size([3])
+    """
     return autograd.cat([autograd.reshape(param, (-1,)) for param in parameters])
 
 
 def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
-    """Make the parts of `vec` the parameters' values, in its memory, unrecorded. ShapeError for another length."""
+    """Make the parts of `vec` the parameters' values, in its memory, unrecorded. ShapeError for another length.
+
+    >>> layer = nn.Linear(2, 1)
+    >>> nn.utils.vector_to_parameters(autograd.ones(3), layer.parameters())
+    >>> layer.weight.tolist()
+    [[1.0, 1.0]]
+    """
     if not isinstance(vec, Tensor):
         raise TypeError(f"vector_to_parameters: expected a Tensor, got {type(vec).__name__}")
     parameters = list(parameters)
