@@ -7,7 +7,7 @@ import numpy as np
 from autograd.kernels.compile import kernel
 from autograd.kernels.threads import launch
 
-_SERIAL = 1 << 14
+_SERIAL = 1 << 16
 
 
 @kernel(inline="always")
@@ -33,12 +33,11 @@ def _turned(r, g, b, shift):
         hue = 2 + (b - r) / span
     else:
         hue = 4 + (r - g) / span
-    hue = (hue / 6 + shift) % 1.0 * 6
+    hue += 6 * shift
+    hue -= 6 * np.floor(hue / 6)
     sector = int(hue)
     part = hue - sector
-    s = span / top
-    p, q, t = top * (1 - s), top * (1 - s * part), top * (1 - s * (1 - part))
-    sector %= 6
+    p, q, t = low, top - span * part, low + span * part
     if sector == 0:
         return top, t, p
     if sector == 1:
@@ -49,7 +48,9 @@ def _turned(r, g, b, shift):
         return p, q, top
     if sector == 4:
         return t, p, top
-    return top, p, q
+    if sector == 5:
+        return top, p, q
+    return top, t, p  # rounded up to the full circle
 
 
 @kernel

@@ -9,7 +9,7 @@ import numpy as np
 from autograd.kernels.compile import kernel
 from autograd.kernels.threads import launch
 
-_SERIAL = 1 << 14  # values of a result below which starting threads costs more than they save
+_SERIAL = 1 << 16  # values of a result below which starting threads costs more than they save
 
 
 def _plain(array: np.ndarray) -> np.ndarray:
@@ -54,6 +54,12 @@ def _warp_rows(first, last, images, inverse, field, fill, out):
                 continue
             left, top = int(np.floor(x)), int(np.floor(y))
             right, bottom = x - left, y - top
+            if left >= 0 and left + 1 < W and top >= 0 and top + 1 < H:
+                for c in range(C):
+                    upper = images[n, c, top, left] * (1 - right) + images[n, c, top, left + 1] * right
+                    lower = images[n, c, top + 1, left] * (1 - right) + images[n, c, top + 1, left + 1] * right
+                    out[n, c, p, q] = upper * (1 - bottom) + lower * bottom
+                continue
             inside_left, inside_right = left >= 0, left + 1 < W
             inside_top, inside_bottom = top >= 0, top + 1 < H
             for c in range(C):
@@ -190,24 +196,28 @@ def _blur_planes(first, last, planes, radii, sigmas, out):
     H, W = planes.shape[1:]
     for n in range(first, last):
         radius, sigma = radii[n], sigmas[n]
-        weights = np.empty(2 * radius + 1)
+        weights = np.empty(2 * radius + 1, planes.dtype)
+        total = 0.0
         for k in range(2 * radius + 1):
-            weights[k] = exp(-0.5 * ((k - radius) / sigma) ** 2)
-        weights /= weights.sum()
-        narrow = np.zeros((H, W))
+            total += exp(-0.5 * ((k - radius) / sigma) ** 2)
+        for k in range(2 * radius + 1):
+            weights[k] = exp(-0.5 * ((k - radius) / sigma) ** 2) / total
+        line = np.empty(W + 2 * radius, planes.dtype)  # a row with its mirrored borders
+        narrow = np.zeros((H, W), planes.dtype)
         for h in range(H):
+            for w in range(W + 2 * radius):
+                line[w] = planes[n, h, _reflected(w - radius, W)]
             for k in range(2 * radius + 1):
-                for w in range(min(radius, W)):
-                    narrow[h, w] += weights[k] * planes[n, h, _reflected(w + k - radius, W)]
-                for w in range(radius, W - radius):
-                    narrow[h, w] += weights[k] * planes[n, h, w + k - radius]
-                for w in range(max(radius, W - radius), W):
-                    narrow[h, w] += weights[k] * planes[n, h, _reflected(w + k - radius, W)]
+                weight = weights[k]
+                for w in range(W):
+                    narrow[h, w] += weight * line[w + k]
         for h in range(H):
-            row = np.zeros(W)
+            for w in range(W):
+                out[n, h, w] = 0
             for k in range(2 * radius + 1):
-                row += weights[k] * narrow[_reflected(h + k - radius, H)]
-            out[n, h] = row
+                at, weight = _reflected(h + k - radius, H), weights[k]
+                for w in range(W):
+                    out[n, h, w] += weight * narrow[at, w]
 
 
 def gaussian_blur(planes, radii, sigmas):

@@ -483,7 +483,7 @@ class ElasticTransform(_Warp):
 
     def change(self, pictures: Pictures) -> Pictures:
         n, (height, width) = len(pictures), pictures.size
-        field = self.rng.random((n, 2, height, width)) * 2 - 1
+        field = self.rng.random((n, 2, height, width), np.float32) * 2 - 1
         for axis, (alpha, sigma) in enumerate(zip(self.alpha, self.sigma, strict=True)):
             if sigma > 0:
                 radius = int(8 * sigma + 1) // 2
@@ -491,4 +491,4 @@ class ElasticTransform(_Warp):
                 field[:, axis] = blurred
             field[:, axis] *= alpha / 2
         identity = np.tile(np.eye(3)[:2], (n, 1, 1))
-        return self.warped(pictures, identity, None, field)
+        return self.warped(pictures, identity, None, field.astype(np.float64))
