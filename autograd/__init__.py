@@ -74,6 +74,7 @@ from .function import Function, checkpoint, saved_tensors_hooks
 from .functional import vmap
 from .install import install
 from .io import load, save
+from .memory import keep_freed as _keep_freed
 from .op import REGISTRY
 from .ops.shape import broadcast_shapes
 from .ops.ties import get_ties, set_ties, ties
@@ -161,6 +162,7 @@ def __getattr__(name: str) -> _Any:
     raise AttributeError(f"module 'autograd' has no attribute {name!r}{hint}", name=name)
 
 
+_keep_freed()
 install()
 globals().update({name: entry.call for name, entry in REGISTRY.items() if not name.startswith("_")})
 globals().update({f"{entry.name}_": getattr(Tensor, f"{entry.name}_") for entry in REGISTRY.values() if entry.inplace})

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import gc
+import os
+import platform
+import subprocess
+import sys
 import threading
 import tracemalloc
 from collections.abc import Callable
@@ -148,3 +152,32 @@ def test_two_threads_train_as_if_alone():
     for worker in workers:
         worker.join()
     assert together == alone
+
+
+_FAULTS = """
+import os, resource, sys
+import numpy as np
+if sys.argv[1] == "ours":
+    import autograd
+def step():
+    held = [np.ones(2**17) for _ in range(20)]
+for _ in range(3):
+    step()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(20):
+    step()
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library")
+def test_memory_freed_in_one_step_is_there_in_the_next_without_page_faults():
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("MALLOC_", "GLIBC_"))}
+
+    def faults(whose: str, **settings: str) -> int:
+        command = [sys.executable, "-c", _FAULTS, whose]
+        return int(subprocess.run(command, env=clean | settings, capture_output=True, text=True, check=True).stdout)
+
+    assert faults("ours") < 500
+    assert faults("ours", TAPEGRAD_KEEP_MEMORY="0") > 5000  # 20 steps of 20 MB, 4 kB a page
+    assert faults("numpy") > 5000
