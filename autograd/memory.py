@@ -16,7 +16,7 @@ M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD = -1, -2, -3
 
 
 def keep_freed() -> bool:
-    """Raise glibc's thresholds, unless `$TAPEGRAD_KEEP_MEMORY` is 0 or the environment has settings of its own; whether done."""
+    """Raise glibc's thresholds; whether it was done: not where `$TAPEGRAD_KEEP_MEMORY` is 0 or the environment sets them."""
     own = any(name.startswith("MALLOC_") for name in os.environ) or "malloc" in os.environ.get("GLIBC_TUNABLES", "")
     if own or os.environ.get("TAPEGRAD_KEEP_MEMORY") == "0" or not sys.platform.startswith("linux"):
         return False
