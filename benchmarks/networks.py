@@ -213,8 +213,8 @@ def dates(base: Any, nn: Any, F: Any) -> Any:
             keys, outputs = self.key(states), []
             s, c = base.zeros(len(x), 64), base.zeros(len(x), 64)
             for _ in range(10):
-                scores = self.score((keys + self.query(s).unsqueeze(1)).tanh())
-                context = (scores.softmax(1) * states).sum(1)
+                scores = self.score((keys + self.query(s).unsqueeze(1)).tanh()).squeeze(2)
+                context = base.bmm(scores.softmax(1).unsqueeze(1), states).squeeze(1)
                 s, c = self.decoder(context, (s, c))
                 outputs.append(s)
             return self.output(base.stack(outputs, 1)).reshape(-1, 11)
