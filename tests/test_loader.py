@@ -152,6 +152,16 @@ def test_leaving_early_begins_the_next_epoch_anew() -> None:
     assert loader.state_dict()["epoch"] is None and len(list(loader)) == 6
 
 
+def test_two_iterations_at_once_keep_their_places() -> None:
+    loader = DataLoader(pairs(), 4, shuffle=True, generator=3)
+    first, second = iter(loader), iter(loader)
+    next(first), next(second), next(first), next(second), next(second)
+    state = loader.state_dict()  # of the one begun last
+    rest = [bits(batch) for batch in second]
+    loader.load_state_dict(state)
+    assert [bits(batch) for batch in loader] == rest
+
+
 def test_an_order_that_does_not_come_again_is_an_error() -> None:
     class Hidden(Sampler):
         rng = np.random.default_rng(0)

@@ -1,7 +1,16 @@
 """Data sets, samplers and the loader, with torch's names; real digits; random changes of pictures."""
 
 from nn.data import transforms
-from nn.data.dataset import ConcatDataset, Dataset, IterableDataset, Subset, TensorDataset, random_split
+from nn.data.dataset import (
+    ChainDataset,
+    ConcatDataset,
+    Dataset,
+    IterableDataset,
+    StackDataset,
+    Subset,
+    TensorDataset,
+    random_split,
+)
 from nn.data.digits import mnist_5k, split
 from nn.data.idx import idx_pictures, read_idx
 from nn.data.loader import DataLoader, WorkerInfo, default_collate, default_convert, get_worker_info
@@ -18,6 +27,7 @@ from nn.data.transforms import RandomAffine
 
 __all__ = [
     "BatchSampler",
+    "ChainDataset",
     "ConcatDataset",
     "DataLoader",
     "Dataset",
@@ -26,6 +36,7 @@ __all__ = [
     "RandomSampler",
     "Sampler",
     "SequentialSampler",
+    "StackDataset",
     "Subset",
     "SubsetRandomSampler",
     "TensorDataset",

@@ -34,6 +34,9 @@ class IterableDataset(Dataset):
     def __iter__(self) -> Iterator[Any]:
         raise NotImplementedError(f"{type(self).__name__}: an IterableDataset must define __iter__")
 
+    def __add__(self, other: Any) -> ChainDataset:  # type: ignore[override]
+        return ChainDataset([self, other])
+
 
 class TensorDataset(Dataset):
     """Sample i is the tuple of row i of every tensor. ndarrays are taken too, sharing their memory.
@@ -93,7 +96,7 @@ class ConcatDataset(Dataset):
             raise ValueError("ConcatDataset: expected at least one data set, got none")
         for dataset in self.datasets:
             if isinstance(dataset, IterableDataset):
-                raise TypeError("ConcatDataset: an IterableDataset has no indices; chain the streams with itertools")
+                raise TypeError("ConcatDataset: an IterableDataset has no indices; ChainDataset takes streams")
         self.cumulative_sizes = list(itertools.accumulate(len(dataset) for dataset in self.datasets))
 
     def __getitem__(self, index: int) -> Any:
@@ -105,6 +108,43 @@ class ConcatDataset(Dataset):
 
     def __len__(self) -> int:
         return self.cumulative_sizes[-1]
+
+
+class StackDataset(Dataset):
+    """Sample i is the tuple of sample i of every data set; with keywords a dict of them. Errors: ValueError for lengths."""
+
+    def __init__(self, *datasets: Any, **named: Any) -> None:
+        if bool(datasets) == bool(named):
+            raise ValueError("StackDataset: expected data sets either by position or by name")
+        self.datasets: Any = named or datasets
+        lengths = [len(dataset) for dataset in (named.values() if named else datasets)]
+        if len(set(lengths)) > 1:
+            raise ValueError(f"StackDataset: the data sets have {lengths} samples, expected the same number in each")
+        self._length = lengths[0]
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(self.datasets, dict):
+            return {name: dataset[index] for name, dataset in self.datasets.items()}
+        return tuple(dataset[index] for dataset in self.datasets)
+
+    def __len__(self) -> int:
+        return self._length
+
+
+class ChainDataset(IterableDataset):
+    """Several streams one after another."""
+
+    def __init__(self, datasets: Iterable[Any]) -> None:
+        self.datasets = datasets
+
+    def __iter__(self) -> Iterator[Any]:
+        for dataset in self.datasets:
+            if not isinstance(dataset, IterableDataset):
+                raise TypeError("ChainDataset: only IterableDatasets can be chained; ConcatDataset takes the others")
+            yield from dataset
+
+    def __len__(self) -> int:
+        return sum(len(dataset) for dataset in self.datasets)
 
 
 def random_split(dataset: Any, lengths: Sequence[float], generator: RandomSource = None) -> list[Subset]:

@@ -8,13 +8,14 @@ import multiprocessing
 import multiprocessing.connection
 import os
 import pickle
+import random
 import threading
 import zlib
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, MutableSequence, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from copy import deepcopy
+from copy import copy, deepcopy
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,12 +44,27 @@ def default_convert(sample: Any) -> Any:
     if isinstance(sample, (np.ndarray, np.generic)) and sample.dtype.kind in "biuf":
         return autograd.as_tensor(sample)
     if isinstance(sample, Mapping):
-        return {key: default_convert(value) for key, value in sample.items()}
+        return _same_kind(sample, {key: default_convert(value) for key, value in sample.items()})
     if isinstance(sample, tuple) and hasattr(sample, "_fields"):
         return type(sample)(*map(default_convert, sample))
-    if isinstance(sample, (list, tuple)):
-        return [default_convert(value) for value in sample]
+    if isinstance(sample, Sequence) and not isinstance(sample, (str, bytes)):
+        return _same_kind(sample, [default_convert(value) for value in sample])
     return sample
+
+
+def _same_kind(sample: Any, parts: Any) -> Any:
+    """A dict or list as the kind the sample is, where that can be made; of a tuple a list, as in torch."""
+    if isinstance(sample, (tuple, range)) or type(sample) in (dict, list):
+        return parts
+    try:
+        if isinstance(sample, (MutableMapping, MutableSequence)):
+            made = copy(sample)
+            for key in parts if isinstance(parts, dict) else range(len(parts)):
+                made[key] = parts[key]
+            return made
+        return type(sample)(parts)
+    except TypeError:
+        return parts
 
 
 def default_collate(batch: Sequence[Any]) -> Any:
@@ -76,15 +92,15 @@ def default_collate(batch: Sequence[Any]) -> Any:
     if isinstance(first, (str, bytes)):
         return batch
     if isinstance(first, Mapping):
-        return {key: default_collate([sample[key] for sample in batch]) for key in first}
-    if isinstance(first, (list, tuple)):
+        return _same_kind(first, {key: default_collate([sample[key] for sample in batch]) for key in first})
+    if isinstance(first, Sequence):
         if any(len(sample) != len(first) for sample in batch):
             lengths = sorted({len(sample) for sample in batch})
             raise ShapeError(
                 f"default_collate: each sample in a batch should have the same number of fields, got {lengths}"
             )
         fields = [default_collate(field) for field in zip(*batch, strict=True)]
-        return type(first)(*fields) if hasattr(first, "_fields") else fields
+        return type(first)(*fields) if hasattr(first, "_fields") else _same_kind(first, fields)
     raise TypeError(
         "default_collate: a batch must contain tensors, ndarrays, numbers, strings, mappings or sequences; "
         f"found {type(first).__name__}; pass collate_fn"
@@ -162,6 +178,9 @@ class _Job:
         if getattr(_worker, "job", None) is not self:
             _worker.job, _worker.number = self, next(self.numbers)
             _worker.info = WorkerInfo(_worker.number, self.workers, seed + _worker.number, self.fetcher.dataset)
+            if isinstance(self.numbers, _Shared):  # a process has generators of its own
+                random.seed(_worker.info.seed)
+                np.random.seed(_worker.info.seed % 2**32)
             if self.init is not None:
                 self.init(_worker.number)
         _worker.info = WorkerInfo(_worker.number, self.workers, seed + _worker.number, self.fetcher.dataset)
@@ -372,7 +391,7 @@ class DataLoader:
             epoch = {"seed": self._seed(), "position": 0}
         self._epoch = epoch
         try:
-            for batch in self._streamed(epoch) if streamed else self._mapped(epoch["seed"], keys):
+            for batch in self._streamed(epoch) if streamed else self._mapped(epoch, keys):
                 epoch["position"] += 1
                 yield batch
         finally:  # the next one begins anew, also where the loop was left early
@@ -430,12 +449,13 @@ class DataLoader:
             holder = getattr(holder, "sampler", None) if below is None else below
         return list(found.values())
 
-    def _mapped(self, seed: int, keys: Iterator[tuple[int, Any]]) -> Iterator[Any]:
+    def _mapped(self, epoch: dict[str, Any], keys: Iterator[tuple[int, Any]]) -> Iterator[Any]:
+        seed = epoch["seed"]
         fetcher = _Fetcher(self.dataset, self.collate_fn, self.batch_sampler is not None, self.drop_last)
         if not self.num_workers:
             for number, key in keys:
                 batch = fetcher.fetch(seed, number, key)
-                self._note(key)
+                epoch["crc"] = _digest(key, epoch["crc"])
                 yield batch
             return
         with self._pool(fetcher) as workers:
@@ -451,7 +471,7 @@ class DataLoader:
                     key, future = pending.popleft()
                     batch = self._result(future)
                     submit(1)
-                    self._note(key)
+                    epoch["crc"] = _digest(key, epoch["crc"])
                     yield batch
             finally:
                 for _, future in pending:
@@ -503,11 +523,6 @@ class DataLoader:
             if future.done():
                 raise  # the data set's own
             raise RuntimeError(f"DataLoader: no batch came within timeout={self.timeout} seconds") from error
-
-    def _note(self, key: Any) -> None:
-        """A batch is handed out."""
-        if self._epoch is not None:
-            self._epoch["crc"] = _digest(key, self._epoch["crc"])
 
     def state_dict(self) -> dict[str, Any]:
         """Where the loader stands, for `load_state_dict` and `autograd.save`: its generators, and the epoch under way.

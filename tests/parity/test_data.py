@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections import namedtuple
+from collections import OrderedDict, UserList, deque, namedtuple
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -19,9 +21,9 @@ def plain(value: Any) -> Any:
     if hasattr(value, "numpy"):
         array = value.numpy()
         return array.dtype.name, array.shape, array.tolist()
-    if isinstance(value, dict):
-        return {key: plain(part) for key, part in value.items()}
-    if isinstance(value, (list, tuple)):
+    if isinstance(value, Mapping):
+        return type(value).__name__, {key: plain(part) for key, part in value.items()}
+    if isinstance(value, (list, tuple, UserList, deque)):
         return [type(value).__name__, *map(plain, value)]
     return value
 
@@ -41,12 +43,49 @@ SAMPLES = [
     [[1, 2.0], [3, 4.0]],
     [Point(1, "a"), Point(2, "b")],
     [{"x": 1, "y": {"z": (1.0, "s")}}, {"x": 2, "y": {"z": (2.0, "t")}}],
+    [OrderedDict(b=1, a=2.0), OrderedDict(a=3.0, b=4)],
+    [MappingProxyType({"x": 1}), MappingProxyType({"x": 2})],
+    [UserList([1, 2.0]), UserList([3, 4.0])],
+    [deque([1, "s"]), deque([2, "t"])],
+    [range(2), range(2, 4)],
 ]
 
 
 @pytest.mark.parametrize("batch", SAMPLES, ids=repr)
 def test_default_collate(batch: list[Any]) -> None:
     assert plain(our_data.default_collate(batch)) == plain(torch_data.default_collate(batch))
+    assert plain(our_data.default_convert(batch[0])) == plain(torch_data.default_convert(batch[0]))
+
+
+@pytest.mark.parametrize("batch", [[None, None], [{1}, {2}], [(1,), (1, 2)], [np.array("a")] * 2], ids=repr)
+def test_default_collate_refuses(batch: list[Any]) -> None:
+    for library in (torch_data, our_data):
+        with pytest.raises((TypeError, RuntimeError, ValueError)):
+            library.default_collate(batch)
+
+
+def test_data_sets_of_data_sets() -> None:
+    class Stream(our_data.IterableDataset, torch_data.IterableDataset):  # type: ignore[misc]
+        def __init__(self, n: int) -> None:
+            self.n = n
+
+        def __iter__(self) -> Any:
+            return iter(range(self.n))
+
+        def __len__(self) -> int:
+            return self.n
+
+    for library in (our_data, torch_data):
+        stacked = library.StackDataset(range(3), "abc")
+        assert [stacked[i] for i in range(len(stacked))] == [(0, "a"), (1, "b"), (2, "c")]
+        assert library.StackDataset(x=range(3), y="abc")[1] == {"x": 1, "y": "b"}
+        with pytest.raises(ValueError):
+            library.StackDataset(range(3), range(4))
+        with pytest.raises(ValueError):
+            library.StackDataset()
+        chain = library.ChainDataset([Stream(2), Stream(3)])
+        assert list(chain) == [0, 1, 0, 1, 2] and len(chain) == 5
+        assert [b.tolist() for b in library.DataLoader(chain, 2)] == [[0, 1], [0, 1], [2]]
 
 
 class Squares:
