@@ -59,7 +59,7 @@ class Entry(NamedTuple):
             if p.kind is p.KEYWORD_ONLY and not starred:
                 shown.append("*")
             starred = starred or p.kind in (p.KEYWORD_ONLY, p.VAR_POSITIONAL)
-            star = {p.VAR_POSITIONAL: "*", p.VAR_KEYWORD: "**"}.get(p.kind, "")
+            star = "*" if p.kind is p.VAR_POSITIONAL else "**" if p.kind is p.VAR_KEYWORD else ""
             shown.append(f"{star}{p.name}" + ("" if p.default is p.empty else f"={_value(p.default)}"))
         return f"{self.name}({', '.join(shown)})"
 

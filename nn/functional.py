@@ -31,8 +31,11 @@ from autograd.ops.attention import attention_weights, scaled_dot_product_attenti
 from autograd.ops.conv import col2im as fold
 from autograd.ops.conv import conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d
 from autograd.ops.conv import im2col as unfold
+from autograd.ops.ctc import ctc_loss
 from autograd.ops.elementwise import sigmoid, tanh
 from autograd.ops.embedding import embedding, embedding_bag
+from autograd.ops.fractional import fractional_max_pool2d, fractional_max_pool3d
+from autograd.ops.further import pdist
 from autograd.ops.image import (
     affine_grid,
     channel_shuffle,
@@ -47,24 +50,25 @@ from autograd.ops.linalg import bilinear, linear
 from autograd.ops.loss import (
     binary_cross_entropy,
     binary_cross_entropy_with_logits,
-    cosine_embedding_loss,
-    cosine_similarity,
     cross_entropy,
-    ctc_loss,
     gaussian_nll_loss,
-    hinge_embedding_loss,
     huber_loss,
     kl_div,
     l1_loss,
-    margin_ranking_loss,
     mse_loss,
+    nll_loss,
+    poisson_nll_loss,
+    smooth_l1_loss,
+)
+from autograd.ops.margin import (
+    cosine_embedding_loss,
+    cosine_similarity,
+    hinge_embedding_loss,
+    margin_ranking_loss,
     multi_margin_loss,
     multilabel_margin_loss,
     multilabel_soft_margin_loss,
-    nll_loss,
     pairwise_distance,
-    poisson_nll_loss,
-    smooth_l1_loss,
     soft_margin_loss,
     triplet_margin_loss,
     triplet_margin_with_distance_loss,
@@ -99,6 +103,7 @@ from autograd.ops.pool import (
     max_unpool2d,
     max_unpool3d,
 )
+from autograd.ops.softmax import glu
 from autograd.ops.word2vec import hierarchical_softmax_loss, negative_sampling_loss
 
 
@@ -165,14 +170,6 @@ def rrelu(
     drawn = autograd.rand(input.shape, dtype=input.dtype)
     slopes = autograd.where(input.detach() >= 0, 1.0, drawn * (upper - lower) + lower)
     return _run(autograd.mul, inplace, input, slopes)
-
-
-def glu(input: Tensor, dim: int = -1) -> Tensor:
-    """a * sigmoid(b), a and b the halves of the input along `dim`. Dauphin et al. 2016, arXiv:1612.08083."""
-    if input.ndim == 0 or input.size(dim) % 2:
-        raise ShapeError(f"glu: halving dimension {dim} needs an even size there, got shape {tuple(input.shape)}")
-    a, b = autograd.chunk(input, 2, dim)
-    return a * sigmoid(b)
 
 
 def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Tensor:
@@ -415,3 +412,15 @@ def multi_head_attention_forward(
         shown = autograd.mean(weights, 1) if average_attn_weights else weights
         shown = autograd.squeeze(shown, 0) if unbatched else shown
     return (autograd.squeeze(output, 1) if unbatched else output), shown
+
+
+fractional_max_pool2d_with_indices = partial(fractional_max_pool2d, return_indices=True)
+fractional_max_pool3d_with_indices = partial(fractional_max_pool3d, return_indices=True)
+max_pool1d_with_indices = partial(max_pool1d, return_indices=True)
+max_pool2d_with_indices = partial(max_pool2d, return_indices=True)
+max_pool3d_with_indices = partial(max_pool3d, return_indices=True)
+adaptive_max_pool1d_with_indices = partial(adaptive_max_pool1d, return_indices=True)
+adaptive_max_pool2d_with_indices = partial(adaptive_max_pool2d, return_indices=True)
+adaptive_max_pool3d_with_indices = partial(adaptive_max_pool3d, return_indices=True)
+upsample_nearest = partial(upsample, mode="nearest")
+upsample_bilinear = partial(upsample, mode="bilinear", align_corners=True)

@@ -54,29 +54,38 @@ _MAX = """The largest value of each window: (N, C, {axes}) or unbatched to (N, C
 
 
 class MaxPool1d(_MaxPool):
-    __doc__ = _MAX.format(axes="L", outs="L'") + """
+    __doc__ = (
+        _MAX.format(axes="L", outs="L'")
+        + """
 
     >>> nn.MaxPool1d(2)(autograd.ones(2, 3, 6)).shape
     Size([2, 3, 3])
     """
+    )
     dims = 1
 
 
 class MaxPool2d(_MaxPool):
-    __doc__ = _MAX.format(axes="H, W", outs="H', W'") + """
+    __doc__ = (
+        _MAX.format(axes="H, W", outs="H', W'")
+        + """
 
     >>> nn.MaxPool2d(2)(autograd.ones(2, 3, 6, 6)).shape
     Size([2, 3, 3, 3])
     """
+    )
     dims = 2
 
 
 class MaxPool3d(_MaxPool):
-    __doc__ = _MAX.format(axes="D, H, W", outs="D', H', W'") + """
+    __doc__ = (
+        _MAX.format(axes="D, H, W", outs="D', H', W'")
+        + """
 
     >>> nn.MaxPool3d(2)(autograd.ones(2, 3, 6, 6, 6)).shape
     Size([2, 3, 3, 3, 3])
     """
+    )
     dims = 3
 
 
@@ -88,11 +97,14 @@ _DIVISOR = " divisor_override:\n    what to divide by in place of the number of 
 
 
 class AvgPool1d(Module):
-    __doc__ = _AVG.format(axes="L", outs="L'", divisor="") + """
+    __doc__ = (
+        _AVG.format(axes="L", outs="L'", divisor="")
+        + """
 
     >>> nn.AvgPool1d(2)(autograd.ones(2, 3, 6)).shape
     Size([2, 3, 3])
     """
+    )
 
     def __init__(
         self,
@@ -117,11 +129,14 @@ class AvgPool1d(Module):
 
 
 class AvgPool2d(Module):
-    __doc__ = _AVG.format(axes="H, W", outs="H', W'", divisor=_DIVISOR) + """
+    __doc__ = (
+        _AVG.format(axes="H, W", outs="H', W'", divisor=_DIVISOR)
+        + """
 
     >>> nn.AvgPool2d(2)(autograd.ones(2, 3, 6, 6)).shape
     Size([2, 3, 3, 3])
     """
+    )
 
     def __init__(
         self,
@@ -155,11 +170,14 @@ class AvgPool2d(Module):
 
 
 class AvgPool3d(AvgPool2d):
-    __doc__ = _AVG.format(axes="D, H, W", outs="D', H', W'", divisor=_DIVISOR) + """
+    __doc__ = (
+        _AVG.format(axes="D, H, W", outs="D', H', W'", divisor=_DIVISOR)
+        + """
 
     >>> nn.AvgPool3d(2)(autograd.ones(2, 3, 6, 6, 6)).shape
     Size([2, 3, 3, 3, 3])
     """
+    )
 
     def forward(self, input: Tensor) -> Tensor:
         return F.avg_pool3d(input, *self._arguments())
@@ -351,6 +369,53 @@ class LPPool3d(_LPPool):
 
     >>> nn.LPPool3d(2.0, 2)(autograd.ones(2, 3, 6, 6, 6)).shape
     Size([2, 3, 3, 3, 3])
+    """
+
+    dims = 3
+
+
+class _FractionalMaxPool(Module):
+    dims: int
+
+    def __init__(
+        self,
+        kernel_size: Any,
+        output_size: Any = None,
+        output_ratio: Any = None,
+        return_indices: bool = False,
+        _random_samples: Any = None,
+    ) -> None:
+        super().__init__()
+        if (output_size is None) == (output_ratio is None):
+            raise ValueError(f"{type(self).__name__}: give output_size or output_ratio, one of them")
+        self.kernel_size, self.output_size, self.output_ratio = kernel_size, output_size, output_ratio
+        self.return_indices = return_indices
+        self.register_buffer("_random_samples", _random_samples)
+
+    def forward(self, input: Tensor) -> Any:
+        pool = F.fractional_max_pool2d if self.dims == 2 else F.fractional_max_pool3d
+        arguments = self.kernel_size, self.output_size, self.output_ratio, self.return_indices
+        return pool(input, *arguments, _random_samples=self._random_samples)
+
+    def extra_repr(self) -> str:
+        return f"kernel_size={self.kernel_size}, output_size={self.output_size}, output_ratio={self.output_ratio}"
+
+
+class FractionalMaxPool2d(_FractionalMaxPool):
+    """Maxima of windows at drawn places: output_size of them, or output_ratio times the image, (N, C, H, W) or (C, H, W).
+
+    >>> nn.FractionalMaxPool2d(2, output_ratio=0.5)(autograd.ones(1, 3, 8, 8)).shape
+    Size([1, 3, 4, 4])
+    """
+
+    dims = 2
+
+
+class FractionalMaxPool3d(_FractionalMaxPool):
+    """`FractionalMaxPool2d` of volumes (N, C, D, H, W) or (C, D, H, W).
+
+    >>> nn.FractionalMaxPool3d(2, output_size=2)(autograd.ones(1, 3, 4, 4, 4)).shape
+    Size([1, 3, 2, 2, 2])
     """
 
     dims = 3

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import autograd
 from autograd.op import REGISTRY
 from autograd.tensor import wrap
 
@@ -67,3 +68,14 @@ def test_max_norm_scales_the_rows_in_use():
     weight = wrap(np.full((3, 4), 2.0))
     REGISTRY["embedding"].call(np.array([1]), weight, max_norm=1.0)
     np.testing.assert_allclose(np.linalg.norm(weight.numpy(), axis=1), [4, 1, 4], rtol=1e-6)
+
+
+def test_a_bias_of_any_strides():
+    """The kernels read the bias where it lies: every second element of a longer, reversed vector."""
+    rng = np.random.default_rng(0)
+    x, w, b = (autograd.tensor(rng.normal(size=s)) for s in ((2, 3, 6, 6), (4, 3, 3, 3), (8,)))
+    strided = b[autograd.tensor([7, 5, 3, 1])]
+    view = wrap(b.numpy()[::-2])
+    assert view.numpy().strides[0] < 0
+    for call in (autograd.conv2d, lambda *args: autograd.conv2d(*args, padding=1)):
+        np.testing.assert_array_equal(call(x, w, view).numpy(), call(x, w, strided).numpy())

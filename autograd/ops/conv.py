@@ -57,8 +57,6 @@ def _conv2d(
     activation: str | None = None,
 ) -> Any:  # fmt: skip
     """Convolution of images, the bias added in the same pass; an activation is one of `followed`."""
-    # the kernel reads the bias as contiguous
-    bias = None if bias is None else np.ascontiguousarray(bias)
     return kernels.conv2d(input, weight, bias, stride, padding, dilation, groups, activation)
 
 

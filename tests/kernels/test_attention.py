@@ -10,7 +10,7 @@ import pytest
 from guard import guarded
 from hypothesis import given
 from hypothesis import strategies as st
-from kernels.guard import guarded_view
+from kernels.guarded_views import guarded_view
 
 from autograd.kernels import attention as kernels
 from autograd.kernels.elementwise import dropout

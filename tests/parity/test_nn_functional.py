@@ -195,13 +195,11 @@ def test_inplace(name):
     agree(out, getattr(TF, name)(b, inplace=True), [(x, tx)])
 
 
-# torch's own helpers, other backends, and what the reference page lists as missing
+# torch's own helpers and other backends
 ABSENT = {
-    "assert_int_or_pair", "boolean_dispatch", "conv_tbc", "fractional_max_pool2d", "fractional_max_pool2d_with_indices",
-    "fractional_max_pool3d", "fractional_max_pool3d_with_indices", "grouped_mm", "handle_torch_function",
-    "has_torch_function", "has_torch_function_unary", "has_torch_function_variadic", "linear_cross_entropy",
-    "native_channel_shuffle", "scaled_grouped_mm", "scaled_mm", "upsample_bilinear", "upsample_nearest", "pdist",
-    *(f"{kind}max_pool{d}d_with_indices" for kind in ("", "adaptive_") for d in (1, 2, 3)),
+    "assert_int_or_pair", "boolean_dispatch", "conv_tbc", "grouped_mm", "handle_torch_function", "has_torch_function",
+    "has_torch_function_unary", "has_torch_function_variadic", "linear_cross_entropy", "native_channel_shuffle",
+    "scaled_grouped_mm", "scaled_mm",
 }  # fmt: skip
 NAMES = [
     name for name, value in vars(TF).items()

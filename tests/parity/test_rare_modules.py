@@ -156,3 +156,38 @@ def test_a_hook_renames_what_is_loaded(library):
     given = {f"old_{key}": value * 0 + 3 for key, value in model.state_dict().items()}
     model.load_state_dict(given)
     assert model.weight.tolist() == [[3.0, 3.0]] and list(given) == ["old_weight", "old_bias"]
+
+
+FRACTIONAL = [
+    ((2, 3, 9, 7), 2, (4, 3)),
+    ((2, 3, 9, 7), (3, 2), (5, 6)),
+    ((3, 8, 8), 2, (1, 4)),
+    ((2, 2, 5, 6, 7), 2, (2, 3, 4)),
+]
+
+
+@pytest.mark.parametrize(("shape", "kernel", "size"), FRACTIONAL)
+def test_fractional_max_pool(shape, kernel, size):
+    n = len(size)
+    planes = (shape[0] if len(shape) == n + 2 else 1, shape[-n - 1], n)
+    rng = np.random.default_rng(0)
+    x, drawn = rng.normal(size=shape), rng.random(planes)
+    a, b = autograd.tensor(x, requires_grad=True), torch.tensor(x, requires_grad=True)
+    name = f"FractionalMaxPool{n}d"
+    ours = getattr(nn, name)(kernel, size, return_indices=True, _random_samples=autograd.tensor(drawn))
+    theirs = getattr(torch.nn, name)(kernel, size, return_indices=True, _random_samples=torch.tensor(drawn))
+    (y, i), (z, j) = ours(a), theirs(b)
+    np.testing.assert_array_equal(y.detach().numpy(), z.detach().numpy())
+    np.testing.assert_array_equal(i.numpy(), j.numpy())
+    y.square().sum().backward(), z.square().sum().backward()
+    np.testing.assert_array_equal(a.grad.numpy(), b.grad.numpy())
+    assert y.shape == getattr(nn.functional, f"fractional_max_pool{n}d")(a, kernel, size).shape
+
+
+@pytest.mark.parametrize(
+    "given", [{}, {"output_size": 2, "output_ratio": 0.5}, {"output_ratio": 1.5}, {"output_size": 9}]
+)
+def test_fractional_max_pool_refuses(given):
+    for library in (nn, torch.nn):
+        with pytest.raises((ValueError, RuntimeError)):
+            library.FractionalMaxPool2d(2, **given)((autograd if library is nn else torch).ones(1, 1, 8, 8))
