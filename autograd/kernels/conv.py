@@ -1,4 +1,4 @@
-"""Two-dimensional convolution and its gradients: direct, depthwise and Winograd forms behind one set of functions.
+"""Two-dimensional convolution and its gradients: direct, depthwise, Winograd and few-channel forms as one set of functions.
 
 Arrays are torch's (N, C, H, W) in shape and channels-last in memory: results are transposed views of an (N, H, W, C)
 block, and inputs that stand otherwise are brought to it by a copy. The input gradient of stride s is s*s convolutions
@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd.kernels import conv_direct, winograd
+from autograd.kernels import conv_direct, conv_few, winograd
 from autograd.kernels.elementwise import relu, sigmoid_forward, tanh_forward
 from autograd.kernels.gemm import matmul
 
@@ -111,6 +111,12 @@ def conv2d(
             channels_last(x), x.shape, _flat(w), False, bias, activation == "relu", flat, (Ho, Wo, K),
             (-padding[0][0], -padding[1][0]), R,
         )  # fmt: skip
+    elif y.size and Cg and conv_few.suits(x.itemsize, K, stride, groups):
+        source, planar = _planes(x)
+        conv_few.convolve(
+            source, x.shape, planar, w, 0 if bias is None else bias, activation == "relu", flat, (Ho, Wo, K),
+            (-padding[0][0], -padding[1][0]), dilation,
+        )  # fmt: skip
     elif y.size and Cg * R * S:
         taps, Q = _taps(R, S, dilation, x.shape[1], groups)
         way = conv_direct.plan_pass(
@@ -125,6 +131,13 @@ def conv2d(
         if activation == "relu":
             y = relu(y)
     return _activate(y, activation)
+
+
+def _planes(x: Array) -> tuple[Array, bool]:
+    """The flat values of x and whether they stand as (N, C, H, W), else (N, H, W, C)."""
+    if x.flags.c_contiguous and x.flags.writeable and x.flags.aligned:
+        return x.reshape(-1), True
+    return channels_last(x), False
 
 
 def _activate(y: Array, activation: str | None) -> Array:
@@ -196,6 +209,11 @@ def conv2d_input(
     elif winograd.suits(g.dtype, C, w.shape, stride, dilation):
         start = (padding[0][0] - R + 1, padding[1][0] - R + 1)
         winograd.convolve(channels_last(g), g.shape, _flat(w), True, None, False, flat, (H, W, C), start, R)
+    elif conv_few.suits(g.itemsize, C, stride, groups):
+        source, planar = _planes(g)
+        start = (padding[0][0] - dilation[0] * (R - 1), padding[1][0] - dilation[1] * (S - 1))
+        turned = w[:, :, ::-1, ::-1].transpose(1, 0, 2, 3)
+        conv_few.convolve(source, g.shape, planar, turned, 0, False, flat, (H, W, C), start, dilation)
     else:
         _input_by_phases(g, w, gx, flat, stride, padding, dilation, groups)
     return gx
@@ -243,6 +261,10 @@ def conv2d_weight(
         for r, s, there, here in _by_tap(x.shape, w_shape, (Ho, Wo), stride, padding, dilation):
             gw[:, :, r : r + 1, s : s + 1] = conv2d_weight(g[there], x[here], (K, Cg, 1, 1), groups=groups)
         return gw
+    if conv_few.suits_weight(x.itemsize, w_shape, Wo, stride, groups):
+        source, planar = _planes(x)
+        start = (-padding[0][0], -padding[1][0])
+        return conv_few.weight(channels_last(g), source, x.shape, planar, w_shape, (Ho, Wo, K), start, dilation)
     taps, Q = _taps(R, S, dilation, x.shape[1], groups)
     source, shape, start = channels_last(x), x.shape, (-padding[0][0], -padding[1][0])
     if padding != ((0, 0), (0, 0)) and groups < K:  # each task would copy the border anew

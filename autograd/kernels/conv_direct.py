@@ -19,16 +19,18 @@ import numpy as np
 
 from autograd.kernels.buffer import aligned
 from autograd.kernels.compile import kernel
-from autograd.kernels.conv_simd import ROWS, WIDTHS, channel_tile, clear, copy, scratch, vectors, window_tile
-from autograd.kernels.simd import LANES, load_first, store, store_first, transpose_tile
+from autograd.kernels.conv_simd import ROWS, WIDTHS, channel_tile, clear, copy, prefetch, scratch, vectors, window_tile
+from autograd.kernels.simd import LANES, broadcast, load, load_first, store, store_first, transpose_tile
 from autograd.kernels.threads import launch
 
 Pair = tuple[int, int]
 
 BLOCK = 1 << 17  # values of a block of source rows: it stays in the second-level cache
 CHUNK = 1 << 16  # values of a chunk of a weight panel: it too
+AHEAD = 1 << 10  # values by which a stream from memory is fetched before it is needed
 SERIAL = 1 << 19  # multiply-adds below which a parallel launch costs more than it gives
-PIXELS = 256  # whose gradients of one panel stay in the first-level cache
+PIXELS = 256  # whose images the weight gradient takes together
+PANEL = 1 << 13  # values of a panel of gradients: it stays in the first-level cache
 SUMS = 1 << 21  # values of all partial sums of a weight gradient
 TASKS = 16  # a gradient is cut into at least so many tasks if it can be
 
@@ -43,7 +45,8 @@ PLAN = np.dtype(
             "G Kg panels T Q P M "  # groups, result channels of one, its panels; taps, their length; the tile
             "block blocks tc qc "  # rows of windows in a block, blocks of an image; taps and values in a chunk
             "relu pieces parts step images "  # weight gradient: pieces of the sum, parts of the window, images together
-            "TB cb sk sc back fly far m n t0 tiles begun alone"  # see `winograd`
+            "TB cb sk sc back fly far m n t0 tiles begun alone "  # see `winograd`
+            "rows planar"  # see `conv_few`
         ).split()
     ]
 )
@@ -186,10 +189,11 @@ def weight_sums(first, last, width, plan, rows, places, lines, x, g, zeros, sums
     extent = ((block - 1) * p.sh + p.reach) * p.span * C  # of a block's copy
     work = scratch(p.images * extent if p.copied else 0, x)
     source = work if p.copied else x
-    packed = p.step >= 4 * M
-    sub = max(1, PIXELS // Wo)
+    packed = G * panels > 2 and p.step >= 4 * M
+    sub = max(1, PANEL // P // Wo)
     panel = scratch(sub * Wo * P if packed else 0, x)
     right = panel if packed else g
+    share = (sub * Wo * K * M + p.step - 1) // p.step  # of the next gradients, fetched beside one tile
     lanes = LANES * 4 // x.itemsize
     for task in range(first, last):
         piece = task // (G * panels * p.parts)
@@ -217,12 +221,16 @@ def weight_sums(first, last, width, plan, rows, places, lines, x, g, zeros, sums
                         for v in range(0, wide, lanes):
                             store_first(panel, i * P + v, load_first(g, b + i * K + v, wide - v), wide - v)
                     b = 0
+                ahead = (n * p.Ho + h + r + sub) * Wo * K
                 for i in range(part * p.step, min(values, (part + 1) * p.step), M):
                     window_tile(
                         width, source, a + group * (C // G), rows, i, min(M, values - i), lines, r, lined, Wo, p.sw * C,
                         right, b, P if packed else K, sums, piece * values * K + group * Kg + j, places, wide, zeros, 0,
                         unit > begin or r > 0, False,
                     )  # fmt: skip
+                    if not packed:
+                        prefetch(g, ahead, share)
+                        ahead += share
 
 
 @kernel
@@ -302,19 +310,33 @@ def column_sums(first, last, width, plan, rows, places, taps, x, w, g, sums):
     """sums[task, k] = the sum over one of `pieces` runs of the rows of g (N*Ho*Wo, K), in short runs first."""
     p = plan[0]
     K, total = p.K, p.N
-    run = scratch(K, g)
+    lanes = LANES * 4 // g.itemsize
+    run = max(16, min(256, BLOCK // 4 // K))
     for task in range(first, last):
-        for k in range(K):
-            sums[task * K + k] = 0
+        clear(sums, task * K, K)
         end = (task + 1) * total // p.pieces
-        for start in range(task * total // p.pieces, end, 256):
-            for k in range(K):
-                run[k] = 0
-            for i in range(start, min(end, start + 256)):
-                for k in range(K):
-                    run[k] += g[i * K + k]
-            for k in range(K):
-                sums[task * K + k] += run[k]
+        for start in range(task * total // p.pieces, end, run):
+            stop = min(end, start + run)
+            for k in range(0, K, 4 * lanes):
+                a = b = c = d = broadcast(g, 0)
+                n, o = K - k, task * K + k
+                if n >= 4 * lanes:
+                    for i in range(start * K + k, stop * K + k, K):
+                        a, b = a + load(g, i), b + load(g, i + lanes)
+                        c, d = c + load(g, i + 2 * lanes), d + load(g, i + 3 * lanes)
+                        prefetch(g, i + AHEAD, 4 * lanes)
+                else:
+                    for i in range(start * K + k, stop * K + k, K):
+                        a, b = a + load_first(g, i, n), b + load_first(g, i + lanes, n - lanes)
+                        c, d = (
+                            c + load_first(g, i + 2 * lanes, n - 2 * lanes),
+                            d + load_first(g, i + 3 * lanes, n - 3 * lanes),
+                        )
+                        prefetch(g, i + AHEAD, 1)
+                store_first(sums, o, load_first(sums, o, n) + a, n)
+                store_first(sums, o + lanes, load_first(sums, o + lanes, n - lanes) + b, n - lanes)
+                store_first(sums, o + 2 * lanes, load_first(sums, o + 2 * lanes, n - 2 * lanes) + c, n - 2 * lanes)
+                store_first(sums, o + 3 * lanes, load_first(sums, o + 3 * lanes, n - 3 * lanes) + d, n - 3 * lanes)
 
 
 def run(function: Any, tasks: int, parallel: bool, kind: np.ndarray, *args: Any) -> None:
@@ -353,7 +375,7 @@ def plan_pass(
     plan = np.array(
         [(N, H, W, C, Ho, Wo, sh, sw, top, left, span, reach, copied, Hd, Wd, K, rstep, row0, cstep, col0, G, Kg,
           -(-Kg // P), T, Q, P, ROWS[width], block, blocks, max(1, CHUNK // P // Q), qc, relu, 1, 1, 0, 1,
-          *[0] * 13)],
+          *[0] * 15)],
         PLAN,
     )  # fmt: skip
     i, j = np.arange(block)[:, None], np.arange(Wo)

@@ -11,7 +11,7 @@ from autograd.kernels.compile import kernel
 from autograd.kernels.simd import LANES, _Emit
 
 # Rows of a tile by its width in vectors: the sums fill the register file (32 registers with AVX-512, else 16).
-ROWS = {1: 10, 2: 12, 3: 8, 4: 6} if LANES == 16 else {1: 10, 2: 6}
+ROWS = {1: 14, 2: 12, 3: 8, 4: 6} if LANES == 16 else {1: 10, 2: 6}
 
 # What a kernel is told its tile's width with: an array of so many dimensions, which is a part of its type.
 WIDTHS = {width: np.zeros((1,) * width, np.int8) for width in ROWS}

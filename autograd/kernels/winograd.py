@@ -126,7 +126,7 @@ def suits(
         and stride == dilation == (1, 1)
         and C == channels
         and min(C, K) >= 16
-        and C * K >= (2048 if for_weight else 1024)
+        and C * K >= (1024 if for_weight else 512)
     )
 
 
@@ -252,18 +252,21 @@ def input_points(kind, first, last, t0, plan, x, V, ve, step, wide):
     The channels lie in parts of `wide`, in whole vectors.
     """
     p = plan[0]
-    H, W, C, n = p.H, p.W, p.C, p.n
+    H, W, C, m, n = p.H, p.W, p.C, p.m, p.n
     Cs = (C + LANES - 1) // LANES * LANES
     zeros = np.zeros(LANES, np.float32)
     patch = scratch(n * n * Cs, x)
     patch[:] = 0
     for t in range(first, last):
-        image, h, w = place(t0 + t, p.Ho, p.Wo, p.m)
+        image, h, w = place(t0 + t, p.Ho, p.Wo, m)
         h, w = h + p.top, w + p.left
         inside = Cs == C and h >= 0 and w >= 0 and h + n <= H and w + n <= W
         if not inside:
             gather_patch(x, image, h, w, H, W, C, n, patch, Cs)
         a = ((image * H + h) * W + w) * C
+        if inside:
+            for i in range(n):  # what the tile after the next one brings
+                prefetch(x, a + (i * W + m + n) * C, m * C)
         for part in range(0, Cs, wide):
             for c in range(0, min(wide, Cs - part), LANES):
                 v = part // wide * step + t * wide + c
@@ -288,6 +291,8 @@ def result_points(kind, first, last, t0, plan, g, Z, ze):
         if not inside:
             gather_patch(g, image, h, w, Ho, Wo, K, m, patch, Ks)
         a = ((image * Ho + h) * Wo + w) * K
+        for i in range(m):
+            prefetch(g, a + (i * Wo + 2 * m) * K, m * K)
         for panel in range(p.panels):
             for j in range(0, P, LANES):
                 k, z = panel * P + j, (panel * p.TB + t) * P + j
@@ -382,9 +387,9 @@ def convolve_tiles(first, last, kind, plan, rows, places, none, x, w, bias, y):
         if not shared:
             input_points(kind, 0, tiles, t0, plan, x, V, ve, 0, Cs)
         begin, end = part * panels // p.parts, (part + 1) * panels // p.parts
-        for c0 in range(0, C, cb):
-            cn = min(cb, C - c0)
-            for outer in range(begin, end if p.fly else begin + 1):
+        for outer in range(begin, end if p.fly else begin + 1):
+            for c0 in range(0, C, cb):
+                cn = min(cb, C - c0)
                 if p.fly:
                     weight_points(kind, plan, w, outer * P, c0, cn, U, 0, ue, taps)
                 for e in range(E):
@@ -404,6 +409,8 @@ def convolve_tiles(first, last, kind, plan, rows, places, none, x, w, bias, y):
                                     prefetch(U, ahead + i // M * share, share)
         for t in range(tiles):
             image, h, v = place(t0 + t, Ho, Wo, m)
+            for i in range(m if begin == 0 else 0):
+                prefetch(y, ((image * Ho + h + i) * Wo + v + 2 * m) * K, m * K)
             for panel in range(begin, end):
                 k0, r0 = panel * P, t * across + (panel - begin) * P
                 o = ((image * Ho + h) * Wo + v) * K + k0
@@ -499,7 +506,7 @@ NEAR = 1 << 19  # points of the weights that stay in the second-level cache
 TILES = 24  # tiles of a block where they do
 MANY = 128  # tiles of a block where they do not
 FEW = 80  # tiles up to which each task transforms the weights it needs
-FLY = 32  # channels whose weights it transforms at once
+FLY = 128  # channels whose weights it transforms at once
 CHUNK = 1 << 13  # values of a weight panel, or of a panel of g's points, that stay in the first-level cache
 POINTS = 1 << 22  # values of the transformed arrays that the weight gradient keeps at once
 SIDE = 64  # channels c of a task of the weight gradient
@@ -581,7 +588,8 @@ def weight(
     P, T, panels, E = int(p["P"]), int(p["tiles"]), int(p["panels"]), FORMS[form].n ** 2
     cb = min(SIDE, -(-C // LANES) * LANES)
     across, kind = -(-C // cb), KINDS[form, P // LANES]
-    blocks = -(-T * E * (across * cb + panels * P) // POINTS)
+    held = max(POINTS, min(4 * POINTS, E * C * K))  # rather more points of tiles than sums that go through memory
+    blocks = -(-T * E * (across * cb + panels * P) // held)
     TB = -(-T // blocks)
     parts = FORMS[form].n if panels * across < TASKS else 1
     alone = parts == blocks == 1

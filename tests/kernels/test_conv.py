@@ -13,7 +13,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.lib.stride_tricks import sliding_window_view
 
-from autograd.kernels import conv, elementwise, winograd
+from autograd.kernels import conv, conv_few, elementwise, winograd
 
 # Of the largest value of the result: measured 2e-5 for Winograd with 512 channels, 4e-6 for the direct form.
 BOUND = {np.dtype(np.float64): 1e-12, np.dtype(np.float32): 1e-5}
@@ -147,6 +147,14 @@ winograd_cases = st.builds(
     cases,
     st.sampled_from([(3, 3), (5, 5)]),
 ).filter(Case.fits)
+few_cases = st.builds(
+    lambda case, K, width: case._replace(
+        groups=1, Kg=K, stride=(1, 1), size=(case.size[0], width), order=(0, 1, 2, 3) if K % 2 else case.order
+    ),
+    cases,
+    st.integers(1, 16),
+    st.integers(1, 50),
+).filter(Case.fits)
 plain = Case(2, 1, 5, 7, (9, 8), (3, 3), (1, 1), ((1, 1), (1, 1)), (1, 1))
 
 
@@ -161,6 +169,17 @@ plain = Case(2, 1, 5, 7, (9, 8), (3, 3), (1, 1), ((1, 1), (1, 1)), (1, 1))
 @example(plain._replace(size=(1, 300), padding=((1, 1), (200, 0))))
 @example(plain._replace(N=40, size=(2, 2)))  # several images in a block of the weight gradient
 def test_every_form_agrees_with_the_reference(case):
+    assert_right(case)
+
+
+@settings(max_examples=40, deadline=None)
+@given(few_cases)
+@example(plain._replace(Cg=3, Kg=6, size=(40, 33), window=(5, 5), dtype=np.float32))
+@example(plain._replace(N=30, Cg=6, Kg=16, size=(14, 14), window=(5, 5), dtype=np.float32))  # images together
+@example(plain._replace(Cg=20, Kg=3, size=(150, 170), dtype=np.float32))  # several blocks an image
+@example(plain._replace(Cg=3, Kg=2, size=(9, 30), dilation=(2, 5), window=(3, 4), padding=((4, 0), (11, 3))))
+def test_few_result_channels(case):
+    assert conv_few.suits_weight(8, (2, 3, 3, 3), 30, (1, 1), 1) and conv_few.suits(8, 2, (1, 1), 1)
     assert_right(case)
 
 
@@ -281,6 +300,9 @@ GUARDED = [
     plain._replace(Cg=64, Kg=64, dtype=np.float32, window=(5, 5), size=(22, 23)),
     plain._replace(padding=((0, 0), (0, 0))),
     plain._replace(Cg=1, Kg=6, window=(5, 5), padding=((0, 0), (0, 0)), dtype=np.float32),
+    plain._replace(Cg=3, Kg=4, size=(20, 33)),
+    plain._replace(Cg=6, Kg=16, size=(20, 33), window=(5, 5), dtype=np.float32),
+    plain._replace(Cg=3, Kg=6, size=(20, 33), dilation=(2, 3), padding=((3, 0), (7, 1)), dtype=np.float32),
     plain._replace(Cg=1, Kg=1, groups=33, dtype=np.float32),
     plain._replace(Cg=1, Kg=1, groups=33, stride=(2, 2)),
     plain._replace(Cg=3, Kg=5, groups=2, stride=(3, 2), dilation=(2, 1), padding=((5, 0), (0, 4))),
@@ -334,6 +356,7 @@ BIG = [
     plain._replace(Cg=48, Kg=64, size=(31, 40), dtype=np.float32, window=(5, 5)),
     plain._replace(Cg=24, Kg=40, size=(40, 40), stride=(2, 2)),
     plain._replace(Cg=3, Kg=16, size=(64, 64), N=6, window=(5, 5), dtype=np.float32),
+    plain._replace(Cg=3, Kg=6, size=(64, 64), N=6, window=(5, 5), dtype=np.float32),
     plain._replace(Cg=1, Kg=1, groups=96, size=(40, 40), dtype=np.float32),
     plain._replace(window=(1, 1), padding=((0, 0), (0, 0)), Cg=130, Kg=200, size=(20, 20)),
 ]
@@ -382,7 +405,7 @@ def test_concurrent_calls():
     assert not failures
 
 
-@pytest.mark.parametrize("case", [plain, GUARDED[2], GUARDED[10], GUARDED[11], HOSTILE[1], HOSTILE[4]])
+@pytest.mark.parametrize("case", [plain, *GUARDED[2:5], *GUARDED[8:11], *GUARDED[-3:], HOSTILE[1], HOSTILE[4]])
 def test_fused_activation_has_the_bits_of_the_separate_one(case):
     x, w, _, bias = case.arrays()
     y = conv.conv2d(x, w, bias, *case.how)
