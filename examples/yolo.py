@@ -39,6 +39,7 @@ from nn.vision import (
     collate_detection,
     draw_boxes,
     kmeans_anchors,
+    label_colour,
     mean_average_precision,
     photographs,
     read_picture,
@@ -111,6 +112,13 @@ def curves_picture(path: Path, losses: Sequence[float], curves: dict[str, tuple[
     plt.close(figure)
 
 
+def drawn(picture: np.ndarray, found: dict[str, np.ndarray], names: Sequence[str]) -> np.ndarray:
+    """A picture with what was found in it, a class having one colour in all pictures."""
+    labels = found["labels"].tolist()
+    colours = [label_colour(k) for k in labels]
+    return draw_boxes(picture, found["boxes"], [names[k] for k in labels], found["scores"], colours)
+
+
 def detect(model: Detector, names: Sequence[str], path: Path, out: Path, longest: int, threshold: float) -> None:
     """Find the objects of a picture, print them and write the picture with their boxes."""
     pixels = read_picture(path)
@@ -123,7 +131,7 @@ def detect(model: Detector, names: Sequence[str], path: Path, out: Path, longest
         print(f"{kind:>12}  {score:.2f}  x {box[0]:.0f}..{box[2]:.0f}  y {box[1]:.0f}..{box[3]:.0f}")
     if not kinds:
         print(f"nothing with a score of {threshold} or more")
-    write_picture(out / "detected.png", draw_boxes(pixels, boxes, kinds, found["scores"]))
+    write_picture(out / "detected.png", drawn(pixels, found | {"boxes": boxes}, names))
     print(f"{out / 'detected.png'} is the picture with its boxes")
 
 
@@ -194,10 +202,8 @@ def main() -> None:
     shown = [test[i] for i in range(min(12, len(test)))]
     found = model.detect(np.stack([picture for picture, _ in shown]), score_threshold=options.threshold)
     tiles = [
-        draw_boxes(
-            np.kron(p, np.ones((1, 2, 2), np.float32)), 2 * f["boxes"], [names[k] for k in f["labels"]], f["scores"]
-        )
-        for (p, _), f in zip(shown, found, strict=True)
+        drawn(np.kron(picture, np.ones((1, 2, 2), np.float32)), f | {"boxes": 2 * f["boxes"]}, names)
+        for (picture, _), f in zip(shown, found, strict=True)
     ]
     rows = [np.concatenate(tiles[i : i + 4], 1) for i in range(0, len(tiles) - len(tiles) % 4, 4)] or tiles[:1]
     write_picture(options.out / "found.png", np.concatenate(rows, 0))

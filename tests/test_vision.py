@@ -541,3 +541,15 @@ def test_average_precision_at_its_ends() -> None:
         vision.coco_precision([perfect | {"scores": [0.1, np.nan]}], [target])
     with pytest.raises(ValueError, match="interpolation='9 points'"):
         vision.average_precision([1.0], [1.0], "9 points")
+
+
+def test_a_crowd_is_never_used_up_and_ties_go_to_the_last() -> None:
+    target = {"boxes": [[0, 0, 50, 50], [60, 60, 70, 70]], "labels": [0, 0], "iscrowd": [True, False]}
+    inside = [[0, 0, 20, 20], [5, 5, 30, 30], [10, 10, 40, 40]]
+    found = {"boxes": [*inside, [60, 60, 70, 70]], "scores": [0.9, 0.8, 0.7, 0.6], "labels": [0] * 4}
+    assert vision.coco_precision([found], [target]).ap == 1, "what lies in a crowd neither counts nor harms"
+    # The first detection lies as well on either box and takes the last, which the second would need at IoU 0.7 and more.
+    target = {"boxes": [[0, 0, 10, 10], [2, 0, 12, 10]], "labels": [0, 0], "iscrowd": [False, False]}
+    found = {"boxes": [[1, 0, 11, 10], [2, 0, 12, 10]], "scores": [0.9, 0.8], "labels": [0, 0]}
+    coco = vision.coco_precision([found], [target])
+    assert coco.ap50 == 1 and coco.ap75 == pytest.approx(51 / 101), "half of the recall"

@@ -17,7 +17,7 @@ from nn.vision.boxes import (
     masks_to_boxes,
     remove_small_boxes,
 )
-from nn.vision.draw import draw_boxes
+from nn.vision.draw import draw_boxes, label_colour
 from nn.vision.nms import batched_nms, best_boxes, nms, soft_nms
 from nn.vision.pictures import read_picture, write_picture
 from nn.vision.scenes import DigitScenes, collate_detection, photographs

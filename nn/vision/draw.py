@@ -24,9 +24,9 @@ def draw_boxes(
 ) -> ndarray:
     """A copy of a picture with its boxes (n, 4) framed, and their labels and scores written at them: (H, W, 3) uint8.
 
-    picture: (H, W, 3) uint8, or (3, H, W) float in [0, 1]. Equal labels have equal colours unless `colors` gives one a box.
-    Boxes are cut at the borders; one without area inside the picture is not drawn. Errors: ValueError for shapes, ImportError
-    without Pillow.
+    picture: (H, W, 3) uint8, or (3, H, W) float in [0, 1]. Equal labels have equal colours, unless `colors` gives one a box,
+    such as `label_colour` makes. Boxes are cut at the borders; one without area inside the picture is not drawn.
+    Errors: ValueError for shapes, ImportError without Pillow.
     """
     image, ops = pillow("draw_boxes", "Image", "ImageDraw")
     pixels = plain(picture)
@@ -43,7 +43,7 @@ def draw_boxes(
     canvas = image.fromarray(np.ascontiguousarray(pixels))
     pen = ops.Draw(canvas)
     names = [str(label) for label in labels] if labels is not None else [""] * len(corners)
-    shades = {name: _colour(i) for i, name in enumerate(sorted(set(names)))}
+    shades = {name: label_colour(i) for i, name in enumerate(sorted(set(names)))}
     limits = np.array([pixels.shape[1], pixels.shape[0]] * 2)
     for i, box in enumerate(np.clip(np.round(np.nan_to_num(corners)), 0, limits).astype(int)):
         x1, y1, x2, y2 = box.tolist()
@@ -60,7 +60,7 @@ def draw_boxes(
     return np.asarray(canvas)
 
 
-def _colour(i: int) -> tuple[int, int, int]:
-    """Hues a golden section apart: neighbours differ, however many there are."""
+def label_colour(i: int) -> tuple[int, int, int]:
+    """The colour (red, green, blue) of label i: hues a golden section apart, so neighbours differ, however many there are."""
     r, g, b = colorsys.hsv_to_rgb(0.618034 * i % 1, 0.75, 1.0)
     return int(255 * r), int(255 * g), int(255 * b)
