@@ -28,7 +28,7 @@ from .view import part
 
 ROWS, FEW = (8, 4) if LANES == 16 else (6, 3)  # rows of a register tile: a task has few, so more would stand empty
 CHUNK = 2 * ROWS  # sequences of a task
-GATE = 1 << 18  # multiplications below which a parallel launch costs more than it saves
+GATE = 1 << 20  # multiplications below which a parallel launch costs more than it saves
 RELU, TANH = "RNN_RELU", "RNN_TANH"
 GRU, CHO, NOTES, LSTM = "GRU", "GRU_cho", "GRU_notes", "LSTM"
 GATES = {RELU: 1, TANH: 1, GRU: 3, CHO: 3, NOTES: 3, LSTM: 4}
@@ -369,18 +369,21 @@ class Saved(NamedTuple):
     hidden: ndarray
 
 
-class _Walk(NamedTuple):
-    """The steps of a direction as `_step` reads them, and the rows of all states before and of the last ones."""
+class _Plan(NamedTuple):
+    """A direction's steps as `_step` reads them, the rows of all states before and of the last ones, and the tasks, all
+    a function of the batch and the widths alone."""
 
+    numbers: ndarray
     steps: ndarray
     before: Any
     last: Any
-    shift: int
-    init: int
+    tasks: int
+    first: slice
+    rows: slice
 
 
 @lru_cache(256)
-def _walk(sizes: tuple[int, ...], reverse: bool) -> _Walk:
+def _plan(sizes: tuple[int, ...], reverse: bool, H: int, O: int) -> _Plan:  # noqa: E741
     n = np.array(sizes, np.int64)
     B, P, T = sizes[0], int(n.sum()), len(sizes)
     rows = np.concatenate([[0], np.cumsum(n)[:-1]])
@@ -402,20 +405,14 @@ def _walk(sizes: tuple[int, ...], reverse: bool) -> _Walk:
         if not reverse:
             lengths = (n[:, None] > np.arange(B)).sum(0)
             last = B + rows[lengths - 1] + np.arange(B)
-    return _Walk(steps.reshape(-1), before, last, shift, init)
+    chunk = min(CHUNK, max(1, -(-B // (2 * FEW))) * FEW)
+    numbers = np.array([T, H, O, chunk, shift, init], np.int64)
+    return _Plan(
+        numbers, steps.reshape(-1), before, last, -(-B // chunk), slice(init, init + B), slice(shift, shift + P)
+    )
 
 
 _EMPTY = {np.dtype(kind): np.zeros(1, kind)[:0] for kind in (np.float32, np.float64)}
-
-
-def _tasks(sizes: tuple[int, ...]) -> tuple[int, int]:
-    """Sequences of a task, and the number of tasks; a function of the batch alone."""
-    chunk = min(CHUNK, max(1, -(-sizes[0] // (2 * FEW))) * FEW)
-    return chunk, -(-sizes[0] // chunk)
-
-
-def _numbers(walk: _Walk, T: int, H: int, O: int, chunk: int) -> ndarray:  # noqa: E741
-    return np.array([T, H, O, chunk, walk.shift, walk.init], np.int64)
 
 
 def _do(function: Any, tasks: int, work: int, dtype: Any, *args: Any) -> None:
@@ -463,18 +460,16 @@ def forward(
     assert weight_ih is not None and weight_hh is not None
     x, weight_ih, weight_hh, dtype = _c(x), _c(weight_ih), _c(weight_hh), x.dtype
     N, O = weight_hh.shape  # noqa: E741
-    H, B, P, T = N // GATES[kind], sizes[0], len(x), len(sizes)
-    walk = _walk(sizes, reverse)
-    chunk, tasks = _tasks(sizes)
-    numbers = _numbers(walk, T, H, O, chunk)
+    H, B, P = N // GATES[kind], sizes[0], len(x)
+    plan = _plan(sizes, reverse, H, O)
+    numbers, tasks, rows = plan.numbers, plan.tasks, plan.rows
 
     def stack(first: ndarray | None, width: int) -> ndarray:
         out = np.empty((P + B, width), dtype)
-        out[walk.init : walk.init + B] = 0 if first is None else first
+        out[plan.first] = 0 if first is None else first
         return out
 
     states = stack(initial[0], O)
-    rows = slice(walk.shift, walk.shift + P)
     empty = _EMPTY[dtype]
     cells = gates = inner = hidden = empty
     bias = bias_ih
@@ -488,7 +483,7 @@ def forward(
     if kind in (RELU, TANH):
         W, _ = _packed("recurrent W", weight_hh.T)
         floor = dtype.type(0 if kind == RELU else -np.inf)
-        _do(rnn_forward, tasks, work, dtype, numbers, walk.steps, W, states.reshape(-1), floor)
+        _do(rnn_forward, tasks, work, dtype, numbers, plan.steps, W, states.reshape(-1), floor)
         gates = empty
     elif kind == LSTM:
         cells, inner = stack(initial[1], H), np.empty((P, H), dtype)
@@ -498,18 +493,18 @@ def forward(
             W, (_, wr) = _packed("recurrent W", weight_hh.T, _c(weight_hr).T)
             hidden = np.empty((P, H), dtype)
         flats = [a.reshape(-1) for a in (states, cells, inner, gates, states if weight_hr is None else hidden)]
-        _do(lstm_forward, tasks, work, dtype, numbers, walk.steps, W, wr, *flats)
+        _do(lstm_forward, tasks, work, dtype, numbers, plan.steps, W, wr, *flats)
     else:
         inner = np.empty((P, H), dtype)
         W, (_, wn) = _packed("recurrent W", weight_hh[: 2 * H].T, weight_hh[2 * H :].T)
         flats = [a.reshape(-1) for a in (states, gates, inner)]
         if kind == GRU:
             offsets = np.zeros(H, dtype) if bias_hh is None else _c(bias_hh[2 * H :])
-            _do(gru_forward, tasks, work, dtype, numbers, walk.steps, W, wn, offsets, *flats)
+            _do(gru_forward, tasks, work, dtype, numbers, plan.steps, W, wn, offsets, *flats)
         else:
-            _do(gru_before_forward, tasks, work, dtype, numbers, walk.steps, W, wn, *flats, kind == NOTES)
-    last_c = cells[walk.last].copy() if kind == LSTM else empty
-    return states[rows], states[walk.last].copy(), last_c, Saved(states, cells, gates, inner, hidden)
+            _do(gru_before_forward, tasks, work, dtype, numbers, plan.steps, W, wn, *flats, kind == NOTES)
+    last_c = cells[plan.last].copy() if kind == LSTM else empty
+    return states[rows], states[plan.last].copy(), last_c, Saved(states, cells, gates, inner, hidden)
 
 
 def backward(
@@ -528,10 +523,9 @@ def backward(
     assert weight_ih is not None and weight_hh is not None
     x, weight_ih, weight_hh, dtype = _c(x), _c(weight_ih), _c(weight_hh), x.dtype
     N, O = weight_hh.shape  # noqa: E741
-    H, B, P, T = N // GATES[kind], sizes[0], len(x), len(sizes)
-    walk = _walk(sizes, reverse)
-    chunk, tasks = _tasks(sizes)
-    numbers = _numbers(walk, T, H, O, chunk)
+    H, B, P = N // GATES[kind], sizes[0], len(x)
+    plan = _plan(sizes, reverse, H, O)
+    numbers, tasks, chunk = plan.numbers, plan.tasks, int(plan.numbers[3])
     wide = 4 * H if kind == GRU else N  # torch's GRU has one product more
     empty = _EMPTY[dtype]
     gy = empty if g[0] is None else _c(g[0]).reshape(-1)
@@ -545,7 +539,7 @@ def backward(
     if kind in (RELU, TANH):
         W, _ = _packed("recurrent W", weight_hh)
         flats = [a.reshape(-1) for a in (states, gy, dgates, dh, db)]
-        _do(rnn_backward, tasks, work, dtype, numbers, walk.steps, W, *flats, kind == RELU)
+        _do(rnn_backward, tasks, work, dtype, numbers, plan.steps, W, *flats, kind == RELU)
     elif kind == LSTM:
         dc = np.zeros((B, H), dtype) if g[2] is None else np.array(g[2], dtype, order="C")
         temporary = empty
@@ -556,16 +550,16 @@ def backward(
             dproj = workspace("recurrent states", P * O, dtype).reshape(P, O)
             temporary = workspace("recurrent work", tasks * chunk * H, dtype)
         flats = [a.reshape(-1) for a in (cells, inner, gates, gy, dgates, dproj, dh, dc, db, temporary)]
-        _do(lstm_backward, tasks, work, dtype, numbers, walk.steps, W, wr, *flats)
+        _do(lstm_backward, tasks, work, dtype, numbers, plan.steps, W, wr, *flats)
     else:
         W, (_, wn) = _packed("recurrent W", weight_hh[: 2 * H], weight_hh[2 * H :])
         if kind == GRU:
             flats = [a.reshape(-1) for a in (states, gates, inner, gy, dgates, dh, db)]
-            _do(gru_backward, tasks, work, dtype, numbers, walk.steps, W, wn, *flats)
+            _do(gru_backward, tasks, work, dtype, numbers, plan.steps, W, wn, *flats)
         else:
             temporary = workspace("recurrent work", tasks * 2 * chunk * H, dtype)
             flats = [a.reshape(-1) for a in (states, gates, gy, dgates, dh, db, temporary)]
-            _do(gru_before_backward, tasks, work, dtype, numbers, walk.steps, W, wn, *flats, kind == NOTES)
+            _do(gru_before_backward, tasks, work, dtype, numbers, plan.steps, W, wn, *flats, kind == NOTES)
 
     of_input = dgates[:, :N]
     bias = db.sum(0) if needs[5] or needs[6] else empty
@@ -579,7 +573,7 @@ def backward(
     if needs[3]:
         result[3] = matmul(of_input.T, x)
     if needs[4]:
-        before = states[walk.before]
+        before = states[plan.before]
         if kind == LSTM or kind in (RELU, TANH):
             result[4] = matmul(of_input.T, before)
         else:

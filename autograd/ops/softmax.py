@@ -23,11 +23,13 @@ def _by_rows(kernel: Callable[..., ndarray], dim: int, *arrays: ndarray) -> ndar
     """`kernel`, which works along the rows of matrices, along `dim` of arrays of any shape."""
     if not arrays[0].ndim:
         return kernel(*(a.reshape(1, 1) for a in arrays)).reshape(())
-    moved = [np.moveaxis(a, dim, -1) for a in arrays]
-    shape = moved[0].shape
     if not arrays[0].size:
         return np.empty(arrays[0].shape, arrays[0].dtype)
-    return np.moveaxis(kernel(*(a.reshape(-1, shape[-1]) for a in moved)).reshape(shape), -1, dim)
+    last = dim == arrays[0].ndim - 1
+    moved = arrays if last else [np.moveaxis(a, dim, -1) for a in arrays]
+    shape = moved[0].shape
+    y = kernel(*[a.reshape(-1, shape[-1]) for a in moved]).reshape(shape)
+    return y if last else np.moveaxis(y, -1, dim)
 
 
 def _samples(s: Draw) -> list[tuple[Any, ...]]:
