@@ -13,7 +13,7 @@ help:
 	@echo "make test    run the tests"
 	@echo "make parity  compare with torch (installs it)"
 	@echo "make check   check every operation's and network's gradients against their values"
-	@echo "make bench   time against torch (installs it)"
+	@echo "make bench   time against torch, and Word2Vec against gensim (installs them)"
 	@echo "make lint    ruff and mypy;  make format: let ruff write;  make clean: remove all that was made here"
 
 demo: $(VENV)/examples.stamp
@@ -30,6 +30,7 @@ check: $(VENV)/examples.stamp
 
 bench: $(VENV)/bench.stamp
 	$(BIN)/python benchmarks/run.py $(BENCH_ARGS)
+	$(if $(BENCH_ARGS),,$(BIN)/python benchmarks/bench_word2vec.py)
 
 lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check .

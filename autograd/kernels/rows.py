@@ -15,7 +15,7 @@ from .compile import kernel
 from .elementwise import exp
 from .view import part
 
-GATE = 1 << 15  # products of elements below which a parallel launch costs more than it saves
+GATE = 1 << 18  # products of elements below which a parallel launch costs more than it saves
 PIECES = 16
 
 # n terms; x and y are tables of rows of D values, flat; x_at and y_at (n,) name a row of each.

@@ -68,7 +68,8 @@ def _draw(threshold, alias, key, out, i0, i1):
     for i in range(i0, i1):
         bits = _random(key, i)
         column = np.int64(((bits >> _HALF) * V) >> _HALF)
-        out[i] = column if (bits & _LOW) < threshold[column] else alias[column]
+        other = alias[column]  # read in any case: a choice costs less than a branch that no one can predict
+        out[i] = column if (bits & _LOW) < threshold[column] else other
 
 
 @kernel(parallel=True)

@@ -128,13 +128,14 @@ def _tree_samples(s: Any) -> list[tuple[Any, ...]]:
 
 @function(method=False, samples=_tree_samples)
 def hierarchical_softmax_loss(
-    input: Any, weight: Any, target: Any, tree: word2vec.HuffmanTree, rows: Any = None, reduction: str = "mean",
+    input: Any, weight: Any, target: Any, tree: Any, rows: Any = None, reduction: str = "mean",
     sparse: bool = False,
 ) -> Any:  # fmt: skip
     """-log p(target | x), p a product of decisions down a binary tree: each -log sigmoid(sign * x . weight[node]).
 
-    input (N, D); weight (V - 1, D), a row for each inner node of the tree; target (P,) of words below V. The rest as in
-    `negative_sampling_loss`. Morin and Bengio 2005; Mikolov et al. 2013, arXiv:1310.4546, equation 3.
+    input (N, D); weight (V - 1, D), a row for each inner node of the tree, a `HuffmanTree` such as nn.HierarchicalSoftmax
+    has; target (P,) of words below V. The rest as in `negative_sampling_loss`.
+    Morin and Bengio 2005; Mikolov et al. 2013, arXiv:1310.4546, equation 3.
 
     >>> from autograd.kernels.word2vec import HuffmanTree
     >>> tree = HuffmanTree(np.array([1, 1]))
@@ -143,6 +144,10 @@ def hierarchical_softmax_loss(
     """
     name = "hierarchical_softmax_loss"
     reduction = _reduction(name, reduction)
+    if not isinstance(tree, word2vec.HuffmanTree):
+        raise DTypeError(
+            f"{name}: tree is a {type(tree).__name__}; expected a HuffmanTree, as nn.HierarchicalSoftmax has"
+        )
     if weight.ndim == 2 and len(weight) != tree.words - 1:
         raise ShapeError(
             f"{name}: weight has shape {tuple(weight.shape)}; expected ({tree.words - 1}, D), a row for each inner node of "
