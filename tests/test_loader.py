@@ -69,9 +69,11 @@ def test_the_bits_do_not_depend_on_the_workers(dataset: Any, options: Any, worke
     assert plain[0] != plain[1], "each epoch draws anew"
 
 
-def test_samples_of_an_epoch_draw_different_numbers() -> None:
-    drawn = [row for batch in DataLoader(loader_data.Noisy(40), 8) for row in batch["a"].numpy().ravel().tolist()]
-    assert len(set(drawn)) == 80
+def test_samples_and_epochs_draw_different_numbers() -> None:
+    loader = DataLoader(loader_data.Noisy(40), 8)
+    for name, count in (("a", 160), ("b", 80)):  # from the default generator, and from one that is shared
+        drawn = [number for _ in range(2) for batch in loader for number in batch[name].numpy().ravel().tolist()]
+        assert len(set(drawn)) == count
 
 
 # ---- resume

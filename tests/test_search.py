@@ -146,6 +146,7 @@ def test_a_journal_is_gone_on_with(tmp_path: Path) -> None:
         path.write_bytes(kept)
         calls.clear()
         assert plain(search(counted, SPACE, 12, order="importance", journal=path)) == plain(whole)
+        assert plain(search(counted, SPACE, 12, order="importance", journal=path)) == plain(whole)
         assert len(calls) == 5 and len(path.read_bytes().splitlines()) == 12
 
 
