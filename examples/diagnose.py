@@ -49,6 +49,9 @@ def wrong(model: nn.Module, images: np.ndarray, labels: np.ndarray) -> np.ndarra
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "--epochs", type=int, default=20, help="passes over the training digits, as a measure (default 20)"
+    )
     parser.add_argument("--seed", type=int, default=0, help="seed of everything random (default 0)")
     options = parser.parse_args()
     autograd.manual_seed(options.seed)
@@ -74,10 +77,10 @@ def main() -> None:
     same = T.Compose([])
     like_dev = T.Compose([T.RandomRotation(45, generator=1), T.GaussianBlur(5, (0.3, 1.0), generator=2)])
     runs = {
-        "a tiny network": (3000, 3, 20, same),
-        "few digits": (150, 256, 60, same),
-        "enough of both": (3000, 256, 20, same),
-        "and augmented to look like dev": (3000, 256, 40, like_dev),
+        "a tiny network": (3000, 3, options.epochs, same),
+        "few digits": (150, 256, 3 * options.epochs, same),
+        "enough of both": (3000, 256, options.epochs, same),
+        "and augmented to look like dev": (3000, 256, 2 * options.epochs, like_dev),
     }
     for name, (count, hidden, epochs, augment) in runs.items():
         x, y = train_x[:count], train_y[:count]
