@@ -74,7 +74,8 @@ def train(model: Detector, data: Any, options: argparse.Namespace, collate: Any,
     others = [p for p in model.parameters() if p.dim() <= 1]
     groups = [{"params": kernels, "weight_decay": 1e-3}, {"params": others, "weight_decay": 0.0}]
     optimizer = optim.AdamW(groups, lr=options.lr)
-    loader = DataLoader(data, options.batch, shuffle=True, drop_last=True, collate_fn=collate, num_workers=1)
+    whole = len(data) >= options.batch  # a last batch of few pictures would disturb batch norm
+    loader = DataLoader(data, options.batch, shuffle=True, drop_last=whole, collate_fn=collate, num_workers=1)
     steps = epochs * len(loader)
     rise = max(steps // 10, 1)
     schedule = optim.lr_scheduler.LambdaLR(

@@ -478,3 +478,28 @@ def test_training_on_a_voc_folder_raises_its_mean_average_precision(tmp_path: Pa
             losses.append(loss.item())
     assert np.mean(losses[-4:]) < 0.3 * np.mean(losses[:4])
     assert before < 0.05 and precision() > 0.3
+
+
+def test_the_example_learns_a_folder_and_finds_in_a_picture(tmp_path: Path, monkeypatch: Any, capsys: Any) -> None:
+    from examples import yolo as example
+
+    for name, n in (("train", 8), ("val", 4)):
+        scenes = DigitScenes(strokes(), flat(40), n, 64, (1, 2), (16, 40), seed=n)
+        write_voc(tmp_path / "voc", [scenes[i] for i in range(n)], ["bar", "ring", "cross"], name)
+    common = ["yolo.py", "--out", str(tmp_path / "run")]
+    learn = ["--voc", str(tmp_path / "voc"), "--size", "64", "--epochs", "2", "--batch", "4", "--anchors", "2"]
+    monkeypatch.setattr("sys.argv", common + learn)
+    example.main()
+    said = capsys.readouterr().out
+    assert "4 held-out pictures: mAP@0.5" in said and "4 steps" in said and "bar  average precision" in said
+    for name in ("found.png", "curves.png"):
+        assert read_picture(tmp_path / "run" / name).size
+    write_picture(tmp_path / "my.png", np.full((33, 50, 3), 90, np.uint8))
+    find = ["--weights", str(tmp_path / "run" / "yolo.safetensors"), "--picture", str(tmp_path / "my.png")]
+    monkeypatch.setattr("sys.argv", [*common, *find, "--threshold", "0.99"])
+    example.main()
+    assert "nothing with a score of 0.99 or more" in capsys.readouterr().out
+    assert np.array_equal(read_picture(tmp_path / "run" / "detected.png"), read_picture(tmp_path / "my.png"))
+    monkeypatch.setattr("sys.argv", [*common, *find, "--threshold", "0"])
+    example.main()
+    assert "x " in capsys.readouterr().out
