@@ -75,12 +75,13 @@ class Stream:
     """A stream of random numbers for one piece of work: `with stream:` this thread's default generator draws from it.
 
     `entropy`, ints, says which; the same ones give the same numbers in any thread or process. Made when first drawn from.
+    `apart`: the piece shares generators with others that run beside it, which `nn.data` then replaces too.
     """
 
-    __slots__ = ("_before", "derived", "entropy", "held")
+    __slots__ = ("_before", "apart", "derived", "entropy", "held")
 
-    def __init__(self, *entropy: int) -> None:
-        self.entropy = entropy
+    def __init__(self, *entropy: int, apart: bool = False) -> None:
+        self.entropy, self.apart = entropy, apart
         self.held: np.random.Generator | None = None
         self.derived: dict[int, np.random.Generator] = {}  # of generators that would otherwise be shared, by id
         self._before: Stream | None = None

@@ -12,6 +12,7 @@ import numpy as np
 import autograd
 from nn.data import Dataset, IterableDataset, default_collate, get_worker_info
 from nn.data.sampler import numpy_generator
+from nn.data.transforms import RandomAffine
 
 OWN = autograd.Generator().manual_seed(11)
 
@@ -28,6 +29,16 @@ class Noisy(Dataset):
 
     def __len__(self) -> int:
         return self.n
+
+
+class Seeded(Dataset):
+    """Each sample is changed by a seed of its own."""
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        return RandomAffine(30, generator=index)(np.arange(16.0).reshape(1, 4, 4))
+
+    def __len__(self) -> int:
+        return 9
 
 
 class NoisyStream(IterableDataset):

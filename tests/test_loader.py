@@ -76,6 +76,14 @@ def test_samples_and_epochs_draw_different_numbers() -> None:
         assert len(set(drawn)) == count
 
 
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_seed_given_inside_a_sample_is_that_seed(workers: int) -> None:
+    data, loader = loader_data.Seeded(), DataLoader(loader_data.Seeded(), 3, num_workers=workers)
+    want = np.stack([data[i] for i in range(9)])
+    for _ in range(2):
+        assert np.array_equal(np.concatenate([batch.numpy() for batch in loader]), want)
+
+
 # ---- resume
 
 

@@ -19,6 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from search_objective import SPACE, objective
 
+from nn.data import RandomSampler
 from nn.training import Choice, LogUniform, Results, ReverseLogUniform, Trial, Uniform, importance, search
 
 RANGES = [
@@ -61,6 +62,14 @@ def test_results_do_not_depend_on_the_workers(name: str, workers: int, executor:
     if name == "random":
         assert plain(search(objective, SPACE, 20, seed=4)) != plain(one)
         assert len({t.value for t in one.trials if not t.error}) == sum(not t.error for t in one.trials)
+
+
+def test_seeds_of_the_objective_are_its_own() -> None:
+    def order(config: Any) -> float:
+        return float(np.dot(list(RandomSampler(range(9), generator=5)), 9.0 ** np.arange(9)))
+
+    results = search(order, SPACE, 4, workers=2)
+    assert {t.value for t in results.trials} == {order(None)}
 
 
 def test_random_tries_more_values_than_a_grid_of_the_same_cost() -> None:

@@ -137,24 +137,24 @@ class _Fetcher:
     def fetch(self, seed: int, number: int, key: Any) -> Any:
         """Batch `number` of the epoch with this seed; `key` is an index, or the list of them."""
         if not self.batched:
-            with Stream(seed, number, 0):
+            with Stream(seed, number, 0, apart=True):
                 sample = self.dataset[key]
         elif self.collate_fn is default_collate and (batch := whole_batch(self.dataset, key)) is not None:
             return batch
         elif hasattr(self.dataset, "__getitems__"):
-            with Stream(seed, number, 0):
+            with Stream(seed, number, 0, apart=True):
                 sample = self.dataset.__getitems__(key)
         else:
             sample = []
             for place, index in enumerate(key):
-                with Stream(seed, number, place):
+                with Stream(seed, number, place, apart=True):
                     sample.append(self.dataset[index])
-        with Stream(seed, number, _LAST):
+        with Stream(seed, number, _LAST, apart=True):
             return self.collate_fn(sample)
 
     def stream(self, seed: int, size: int | None, skip: int) -> Iterator[Any]:
         """The batches of an IterableDataset from batch `skip` on."""
-        drawn = Stream(seed, 0, 0)
+        drawn = Stream(seed, 0, 0, apart=True)
         with drawn:
             samples = iter(self.dataset)
         for number in itertools.count():
@@ -163,7 +163,7 @@ class _Fetcher:
             if not batch or (self.drop_last and len(batch) < (size or 1)):
                 return
             if number >= skip:
-                with Stream(seed, number, _LAST):
+                with Stream(seed, number, _LAST, apart=True):
                     made = self.collate_fn(batch if size else batch[0])
                 yield made
 

@@ -19,7 +19,10 @@ RandomSource = Any
 def random_source(generator: RandomSource) -> RandomSource:
     """`generator` as it is kept: a seed becomes one stream that goes on, anything unknown is a TypeError."""
     if isinstance(generator, (int, np.integer)) and not isinstance(generator, bool):
-        return np.random.default_rng(int(generator))
+        made = np.random.default_rng(int(generator))
+        if (stream := current_stream()) is not None:
+            stream.derived[id(made)] = made  # this piece of work's own, shared with no other
+        return made
     if generator is None or isinstance(getattr(generator, "rng", generator), np.random.Generator):
         return generator
     raise TypeError(
@@ -34,7 +37,7 @@ def numpy_generator(source: RandomSource) -> np.random.Generator:
     its own then gives a stream made of its state and that place, so threads and processes need not share it.
     """
     stream = current_stream()
-    if stream is None or source is None or source is autograd.random.default_generator:
+    if stream is None or not stream.apart or source is None or source is autograd.random.default_generator:
         source = autograd.random.default_generator if source is None else source
         return source if isinstance(source, np.random.Generator) else source.rng
     if id(source) not in stream.derived:
