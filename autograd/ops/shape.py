@@ -838,7 +838,14 @@ def contiguous(input: Any, memory_format: Any = None) -> Any:
     >>> autograd.ones(2, 3).t().contiguous().stride()
     (2, 1)
     """
-    return input if _array(input).flags.c_contiguous else _contiguous(input)
+    if not _array(input).flags.c_contiguous:
+        return _contiguous(input)
+    view = input._view if isinstance(input, Tensor) else None
+    if view is None or view.root()._data.flags.c_contiguous:
+        return input
+    # a channels-last image permuted to (N, H, W, C) lies row by row; torch's would not, and has memory of its own from here
+    shown = view.replay(np.empty(view.root()._data.shape, np.int8))
+    return input if shown.flags.c_contiguous else _clone(input)
 
 
 def _at_least(n: int, tensors: tuple[Any, ...], lift: Any) -> Any:

@@ -13,7 +13,7 @@ import torch
 
 import autograd
 
-TEXT = (Path(__file__).parent / "scripts.py").read_text(encoding="utf-8")
+TEXTS = [(Path(__file__).parent / name).read_text(encoding="utf-8") for name in ("scripts.py", "scripts_models.py")]
 IMPORTS = {
     "import torch\n": "import autograd as torch\n",
     "import torch.nn as nn\n": "import nn\n",
@@ -30,11 +30,15 @@ def load(text: str, name: str) -> dict[str, Any]:
     return module.SCRIPTS
 
 
-ours_text = TEXT
-for theirs_line, ours_line in IMPORTS.items():
-    assert ours_text.count(theirs_line) == 1
-    ours_text = ours_text.replace(theirs_line, ours_line)
-THEIRS, OURS = load(TEXT, "scripts_of_torch"), load(ours_text, "scripts_of_ours")
+def translated(text: str) -> str:
+    for theirs_line, ours_line in IMPORTS.items():
+        assert text.count(theirs_line) == 1
+        text = text.replace(theirs_line, ours_line)
+    return text
+
+
+THEIRS = {name: call for text in TEXTS for name, call in load(text, "scripts_of_torch").items()}
+OURS = {name: call for text in TEXTS for name, call in load(translated(text), "scripts_of_ours").items()}
 
 
 def plain(value: Any) -> Any:

@@ -436,3 +436,15 @@ def test_leaves_are_protected(make, write):
         with library.no_grad():
             make(leaf)[...] = 7.0
         assert (leaf.detach().numpy() == 7.0).any()
+
+
+def test_contiguous_after_permuting_a_channels_last_image():
+    """In torch (N, C, H, W) permuted to (N, H, W, C) is copied by contiguous(): what is written there stays there."""
+    data = np.arange(48.0).reshape(2, 3, 4, 2)
+    x, y = channels_last(data), torch.tensor(data)
+    a, b = x.permute(0, 2, 3, 1).contiguous(), y.permute(0, 2, 3, 1).contiguous()
+    assert a.stride() == b.stride() and a.is_contiguous() and a._is_view() == b._is_view() is False
+    np.testing.assert_array_equal(a.view(-1, 3).numpy(), b.view(-1, 3).numpy())
+    a.mul_(2)
+    np.testing.assert_array_equal(x.numpy(), data)
+    np.testing.assert_array_equal(x.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2).contiguous().numpy(), data)
