@@ -53,6 +53,7 @@ def main() -> None:
         "--epochs", type=int, default=20, help="passes over the training digits, as a measure (default 20)"
     )
     parser.add_argument("--seed", type=int, default=0, help="seed of everything random (default 0)")
+    parser.add_argument("--out", type=Path, default=Path("runs/diagnose"), help="folder for the picture of mistakes")
     options = parser.parse_args()
     autograd.manual_seed(options.seed)
 
@@ -106,7 +107,10 @@ def main() -> None:
                     "a 4, 7 or 9": lambda i: other_labels[dev][i] in (4, 7, 9),
                 }
             )
-            print(f"\nIts mistakes on dev:\n{tally}")
+            print(f"\nIts mistakes on dev (some are in {options.out}/mistakes.png):\n{tally}")
+            options.out.mkdir(parents=True, exist_ok=True)
+            names = [f"{label}, {angle:.0f}°" for label, angle in zip(other_labels[dev], angles[dev], strict=True)]
+            tally.picture(options.out / "mistakes.png", turned[dev], names.__getitem__, 32)
 
 
 if __name__ == "__main__":

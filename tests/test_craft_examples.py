@@ -57,8 +57,9 @@ def test_hyperparameters(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("digits")
-def test_diagnose() -> None:
-    said = run("diagnose.py", "--epochs", "1")
+def test_diagnose(tmp_path: Path) -> None:
+    said = run("diagnose.py", "--epochs", "1", "--out", tmp_path)
+    assert is_png(tmp_path / "mistakes.png")
     assert said.count("Verdict:") == 4 and "turned by more than 30" in said
 
 

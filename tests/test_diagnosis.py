@@ -110,6 +110,15 @@ def test_tally_samples_and_marks_by_rule() -> None:
     assert {r["category"]: r["count"] for r in tally.rows()} == {"small": 50, "round": 30, "other": 80}
 
 
+@pytest.mark.parametrize("shape", [(1, 5, 6), (3, 5, 6), (5, 6), (5, 6, 3)])
+def test_tally_draws_mistakes(shape: tuple[int, ...], tmp_path: Path) -> None:
+    tally = ErrorTally(range(1, 20, 2), 20)
+    images = autograd.rand(20, *shape)
+    assert tally.picture(tmp_path / "m.png", images, lambda i: f"{i} as 9", 7) == sorted(tally.sample(7))
+    assert (tmp_path / "m.png").read_bytes()[:4] == b"\x89PNG"
+    assert ErrorTally([], 3).picture(tmp_path / "m.png", images) == []
+
+
 def test_tally_errors() -> None:
     tally = ErrorTally([1], 3)
     assert tally.rows() == []

@@ -275,8 +275,9 @@ class DataLoader:
     `num_workers` counts threads, or processes with `multiprocessing_context="spawn"` (or "forkserver"; a fork would kill
     parallel kernels). Samples are fetched `prefetch_factor` batches a worker ahead, batches come in the sampler's order,
     and an exception in a worker is raised where its batch was due. An IterableDataset is read ahead by one worker and
-    never duplicated. A TensorDataset (or a Subset of one) is sliced a batch at a time. `pin_memory` is accepted and does
-    nothing. `timeout`: seconds to wait for a worker's batch, 0 for ever.
+    never duplicated. A TensorDataset (or a Subset of one) is sliced a batch at a time. `timeout`: seconds to wait for a
+    worker's batch, 0 for ever. `pin_memory`, `pin_memory_device` and `in_order` are accepted and do nothing: there is no
+    device, and batches always come in order.
 
     The bits do not depend on the workers: what a data set or a collate_fn draws from the default generator, or from the
     generator of one of `nn.data.transforms`, belongs to the epoch and the sample's place in it. (The seed of an epoch is
@@ -308,6 +309,8 @@ class DataLoader:
         *,
         prefetch_factor: int | None = None,
         persistent_workers: bool = False,
+        pin_memory_device: str = "",
+        in_order: bool = True,
     ) -> None:
         if not isinstance(num_workers, int) or num_workers < 0:
             raise ValueError(

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import math
+import os
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Any
+
+import numpy as np
+
+from nn.training.extras import pyplot
 
 Interval = tuple[float, float]
 
@@ -194,7 +199,7 @@ class ErrorTally:
     """Error analysis: look at mistakes, mark each with what is the matter, and see what fixing a category could gain.
 
         tally = ErrorTally(mistakes, n=len(labels))         # mistakes: indices of the wrong answers
-        for i in tally.sample(100, seed=0): ...             # look at picture i
+        tally.picture("mistakes.png", images, count=100)    # look at them
             tally.mark(i, "blurred", "mislabelled", note="a 9 written like a 4")
         print(tally)
 
@@ -222,6 +227,37 @@ class ErrorTally:
         """So many mistakes at random, to look at: the same for the same seed; all, where there are fewer."""
 
         return random.Random(seed).sample(self.mistakes, min(count, len(self.mistakes)))
+
+    def picture(
+        self,
+        path: str | os.PathLike[str],
+        images: Any,
+        captions: Callable[[int], str] = str,
+        count: int = 40,
+        seed: int = 0,
+    ) -> list[int]:
+        """Draw a sample of the mistakes with a caption each, its index unless told otherwise; returns their indices.
+
+        images: indexed by the mistakes, each (C, H, W), (H, W) or, for colours last, (H, W, 3).
+        """
+        plt = pyplot("ErrorTally.picture")
+        chosen = sorted(self.sample(count, seed))
+        columns = min(8, max(1, len(chosen)))
+        rows = max(1, -(-len(chosen) // columns))
+        figure, cells = plt.subplots(
+            rows, columns, figsize=(1.3 * columns, 1.5 * rows), layout="constrained", squeeze=False
+        )
+        for cell in cells.flat:
+            cell.axis("off")
+        for cell, index in zip(cells.flat, chosen, strict=False):
+            pixels = np.asarray(images[index])
+            if pixels.ndim == 3 and pixels.shape[0] in (1, 3):
+                pixels = np.moveaxis(pixels, 0, -1)
+            cell.imshow(pixels.squeeze(), cmap="gray_r")
+            cell.set_title(captions(index), fontsize=8)
+        figure.savefig(path, dpi=100)
+        plt.close(figure)
+        return chosen
 
     def mark(self, index: int, *categories: str, note: str = "") -> None:
         """Say what is the matter with a mistake; a second time replaces the first."""
