@@ -283,6 +283,10 @@ def test_suppression_at_exactly_the_threshold() -> None:
     assert vision.nms(boxes, scores, 0.5).tolist() == [0, 1], "torchvision discards above the threshold"
     assert vision.best_boxes(boxes, scores).tolist() == [0], "the notes discard at the threshold"
     assert vision.best_boxes(boxes, np.array([0.6, 0.5])).tolist() == [0], "and keep a score that reaches theirs"
+    boxes[:, 2] = 10, 7  # an overlap of 7 / 10, which float32 does not hold
+    assert vision.best_boxes(boxes, scores, iou_threshold=0.7).tolist() == [0]
+    boxes[:, 2] = 10, 1  # 1 / 10, which float32 rounds up
+    assert vision.nms(boxes, scores, 0.1).tolist() == [0, 1]
 
 
 @given(seed=st.integers(0, 10**6), n=st.integers(0, 25), method=st.sampled_from(["gaussian", "linear"]))

@@ -59,10 +59,9 @@ def _suppress(boxes, starts, threshold, low, inclusive, keep):
 
     boxes (5, N): corners and area, by class and in it by score; starts (K+1,): where the classes begin; keep (N,) is written.
     The kept boxes stand in horizontal strips by their upper edge: at an overlap of t the upper edges are at most (1 - t) h
-    apart, h the height of the box whose edge is the upper one. `low` is the threshold less the rounding of a division: what
-    passes the quick comparison is divided to be sure.
+    apart, h the height of the box whose edge is the upper one. `low` is the threshold less the rounding of the boxes' dtype:
+    what passes the quick comparison is computed again in float64, so that an overlap of exactly the threshold counts as that.
     """
-    zero = boxes.dtype.type(0)
     share = max(threshold - 1e-3, 0.0)  # the strips are searched a little wider than rounding can ask
     begin, count = np.empty(STRIPS, np.int64), np.empty(STRIPS, np.int64)
     for k in range(starts.size - 1):
@@ -93,10 +92,10 @@ def _suppress(boxes, starts, threshold, low, inclusive, keep):
                     if not _near(block, x1, y1, x2, y2, area, low):
                         continue
                     for j in range(min(BLOCK, count[s] - b * BLOCK)):
-                        w, h = min(x2, block[2, j]) - max(x1, block[0, j]), min(y2, block[3, j]) - max(y1, block[1, j])
-                        inter = max(w, zero) * max(h, zero)
-                        union = block[4, j] + area - inter
-                        iou = inter / union if union > 0 else zero
+                        a1, b1, a2, b2 = float(block[0, j]), float(block[1, j]), float(block[2, j]), float(block[3, j])
+                        inter = max(min(x2, a2) - max(x1, a1), 0.0) * max(min(y2, b2) - max(y1, b1), 0.0)
+                        union = (a2 - a1) * (b2 - b1) + (x2 - float(x1)) * (y2 - float(y1)) - inter
+                        iou = inter / union if union > 0 else 0.0
                         if iou > threshold or (inclusive and iou == threshold):
                             hit = True
                             break
@@ -119,8 +118,7 @@ def suppress(
     """Indices of the boxes (N, 4) that non-max suppression keeps, best score first, of equal scores the first in place.
 
     A box falls when its overlap with a better box that is kept, of its own label where labels (N,) are given, is above
-    `threshold`, or at it where `inclusive` (the threshold must then be above 0). Coordinates must be finite. Areas and
-    overlaps are computed in the boxes' dtype, as in torchvision.
+    `threshold`, or at it where `inclusive` (the threshold must then be above 0). Coordinates must be finite.
     """
     ranks = np.argsort(-scores, kind="stable")
     order = ranks if labels is None else ranks[np.argsort(labels[ranks], kind="stable")]

@@ -32,7 +32,7 @@ def _checked(
 
 def nms(boxes: Any, scores: Any, iou_threshold: float) -> Any:
     """Indices int64 of the boxes (N, 4) that stay, best score (N,) first: none overlaps a better one by more than
-    `iou_threshold`. Of equal scores the first in place is better. torchvision.ops.nms.
+    `iou_threshold`. Of equal scores the first in place is better. torchvision.ops.nms, overlaps in float64.
 
     Errors: ValueError for shapes, a threshold outside [0, 1], NaN and infinity.
     """
