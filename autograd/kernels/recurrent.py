@@ -20,7 +20,7 @@ from numpy import ndarray
 
 from .buffer import workspace
 from .compile import kernel
-from .elementwise import sigmoid, tanh
+from .gates import vector_sigmoid, vector_tanh
 from .gemm import matmul, pack
 from .simd import FROM_BIAS, FROM_C, FROM_ZERO, LANES, NR, broadcast, fma, load_first, outer_tile, store_first
 from .threads import launch
@@ -61,18 +61,6 @@ def _step(steps, s, first, chunk, init):
 
 
 @kernel
-def _apply_sigmoid(x):
-    for i in range(x.size):
-        x[i] = sigmoid(x[i])
-
-
-@kernel
-def _apply_tanh(x):
-    for i in range(x.size):
-        x[i] = tanh(x[i])
-
-
-@kernel
 def _copy(x, y):
     for i in range(x.size):
         y[i] = x[i]
@@ -95,14 +83,17 @@ def _relu_slope(g, y, out):
 def rnn_forward(first, last, sizes, steps, W, states, floor):
     """states: on entry the input's part, then a row is tanh of it plus W times the row before, or max(0, ...)."""
     T, H, chunk, shift, init = sizes[0], sizes[1], sizes[3], sizes[4], sizes[5]
+    lanes = LANES * 4 // states.itemsize
     for task in range(first, last):
         for s in range(T):
             row, m, before, k, initial = _step(steps, s, task * chunk, chunk, init)
             c = (shift + row) * H
             _times(states, before * H, H, H, W, 0, H, states, c, H, FROM_C, W, 0, floor, k)
             _times(states, (initial + k) * H, H, H, W, 0, H, states, c + k * H, H, FROM_C, W, 0, floor, m - k)
-            if floor < 0 and m > 0:
-                _apply_tanh(part(states, c, c + m * H))
+            if floor < 0:
+                for j in range(c, c + m * H, lanes):
+                    n = c + m * H - j
+                    store_first(states, j, vector_tanh(load_first(states, j, n)), n)
 
 
 @kernel
@@ -150,17 +141,15 @@ def gru_forward(first, last, sizes, steps, W, wn, bias, states, gates, inner):
                 z, n, y, p, q = r + H, r + 2 * H, (shift + row + i) * H, before + i, (row + i) * H
                 if i >= k:
                     p = initial + i
-                _apply_sigmoid(part(gates, r, n))
                 for j in range(0, H, lanes):
                     c = H - j
-                    x = fma(load_first(gates, r + j, c), load_first(inner, q + j, c), load_first(gates, n + j, c))
-                    store_first(gates, n + j, x, c)
-                _apply_tanh(part(gates, n, n + H))
-                for j in range(0, H, lanes):
-                    c = H - j
-                    new = load_first(gates, n + j, c)
-                    old = load_first(states, p * H + j, c)
-                    store_first(states, y + j, fma(load_first(gates, z + j, c), old - new, new), c)
+                    reset = vector_sigmoid(load_first(gates, r + j, c))
+                    keep = vector_sigmoid(load_first(gates, z + j, c))
+                    new = vector_tanh(fma(reset, load_first(inner, q + j, c), load_first(gates, n + j, c)))
+                    store_first(gates, r + j, reset, c)
+                    store_first(gates, z + j, keep, c)
+                    store_first(gates, n + j, new, c)
+                    store_first(states, y + j, fma(keep, load_first(states, p * H + j, c) - new, new), c)
 
 
 @kernel
@@ -215,23 +204,25 @@ def gru_before_forward(first, last, sizes, steps, W, wn, states, gates, inner, s
                 _times(states, h * H, H, H, W, 0, 2 * H, gates, a * N, N, FROM_C, W, 0, -np.inf, rows)
                 for i in range(rows):
                     r, p, q = (a + i) * N, (h + i) * H, (a + i) * H
-                    _apply_sigmoid(part(gates, r, r + 2 * H))
-                    _copy(part(states, p, p + H), part(inner, q, q + H))
-                    if squash:
-                        _apply_tanh(part(inner, q, q + H))
                     for j in range(0, H, lanes):
                         c = H - j
-                        store_first(inner, q + j, load_first(gates, r + j, c) * load_first(inner, q + j, c), c)
+                        reset, through = vector_sigmoid(load_first(gates, r + j, c)), load_first(states, p + j, c)
+                        if squash:
+                            through = vector_tanh(through)
+                        store_first(gates, r + j, reset, c)
+                        store_first(inner, q + j, reset * through, c)
             _times(inner, row * H, H, H, W, wn, H, gates, row * N + 2 * H, N, FROM_C, W, 0, -np.inf, m)
             for i in range(m):
                 u, y, p = (row + i) * N + H, (shift + row + i) * H, before + i
                 if i >= k:
                     p = initial + i
-                _apply_tanh(part(gates, u + H, u + 2 * H))
                 for j in range(0, H, lanes):
                     c = H - j
-                    new, old = load_first(gates, u + H + j, c), load_first(states, p * H + j, c)
-                    store_first(states, y + j, fma(load_first(gates, u + j, c), new - old, old), c)
+                    update = vector_sigmoid(load_first(gates, u + j, c))
+                    new, old = vector_tanh(load_first(gates, u + H + j, c)), load_first(states, p * H + j, c)
+                    store_first(gates, u + j, update, c)
+                    store_first(gates, u + H + j, new, c)
+                    store_first(states, y + j, fma(update, new - old, old), c)
 
 
 @kernel
@@ -251,13 +242,11 @@ def gru_before_backward(first, last, sizes, steps, W, wn, states, gates, gy, dga
                     p = initial + i
                 if gy.size:
                     _add(part(gy, q, q + H), part(dh, d, d + H))
-                _copy(part(states, p * H, p * H + H), part(work, th + i * H, th + i * H + H))
-                if squash:
-                    _apply_tanh(part(work, th + i * H, th + i * H + H))
                 for j in range(0, H, lanes):
                     c = H - j
                     g, update = load_first(dh, d + j, c), load_first(gates, r + H + j, c)
                     new, old = load_first(gates, r + 2 * H + j, c), load_first(states, p * H + j, c)
+                    store_first(work, th + i * H + j, vector_tanh(old) if squash else old, c)
                     store_first(dgates, r + H + j, g * (new - old) * update * (one - update), c)
                     store_first(dgates, r + 2 * H + j, g * update * (one - new * new), c)
                     store_first(dh, d + j, g * (one - update), c)
@@ -295,20 +284,19 @@ def lstm_forward(first, last, sizes, steps, W, wr, states, cells, tanhs, gates, 
                 if r >= k:
                     p = initial + r
                 y = q if O != H else c
-                _apply_sigmoid(part(gates, at, at + 2 * H))
-                _apply_tanh(part(gates, at + 2 * H, at + 3 * H))
-                _apply_sigmoid(part(gates, at + 3 * H, at + N))
                 for j in range(0, H, lanes):
                     n, g = H - j, at + j
-                    kept = load_first(gates, g + H, n) * load_first(cells, p * H + j, n)
-                    cell = fma(load_first(gates, g, n), load_first(gates, g + 2 * H, n), kept)
+                    i, f = vector_sigmoid(load_first(gates, g, n)), vector_sigmoid(load_first(gates, g + H, n))
+                    x, o = vector_tanh(load_first(gates, g + 2 * H, n)), vector_sigmoid(load_first(gates, g + 3 * H, n))
+                    cell = fma(i, x, f * load_first(cells, p * H + j, n))
+                    t = vector_tanh(cell)
+                    store_first(gates, g, i, n)
+                    store_first(gates, g + H, f, n)
+                    store_first(gates, g + 2 * H, x, n)
+                    store_first(gates, g + 3 * H, o, n)
                     store_first(cells, c + j, cell, n)
-                    store_first(tanhs, q + j, cell, n)
-                _apply_tanh(part(tanhs, q, q + H))
-                for j in range(0, H, lanes):
-                    n = H - j
-                    value = load_first(gates, at + 3 * H + j, n) * load_first(tanhs, q + j, n)
-                    store_first(hidden, y + j, value, n)
+                    store_first(tanhs, q + j, t, n)
+                    store_first(hidden, y + j, o * t, n)
             if O != H:
                 y = (shift + row) * O
                 _times(hidden, row * H, H, H, W, wr, O, states, y, O, FROM_ZERO, W, 0, -np.inf, m)
