@@ -17,11 +17,9 @@ from autograd.tape import Output
 BATCHED = {
     "matmul": "batches of matrices broadcast",
     "_solve": "batches of matrices broadcast",
-    "_linear": "the bias is added to every row",
     "_index_copy": "one number as source of many places",
     "_index_put": "one value at many places",
     "_scatter": "one number as source of many places",
-    "_overwrite": "one value at many places",
 }
 
 
