@@ -178,3 +178,21 @@ def test_no_sequences(kind):
     (y, h, _), _, gradients, _ = run(large(kind, 0), np.float32, True)
     assert y.shape == (0, 40) and h.shape == (0, 40)
     assert gradients[4].shape == (kernels.GATES[kind] * 40, 40) and not gradients[4].any()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_tanh_and_sigmoid_of_any_number(dtype):
+    eps = np.finfo(dtype).eps
+    tiny = np.logspace(-37, 0, 200)
+    x = np.concatenate([np.linspace(-120, 120, 5001), tiny, -tiny, [0.0, -0.0, 1e30, -1e30]]).astype(dtype)[:, None]
+    n = (len(x),)
+    one, none = np.ones((1, 1), dtype), (None, None, None)
+    y = kernels.forward(kernels.TANH, x, (None, None), (one, 0 * one, *none), n, False)[0]
+    np.testing.assert_allclose(y, np.tanh(x.astype(np.float64)), rtol=3 * eps, atol=0)
+    forget = np.array([[0], [1], [0], [0]], dtype)  # c = sigmoid(x) 1 + sigmoid(0) tanh(0)
+    c = kernels.forward(kernels.LSTM, x, (None, np.ones_like(x)), (forget, 0 * forget, *none), n, False)[2]
+    expected = np.exp(-np.logaddexp(0, -x.astype(np.float64)))
+    np.testing.assert_allclose(c, expected, rtol=4 * eps if dtype == np.float32 else 1e-14, atol=np.finfo(dtype).tiny)
+    odd = np.array([[np.inf], [-np.inf], [np.nan]], dtype)
+    y = kernels.forward(kernels.TANH, odd, (None, None), (one, 0 * one, *none), (3,), False)[0]
+    np.testing.assert_array_equal(y, [[1], [-1], [np.nan]])
