@@ -11,6 +11,7 @@ import os
 import random
 import signal
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -49,8 +50,13 @@ def die_at(what: str, count: int) -> Any:
 
     for name in ("replace", "fsync"):
         if what == name:
-            setattr(os, name, lambda *args, original=getattr(os, name): (check(), original(*args))[1])
+            setattr(os, name, partial(first, check, getattr(os, name)))
     return check if what == "step" else lambda: None
+
+
+def first(check: Any, function: Any, *args: Any) -> Any:
+    check()
+    return function(*args)
 
 
 def main() -> None:
