@@ -85,6 +85,7 @@ def test_a_sparse_gradient_is_the_dense_one(layer):
 
 def test_the_gradient_outlives_the_vectors_it_came_from():
     x, loss = leaf(2, 4), nn.NegativeSamplingLoss([1, 2, 3, 4, 5], 4, sparse=True, dtype=autograd.float64)
+    loss.weight = nn.Parameter(leaf(5, 4, seed=1))  # at 0 it would give x no gradient
     loss(x, TARGET, ROWS, NOISE).backward()
     held, before = loss.weight.grad, loss.weight.grad.to_dense()
     optim.SGD([x], lr=1.0).step()
@@ -195,6 +196,16 @@ def test_sentences_of_a_file(tmp_path):
     assert tokenize("don’t-STOP 3rd") == ["don't", "stop", "rd"]
     with pytest.raises(FileNotFoundError, match="nowhere"):
         Sentences(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("ending", ["", "\n", " "])
+def test_a_text_of_one_line_is_read_in_pieces(tmp_path, monkeypatch, ending):
+    monkeypatch.setattr("nn.text.vocabulary._PIECE", 16)
+    words = [f"{a}{b}" * (1 + i % 7) for i, (a, b) in enumerate(zip("abcdefghijklm", "nopqrstuvwxyz", strict=True))]
+    path = tmp_path / "text.txt"
+    path.write_text(" ".join(words) + ending)
+    sentences = [*Sentences(path)]
+    assert [word for sentence in sentences for word in sentence] == words and len(sentences) > 3
 
 
 def test_blocks_end_with_sentences():

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
+_PIECE = 1 << 20  # characters read at a time: some texts are one line
 _SENTENCE_END = re.compile(r"[.?!]+(?:\s+|$)")
 
 
@@ -21,7 +22,8 @@ def tokenize(text: str) -> list[str]:
 class Sentences:
     """The sentences of a text file, each a list of words, read anew and piece by piece every time one iterates.
 
-    A sentence ends at a full stop, a question or an exclamation mark, and with its line. path: of a text file, UTF-8.
+    A sentence ends at a full stop, a question or an exclamation mark, and with its line, a very long one in pieces.
+    path: of a text file, UTF-8.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -31,8 +33,14 @@ class Sentences:
 
     def __iter__(self) -> Iterator[list[str]]:
         with self.path.open(encoding="utf-8", errors="replace") as lines:
-            for line in lines:
-                yield from split_sentences(line)
+            rest = ""
+            while piece := lines.readline(_PIECE):
+                text, rest = rest + piece, ""
+                if len(piece) == _PIECE and not piece.endswith("\n"):  # a long line: cut it between two words
+                    cut = text.rfind(" ") + 1 or len(text)
+                    text, rest = text[:cut], text[cut:]
+                yield from split_sentences(text)
+            yield from split_sentences(rest)
 
 
 def split_sentences(text: str) -> Iterator[list[str]]:
