@@ -934,6 +934,8 @@ def gcd(input: Any, other: Any) -> Any:
     tensor([2, 2])
     """
     _integral("gcd", input, other)
+    if np.result_type(input, other).kind == "b":
+        raise DTypeError("gcd: bools have no divisors; convert with to()")
     return np.gcd(input, other)
 
 
@@ -945,4 +947,6 @@ def lcm(input: Any, other: Any) -> Any:
     tensor([12, 60])
     """
     _integral("lcm", input, other)
+    if np.result_type(input, other).kind == "b":
+        raise DTypeError("lcm: bools have no divisors; convert with to()")
     return np.lcm(input, other)

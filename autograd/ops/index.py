@@ -185,6 +185,7 @@ def parse(shape: tuple[int, ...], index: Any) -> tuple[Basic | None, Subscript |
         if not dots:
             basic.append(...)
         return tuple(basic), None
+    _check_masks(shape, basic, used)
     first: list[Any] = []
     second: list[Any] = []
     trivial = True
@@ -210,6 +211,23 @@ def parse(shape: tuple[int, ...], index: Any) -> tuple[Basic | None, Subscript |
     while type(second[-1]) is slice:
         second.pop()
     return None if trivial else tuple(first), Subscript(*second)
+
+
+def _check_masks(shape: tuple[int, ...], items: list[Any], used: int) -> None:
+    """A mask has the shape of the dims it stands for: numpy lets one of no elements pass."""
+    at = 0
+    for item in items:
+        if item is Ellipsis:
+            at += len(shape) - used
+        elif type(item) is ndarray and item.dtype.kind == "b":
+            if item.shape != shape[at : at + item.ndim]:
+                raise RangeError(
+                    f"index: the shape of the mask, {item.shape}, is not that of the dims it stands for, "
+                    f"{shape[at : at + item.ndim]} of a tensor of shape {shape}"
+                )
+            at += item.ndim
+        elif item is not None:
+            at += 1
 
 
 def _bound(value: Any) -> int | None:

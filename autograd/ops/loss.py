@@ -277,6 +277,8 @@ def nll_loss(
 )
 def _squared_difference(input: Any, other: Any) -> Any:
     """(input - other)**2, broadcast."""
+    if np.result_type(input, other).kind == "b":
+        raise DTypeError("mse_loss: bools have no difference; convert with to()")
     d = input - other
     return d * d
 
@@ -515,8 +517,9 @@ def kl_div(
     >>> autograd.kl_div(autograd.tensor([0.5, 0.5]).log(), autograd.tensor([0.9, 0.1]), reduction="sum")
     tensor(0.3681)
     """
-    if input.dtype.kind != "f":
-        raise DTypeError(f"kl_div: input is {input.dtype}; expected float32 or float64, cast with to()")
+    for argument, x in (("input", input), ("target", target)):
+        if x.dtype.kind != "f":
+            raise DTypeError(f"kl_div: {argument} is {x.dtype}; expected float32 or float64, cast with to()")
     if reduction == "mean" and size_average is None and reduce is None:
         warnings.warn(
             "kl_div: reduction='mean' divides by the number of elements; 'batchmean' is the divergence an example",

@@ -6,10 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from .. import dtypes
 from ..errors import DTypeError, NumberError, ShapeError
 from ..op import function
 from .activation import relu
 from .compare import clamp_min, minimum, where
+from .convert import to_dtype
 from .elementwise import sqrt
 from .loss import _array, _at_label, _class_weight, _labels, _reduced, _reduction, _same_size, softplus
 from .reduce import _vector_norm, mean, sum
@@ -310,7 +312,10 @@ def cosine_similarity(x1: Any, x2: Any, dim: int = 1, eps: float = 1e-8) -> Any:
     >>> autograd.cosine_similarity(autograd.ones(1, 2), autograd.tensor([[1.0, 0.0]]))
     tensor([0.7071])
     """
-    x1, x2 = broadcast_tensors(x1, x2)
+    common = dtypes.promote_types(np.dtype(x1.dtype), np.dtype(x2.dtype))
+    if common.kind != "f":
+        raise DTypeError(f"cosine_similarity: expected a floating dtype among the two, got {x1.dtype} and {x2.dtype}")
+    x1, x2 = broadcast_tensors(to_dtype(x1, common), to_dtype(x2, common))
     n1 = clamp_min(_vector_norm(x1, 2, dim, True), eps)
     n2 = clamp_min(_vector_norm(x2, 2, dim, True), eps)
     return sum((x1 / n1) * (x2 / n2), dim)

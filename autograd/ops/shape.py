@@ -138,6 +138,8 @@ def unflatten(input: Any, dim: int, sizes: Any) -> Any:
     shape = input.shape
     d = dim_of("unflatten", dim, len(shape))
     sizes = tuple(sizes)
+    if not len(shape):
+        raise ShapeError("unflatten: a 0-dim tensor has no dim to cut up")
     if not sizes:
         raise ShapeError("unflatten: sizes must be non-empty")
     known = prod(n for n in sizes if n != -1)

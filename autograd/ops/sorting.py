@@ -151,6 +151,8 @@ def _ranked(name: str, input: Any, k: Any, dim: int, keepdim: bool) -> tuple[Any
 def _kthvalue(input: Any, k: int, dim: int = -1, keepdim: bool = False) -> Any:
     """The k-th smallest element along `dim` and its index."""
     n = input.shape[dim_of("kthvalue", dim, input.ndim)] if input.ndim else 1
+    if not n:
+        raise RangeError(f"kthvalue: dim {dim} has no elements; shape {tuple(input.shape)}")
     if not 1 <= k <= n:
         raise ShapeError(f"kthvalue: k = {k} is out of range; expected 1 to {n}")
     return _ranked("kthvalue", input, k - 1, dim, keepdim)
