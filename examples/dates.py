@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import datetime
+import re
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -190,8 +191,9 @@ def train(options: argparse.Namespace) -> Translator:
         for text, got, iso in zip(texts, found, wanted_texts, strict=True):
             if got != iso:
                 print(f"  {text} became {got}, not {iso}")
-    longest = [max((text for text in texts if word in text), key=len) for word in ("day", "/", ".", " 2")]
-    shown = [(text, *result) for text, result in zip(longest, translator(longest), strict=True)]
+    ways = r"[a-z]+ [a-z]+ \d+ \d{4}", r"\d+/\d+/\d\d", r"\d+ [a-z]{6,} \d{4}", r"\d+\.\d+\.\d\d"
+    picked = [next(text for text in texts if re.fullmatch(way, text)) for way in ways]
+    shown = [(text, *result) for text, result in zip(picked, translator(picked), strict=True)]
     attention_picture(options.out / "attention.png", shown)
     print(f"weights and attention.png, where it looked, are in {options.out}/")
     return translator

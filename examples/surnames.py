@@ -1,8 +1,8 @@
 """A network that has read 84,000 surnames invents new ones, character by character; or it learns a text of your own.
 
-    python examples/names.py                             about two minutes; weights under runs/names/
-    python examples/names.py --start Mac --count 10      names that begin so, from the weights kept
-    python examples/names.py --text my.txt --layers 2    a text file instead, by truncated backpropagation through time
+    python examples/surnames.py                             about two minutes; weights under runs/surnames/
+    python examples/surnames.py --start Mac --count 10      names that begin so, from the weights kept
+    python examples/surnames.py --text my.txt --layers 2    a text file instead, by truncated backpropagation through time
 
 The surnames are those of the package names: `pip install names==0.3.0`. 5,000 of them are never trained on; how well the
 model foresees their characters is the figure at the end, in bits a character, the end of the name counted as one. Uniform
@@ -216,7 +216,7 @@ def main() -> None:
     parser.add_argument(
         "--validate", action="store_true", help="hold out 5,000 of the training names: to choose settings"
     )
-    parser.add_argument("--out", type=Path, default=Path("runs/names"), help="folder for the weights")
+    parser.add_argument("--out", type=Path, default=Path("runs/surnames"), help="folder for the weights")
     options = parser.parse_args()
     autograd.manual_seed(options.seed)
     if options.text is not None:
