@@ -8,9 +8,11 @@ does not notice that an intrinsic in another file has changed.
 from __future__ import annotations
 
 import hashlib
+import importlib
 import os
 import re
 import sys
+import threading
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -79,9 +81,38 @@ def kernel(fn: F | None = None, **options: Any) -> Any:
     before = config.CACHE_DIR
     config.CACHE_DIR = str(_folder(Path(fn.__code__.co_filename)))
     try:
-        return njit(cache=True, nogil=True, error_model="numpy", **options)(fn)
+        compiled = njit(cache=True, nogil=True, error_model="numpy", **options)(fn)
     finally:
         config.CACHE_DIR = before
+    return _OneAtATime(compiled) if options.get("parallel") and not _threads_may_meet() else compiled
+
+
+@cache
+def _threads_may_meet() -> bool:
+    """Whether several Python threads may be in parallel kernels at once: not on numba's own layer, which ends the process
+    then. It is what numba takes where neither TBB nor OpenMP is installed."""
+    if config.THREADING_LAYER == "workqueue":
+        return False
+    for pool in ("omppool", "tbbpool"):
+        try:
+            importlib.import_module(f"numba.np.ufunc.{pool}")
+        except ImportError:
+            continue
+        return True
+    return False
+
+
+class _OneAtATime:
+    """A parallel kernel that waits until no other one runs."""
+
+    lock = threading.Lock()
+
+    def __init__(self, compiled: Callable[..., Any]) -> None:
+        self.compiled = compiled
+
+    def __call__(self, *args: Any) -> Any:
+        with self.lock:
+            return self.compiled(*args)
 
 
 class _SayOnce(event.Listener):
