@@ -133,14 +133,14 @@ class Word2Vec(Module):
                         step.param_groups[0]["lr"] = rate
                     loss, (kept, pairs) = self.block_loss(part, begin, stop)
                     seen += stop - begin
-                    if pairs:
-                        step.zero_grad()
-                        loss.backward()
-                        step.step()
-                        loss_sum += loss.item()
-                        pair_sum += pairs
+                    step.zero_grad()
+                    loss.backward()
+                    step.step()
+                    value = loss.item()
+                    loss_sum += value
+                    pair_sum += pairs
                     if on_block:
-                        on_block(seen, loss.item() / max(pairs, 1), kept)
+                        on_block(seen, value / max(pairs, 1), kept)
             if seen == before:
                 raise ValueError(
                     "Word2Vec.fit: the corpus holds none of the vocabulary's words (or can be read only once)"
