@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import secrets
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -171,6 +172,21 @@ def set_rng_state(state: Tensor) -> None:
     >>> autograd.set_rng_state(autograd.get_rng_state())
     """
     default_generator.set_state(state)
+
+
+@contextmanager
+def fork_rng(*args: Any, enabled: bool = True, **kwargs: Any) -> Iterator[None]:
+    """Inside, draws do not move the default stream that stands outside. torch's arguments for devices are accepted.
+
+    >>> with autograd.random.fork_rng():
+    ...     x = autograd.rand(2)
+    """
+    state = get_rng_state()
+    try:
+        yield
+    finally:
+        if enabled:
+            set_rng_state(state)
 
 
 def rng_of(generator: Generator | None) -> np.random.Generator:

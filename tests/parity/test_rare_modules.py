@@ -191,3 +191,37 @@ def test_fractional_max_pool_refuses(given):
     for library in (nn, torch.nn):
         with pytest.raises((ValueError, RuntimeError)):
             library.FractionalMaxPool2d(2, **given)((autograd if library is nn else torch).ones(1, 1, 8, 8))
+
+
+@pytest.mark.parametrize("shape", [(4, 4), (5, 3), (3, 5)])
+@pytest.mark.parametrize("kind", [None, "matrix_exp", "cayley", "householder"])
+def test_orthogonal(kind, shape):
+    theirs = torch.nn.utils.parametrizations.orthogonal(torch.nn.Linear(*shape).double(), orthogonal_map=kind)
+    ours = nn.utils.parametrizations.orthogonal(nn.Linear(*shape).double(), orthogonal_map=kind)
+    assert list(ours.state_dict()) == list(theirs.state_dict())
+    start = theirs.state_dict()
+    rng = np.random.default_rng(0)
+    original = start["parametrizations.weight.original"]
+    noise = 0.1 * rng.normal(size=tuple(original.shape))
+    np.fill_diagonal(noise, 0)  # the diagonal never learns: torch cuts it to an integer
+    original += torch.tensor(noise)
+    ours.load_state_dict(start)
+    theirs.load_state_dict(start)
+    with autograd.no_grad():
+        a = ours.weight.numpy()
+    np.testing.assert_allclose(a, theirs.weight.detach().numpy(), rtol=1e-9, atol=1e-9)
+    few = a @ a.T if a.shape[0] <= a.shape[1] else a.T @ a
+    np.testing.assert_allclose(few, np.eye(len(few)), atol=1e-9)
+    weights = rng.normal(size=a.shape)
+    (ours.weight * autograd.tensor(weights)).sum().backward(), (theirs.weight * torch.tensor(weights)).sum().backward()
+    close(ours.parametrizations.weight.original.grad, theirs.parametrizations.weight.original.grad, 1e-7)
+
+
+def test_a_forked_stream_leaves_the_other_where_it_was():
+    for library in (autograd, torch):
+        library.manual_seed(3)
+        with library.random.fork_rng():
+            library.rand(5)
+        first = library.rand(2)
+        library.manual_seed(3)
+        assert library.rand(2).tolist() == first.tolist()
