@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import importlib
+import re
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -48,6 +52,38 @@ class Library:
         """The optimizer `kind`, with the variant's implementation."""
         ways = {word: True for word in ("fused", "foreach") if word in self.variant} if self.name == TORCH else {}
         return getattr(self.optim, kind)(parameters, **settings, **ways)
+
+
+# What nn/models/*.py import, and what stands for it on torch. Of the library itself nothing is left, for the figures of torch
+# are to be torch's: what explains wrong pictures and reads files is made of nothing.
+ON_TORCH = {
+    "import autograd": "import torch as autograd",
+    "import nn": "import torch.nn as nn",
+    "import nn.functional as F": "import torch.nn.functional as F",
+    "from autograd import Tensor": "from torch import Tensor",
+    "from ._shapes import explain_shapes": "explain_shapes = lambda forward: forward",
+    "from .weights import build": "build = lambda network, *args, weights, **options: network(*args, **options)",
+    "from .weights import build, load_weights": "build = lambda network, *args, weights, **options: network(*args, **options)",
+    "from .googlenet import to_unit_range": "from models_on_torch.googlenet import to_unit_range",
+}
+
+
+def models_on_torch(file: str) -> ModuleType:
+    """nn/models/<file>.py on torch: the same text, its imports replaced."""
+    name = f"models_on_torch.{file}"
+    if name not in sys.modules:
+        text = (Path(__file__).resolve().parent.parent / "nn" / "models" / f"{file}.py").read_text(encoding="utf-8")
+        lines = [ON_TORCH.get(line, line) for line in text.splitlines()]
+        for line in lines:
+            found = re.match(r"from models_on_torch\.(\w+) ", line)
+            if found:
+                models_on_torch(found[1])
+            if re.match(r"(from|import) (\.|autograd|nn\b)", line):
+                raise ImportError(f"nn/models/{file}.py: {line!r} is not in ON_TORCH, so it cannot be built on torch")
+        module = ModuleType(name)
+        exec(compile("\n".join(lines), f"{file}.py on torch", "exec"), module.__dict__)
+        sys.modules[name] = module
+    return sys.modules[name]
 
 
 @dataclass

@@ -7,13 +7,14 @@ both libraries, and the losses of the first steps must agree.
 
 from __future__ import annotations
 
+import importlib
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from library import Case, Library, Row, fingerprint
+from library import Case, Library, Row, fingerprint, models_on_torch
 
 # ---- definitions
 
@@ -33,115 +34,22 @@ def mlp(base: Any, nn: Any, F: Any) -> Any:
     return nn.Sequential(nn.Linear(784, 256), nn.ReLU(), nn.Linear(256, 128), nn.ReLU(), nn.Linear(128, 10))
 
 
-def lenet5(base: Any, nn: Any, F: Any) -> Any:
-    """LeNet-5 with tanh and three input channels: 62,006 parameters."""
+def of_models(file: str, name: str, **options: Any) -> Callable[[Any, Any, Any], Any]:
+    """A network of nn/models/<file>.py, whose text is built on torch too."""
 
-    class LeNet5(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.conv1, self.conv2 = nn.Conv2d(3, 6, 5), nn.Conv2d(6, 16, 5)
-            self.fc1, self.fc2, self.fc3 = nn.Linear(400, 120), nn.Linear(120, 84), nn.Linear(84, 10)
+    def build(base: Any, nn: Any, F: Any) -> Any:
+        made = importlib.import_module(f"nn.models.{file}") if base.__name__ == "autograd" else models_on_torch(file)
+        return getattr(made, name)(**options)
 
-        def forward(self, x: Any) -> Any:
-            x = F.max_pool2d(self.conv1(x).tanh(), 2)
-            x = F.max_pool2d(self.conv2(x).tanh(), 2).flatten(1)
-            return self.fc3(self.fc2(self.fc1(x).tanh()).tanh())
-
-    return LeNet5()
+    return build
 
 
-def classifier(nn: Any, features: int) -> list[Any]:
-    """The two wide layers with dropout and the 1000 outputs that AlexNet and VGG end in."""
-    layers = [nn.Flatten()]
-    for inputs in (features, 4096):
-        layers += [nn.Linear(inputs, 4096), nn.ReLU(), nn.Dropout(0.5)]
-    return [*layers, nn.Linear(4096, 1000)]
-
-
-def alexnet(base: Any, nn: Any, F: Any) -> Any:
-    """AlexNet in one piece (no groups): 62,378,344 parameters."""
-    return nn.Sequential(
-        nn.Conv2d(3, 96, 11, stride=4), nn.ReLU(), nn.MaxPool2d(3, 2),
-        nn.Conv2d(96, 256, 5, padding=2), nn.ReLU(), nn.MaxPool2d(3, 2),
-        nn.Conv2d(256, 384, 3, padding=1), nn.ReLU(),
-        nn.Conv2d(384, 384, 3, padding=1), nn.ReLU(),
-        nn.Conv2d(384, 256, 3, padding=1), nn.ReLU(), nn.MaxPool2d(3, 2),
-        *classifier(nn, 9216),
-    )  # fmt: skip
-
-
-def vgg16(base: Any, nn: Any, F: Any) -> Any:
-    """VGG-16: 138,357,544 parameters."""
-    layers, channels = [], 3
-    for width, depth in ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3)):
-        for _ in range(depth):
-            layers += [nn.Conv2d(channels, width, 3, padding=1), nn.ReLU()]
-            channels = width
-        layers.append(nn.MaxPool2d(2))
-    return nn.Sequential(*layers, *classifier(nn, 512 * 7 * 7))
-
-
-def resnet50(base: Any, nn: Any, F: Any) -> Any:
-    """ResNet-50 with the stride on the 3x3: 25,557,032 parameters."""
-
-    class Bottleneck(nn.Module):
-        def __init__(self, inputs: int, width: int, stride: int) -> None:
-            super().__init__()
-            self.conv1, self.bn1 = nn.Conv2d(inputs, width, 1, bias=False), nn.BatchNorm2d(width)
-            self.conv2, self.bn2 = nn.Conv2d(width, width, 3, stride, 1, bias=False), nn.BatchNorm2d(width)
-            self.conv3, self.bn3 = nn.Conv2d(width, 4 * width, 1, bias=False), nn.BatchNorm2d(4 * width)
-            self.shortcut = None
-            if stride != 1 or inputs != 4 * width:
-                self.shortcut = nn.Sequential(
-                    nn.Conv2d(inputs, 4 * width, 1, stride, bias=False), nn.BatchNorm2d(4 * width)
-                )
-
-        def forward(self, x: Any) -> Any:
-            y = F.relu(self.bn1(self.conv1(x)))
-            y = F.relu(self.bn2(self.conv2(y)))
-            y = self.bn3(self.conv3(y))
-            return F.relu(y + (x if self.shortcut is None else self.shortcut(x)))
-
-    layers = [nn.Conv2d(3, 64, 7, 2, 3, bias=False), nn.BatchNorm2d(64), nn.ReLU(), nn.MaxPool2d(3, 2, 1)]
-    channels = 64
-    for width, depth, stride in ((64, 3, 1), (128, 4, 2), (256, 6, 2), (512, 3, 2)):
-        for i in range(depth):
-            layers.append(Bottleneck(channels, width, stride if i == 0 else 1))
-            channels = 4 * width
-    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(2048, 1000))
-
-
-def googlenet(base: Any, nn: Any, F: Any) -> Any:
-    """GoogLeNet with batch norm, without its two heads, in torchvision's form (3x3 for 5x5): 6,624,904 parameters."""
-
-    def conv(inputs: int, outputs: int, size: int, stride: int = 1, padding: int = 0) -> Any:
-        return nn.Sequential(
-            nn.Conv2d(inputs, outputs, size, stride, padding, bias=False), nn.BatchNorm2d(outputs, eps=0.001), nn.ReLU()
-        )
-
-    class Inception(nn.Module):
-        def __init__(self, inputs: int, one: int, red3: int, three: int, red5: int, five: int, pooled: int) -> None:
-            super().__init__()
-            self.branch1 = conv(inputs, one, 1)
-            self.branch2 = nn.Sequential(conv(inputs, red3, 1), conv(red3, three, 3, padding=1))
-            self.branch3 = nn.Sequential(conv(inputs, red5, 1), conv(red5, five, 3, padding=1))
-            self.branch4 = nn.Sequential(nn.MaxPool2d(3, 1, 1), conv(inputs, pooled, 1))
-
-        def forward(self, x: Any) -> Any:
-            return base.cat([self.branch1(x), self.branch2(x), self.branch3(x), self.branch4(x)], 1)
-
-    return nn.Sequential(
-        conv(3, 64, 7, 2, 3), nn.MaxPool2d(3, 2, ceil_mode=True),
-        conv(64, 64, 1), conv(64, 192, 3, padding=1), nn.MaxPool2d(3, 2, ceil_mode=True),
-        Inception(192, 64, 96, 128, 16, 32, 32), Inception(256, 128, 128, 192, 32, 96, 64),
-        nn.MaxPool2d(3, 2, ceil_mode=True),
-        Inception(480, 192, 96, 208, 16, 48, 64), Inception(512, 160, 112, 224, 24, 64, 64),
-        Inception(512, 128, 128, 256, 24, 64, 64), Inception(512, 112, 144, 288, 32, 64, 64),
-        Inception(528, 256, 160, 320, 32, 128, 128),
-        nn.MaxPool2d(2, 2, ceil_mode=True),
-        Inception(832, 256, 160, 320, 32, 128, 128), Inception(832, 384, 192, 384, 48, 128, 128),
-        nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(0.2), nn.Linear(1024, 1000),
-    )  # fmt: skip
+lenet5 = of_models("lenet", "LeNet5", in_channels=3)
+alexnet = of_models("alexnet", "AlexNet")
+vgg16 = of_models("vgg", "vgg16")
+resnet50 = of_models("resnet", "resnet50")
+googlenet = of_models("googlenet", "googlenet", aux_logits=False)
+inception_v3 = of_models("inception", "inception_v3", aux_logits=False)
 
 
 def yolo(base: Any, nn: Any, F: Any) -> Any:
@@ -263,6 +171,7 @@ NETWORKS = {
     "vgg16-b4": Network(vgg16, (4, 3, 224, 224), (4,), "cross_entropy", 1000, lr=3e-6, heavy=True),
     "resnet50-b4": Network(resnet50, (4, 3, 224, 224), (4,), "cross_entropy", 1000, lr=3e-6, heavy=True),
     "googlenet-b4": Network(googlenet, (4, 3, 224, 224), (4,), "cross_entropy", 1000, lr=1e-4, heavy=True),
+    "inception-b4": Network(inception_v3, (4, 3, 299, 299), (4,), "cross_entropy", 1000, lr=3e-6, heavy=True),
     "yolo-b4": Network(yolo, (4, 3, 416, 416), (4, 125, 13, 13), "mse_loss", lr=1e-2, heavy=True),
 }
 SETTINGS: dict[str, dict[str, float]] = {

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from .alexnet import AlexNet, alexnet
 from .googlenet import GoogLeNet, GoogLeNetOutputs, googlenet
 from .inception import Inception3, InceptionOutputs, InceptionV3, inception_v3
@@ -33,6 +36,17 @@ from .vgg import (
     vgg19_bn,
 )
 from .weights import LoadReport, load_weights, read_weights
-from .yolo import COCO_ANCHORS, Darknet19, Detector, YOLOLoss, grid_boxes, yolo_loss, yolo_small, yolo_v2
 
-__all__ = [name for name, value in list(globals().items()) if callable(value) and not name.startswith("_")]
+if TYPE_CHECKING:
+    from .yolo import COCO_ANCHORS, Darknet19, Detector, YOLOLoss, grid_boxes, yolo_loss, yolo_small, yolo_v2
+
+_YOLO = ("COCO_ANCHORS", "Darknet19", "Detector", "YOLOLoss", "grid_boxes", "yolo_loss", "yolo_small", "yolo_v2")
+
+__all__ = [name for name, value in list(globals().items()) if getattr(value, "__module__", "").startswith("nn.models.")]
+__all__ += _YOLO
+
+
+def __getattr__(name: str) -> Any:
+    if name in _YOLO:  # read when first asked for: detection brings nn.vision and nn.data, ten times the rest
+        return getattr(import_module("nn.models.yolo"), name)
+    raise AttributeError(f"module 'nn.models' has no attribute {name!r}", name=name)

@@ -2,43 +2,14 @@
 
 from __future__ import annotations
 
-import re
-import sys
-from pathlib import Path
-from types import ModuleType
-
 import numpy as np
 import pytest
 import torch
 
 import autograd
+from benchmarks.library import models_on_torch
 from nn import models
 from nn.init import skipped
-
-FOLDER = Path(models.__file__).parent
-IMPORTS = (
-    ("import autograd\n", "import torch as autograd\n"),
-    ("import nn\n", "import torch.nn as nn\n"),
-    ("import nn.functional as F\n", "import torch.nn.functional as F\n"),
-    ("from autograd import Tensor\n", "from torch import Tensor\n"),
-    ("from ._shapes", "from nn.models._shapes"),
-    ("from .weights", "from nn.models.weights"),
-    ("from .googlenet import to_unit_range\n", "from torch_googlenet import to_unit_range\n"),
-)
-
-
-def of_torch(name: str, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """nn/models/<name>.py as a module on torch."""
-    text = (FOLDER / f"{name}.py").read_text(encoding="utf-8")
-    for ours, theirs in IMPORTS:
-        text = text.replace(ours, theirs)
-    left = re.findall(r"^(?:import|from) (?:autograd|nn)(?!\.models)\b.*|^from \..*", text, re.MULTILINE)
-    assert not left, f"{name}.py imports {left}, which this list does not replace"
-    if name == "inception":
-        monkeypatch.setitem(sys.modules, "torch_googlenet", of_torch("googlenet", monkeypatch))
-    module = ModuleType(f"torch_{name}")
-    exec(compile(text, f"torch_{name}.py", "exec"), module.__dict__)
-    return module
 
 
 def randomise(model: torch.nn.Module) -> None:
@@ -57,9 +28,9 @@ def randomise(model: torch.nn.Module) -> None:
                     m.weight.uniform_(0.5, 1.0)
 
 
-def twins(file, name, options, monkeypatch, double=False):
+def twins(file, name, options, double=False):
     torch.manual_seed(0)
-    theirs = getattr(of_torch(file, monkeypatch), name)(**options)
+    theirs = getattr(models_on_torch(file), name)(**options)
     randomise(theirs)
     with skipped():
         ours = getattr(models, name)(**options)
@@ -88,9 +59,9 @@ FULL = [
 
 
 @pytest.mark.parametrize(("file", "name", "options", "size"), FULL)
-def test_full_size_forward(file, name, options, size, monkeypatch):
+def test_full_size_forward(file, name, options, size):
     """float32, to 1e-5 of the largest score."""
-    ours, theirs = twins(file, name, options, monkeypatch)
+    ours, theirs = twins(file, name, options)
     x = np.random.default_rng(0).standard_normal((2, 3, size, size)).astype(np.float32)
     with torch.no_grad(), autograd.no_grad():
         expected = theirs.eval()(torch.from_numpy(x)).numpy()
@@ -115,9 +86,9 @@ NARROW = [
 
 
 @pytest.mark.parametrize(("file", "name", "options", "size"), NARROW)
-def test_training_step(file, name, options, size, monkeypatch):
+def test_training_step(file, name, options, size):
     """float64, in training mode: outputs (heads too), every parameter's gradient, and the statistics afterwards."""
-    ours, theirs = twins(file, name, {**options, "num_classes": 5}, monkeypatch, double=True)
+    ours, theirs = twins(file, name, {**options, "num_classes": 5}, double=True)
     x = np.random.default_rng(0).standard_normal((3, 3, size, size))
     found, expected = ours(autograd.from_numpy(x)), theirs(torch.from_numpy(x))
     found, expected = (out if isinstance(out, tuple) else (out,) for out in (found, expected))
@@ -168,8 +139,8 @@ def test_torch_files(tmp_path, protocol):
     assert back["view"][0, 0].item() == 7
 
 
-def test_weights_of_torch_files_load_by_name(tmp_path, monkeypatch):
-    _, theirs = twins("resnet", "resnet18", {"width": 1 / 16, "num_classes": 7}, monkeypatch)
+def test_weights_of_torch_files_load_by_name(tmp_path):
+    _, theirs = twins("resnet", "resnet18", {"width": 1 / 16, "num_classes": 7})
     torch.save({"epoch": 9, "state_dict": theirs.state_dict()}, tmp_path / "r.pth")
     ours = models.resnet18(weights=tmp_path / "r.pth", width=1 / 16, num_classes=7).eval()
     x = np.random.default_rng(0).standard_normal((2, 3, 64, 64)).astype(np.float32)
