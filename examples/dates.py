@@ -1,6 +1,6 @@
 """Dates as people write them become ISO dates: an encoder-decoder that learns where to look.
 
-    python examples/dates.py                                  about three minutes; weights and a picture under runs/dates/
+    python examples/dates.py                                  about a minute; weights and a picture under runs/dates/
     python examples/dates.py "Tuesday, 3 May 2011" "9.7.81"   translate dates of your own with the weights kept
     python examples/dates.py --score multihead --beam 3
 
@@ -208,7 +208,7 @@ def main() -> None:
     parser.add_argument(
         "--hidden", type=int, default=64, help="units of the decoder and of each direction (default 64)"
     )
-    parser.add_argument("--pairs", type=int, default=40000, help="dates to learn from (default 40,000)")
+    parser.add_argument("--pairs", type=int, default=10000, help="dates to learn from (default 10,000)")
     parser.add_argument("--epochs", type=int, default=8, help="passes over them (default 8)")
     parser.add_argument("--batch", type=int, default=64, help="dates a step (default 64)")
     parser.add_argument("--lr", type=float, default=5e-3, help="Adam's highest learning rate (default 0.005)")

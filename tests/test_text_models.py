@@ -259,6 +259,8 @@ def test_generate_stops_at_the_end_or_at_the_limit() -> None:
     assert generate(step, None, 1, 2)[0].tolist() == [1, 2]
     assert generate(step, None, 1, 6, end=None)[0].tolist() == [1, 2, 3, 0, 1, 2]
     assert generate(step, None, 1, 0)[0].tolist() == []
+    late = generate(lambda tokens, state: (np.tile([9.0, 1.0, 0.0], (len(tokens), 1)), None), None, 2, 9, min_length=3)
+    assert [text.tolist() for text in late] == [[1, 1, 1]] * 2
     with pytest.raises(ValueError, match="at least 1"):
         beam_search(step, None, 1, 5, beam=0)
 
@@ -390,6 +392,7 @@ def test_generated_texts_have_the_probability_the_model_gives_them() -> None:
 
 def test_a_prefix_is_read_and_kept() -> None:
     model = small_model(characters=4)
+    assert min(len(text) for text in model.generate(100, 8, prefix=[2], min_length=3)) == 3
     for ends in (True, False):
         texts = model.generate(3, 8, prefix=[2, 3], ends=ends)
         assert all(text[:2].tolist() == [2, 3] for text in texts)

@@ -81,11 +81,12 @@ class CharacterModel(nn.Module):
         generator: Generator | None = None,
         prefix: Sequence[int] | np.ndarray = (),
         ends: bool = True,
+        min_length: int = 0,
     ) -> list[np.ndarray]:
         """`count` texts drawn as `nn.text.sample` does, each until the boundary or `max_length` characters; int64 arrays.
 
-        prefix: numbers that each text starts with, part of the result. ends: False where texts have no boundaries; then a
-        prefix is needed, and boundaries are never drawn.
+        min_length: the boundary is not drawn before. prefix: numbers that each text starts with, part of the result. ends:
+        False where texts have no boundaries; then a prefix is needed, and boundaries are never drawn.
         """
         ids = np.asarray(prefix, np.int64)
         if not ends and not len(ids):
@@ -103,7 +104,8 @@ class CharacterModel(nn.Module):
 
             more = max_length - len(ids)
             end = 0 if ends else None
-            drawn = generate(self.step, state, count, more, choose=choose, start=int(read[-1]), end=end)
+            settings: dict[str, Any] = {"choose": choose, "start": int(read[-1]), "end": end}
+            drawn = generate(self.step, state, count, more, min_length=min_length - len(ids), **settings)
         return [np.concatenate([ids, text]) for text in drawn]
 
     def most_probable(

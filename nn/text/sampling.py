@@ -85,8 +85,9 @@ def generate(
     choose: Callable[[np.ndarray], np.ndarray] | None = None,
     start: int = 0,
     end: int | None = 0,
+    min_length: int = 0,
 ) -> list[np.ndarray]:
-    """`count` texts at once, each until `end` (left out) or `max_length`; int64 arrays.
+    """`count` texts at once, each until `end` (left out) or `max_length`, none shorter than `min_length`; int64 arrays.
 
     choose: scores (N, V) to numbers (N,), such as `sample` with settings; the most probable (greedy) unless given. end: None
     where texts do not end.
@@ -98,6 +99,8 @@ def generate(
         with autograd.no_grad():
             scores, state = step(tokens, state)
         logs = log_softmax(scores)
+        if end is not None and len(chosen) < min_length:
+            logs[:, end] = -np.inf
         tokens = logs.argmax(1) if choose is None else np.asarray(choose(logs), np.int64)
         if end is not None:
             running &= tokens != end
