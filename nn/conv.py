@@ -177,20 +177,26 @@ _CONV = """{dims}-dimensional convolution (cross-correlation): out_o = b_o + sum
 
 
 class Conv1d(_Forward):
-    __doc__ = _CONV.format(dims="One", axes="L", outs="L'") + """
+    __doc__ = (
+        _CONV.format(dims="One", axes="L", outs="L'")
+        + """
 
     >>> nn.Conv1d(3, 4, 3)(autograd.ones(2, 3, 6)).shape
     Size([2, 4, 4])
     """
+    )
     dims = 1
 
 
 class Conv2d(_Forward):
-    __doc__ = _CONV.format(dims="Two", axes="H, W", outs="H', W'") + """
+    __doc__ = (
+        _CONV.format(dims="Two", axes="H, W", outs="H', W'")
+        + """
 
     >>> nn.Conv2d(3, 4, 3)(autograd.ones(2, 3, 6, 6)).shape
     Size([2, 4, 4, 4])
     """
+    )
     dims = 2
 
     def forward(self, input: Tensor, activation: str | None = None) -> Tensor:
@@ -203,11 +209,14 @@ class Conv2d(_Forward):
 
 
 class Conv3d(_Forward):
-    __doc__ = _CONV.format(dims="Three", axes="D, H, W", outs="D', H', W'") + """
+    __doc__ = (
+        _CONV.format(dims="Three", axes="D, H, W", outs="D', H', W'")
+        + """
 
     >>> nn.Conv3d(3, 4, 3)(autograd.ones(2, 3, 6, 6, 6)).shape
     Size([2, 4, 4, 4, 4])
     """
+    )
     dims = 3
 
 
@@ -287,29 +296,38 @@ _TRANSPOSED = """The gradient of Conv{dims}d with respect to its input, as a lay
 
 
 class ConvTranspose1d(_Transposed):
-    __doc__ = _TRANSPOSED.format(dims=1, axes="L", outs="L'") + """
+    __doc__ = (
+        _TRANSPOSED.format(dims=1, axes="L", outs="L'")
+        + """
 
     >>> nn.ConvTranspose1d(3, 4, 2, stride=2)(autograd.ones(2, 3, 6)).shape
     Size([2, 4, 12])
     """
+    )
     dims = 1
 
 
 class ConvTranspose2d(_Transposed):
-    __doc__ = _TRANSPOSED.format(dims=2, axes="H, W", outs="H', W'") + """
+    __doc__ = (
+        _TRANSPOSED.format(dims=2, axes="H, W", outs="H', W'")
+        + """
 
     >>> nn.ConvTranspose2d(3, 4, 2, stride=2)(autograd.ones(2, 3, 6, 6)).shape
     Size([2, 4, 12, 12])
     """
+    )
     dims = 2
 
 
 class ConvTranspose3d(_Transposed):
-    __doc__ = _TRANSPOSED.format(dims=3, axes="D, H, W", outs="D', H', W'") + """
+    __doc__ = (
+        _TRANSPOSED.format(dims=3, axes="D, H, W", outs="D', H', W'")
+        + """
 
     >>> nn.ConvTranspose3d(3, 4, 2, stride=2)(autograd.ones(2, 3, 6, 6, 6)).shape
     Size([2, 4, 12, 12, 12])
     """
+    )
     dims = 3
 
 

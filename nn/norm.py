@@ -133,29 +133,38 @@ _BATCH = """Batch normalisation over {axes}: y = (x - mean) / sqrt(var + eps) * 
 
 
 class BatchNorm1d(_BatchNorm):
-    __doc__ = _BATCH.format(axes="N and L", shape="Input (N, C) or (N, C, L)") + """
+    __doc__ = (
+        _BATCH.format(axes="N and L", shape="Input (N, C) or (N, C, L)")
+        + """
 
     >>> nn.BatchNorm1d(3)(autograd.ones(2, 3, 6)).shape
     Size([2, 3, 6])
     """
+    )
     ranks = (2, 3)
 
 
 class BatchNorm2d(_BatchNorm):
-    __doc__ = _BATCH.format(axes="N, H and W", shape="Input (N, C, H, W)") + """
+    __doc__ = (
+        _BATCH.format(axes="N, H and W", shape="Input (N, C, H, W)")
+        + """
 
     >>> nn.BatchNorm2d(3)(autograd.ones(2, 3, 6, 6)).shape
     Size([2, 3, 6, 6])
     """
+    )
     ranks = (4,)
 
 
 class BatchNorm3d(_BatchNorm):
-    __doc__ = _BATCH.format(axes="N, D, H and W", shape="Input (N, C, D, H, W)") + """
+    __doc__ = (
+        _BATCH.format(axes="N, D, H and W", shape="Input (N, C, D, H, W)")
+        + """
 
     >>> nn.BatchNorm3d(3)(autograd.ones(2, 3, 6, 6, 6)).shape
     Size([2, 3, 6, 6, 6])
     """
+    )
     ranks = (5,)
 
 
@@ -199,29 +208,38 @@ _INSTANCE = """Each channel of each sample normalised over {axes}: y = (x - mean
 
 
 class InstanceNorm1d(_InstanceNorm):
-    __doc__ = _INSTANCE.format(axes="L", shape="(N, C, L) or (C, L)") + """
+    __doc__ = (
+        _INSTANCE.format(axes="L", shape="(N, C, L) or (C, L)")
+        + """
 
     >>> nn.InstanceNorm1d(3)(autograd.ones(2, 3, 6)).shape
     Size([2, 3, 6])
     """
+    )
     ranks = (2, 3)
 
 
 class InstanceNorm2d(_InstanceNorm):
-    __doc__ = _INSTANCE.format(axes="H and W", shape="(N, C, H, W) or (C, H, W)") + """
+    __doc__ = (
+        _INSTANCE.format(axes="H and W", shape="(N, C, H, W) or (C, H, W)")
+        + """
 
     >>> nn.InstanceNorm2d(3)(autograd.ones(2, 3, 6, 6)).shape
     Size([2, 3, 6, 6])
     """
+    )
     ranks = (3, 4)
 
 
 class InstanceNorm3d(_InstanceNorm):
-    __doc__ = _INSTANCE.format(axes="D, H and W", shape="(N, C, D, H, W) or (C, D, H, W)") + """
+    __doc__ = (
+        _INSTANCE.format(axes="D, H and W", shape="(N, C, D, H, W) or (C, D, H, W)")
+        + """
 
     >>> nn.InstanceNorm3d(3)(autograd.ones(2, 3, 6, 6, 6)).shape
     Size([2, 3, 6, 6, 6])
     """
+    )
     ranks = (4, 5)
 
 
