@@ -1,4 +1,4 @@
-"""The convolutional networks, under torchvision's names and with its state_dicts; weights from files; a summary."""
+"""The convolutional networks, under torchvision's names and with its state_dicts, and those for sequences; weights; a summary."""
 
 from __future__ import annotations
 
@@ -38,15 +38,19 @@ from .vgg import (
 from .weights import LoadReport, load_weights, read_weights
 
 if TYPE_CHECKING:
+    from .charlm import CharacterModel
+    from .seq2seq import Seq2Seq
     from .yolo import COCO_ANCHORS, Darknet19, Detector, YOLOLoss, grid_boxes, yolo_loss, yolo_small, yolo_v2
 
 _YOLO = ("COCO_ANCHORS", "Darknet19", "Detector", "YOLOLoss", "grid_boxes", "yolo_loss", "yolo_small", "yolo_v2")
 
 __all__ = [name for name, value in list(globals().items()) if getattr(value, "__module__", "").startswith("nn.models.")]
-__all__ += _YOLO
+# read when first asked for: detection brings nn.vision and nn.data, sequences nn.text, many times the rest
+_LATER = {**dict.fromkeys(_YOLO, "yolo"), "CharacterModel": "charlm", "Seq2Seq": "seq2seq"}
+__all__ += _LATER
 
 
 def __getattr__(name: str) -> Any:
-    if name in _YOLO:  # read when first asked for: detection brings nn.vision and nn.data, ten times the rest
-        return getattr(import_module("nn.models.yolo"), name)
+    if name in _LATER:
+        return getattr(import_module(f"nn.models.{_LATER[name]}"), name)
     raise AttributeError(f"module 'nn.models' has no attribute {name!r}", name=name)
