@@ -40,9 +40,9 @@ class PackedSequence(NamedTuple):
 def detach_state(state: Any) -> Any:
     """The same state (a Tensor, None, or tuples of them) without its history: what truncates backpropagation in time.
 
-        for x, y in chunks:  # of one long sequence, in order
-            output, state = layer(x, nn.utils.rnn.detach_state(state))
-            loss(output, y).backward()  # reaches back to the start of this chunk
+    for x, y in chunks:  # of one long sequence, in order
+        output, state = layer(x, nn.utils.rnn.detach_state(state))
+        loss(output, y).backward()  # reaches back to the start of this chunk
     """
     if isinstance(state, (tuple, list)):
         return tuple(detach_state(part) for part in state)
