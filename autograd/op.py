@@ -221,8 +221,6 @@ def op(*formulas: Formula | None, joint: Formula | None = None, **about: Any) ->
             call = _binary(entry)
         elif entry.view and entry.n == 1 and joint is None and not entry.plan((True,))[1]:
             call = _viewing(entry)
-        elif entry.variadic:
-            call = _variadic(entry)
         else:
             call = _general(entry)
         return _enter(entry, call)
@@ -426,6 +424,8 @@ def _viewing(entry: Op) -> Callable[..., Any]:
 
 def _general(entry: Op) -> Callable[..., Any]:
     """The call of any op: statics, defaults and keywords, several inputs and outputs, views."""
+    if entry.variadic:
+        return _variadic(entry)
     fn, n, promote = entry.fn, entry.n, entry.promote
     arity, to_float, view, aux = len(entry.names), entry.promote == "float", entry.view, entry.aux
     differentiable, shapes_of, y_at = entry.differentiable, entry.shapes_of, entry.y_at

@@ -172,7 +172,8 @@ class Line:
         with np.errstate(all="ignore"):
             self.finer(np.maximum(self.precision * np.abs(slopes), allowed / 8))
             far = self.distance(slopes)
-            wrong = far > self.tolerance() + allowed
+            # estimates that agree by chance claim an error of nothing
+            wrong = far > self.tolerance() + np.maximum(allowed, Line.precision * np.abs(slopes))
             blown = ~np.isfinite(slopes)
         if blown.any():
             wrong = np.where(blown, self._finite_limit(), wrong)
