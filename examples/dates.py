@@ -30,7 +30,7 @@ import nn
 import nn.functional as F
 import optim
 from autograd import Tensor
-from nn.models.seq2seq import Seq2Seq
+from nn.models import Seq2Seq
 from nn.text import Characters, bleu, padded
 
 # y, not the Y one meets in such lists: that is the year of the calendar week, another one around New Year

@@ -1,4 +1,4 @@
-"""The convolutional networks, under torchvision's names and with its state_dicts, and those for sequences; weights; a summary."""
+"""The convolutional networks, under torchvision's names and state_dicts; those for sequences; weights; a summary."""
 
 from __future__ import annotations
 
