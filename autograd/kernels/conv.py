@@ -24,6 +24,7 @@ Array = np.ndarray[Any, Any]
 Pair = tuple[int, int]
 Padding = tuple[Pair, Pair]
 
+PLAIN: Padding = ((0, 0), (0, 0))
 SPARSE = 1 << 24  # values of a block's copy above which a convolution is done tap by tap
 
 
@@ -103,9 +104,9 @@ def conv2d(
             y[there] += conv2d(x[here], w[:, :, r : r + 1, s : s + 1], groups=groups)
         if activation == "relu":
             y = relu(y)
-    elif y.size and Cg and _is_product(w.shape, padding, groups):
+    elif y.size and Cg and stride == (1, 1) and _is_product(w.shape, padding, groups):
         clipped = "relu" if activation == "relu" else None
-        matmul(_rows(x, stride), w.reshape(K, Cg).T, bias, clipped, out=flat.reshape(-1, K))
+        matmul(channels_last(x).reshape(-1, Cg), w.reshape(K, Cg).T, bias, clipped, out=flat.reshape(-1, K))
     elif y.size and winograd.suits(x.dtype, x.shape[1], w.shape, stride, dilation):
         winograd.convolve(
             channels_last(x), x.shape, _flat(w), False, bias, activation == "relu", flat, (Ho, Wo, K),
@@ -119,13 +120,17 @@ def conv2d(
         )  # fmt: skip
     elif y.size and Cg * R * S:
         taps, Q = _taps(R, S, dilation, x.shape[1], groups)
+        source, shape, first = channels_last(x), x.shape, (-padding[0][0], -padding[1][0])
+        if padding != PLAIN and Ho * Wo < conv_direct.PIXELS and groups < K:  # several tasks would copy the border anew
+            source, shape, first = *_bordered(source, x.shape, padding), (0, 0)
         way = conv_direct.plan_pass(
-            x.shape, (Ho, Wo), stride, (-padding[0][0], -padding[1][0]), taps, Q, (Ho, Wo, K), ((1, 0), (1, 0)), groups,
-            x.itemsize, activation == "relu",
+            shape, (Ho, Wo), stride, first, taps, Q, (Ho, Wo, K), ((1, 0), (1, 0)), groups, x.itemsize,
+            activation == "relu",
         )  # fmt: skip
-        layout = _layout(w.shape, groups, range(R), range(S), False)
+        layout = _layout(w.shape, groups, ((range(R), range(S)),), False)
         start = np.zeros(K, x.dtype) if bias is None else _flat(bias)
-        conv_direct.forward(channels_last(x), _flat(w), layout, start, flat, way)
+        packed = conv_direct.packed_weights(_flat(w), layout, way)
+        conv_direct.forward(source, packed, start, flat, way)
     else:
         y[...] = 0 if bias is None else bias.reshape(-1, 1, 1)
         if activation == "relu":
@@ -149,7 +154,7 @@ def _activate(y: Array, activation: str | None) -> Array:
 
 def _is_product(w_shape: tuple[int, ...], padding: Padding, groups: int) -> bool:
     """Whether each output pixel is a matrix times one input pixel."""
-    return w_shape[2:] == (1, 1) and groups == 1 and padding == ((0, 0), (0, 0))
+    return w_shape[2:] == (1, 1) and groups == 1 and padding == PLAIN
 
 
 def _rows(x: Array, stride: Pair) -> Array:
@@ -160,14 +165,15 @@ def _rows(x: Array, stride: Pair) -> Array:
 
 
 @lru_cache(maxsize=1024)
-def _layout(w_shape: tuple[int, ...], groups: int, rows: range, columns: range, back: bool) -> Array:
-    """Where the taps at some rows and columns of the weights stand, for `conv_direct.pack`.
+def _layout(w_shape: tuple[int, ...], groups: int, order: tuple[tuple[range, range], ...], back: bool) -> Array:
+    """Where taps of the weights stand, for `conv_direct.pack`: those at some rows and columns, and then at others.
 
     `back` exchanges the two channel axes inside each group.
     """
     K, Cg, R, S = w_shape
     sk, sc = (R * S, Cg * R * S) if back else (Cg * R * S, R * S)
-    return np.array([K // groups * Cg * R * S, sk, sc] + [r * S + s for r in rows for s in columns], np.int64)
+    taps = [r * S + s for rows, columns in order for r in rows for s in columns]
+    return np.array([K // groups * Cg * R * S, sk, sc, *taps], np.int64)
 
 
 def _phase(window: int, stride: int, before: int, dilation: int, phase: int) -> tuple[int, int, int, int]:
@@ -190,7 +196,6 @@ def conv2d_input(
     N, C, H, W = x_shape
     K, Cg, R, S = w.shape
     gx, flat = empty(x_shape, g.dtype)
-    product = _is_product(w.shape, padding, groups)
     sparse = _sparse(x_shape, w.shape, stride, padding, dilation)
     if not (g.size and gx.size and w.size):
         gx[...] = 0
@@ -200,12 +205,8 @@ def conv2d_input(
             part = g[there]
             shape = (N, C, part.shape[2], part.shape[3])
             gx[here] += conv2d_input(part, w[:, :, r : r + 1, s : s + 1], shape, groups=groups)
-    elif product and stride == (1, 1):
+    elif stride == (1, 1) and _is_product(w.shape, padding, groups):
         matmul(channels_last(g).reshape(-1, K), w.reshape(K, C), out=flat.reshape(-1, C))
-    elif product:
-        gx[...] = 0
-        part = matmul(channels_last(g).reshape(-1, K), w.reshape(K, C))
-        gx[:, :, :: stride[0], :: stride[1]] = part.reshape(N, *g.shape[2:], C).transpose(0, 3, 1, 2)
     elif winograd.suits(g.dtype, C, w.shape, stride, dilation):
         start = (padding[0][0] - R + 1, padding[1][0] - R + 1)
         winograd.convolve(channels_last(g), g.shape, _flat(w), True, None, False, flat, (H, W, C), start, R)
@@ -229,17 +230,23 @@ def _input_by_phases(
     across = [(b, *_phase(S, stride[1], padding[1][0], dilation[1], b)) for b in range(min(stride[1], W))]
     if not all(phase[3] for phase in down + across):
         gx[...] = 0
-    for a, r, rstep, rows, top in (phase for phase in down if phase[3]):
-        for b, s, sstep, columns, left in (phase for phase in across if phase[3]):
-            dilated = (rstep * dilation[0] // stride[0], sstep * dilation[1] // stride[1])
-            taps, Q = _taps(rows, columns, dilated, K, groups)
-            way = conv_direct.plan_pass(
-                g.shape, (-(-(H - a) // stride[0]), -(-(W - b) // stride[1])), (1, 1),
-                (top - (rows - 1) * dilated[0], left - (columns - 1) * dilated[1]), taps, Q, (H, W, C),
-                ((stride[0], a), (stride[1], b)), groups, g.itemsize,
-            )  # fmt: skip
-            layout = _layout(w.shape, groups, range(r, R, rstep)[::-1], range(s, S, sstep)[::-1], True)
-            conv_direct.forward(source, weights, layout, zeros, flat, way)
+    phases = [(i, j) for i in down if i[3] for j in across if j[3]]
+    order = tuple(
+        (range(r, R, rstep)[::-1], range(s, S, sstep)[::-1]) for (_, r, rstep, *_), (_, s, sstep, *_) in phases
+    )
+    wide, done, packed = sum(len(r) * len(s) for r, s in order) * (K // groups), 0, None
+    for (a, _, rstep, rows, top), (b, _, sstep, columns, left) in phases:
+        dilated = (rstep * dilation[0] // stride[0], sstep * dilation[1] // stride[1])
+        taps, Q = _taps(rows, columns, dilated, K, groups)
+        way = conv_direct.plan_pass(
+            g.shape, (-(-(H - a) // stride[0]), -(-(W - b) // stride[1])), (1, 1),
+            (top - (rows - 1) * dilated[0], left - (columns - 1) * dilated[1]), taps, Q, (H, W, C),
+            ((stride[0], a), (stride[1], b)), groups, g.itemsize, packed=(wide, done),
+        )  # fmt: skip
+        if packed is None:
+            packed = conv_direct.packed_weights(weights, _layout(w.shape, groups, order, True), way)
+        conv_direct.forward(source, packed, zeros, flat, way)
+        done += len(taps) * Q
 
 
 def conv2d_weight(
@@ -267,7 +274,7 @@ def conv2d_weight(
         return conv_few.weight(channels_last(g), source, x.shape, planar, w_shape, (Ho, Wo, K), start, dilation)
     taps, Q = _taps(R, S, dilation, x.shape[1], groups)
     source, shape, start = channels_last(x), x.shape, (-padding[0][0], -padding[1][0])
-    if padding != ((0, 0), (0, 0)) and groups < K:  # each task would copy the border anew
+    if padding != PLAIN and groups < K:  # each task would copy the border anew
         source, shape, start = *_bordered(source, x.shape, padding), (0, 0)
     way = conv_direct.plan_weight(shape, (Ho, Wo), stride, start, taps, Q, K, groups, g.itemsize)
     return conv_direct.weight_gradient(channels_last(g), source, way).reshape(w_shape)

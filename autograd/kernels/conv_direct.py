@@ -19,17 +19,29 @@ import numpy as np
 
 from autograd.kernels.buffer import aligned
 from autograd.kernels.compile import kernel
-from autograd.kernels.conv_simd import ROWS, WIDTHS, channel_tile, clear, copy, prefetch, scratch, vectors, window_tile
+from autograd.kernels.conv_simd import (
+    CHANNEL_ROWS,
+    ROWS,
+    WIDTHS,
+    channel_tile,
+    clear,
+    copy,
+    prefetch,
+    scratch,
+    vectors,
+    window_tile,
+)
 from autograd.kernels.simd import LANES, broadcast, load, load_first, store, store_first, transpose_tile
 from autograd.kernels.threads import launch
 
 Pair = tuple[int, int]
 
 BLOCK = 1 << 17  # values of a block of source rows: it stays in the second-level cache
-CHUNK = 1 << 16  # values of a chunk of a weight panel: it too
+CHUNK = 1 << 15  # values of a chunk of a weight panel: it too
 AHEAD = 1 << 10  # values by which a stream from memory is fetched before it is needed
 SERIAL = 1 << 19  # multiply-adds below which a parallel launch costs more than it gives
-PIXELS = 256  # whose images the weight gradient takes together
+PIXELS = 256  # whose images are taken together
+PARTS = 8  # into which a pass is cut at least if it can be
 PANEL = 1 << 13  # values of a panel of gradients: it stays in the first-level cache
 SUMS = 1 << 21  # values of all partial sums of a weight gradient
 TASKS = 16  # a gradient is cut into at least so many tasks if it can be
@@ -44,7 +56,8 @@ PLAN = np.dtype(
             "Hd Wd K rstep row0 cstep col0 "  # destination, and which of its rows and columns are written
             "G Kg panels T Q P M "  # groups, result channels of one, its panels; taps, their length; the tile
             "block blocks tc qc "  # rows of windows in a block, blocks of an image; taps and values in a chunk
-            "relu pieces parts step images "  # weight gradient: pieces of the sum, parts of the window, images together
+            "relu images parts wide start "  # images together, parts of the panels; a panel's values, the first one used
+            "pieces step "  # weight gradient: pieces of the sum; `parts` are the window's, `step` their values
             "TB cb sk sc back fly far m n t0 tiles begun alone "  # see `winograd`
             "rows planar"  # see `conv_few`
         ).split()
@@ -103,7 +116,13 @@ def to_channels_last(first, last, width, plan, rows, places, taps, x, w, bias, y
     for task in range(first, last):
         n = task // p.blocks
         begin = (task - n * p.blocks) * step
-        for i in range(begin, min(begin + step, pixels), lanes):
+        end = min(begin + step, pixels)
+        if C < 8:
+            for i in range(begin, end):
+                for c in range(C):
+                    y[(n * pixels + i) * C + c] = x[(n * C + c) * pixels + i]
+            continue
+        for i in range(begin, end, lanes):
             count = min(lanes, pixels - i)
             for c in range(0, C, lanes):
                 transpose_tile(
@@ -138,6 +157,8 @@ def pack(first, last, width, plan, layout, places, taps, x, w, bias, y):
             copy(w, a0 + c * sc, y, o0 + c * P, kn)
         for c0 in range(0, 0 if sk == 1 else Cg, group_of):
             cn = min(group_of, Cg - c0)
+            for k in range(kn):
+                prefetch(w, a0 + (c0 + group_of) * sc + k * sk, group_of * RS)
             for v in range(0, cn * RS, lanes):
                 for k in range(0, kn, lanes):
                     transpose_tile(
@@ -151,33 +172,46 @@ def pack(first, last, width, plan, layout, places, taps, x, w, bias, y):
 
 @kernel
 def windows(first, last, width, plan, rows, places, taps, x, w, bias, y):
-    """Blocks of result rows of an image: every weight panel, in chunks that stay in cache."""
+    """A block of result rows, of an image or of several, and a part of the weight panels a task.
+
+    A panel is taken in chunks that stay in cache.
+    """
     p = plan[0]
     C, K, G, Kg, panels, T, Q, P, M = p.C, p.K, p.G, p.Kg, p.panels, p.T, p.Q, p.P, p.M
-    tc, qc, relu = p.tc, p.qc, p.relu != 0
-    work = scratch(((p.block - 1) * p.sh + p.reach) * p.span * C if p.copied else 0, x)
+    tc, qc, relu, far = p.tc, p.qc, p.relu != 0, w.size > 2 * BLOCK
+    extent = ((p.block - 1) * p.sh + p.reach) * p.span * C  # of a block's copy
+    work = scratch(p.images * extent if p.copied else 0, x)
     source = work if p.copied else x
     for task in range(first, last):
-        n = task // p.blocks
-        h = (task - n * p.blocks) * p.block
-        count = min(p.block, p.Ho - h)
+        unit = task // p.parts
+        part = task - unit * p.parts
+        n = unit // p.blocks * p.images
+        h = unit % p.blocks * p.block
+        images, count = min(p.images, p.N - n), min(p.block, p.Ho - h)
         a = bring(x, n, h, count, plan, work, 0)
+        for i in range(1, images):
+            bring(x, n + i, h, count, plan, work, i * extent)
         c = ((n * p.Hd + p.row0 + h * p.rstep) * p.Wd + p.col0) * K
-        pixels = count * p.Wo
-        for k in range(G * panels):
+        pixels = images * count * p.Wo
+        for k in range(part * G * panels // p.parts, (part + 1) * G * panels // p.parts):
             group = k // panels
             j = (k - group * panels) * P
             for t in range(0, T, tc):
                 for q in range(0, Q, qc):
-                    b = ((k * T + t) * Q + q) * P
+                    b = (k * p.wide + p.start + t * Q + q) * P
                     tn, qn = min(tc, T - t), min(qc, Q - q)
                     end = t + tn == T and q + qn == Q
+                    share = (tn * qn * P * M + pixels - 1) // pixels  # of the next chunk, fetched beside one tile
                     for i in range(0, pixels, M):
                         window_tile(
                             width, source, a + group * (C // G) + q, rows, i, min(M, pixels - i), taps, t, tn, qn, 1,
                             w, b, P, y, c + group * Kg + j, places, Kg - j, bias, group * Kg + j, t + q > 0,
                             relu and end,
                         )  # fmt: skip
+                        if far:
+                            prefetch(w, b + tn * qn * P + i // M * share, share)
+                        elif k == 0 and i + 3 * M < pixels:
+                            prefetch(y, c + places[i + 2 * M], M * K)
 
 
 @kernel
@@ -251,8 +285,8 @@ def depthwise_windows(first, last, width, plan, rows, places, taps, x, w, bias, 
         for i in range(0, pixels, M):
             for c in range(0, C, lanes):
                 channel_tile(
-                    width, source, a + c, rows, i, min(M, pixels - i), taps, 0, T, 1, 1, w, c, C, y, o + c, places,
-                    C - c, bias, c, False, relu,
+                    width, source, a + c, rows, i, min(M, pixels - i), taps, 0, T, 1, 1, w, p.start * C + c, C, y,
+                    o + c, places, C - c, bias, c, False, relu,
                 )  # fmt: skip
 
 
@@ -272,6 +306,7 @@ def depthwise_sums(first, last, width, plan, rows, places, lines, x, g, zeros, s
             h = (unit - n * p.blocks) * block
             count = min(block, p.Ho - h)
             a = bring(x, n, h, count, plan, work, 0)
+            prefetch(g, (n * p.Ho + h) * Wo * C, count * Wo * C)
             for c in range(0, C, lanes):
                 for t in range(0, T, M):
                     channel_tile(
@@ -351,11 +386,13 @@ def run(function: Any, tasks: int, parallel: bool, kind: np.ndarray, *args: Any)
 def plan_pass(
     x_shape: tuple[int, int, int, int], out: Pair, stride: Pair, start: Pair, taps: tuple[Pair, ...], Q: int,
     destination: tuple[int, int, int], places: tuple[Pair, Pair], G: int, itemsize: int, relu: bool = False,
+    packed: Pair | None = None,
 ) -> Pass:  # fmt: skip
     """How a window goes over a source of shape (N, C, H, W).
 
     out: rows and columns of windows; start: source place of the first; taps: row and column of each of its runs of Q
-    values; destination: rows, columns and channels; places: (step, first) of the rows and columns written.
+    values; destination: rows, columns and channels; places: (step, first) of the rows and columns written; packed: how
+    many values a packed panel of weights has and which of them comes first, unless it has the taps alone.
     """
     N, C, H, W = x_shape
     (Ho, Wo), (sh, sw), (top, left) = out, stride, start
@@ -366,21 +403,27 @@ def plan_pass(
     copied = top < 0 or left < 0 or top + (Ho - 1) * sh + reach > H or left + span > W
     if not copied:
         span = W
-    Kg, width = K // G, vectors(K // G, itemsize)
+    Kg, width, depthwise = K // G, vectors(K // G, itemsize), 1 < G == C == K
     P = width * LANES * 4 // itemsize
-    block = max(1, min(Ho, BLOCK // (span * C * sh), -(-N * Ho // 4)))
+    block = max(1, min(Ho, BLOCK // (4 if depthwise else 1) // (span * C * sh), -(-N * Ho // 4)))
     blocks = -(-Ho // block)
     block = -(-Ho // blocks)
     T, qc = len(taps), min(Q, CHUNK // P)
+    extent = ((block - 1) * sh + reach) * span * C
+    between = extent if copied else H * W * C  # images in a block
+    images = max(1, min(N, PIXELS // (Ho * Wo), BLOCK // extent)) if blocks == 1 and not depthwise else 1
+    parts = min(G * -(-Kg // P), -(-PARTS // (-(-N // images) * blocks)))
+    M = CHANNEL_ROWS if depthwise else ROWS[width]
     plan = np.array(
         [(N, H, W, C, Ho, Wo, sh, sw, top, left, span, reach, copied, Hd, Wd, K, rstep, row0, cstep, col0, G, Kg,
-          -(-Kg // P), T, Q, P, ROWS[width], block, blocks, max(1, CHUNK // P // Q), qc, relu, 1, 1, 0, 1,
-          *[0] * 15)],
+          -(-Kg // P), T, Q, P, M, block, blocks, max(1, CHUNK // P // Q), qc, relu, images, parts,
+          *(packed or (T * Q, 0)), 1, 0, *[0] * 15)],
         PLAN,
     )  # fmt: skip
     i, j = np.arange(block)[:, None], np.arange(Wo)
-    rows = ((i * sh * span + j * sw) * C).reshape(-1)
-    written = ((i * rstep * Wd + j * cstep) * K).reshape(-1)
+    n = np.arange(images)[:, None, None]
+    rows = (n * between + (i * sh * span + j * sw) * C).reshape(-1)
+    written = (n * Hd * Wd * K + (i * rstep * Wd + j * cstep) * K).reshape(-1)
     return Pass(plan, rows, written, np.array([(r * span + c) * C for r, c in taps], np.int64))
 
 
@@ -394,10 +437,7 @@ def plan_weight(
     p, N = plan[0], x_shape[0]
     values, panels = len(taps) * Q, 1 if 1 < K == G == p["C"] else G * p["panels"]
     extent = int((p["block"] - 1) * p["sh"] + p["reach"]) * int(p["span"] * p["C"])
-    depthwise = 1 < K == G == p["C"]
-    images = min(N, PIXELS // (out[0] * out[1]), BLOCK // extent) if p["blocks"] == 1 and not depthwise else 1
-    images = max(1, images)
-    p["images"] = images
+    images = int(p["images"])
     p["pieces"] = max(1, min(-(-N // images) * int(p["blocks"]), -(-TASKS // int(panels)), SUMS // (values * K)))
     p["parts"] = max(1, min(-(-TASKS // int(panels * p["pieces"])), values // int(8 * p["M"])))
     p["step"] = -(-values // int(p["parts"] * p["M"])) * p["M"]
@@ -420,19 +460,27 @@ def channels_last(x: np.ndarray) -> np.ndarray:
     return y
 
 
-def forward(x: np.ndarray, w: np.ndarray, layout: np.ndarray, bias: np.ndarray, y: np.ndarray, way: Pass) -> None:
-    """One pass of a window over x, all flat: y = bias + the sum over its taps; w stands as `layout` tells `pack`."""
+def packed_weights(w: np.ndarray, layout: np.ndarray, way: Pass) -> np.ndarray:
+    """The flat weights as a pass takes them; they stand as `layout` tells `pack`."""
+    p = way.numbers
+    if 1 < p["G"] == p["C"] == p["K"]:
+        return w.reshape(int(p["C"]), -1)[:, layout[3:]].T.ravel()
+    panels, width = int(p["G"] * p["panels"]), WIDTHS[int(p["P"]) * w.itemsize // (LANES * 4)]
+    packed = aligned(panels * int(p["wide"] * p["P"]), w.dtype)
+    run(pack, panels, packed.size > 1 << 16, width, way.plan, layout, way.places, way.taps, w, w, w, packed)
+    return packed
+
+
+def forward(x: np.ndarray, packed: np.ndarray, bias: np.ndarray, y: np.ndarray, way: Pass) -> None:
+    """One pass of a window over x, all flat: y = bias + the sum over its taps."""
     p = way.numbers
     work = int(p["N"] * p["Ho"] * p["Wo"] * p["K"] * p["T"] * p["Q"])
-    width = WIDTHS[int(p["P"]) * x.itemsize // (LANES * 4)]
     if 1 < p["G"] == p["C"] == p["K"]:
-        taps = w.reshape(int(p["C"]), -1)[:, layout[3:]].T.ravel()
-        run(depthwise_windows, int(p["N"] * p["blocks"]), work > SERIAL, WIDTHS[1], *way, x, taps, bias, y)
-        return
-    panels = int(p["G"] * p["panels"])
-    packed = aligned(panels * int(p["T"] * p["Q"] * p["P"]), x.dtype)
-    run(pack, panels, packed.size > 1 << 16, width, way.plan, layout, way.places, way.taps, x, w, bias, packed)
-    run(windows, int(p["N"] * p["blocks"]), work > SERIAL, width, *way, x, packed, bias, y)
+        run(depthwise_windows, int(p["N"] * p["blocks"]), work > SERIAL, WIDTHS[1], *way, x, packed, bias, y)
+    else:
+        width = WIDTHS[int(p["P"]) * x.itemsize // (LANES * 4)]
+        tasks = -(-int(p["N"]) // int(p["images"])) * int(p["blocks"] * p["parts"])
+        run(windows, tasks, work > SERIAL, width, *way, x, packed, bias, y)
 
 
 def weight_gradient(g: np.ndarray, x: np.ndarray, way: Pass) -> np.ndarray:

@@ -12,6 +12,7 @@ from autograd.kernels.simd import LANES, _Emit
 
 # Rows of a tile by its width in vectors: the sums fill the register file (32 registers with AVX-512, else 16).
 ROWS = {1: 14, 2: 12, 3: 8, 4: 6} if LANES == 16 else {1: 10, 2: 6}
+CHANNEL_ROWS = 9  # of a depthwise tile: the taps of a 3x3 window
 
 # What a kernel is told its tile's width with: an array of so many dimensions, which is a part of its type.
 WIDTHS = {width: np.zeros((1,) * width, np.int8) for width in ROWS}
@@ -76,7 +77,7 @@ def prefetch(tyctx, x, i, count):  # type: ignore[no-untyped-def]
 
 def _tile(width, A, rows, taps, B, C, places, start, depthwise):  # type: ignore[no-untyped-def]
     """Signature and code of the two tiles below, which differ in how they read A."""
-    nr, mr = width.ndim, ROWS[width.ndim]
+    nr, mr = width.ndim, CHANNEL_ROWS if depthwise else ROWS[width.ndim]
     flag = types.boolean
     signature = types.void(
         width, A, _INT, rows, _INT, _INT, taps, _INT, _INT, _INT, _INT, B, _INT, _INT, C, _INT, places, _INT, start,

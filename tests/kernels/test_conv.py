@@ -167,7 +167,8 @@ plain = Case(2, 1, 5, 7, (9, 8), (3, 3), (1, 1), ((1, 1), (1, 1)), (1, 1))
 @example(plain._replace(stride=(4, 3), dilation=(6, 2), padding=((9, 9), (2, 2))))  # stride and dilation share a factor
 @example(plain._replace(groups=1, Cg=1, Kg=1))
 @example(plain._replace(size=(1, 300), padding=((1, 1), (200, 0))))
-@example(plain._replace(N=40, size=(2, 2)))  # several images in a block of the weight gradient
+@example(plain._replace(N=40, size=(2, 2)))  # several images a task
+@example(plain._replace(N=5, Cg=70, Kg=130, size=(14, 15), stride=(2, 2)))  # and several tasks an image
 def test_every_form_agrees_with_the_reference(case):
     assert_right(case)
 
@@ -186,6 +187,7 @@ def test_few_result_channels(case):
 @settings(max_examples=25, deadline=None)
 @given(depthwise_cases)
 @example(plain._replace(groups=33, Cg=1, Kg=1))
+@example(plain._replace(groups=70, Cg=1, Kg=1, size=(30, 31), stride=(2, 2)))
 def test_depthwise(case):
     assert_right(case)
 
@@ -309,6 +311,7 @@ GUARDED = [
     plain._replace(window=(1, 1), padding=((0, 0), (0, 0)), Cg=37, Kg=70),
     plain._replace(window=(1, 1), padding=((0, 0), (0, 0)), stride=(2, 2), Cg=37, Kg=70, dtype=np.float32),
     plain._replace(size=(2, 2), window=(5, 5), padding=((4, 4), (4, 4)), stride=(7, 7)),
+    plain._replace(N=4, Cg=40, Kg=130, size=(14, 14), stride=(2, 2), dtype=np.float32),  # several images a task
 ]
 
 
@@ -355,6 +358,7 @@ BIG = [
     plain._replace(Cg=256, Kg=130, size=(8, 8), dtype=np.float32),
     plain._replace(Cg=48, Kg=64, size=(31, 40), dtype=np.float32, window=(5, 5)),
     plain._replace(Cg=24, Kg=40, size=(40, 40), stride=(2, 2)),
+    plain._replace(N=4, Cg=130, Kg=200, size=(14, 14), stride=(2, 2), dtype=np.float32),
     plain._replace(Cg=3, Kg=16, size=(64, 64), N=6, window=(5, 5), dtype=np.float32),
     plain._replace(Cg=3, Kg=6, size=(64, 64), N=6, window=(5, 5), dtype=np.float32),
     plain._replace(Cg=1, Kg=1, groups=96, size=(40, 40), dtype=np.float32),
