@@ -1,6 +1,6 @@
 """Word2Vec beside gensim: words a second on one thread and on all, and wordsim353, on the same text and epochs.
 
-    python benchmarks/bench_word2vec.py              the King James Bible, 5 epochs, 3 seeds a library
+    python benchmarks/bench_word2vec.py              the King James Bible, 15 epochs, 3 seeds a library
     python benchmarks/bench_word2vec.py --turns 1 --epochs 1
 
 Skip-gram, 100 numbers a vector, window 5, 5 noise words, subsampling at 1e-3, words that come 5 times: gensim's defaults but
@@ -85,7 +85,7 @@ def run(library: str, epochs: int, seed: int, threads: int) -> dict[str, float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--epochs", type=int, default=5)
+    parser.add_argument("--epochs", type=int, default=15)
     parser.add_argument(
         "--turns", type=int, default=3, help="trainings of each library and number of threads, a seed each"
     )
