@@ -482,8 +482,11 @@ class Walk:
                 kind = type(node)
                 if node.hooks:
                     self._hooks(node)
+                last = False
                 if capture is not None and node in capture:
                     capture[node] = pending[node]
+                    # below it nobody asked: what it saved is left for another backward
+                    last = needed is not None and not any(edge in needed for edge in node.edges)
                 if kind is Leaf:
                     if leaves:
                         self._leaf(node)
@@ -493,6 +496,8 @@ class Walk:
                 g = pending.pop(node)
                 if node.retained is not None:
                     node.retained.grad = g if create_graph else wrap(g.copy())
+                if last:
+                    continue
                 if kind is Output:
                     parent, slot = node.node, node.slot
                     waiting = pending.get(parent)

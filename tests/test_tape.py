@@ -311,3 +311,17 @@ def test_backward_on_several_threads():
     for t in threads:
         t.join()
     assert sorted(results) == [(k, 100.0 * k) for k in range(4)]
+
+
+def test_grad_of_an_intermediate_leaves_what_lies_below_it():
+    w = autograd.ones(3, requires_grad=True)
+    x = w * w
+    y = (x * x).sum()
+    (g,) = autograd.grad(y, [x])
+    assert g.tolist() == [2, 2, 2]
+    x.sum().backward()
+    assert w.grad.tolist() == [2, 2, 2]
+    values, _ = (v := autograd.ones(2, 3, requires_grad=True) * 2).sort(1)
+    (g,) = autograd.grad((values**2).sum(), [values])
+    values.sum().backward()
+    assert g.tolist() == [[4, 4, 4], [4, 4, 4]] and v.requires_grad
