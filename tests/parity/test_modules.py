@@ -313,7 +313,8 @@ def test_every_module_has_a_case():
     }
     containers = {"Module", "ModuleList", "ModuleDict", "ParameterList", "ParameterDict", "RNNBase", "RNNCellBase"}
     recurrent = {"RNN", "GRU", "LSTM", "RNNCell", "GRUCell", "LSTMCell", "TransformerEncoder", "TransformerDecoder"}
-    assert modules - containers - recurrent - {name.split()[0] for name in CASES} == set()
+    not_in_torch = {"NegativeSamplingLoss", "HierarchicalSoftmax"}
+    assert modules - containers - recurrent - not_in_torch - {name.split()[0] for name in CASES} == set()
 
 
 @pytest.mark.parametrize("name", sorted({name.split()[0] for name in CASES}))

@@ -35,6 +35,10 @@ REASONS: dict[str, dict[str, set[str]]] = {
     },
     "torch takes these dtypes of empty tensors only; a tensor with elements is refused there too": {
         "softmax": NUMBERS, "log_softmax": NUMBERS, "mm": {"booleans"}, "bmm": {"booleans"}, "matmul": {"booleans"},
+        "scaled_dot_product_attention": NUMBERS,
+    },
+    "torch takes a mask of any shape where there is nothing to mask": {
+        "scaled_dot_product_attention": {"emptied", "last_emptied"},
     },
     "a float factor of integers is refused, torch cuts its fraction off": {"addcmul": {"integers"}},
     "beta=2, alpha=3 make an integer of bools, torch keeps bool": {"addr": {"booleans"}},
