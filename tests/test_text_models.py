@@ -213,7 +213,8 @@ def test_a_wide_beam_finds_what_enumeration_finds(penalty: float) -> None:
             assert hypothesis.score == pytest.approx(score)
             assert hypothesis.log_probability == pytest.approx(worth(first, (*text, 0)))
         assert sum(math.exp(text.log_probability) for text in texts) == pytest.approx(1.0)
-        assert not any(text.ended for text in texts[len(ended) :])
+        for text in texts[len(ended) :]:
+            assert not text.ended and text.score == pytest.approx(text.log_probability / longest**penalty)
 
 
 def test_length_normalisation_prefers_longer_texts() -> None:
@@ -263,6 +264,19 @@ def test_generate_stops_at_the_end_or_at_the_limit() -> None:
     assert [text.tolist() for text in late] == [[1, 1, 1]] * 2
     with pytest.raises(ValueError, match="at least 1"):
         beam_search(step, None, 1, 5, beam=0)
+
+
+def test_search_records_nothing() -> None:
+    weight = autograd.ones(1, 3, requires_grad=True)
+    states = []
+
+    def step(tokens: np.ndarray, state: Tensor) -> tuple[Tensor, Tensor]:
+        states.append(state * weight)
+        return states[-1], states[-1]
+
+    generate(step, autograd.ones(2, 3), 2, 3)
+    beam_search(step, autograd.ones(2, 3), 2, 3, beam=2)
+    assert states and not any(state.requires_grad for state in states)
 
 
 # ---- BLEU
@@ -390,14 +404,26 @@ def test_generated_texts_have_the_probability_the_model_gives_them() -> None:
     assert all((a == b).all() for a, b in zip(drawn, same, strict=True))
 
 
-def test_a_prefix_is_read_and_kept() -> None:
+def test_a_prefix_is_read_and_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     model = small_model(characters=4)
     assert min(len(text) for text in model.generate(100, 8, prefix=[2], min_length=3)) == 3
     for ends in (True, False):
         texts = model.generate(3, 8, prefix=[2, 3], ends=ends)
         assert all(text[:2].tolist() == [2, 3] for text in texts)
         assert ends or all(len(text) == 8 and (text > 0).all() for text in texts)
+    asked: list[Tensor] = []
+    step = model.step
+
+    def watched(tokens: np.ndarray, state: Any) -> tuple[Tensor, Any]:
+        scores, state = step(tokens, state)
+        asked.append(scores)
+        return scores, state
+
+    monkeypatch.setattr(model, "step", watched)
+    model.generate(2, 3, prefix=[2, 3])
+    model.most_probable(1, beam=2, prefix=[2, 3])
     logits, _ = model(autograd.tensor([[0, 2, 3]]))
+    assert len(asked) == 2 and all(autograd.allclose(scores, logits[:, 2]) for scores in asked)
     assert model.generate(1, 3, top_k=1, prefix=[2, 3])[0][2:].tolist() == [
         k for k in [int(logits[0, 2].argmax())] if k
     ]
@@ -443,6 +469,8 @@ def test_masked_weights_and_their_gradients_are_exactly_zero() -> None:
     mask = autograd.tensor([[True] * 5, [True, False, True, False, False], [False] * 4 + [True]])
     weights = masked_softmax(scores, mask)
     assert (weights[~mask] == 0).all() and weights.sum(1).allclose(autograd.ones(3, dtype=autograd.float64))
+    far = autograd.tensor([[-1e9, 0.0]], dtype=autograd.float64)
+    assert masked_softmax(far, autograd.tensor([[True, False]])).tolist() == [[1.0, 0.0]]
     (weights * autograd.randn(3, 5, dtype=autograd.float64)).sum().backward()
     assert scores.grad is not None and (scores.grad[~mask] == 0).all() and (scores.grad[:2][mask[:2]] != 0).all()
 

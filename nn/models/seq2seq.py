@@ -161,13 +161,15 @@ class Seq2Seq(nn.Module):
         logits (B, T, target) and the weights (B, T, S), the mean over the heads."""
         memory, (s, c) = self.encode(source, lengths)
         words = autograd.unbind(self.dropout(self.target_embedding(target)), 1)
-        states, looked = [], []
+        states, contexts, looked = [], [], []
         for word in words:
             context, weights = self.attend(s, memory)
             s, c = self.decoder(autograd.cat([word, context], 1), (s, c))
-            states.append(autograd.cat([s, context], 1))
+            states.append(s)
+            contexts.append(context)
             looked.append(weights)
-        logits = self.output(self.dropout(autograd.stack(states, 1)))
+        seen = autograd.cat([autograd.stack(states, 1), autograd.stack(contexts, 1)], 2)
+        logits = self.output(self.dropout(seen))
         return logits, autograd.mean(autograd.stack(looked, 1), 2)
 
     def translate(
