@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from .alexnet import AlexNet, alexnet
+from .facenet import FaceNet, SmallFaceNet, facenet, facenet_small
 from .googlenet import GoogLeNet, GoogLeNetOutputs, googlenet
 from .inception import Inception3, InceptionOutputs, InceptionV3, inception_v3
 from .lenet import LeNet5
