@@ -234,8 +234,10 @@ def main() -> None:
 
 def show(translator: Translator, text: str, beam: int) -> None:
     """Print what a typed date becomes, or why it cannot."""
+    years = [year for year in re.findall(r"\d{4}", text) if not FIRST.year <= int(year) <= LAST.year]
+    doubt = f" (but it has learned the years {FIRST.year} to {LAST.year} only)" if years else ""
     try:
-        print(f"{text} = {translator([plain(text)], beam)[0][0]}")
+        print(f"{text} = {translator([plain(text)], beam)[0][0]}{doubt}")
     except ValueError as error:
         print(f"{text!r}: {error}")
 

@@ -101,9 +101,11 @@ def train_names(options: argparse.Namespace) -> None:
     nats = model.nats(test)
     print(f"trained in {seconds:.0f} s ({cpu:.0f} s of processor time)")
     print(f"held-out names: {bits_per_character(nats):.3f} bits a character, perplexity {perplexity(nats):.2f}")
-    drawn = invent(1000)
-    copied = sum(name in known for name in drawn)
-    print(f"of 1,000 names drawn {copied / 10:.1f} % are among those learned from; the first 20 others:")
+    drawn, unseen = invent(5000), {names[k] for k in held}
+    copied, met = sum(name in known for name in drawn), sum(name in unseen for name in drawn)
+    chance = met * len(known) / len(unseen)  # a model without memory meets either kind of real name as often
+    shares = f"{copied / len(drawn):.1%} are among those learned from ({chance / len(drawn):.1%} would be by chance)"
+    print(f"of {len(drawn):,} names drawn {shares}; the first 20 others:")
     print(", ".join([name.title() for name in drawn if name not in known][:20]))
     keep(options, model, alphabet)
 
