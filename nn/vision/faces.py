@@ -84,7 +84,7 @@ def _distances(name: str, distances: Any, labels: Any) -> tuple[np.ndarray, np.n
             f"{name}: a distance is NaN, so the embeddings are; look for inf or NaN in pictures and weights"
         )
     people = _labels(name, labels, len(d))
-    same: Any = people[:, None] == people
+    same = np.asarray(people[:, None] == people)
     return d, same & ~np.eye(len(d), dtype=bool), ~same
 
 
