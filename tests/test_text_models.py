@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
 import itertools
 import math
 import re
+import string
 from typing import Any
 
 import numpy as np
@@ -27,6 +29,7 @@ from nn.text import (
     padded,
     probabilities,
     sample,
+    surnames,
     windows,
 )
 from nn.utils.rnn import detach_state
@@ -113,6 +116,16 @@ def test_windows_of_a_short_text() -> None:
             next(windows(np.array(short, np.int64), 1, 4))
     with pytest.raises(ValueError, match="must be at least 1"):
         next(windows(np.arange(9), 0, 4))
+
+
+def test_surnames_come_from_the_package_or_say_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    if importlib.util.find_spec("names") is not None:
+        names = surnames()
+        assert len(names) == len(set(names)) == 88799 and names[:2] == ["SMITH", "JOHNSON"]
+        assert set("".join(names)) == set(string.ascii_uppercase)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(FileNotFoundError, match=r"pip install names==0.3.0"):
+        surnames()
 
 
 # ---- sampling
