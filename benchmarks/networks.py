@@ -265,12 +265,57 @@ def inference(network: Network) -> Callable[[Library], Case]:
     return build
 
 
+def style_transfer(lib: Library) -> Case:
+    """One step of style transfer: VGG-16's convolutions on a picture of 256x256, the notes' costs, Adam on the pixels.
+
+    Style from the first layer of each block, content from the second of the fourth; J of the first three steps is compared.
+    """
+    # up to the last layer that the costs ask for
+    cfg = (64, 64, "M", 128, 128, "M", *3 * (256,), "M", *3 * (512,), "M", 512)
+    features = of_models("vgg", "make_layers", cfg=cfg)(lib.base, lib.nn, lib.F)
+    values = {name: lib.base.from_numpy(draw(name, tuple(p.shape))) for name, p in features.named_parameters()}
+    features.load_state_dict(values)
+    features = lib.model(features).eval().requires_grad_(False)
+    style_layers, content_layer = {1, 6, 11, 18, 25}, 20
+    rng = random("pictures")
+    content, style = (lib.array(rng.random((1, 3, 256, 256), np.float32), as_made=True) for _ in range(2))
+
+    def seen(x: Any) -> tuple[Any, dict[int, Any]]:
+        kept, grams = None, {}
+        for i, layer in enumerate(features):
+            x = layer(x)
+            if i in style_layers:
+                flat = x.flatten(2)
+                grams[i] = flat @ flat.transpose(1, 2) / (x.shape[2] * x.shape[3])
+            if i == content_layer:
+                kept = x
+        return kept, grams
+
+    with lib.base.no_grad():
+        wanted, grams = seen(content)[0], seen(style)[1]
+    picture = content.clone().requires_grad_()
+    optimizer = lib.optimizer("Adam", [picture], lr=1e-3)
+
+    def step() -> Any:
+        optimizer.zero_grad()
+        x, own = seen(picture)
+        cost = ((x - wanted) ** 2).sum() / (4 * x.numel())
+        for i in style_layers:
+            cost = cost + 0.2 * ((own[i] - grams[i]) ** 2).sum() / (4 * own[i].shape[1] ** 2)
+        cost.backward()
+        optimizer.step()
+        return cost
+
+    return Case(step, lambda: [float(step().detach()) for _ in range(3)])
+
+
 IMAGE_LAYOUTS = ("", "channels_last")
 
 
 def rows() -> list[Row]:
-    """A row a network trains and one infers."""
-    result = []
+    """A row a network trains and one infers; a step of style transfer."""
+    ways = tuple(f"{layout} {way}".strip() for layout in IMAGE_LAYOUTS for way in ("fused", ""))
+    result = [Row("network/style-transfer-256/step", style_transfer, ways, 0.7, heavy=True)]
     for name, network in NETWORKS.items():
         layouts = IMAGE_LAYOUTS if len(network.input_shape) == 4 else ("",)
         ways = tuple(f"{layout} {way}".strip() for layout in layouts for way in ("fused", "foreach", ""))

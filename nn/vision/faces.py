@@ -115,7 +115,7 @@ def semi_hard_triplets(distances: Any, labels: Any) -> Triplets:
     negatives are nearer is TensorFlow Addons' `triplet_semihard_loss`.
     """
     d, same, different = _distances("semi_hard_triplets", distances, labels)
-    anchor, positive = np.nonzero(same & different.any(1)[:, None])
+    anchor, positive = np.nonzero(same & different.any(1, keepdims=True))
     if not len(anchor):
         return anchor, positive, anchor
     beyond = different[anchor] & (d[anchor] > d[anchor, positive][:, None])
