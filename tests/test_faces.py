@@ -388,3 +388,33 @@ def test_learning_tells_people_apart_who_were_never_seen(mining: str) -> None:
         loss.backward()
         optimizer.step()
     assert error() < 0.6 * before
+
+
+def test_the_example_learns_a_folder_of_people(tmp_path: Path, monkeypatch: Any, capsys: Any) -> None:
+    from examples import faces as example
+
+    rng = np.random.default_rng(0)
+    for k in range(16):
+        face = np.kron(rng.integers(40, 200, (7, 6)), np.ones((16, 16)))[:112, :92]
+        for i in range(3):
+            moved = np.roll(face, rng.integers(-4, 5, 2), (0, 1)) + rng.normal(0, 8, face.shape)
+            pixels = np.clip(moved, 0, 255).astype(np.uint8)[..., None].repeat(3, 2)
+            vision.write_picture(tmp_path / "people" / f"p{k}" / f"{i}.png", pixels)
+    common = ["faces.py", "--folder", str(tmp_path / "people"), "--folds", "1", "--epochs", "1", "--out", str(tmp_path)]
+    monkeypatch.setattr("sys.argv", common)
+    example.main()
+    said = capsys.readouterr().out
+    for word in (
+        "verification",
+        "one-shot",
+        "equal error",
+        "raw pixels",
+        "(not in the gallery)",
+        "pairs of two accepted",
+    ):
+        assert word in said
+    for name in ("wrong_pairs.png", "embedding.png"):
+        assert vision.read_picture(tmp_path / name).size
+    monkeypatch.setattr("sys.argv", [*common, "--validate", "--network", "inception"])
+    example.main()
+    assert "one-shot" in (said := capsys.readouterr().out) and "raw pixels" not in said

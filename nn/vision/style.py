@@ -158,8 +158,9 @@ class StyleTransfer:
     content, style: pictures (3, H, W) or (1, 3, H, W), values 0 to 1; the sizes may differ, for each Gram matrix is divided
     by its own n_H n_W (which is the notes' cost where they are equal). model: any, in evaluation. content_layers,
     style_layers: names and their factors lambda; a string is one name with factor 1. alpha, beta, tv: factors of the content,
-    the style and the total variation. prepare: from pictures 0 to 1 to what the model wants.
-    Errors: ValueError for shapes, values outside 0..1, unknown layers, a picture too small for the layers, nothing to lower.
+    the style and the total variation; in VGG-16's units the style cost starts at 10^5 times the content cost. prepare:
+    from pictures 0 to 1 to what the model wants.
+    Errors: ValueError for shapes, values outside 0..1, unknown layers, a picture too small for the layers.
     """
 
     def __init__(
@@ -171,7 +172,7 @@ class StyleTransfer:
         content_layers: str | Mapping[str, float] = CONTENT_LAYER,
         style_layers: str | Mapping[str, float] = STYLE_LAYERS,
         alpha: float = 1.0,
-        beta: float = 1.0,
+        beta: float = 2e-4,
         tv: float = 0.0,
         prepare: Callable[[Tensor], Tensor] = bgr_pictures,
     ) -> None:
@@ -219,7 +220,8 @@ class StyleTransfer:
     ) -> tuple[np.ndarray, list[Costs]]:
         """The picture after `steps` steps, (H, W, 3) uint8, and each step's costs.
 
-        optimizer: "Adam" (lr 0.02) or "LBFGS" (lr 1; a step is one evaluation too). start: a picture, default the content;
+        optimizer: "Adam" (lr 0.02) or "LBFGS" (lr 1; a step is one evaluation too, and gets further).
+        start: a picture, default the content;
         noise: how much of it is replaced by noise, 0 to 1, drawn from `generator`. Pixels stay within 0 to 1. every, keep:
         keep(step, pixels) at the start and every so many steps. progress: called with each step's costs.
         """
