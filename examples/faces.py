@@ -192,7 +192,7 @@ def recognise(
     for name in known:
         gallery.add(name, autograd.from_numpy(x[members[name][:1]]))
     for name in (known[0], known[1], stranger):
-        match = gallery.recognise(autograd.from_numpy(x[members[name][4]]))[0]
+        match = gallery.recognise(autograd.from_numpy(x[members[name][-1]]))[0]
         role = "not in the gallery" if name == stranger else "in the gallery"
         print(f"{name} ({role}): {match.name or 'a stranger'}; the nearest is {match.nearest} at {match.distance:.2f}")
 
