@@ -132,11 +132,13 @@ def test_silent(name):
         pairs.append(np.full(len(pairs[0]), 0.5))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        inputs = [tensor(p, requires_grad=True) for p in pairs]
+        # igamma has no derivative in its first argument
+        inputs = [tensor(p, requires_grad=i > 0 or not name.startswith("igamma")) for i, p in enumerate(pairs)]
         y = entry.call(*inputs, *statics)
         if y.requires_grad:
             y.backward(autograd.ones_like(y), retain_graph=True)
-            autograd.grad(y.sum(), inputs, create_graph=True, allow_unused=True)
+            wanted = [x for x in inputs if x.requires_grad]
+            autograd.grad(y.sum(), wanted, create_graph=True, allow_unused=True)
 
 
 def test_integer_division_by_zero():
