@@ -435,7 +435,7 @@ def _general(entry: Op) -> Callable[..., Any]:
         if kwargs or len(args) != arity:
             args = bind(entry, args, kwargs)
         values, found, wanted = list(args), False, differentiable and mode.enabled
-        edges: list[Any] = [None] * n
+        edges: Any = [None] * n
         for i in by_inputs:
             tensor = args[i]
             if isinstance(tensor, Tensor):
