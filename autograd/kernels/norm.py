@@ -359,13 +359,13 @@ def _layer_back_piece(g, x, gx, weight, mean, rstd, sums, C, k, r0, r1):
                 rstd[r],
             )
             s, q = x.dtype.type(0), x.dtype.type(0)
-            for c in range(C):
-                h = (xr[c] - m) * a
+            for c in range(C):  # apart: in a loop that also writes, the order of a sum depends on where the arrays lie
                 v = gr[c] * weight[c]
-                gb[c] += gr[c]
-                gw[c] += gr[c] * h
                 s += v
-                q += v * h
+                q += v * ((xr[c] - m) * a)
+            for c in range(C):
+                gb[c] += gr[c]
+                gw[c] += gr[c] * ((xr[c] - m) * a)
             s /= x.dtype.type(C)
             q /= x.dtype.type(C)
             for c in range(C):

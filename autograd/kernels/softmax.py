@@ -45,9 +45,9 @@ def _softmax_rows(x, y, log, C, r0, r1):
                 yr[c] = _log_probability(xr[c], top, s)
         else:
             for c in range(C):
-                e = exp(xr[c] - top)
-                yr[c] = e
-                s += e
+                yr[c] = exp(xr[c] - top)
+            for c in range(C):  # apart: in a loop that also writes, the order of a sum depends on where x and y lie
+                s += yr[c]
             s = x.dtype.type(1) / s
             for c in range(C):
                 yr[c] *= s

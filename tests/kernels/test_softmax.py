@@ -113,3 +113,25 @@ def test_same_bits_on_any_number_of_threads():
         results.append((kernels.softmax(x), kernels.log_softmax(x), loss, gx))
     for one, other in zip(*results, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("shape", [(3, 5), (4, 30), (7, 9)])
+def test_bits_do_not_depend_on_where_the_arrays_lie(shape, dtype):
+    rows, columns = shape
+    size = rows * columns
+    values = np.random.default_rng(0).normal(size=size).astype(dtype)
+    memory = np.empty(4 * size + 64, dtype)
+    found = set()
+    for place in range(size, size + 64):  # x right before y and right behind it
+        for x in (memory[place - size : place], memory[place + size : place + 2 * size]):
+            y = memory[place : place + size]
+            x[:] = values
+            kernels._softmax_rows(x, y, False, columns, 0, rows)
+            found.add(y.tobytes())
+    for gap in range(64):
+        x, y = memory[:size], memory[size + gap : 2 * size + gap]
+        x[:] = values
+        kernels._softmax_rows(x, y, False, columns, 0, rows)
+        found.add(y.tobytes())
+    assert len(found) == 1
