@@ -23,7 +23,7 @@ from numpy import ndarray
 from . import dtypes, tape
 from .errors import DTypeError, NumberError, ShapeError, TapeError
 from .tape import Cell, Node, Output, View, mode, node_of, synced, tick
-from .tensor import Tensor
+from .tensor import Tensor, wrap
 
 F = TypeVar("F", bound=Callable[..., Any])
 Formula = Callable[..., Any]
@@ -427,16 +427,14 @@ def _general(entry: Op) -> Callable[..., Any]:
     if entry.variadic:
         return _variadic(entry)
     fn, n, promote = entry.fn, entry.n, entry.promote
-    arity, to_float, view, aux = len(entry.names), entry.promote == "float", entry.view, entry.aux
-    differentiable, shapes_of, y_at = entry.differentiable, entry.shapes_of, entry.y_at
-    by_inputs = range(n)
+    arity, to_float, differentiable = len(entry.names), entry.promote == "float", entry.differentiable
 
     def call(*args: Any, **kwargs: Any) -> Any:
         if kwargs or len(args) != arity:
             args = bind(entry, args, kwargs)
         values, found, wanted = list(args), False, differentiable and mode.enabled
         edges: Any = [None] * n
-        for i in by_inputs:
+        for i in range(n):
             tensor = args[i]
             if isinstance(tensor, Tensor):
                 found = True
@@ -458,51 +456,14 @@ def _general(entry: Op) -> Callable[..., Any]:
             y = fn(*values)
         except ValueError as error:
             raise (error if type(error) is not ValueError else _explained(entry, values[:n], error)) from None
-        several = type(y) is tuple
-        if view or mode.ties or (several and len(y) != aux + 1):
-            return record(entry, args[:n], values, y, view, differentiable)
-        # what follows is `record` for one differentiable output, where small networks spend their time
-        out = new(Tensor)
-        out._cell = cell = Cell()
-        if several:
-            outs = [out, *[tape.wrap(a if type(a) is ndarray else np.asarray(a)) for a in y[1:]]]
-            out._data = y[0] if type(y[0]) is ndarray else np.asarray(y[0])
-            saved: Any = (None, *[tensor._data for tensor in outs[1:]])
-            result: Any = tuple(outs)
-        else:
-            out._data = saved = y if type(y) is ndarray else np.asarray(y)
-            result = out
-        y = out._data
-        if not wanted or y.dtype.kind != "f":
-            return result
-        needs = tuple([edge is not None for edge in edges])
-        if True not in needs:
-            return result
-        given = (*values,) if mode.watched else ()
-        values.append(saved)
-        for i in shapes_of:
-            values.append(np.shape(values[i]))
-        drop, keep = entry.plan(needs)
-        for i in drop:
-            values[i] = None
-        out._node = node = Node()
-        node.number = tick()
-        node.op, node.edges, node.values = entry, edges, values
-        node.shape, node.dtype = y.shape, y.dtype
-        cells = [args[i]._cell for i in keep if i != y_at and isinstance(args[i], Tensor)]
-        if y_at in keep:
-            cells += [tensor._cell for tensor in outs[1:]] if several else [cell]
-        node.cells = cells
-        if given:
-            on_record(node, tuple([tensor._data for tensor in outs]) if several else y, given)
-        return result
+        return record(entry, args[:n], values, edges if wanted else None, y)
 
     return call
 
 
 def _variadic(entry: Op) -> Callable[..., Any]:
     """The call of an op of any number of inputs."""
-    fn, promote, view, differentiable = entry.fn, entry.promote, entry.view, entry.differentiable
+    fn, promote, differentiable = entry.fn, entry.promote, entry.differentiable
 
     def call(*args: Any, **kwargs: Any) -> Any:
         if not any([isinstance(tensor, Tensor) for tensor in args]):
@@ -512,7 +473,9 @@ def _variadic(entry: Op) -> Callable[..., Any]:
             arrays = dtypes.promote([_operand(entry, a) for a in arrays], promote == "float")
         statics = [kwargs.get(name, default) for name, default in zip(entry.names[1:], entry.defaults[1:], strict=True)]
         y = fn(*arrays, **kwargs)
-        return record(entry, args, [tuple(arrays), *statics], y, view, differentiable)
+        wanted = differentiable and mode.enabled
+        edges = [node_of(t) if isinstance(t, Tensor) else None for t in args] if wanted else None
+        return record(entry, args, [tuple(arrays), *statics], edges, y)
 
     return call
 
@@ -523,61 +486,61 @@ def _data(value: Any) -> Any:
     return value._data if value._view is None else synced(value)
 
 
-def record(
-    entry: Op, tensors: Sequence[Any], values: list[Any], y: Any, view: bool = False, differentiable: bool = True
-) -> Any:
-    """Wrap an op's result and, where an input has a history, put the op on the tape. values: the arguments as arrays."""
-    several = type(y) is tuple
+def record(entry: Op, tensors: Sequence[Any], values: list[Any], edges: list[Any] | None, y: Any) -> Any:
+    """Wrap an op's result and, where an input has a history, put the op on the tape.
+
+    values: the arguments as arrays. edges: the history of each input; None where nothing is recorded.
+    """
+    several, variadic = type(y) is tuple, entry.variadic
     if several:
-        outs: Any = tuple([tape.wrap(np.asarray(a)) for a in y])
+        outs: Any = tuple([wrap(a if type(a) is ndarray else np.asarray(a)) for a in y])
         first = outs[0] if outs else None
     else:
-        first = outs = tape.wrap(y if type(y) is ndarray else np.asarray(y))
-    if view:
+        first = outs = wrap(y if type(y) is ndarray else np.asarray(y))
+    if entry.view:
         for k, out in enumerate(outs if several else (outs,)):
             _as_view(entry, tensors[0], values, out, k if several else None)
-    if not differentiable or not mode.enabled or first is None or first._data.dtype.kind != "f":
+    if edges is None or first is None or first._data.dtype.kind != "f":
         return outs
-    edges = tuple([node_of(t) if isinstance(t, Tensor) else None for t in tensors])
-    if not any(edge is not None for edge in edges):
+    needs = tuple([edge is not None for edge in edges])
+    if True not in needs:
         return outs
     if entry.tied is not None and mode.ties:
         result = entry.tied(*tensors, *values[entry.n :])
         if result is not None:
             return result
-    node = Node()
-    node.number = tick()
-    node.op, node.edges = entry, edges
-    node.shape, node.dtype = first._data.shape, first._data.dtype
-    arrays = values[0] if entry.variadic else values
     # the output stands as it is, not as the op returned it: a numpy scalar has become an array
     kept: Any = tuple([out._data for out in outs]) if several else first._data
     # with one differentiable output the formulas read only the others, such as indices and statistics: that one may be
     # overwritten, as an in-place relu behind a batch norm does, and its memory need not be held
-    unread = 1 if several and len(outs) - entry.aux == 1 else 0
-    given, values = values, [*values, (None, *kept[1:]) if unread else kept]
+    alone = not several or len(outs) - entry.aux == 1
+    given = (*values,) if mode.watched else ()
+    values.append((None, *kept[1:]) if several and alone else kept)
     for i in entry.shapes_of:
-        values.append(tuple([a.shape for a in arrays]) if entry.variadic else np.shape(arrays[i]))
-    drop, keep = entry.plan((True,) if entry.variadic else tuple([edge is not None for edge in edges]))
+        values.append(tuple([a.shape for a in values[0]]) if variadic else np.shape(values[i]))
+    drop, keep = entry.plan((True,) if variadic else needs)
     for i in drop:
         values[i] = None
     cells = []
     for i in keep:
         if i == entry.y_at:
-            cells += [out._cell for out in outs[unread:]] if several else [first._cell]
-        elif entry.variadic:
+            cells += [out._cell for out in outs[alone:]] if several else [first._cell]
+        elif variadic:
             cells += [t._cell for t in tensors if isinstance(t, Tensor)]
         elif isinstance(tensors[i], Tensor):
             cells.append(tensors[i]._cell)
-    node.values, node.cells = values, cells
-    if several and len(outs) - entry.aux != 1:
+    node = Node()
+    node.number = tick()
+    node.op, node.edges, node.values, node.cells = entry, edges, values, cells
+    node.shape, node.dtype = first._data.shape, first._data.dtype
+    if alone:
+        first._node = node
+    else:
         node.slots = len(outs)
         for k, out in enumerate(outs[: len(outs) - entry.aux]):
             if out._data.dtype.kind == "f":
                 out._node = Output(node, k, out._data)
-    else:
-        first._node = node
-    if mode.watched:
+    if given:
         on_record(node, kept, given)
     return outs
 
@@ -824,7 +787,7 @@ _SCATTER_VIEW: Any = _ScatterView()
 
 def _rows_view(shape: tuple[int, ...]) -> View:
     step = _Step(lambda x: x[1:], lambda x: x[1:])
-    return View(tape.wrap(np.zeros(shape)), ((step, ()),), False)
+    return View(wrap(np.zeros(shape)), ((step, ()),), False)
 
 
 @op(lambda g, view: _outside(g, view), samples=lambda s: [(s(3, 2), _rows_view((3, 2)))], method=False)
@@ -849,7 +812,7 @@ def _fitted(input: Any, shape: tuple[int, ...], dtype: np.dtype) -> Any:
 def _fit(g: Any, shape: tuple[int, ...], dtype: np.dtype) -> Any:
     """`tape.fit`: a contribution as a Tensor of its input's shape and dtype."""
     if not isinstance(g, Tensor):
-        return tape.wrap(tape.fit_array(g, shape, dtype))
+        return wrap(tape.fit_array(g, shape, dtype))
     if g._data.shape != shape or g._data.dtype is not dtype:
         return _fitted(g, shape, dtype)
     return g

@@ -303,7 +303,7 @@ class Node:
 
     op: Any
     number: int
-    edges: tuple[AnyNode | None, ...]
+    edges: Sequence[AnyNode | None]
     values: list[Any] | None
     cells: Sequence[Cell] = ()
     shape: tuple[int, ...]

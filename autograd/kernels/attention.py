@@ -20,6 +20,7 @@ from .buffer import aligned, flat
 from .compile import kernel
 from .elementwise import _mix, exp
 from .gemm import pack
+from .rows import dot
 from .simd import FROM_C, FROM_ZERO, LANES, NR, outer_tile
 from .threads import launch
 from .view import part
@@ -94,14 +95,6 @@ def _drop(s, seed, number, least, factor):
     zero = s.dtype.type(0)
     for j in range(s.size):
         s[j] *= factor if (_mix(seed, number + np.uint64(j)) >> np.uint64(32)) >= least else zero
-
-
-@kernel(fastmath={"reassoc", "contract"})
-def _dot(x, y):
-    total = x.dtype.type(0)
-    for i in range(x.size):
-        total += x[i] * y[i]
-    return total
 
 
 @kernel
@@ -201,7 +194,7 @@ def attention_backward(
                         _score(s, scale, kind, bools, floats, mask, steps[9], seen)
                         _exponentials(s, lse[n * L + i0 + i])
                         y, gy = at[n, 3] + (i0 + i) * steps[3], go + i * steps[5]
-                        inner = _dot(part(g, gy, gy + V), part(out, y, y + V))
+                        inner = dot(part(g, gy, gy + V), part(out, y, y + V))
                         number = np.uint64((n * L + i0 + i) * S + j0)
                         if least > 0:
                             _drop(ds, seed, number, least, factor)

@@ -271,7 +271,7 @@ def lstm_forward(first, last, sizes, steps, W, wr, states, cells, tanhs, gates, 
 
     hidden: the states, or with a projection (P, H), which W from wr on takes to the states.
     """
-    T, H, O, chunk, shift, init = sizes[0], sizes[1], sizes[2], sizes[3], sizes[4], sizes[5]  # noqa: E741
+    T, H, O, chunk, shift, init = sizes[0], sizes[1], sizes[2], sizes[3], sizes[4], sizes[5]
     lanes, N = LANES * 4 // states.itemsize, 4 * H
     for task in range(first, last):
         for s in range(T):
@@ -308,7 +308,7 @@ def lstm_backward(first, last, sizes, steps, W, wr, cells, tanhs, gates, gy, dga
 
     W: W_hh, and from wr on W_hr, packed; work (tasks, chunk, H). See `rnn_backward`.
     """
-    T, H, O, chunk, init = sizes[0], sizes[1], sizes[2], sizes[3], sizes[5]  # noqa: E741
+    T, H, O, chunk, init = sizes[0], sizes[1], sizes[2], sizes[3], sizes[5]
     lanes, N = LANES * 4 // dh.itemsize, 4 * H
     one = broadcast(dh, 1.0)
     for task in range(first, last):
@@ -371,7 +371,7 @@ class _Plan(NamedTuple):
 
 
 @lru_cache(256)
-def _plan(sizes: tuple[int, ...], reverse: bool, H: int, O: int) -> _Plan:  # noqa: E741
+def _plan(sizes: tuple[int, ...], reverse: bool, H: int, O: int) -> _Plan:
     n = np.array(sizes, np.int64)
     B, P, T = sizes[0], int(n.sum()), len(sizes)
     rows = np.concatenate([[0], np.cumsum(n)[:-1]])
@@ -447,7 +447,7 @@ def forward(
     weight_ih, weight_hh, bias_ih, bias_hh, weight_hr = weights
     assert weight_ih is not None and weight_hh is not None
     x, weight_ih, weight_hh, dtype = _c(x), _c(weight_ih), _c(weight_hh), x.dtype
-    N, O = weight_hh.shape  # noqa: E741
+    N, O = weight_hh.shape
     H, B, P = N // GATES[kind], sizes[0], len(x)
     plan = _plan(sizes, reverse, H, O)
     numbers, tasks, rows = plan.numbers, plan.tasks, plan.rows
@@ -510,7 +510,7 @@ def backward(
     weight_ih, weight_hh, bias_ih, bias_hh, weight_hr = weights
     assert weight_ih is not None and weight_hh is not None
     x, weight_ih, weight_hh, dtype = _c(x), _c(weight_ih), _c(weight_hh), x.dtype
-    N, O = weight_hh.shape  # noqa: E741
+    N, O = weight_hh.shape
     H, B, P = N // GATES[kind], sizes[0], len(x)
     plan = _plan(sizes, reverse, H, O)
     numbers, tasks, chunk = plan.numbers, plan.tasks, int(plan.numbers[3])

@@ -22,7 +22,8 @@ PIECES = 16
 
 
 @kernel(fastmath={"reassoc", "contract"})
-def _dot(x, y):
+def dot(x, y):
+    """The inner product of two rows."""
     s = x.dtype.type(0)
     for d in range(x.size):
         s += x[d] * y[d]
@@ -39,7 +40,7 @@ def _add_multiple(out, factor, x):
 def _products(x, x_at, y, y_at, out, D, i0, i1):
     for i in range(i0, i1):
         a, b = x_at[i] * D, y_at[i] * D
-        out[i] = _dot(part(x, a, a + D), part(y, b, b + D))
+        out[i] = dot(part(x, a, a + D), part(y, b, b + D))
 
 
 @kernel(parallel=True)
@@ -95,7 +96,7 @@ def _losses(x, rows, y, y_at, signs, starts, loss, slopes, D, p0, p1):
         row = part(x, a, a + D)
         for i in range(starts[p], starts[p + 1]):
             b = y_at[i] * D
-            slopes[i] = _dot(row, part(y, b, b + D))
+            slopes[i] = dot(row, part(y, b, b + D))
     large, factor = np.empty(last - first, x.dtype), np.empty(last - first, x.dtype)
     _slopes(signs[first:last], slopes[first:last], large, factor)
     for p in range(p0, p1):

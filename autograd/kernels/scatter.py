@@ -86,7 +86,7 @@ def _scatter_block(out, index, src, D, E, K, o, k0, k1):
 
 
 @kernel(parallel=True)
-def _scatter_parallel(out, index, src, D, E, K, O, step):  # noqa: E741
+def _scatter_parallel(out, index, src, D, E, K, O, step):
     blocks = (K + step - 1) // step
     for b in prange(O * blocks):
         o, k0 = b // blocks, b % blocks * step

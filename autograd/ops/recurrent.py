@@ -118,7 +118,7 @@ def _pull(
 
 
 def _samples(s: Draw) -> list[tuple[Any, ...]]:
-    def case(kind: str, sizes: tuple[int, ...], reverse: bool = False, O: int = 2, **left_out: Any) -> tuple[Any, ...]:  # noqa: E741
+    def case(kind: str, sizes: tuple[int, ...], reverse: bool = False, O: int = 2, **left_out: Any) -> tuple[Any, ...]:
         H, inputs = 2, 3
         N, B, cell = kernels.GATES[kind] * H, sizes[0], kind == kernels.LSTM
         projection = s.unit(O, H) if O != H else None
@@ -141,7 +141,7 @@ def _samples(s: Draw) -> list[tuple[Any, ...]]:
 def _check(kind: str, input: Any, h: Any, c: Any, *weights_and_sizes: Any) -> None:
     """The kernels check nothing."""
     *weights, sizes = weights_and_sizes
-    N, O = weights[1].shape  # noqa: E741
+    N, O = weights[1].shape
     B, H = sizes[0], N // kernels.GATES[kind]
     shapes = (sum(sizes), input.shape[-1]), (B, O), (B, H), (N, input.shape[-1]), (N, O), (N,), (N,), (O, H)
     names = "the input", "h_0", "c_0", "weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr"
