@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import sys
 import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -201,6 +202,8 @@ class Function:
                 )
         node = Node()
         node.op, node.edges = _UserOp(cls), edges
+        caller = sys._getframe(2)
+        node.site = caller.f_code, caller.f_lasti
         shapes = []
         differentiable = []
         for k, out in enumerate(outs):

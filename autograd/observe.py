@@ -14,6 +14,7 @@ from .errors import TapeError
 from .tape import Leaf, Node, Output, mode
 
 Observer = Callable[[Node, Any, Sequence[Any]], None]
+_FAR = 20  # operations from a node to the nearest line of the user's
 LIBRARY = tuple(str(Path(__file__).resolve().parent.parent / name) + "/" for name in ("autograd", "nn", "optim"))
 
 
@@ -45,15 +46,22 @@ class Site:
     @property
     def line(self) -> str:
         """The user's line as file:number, empty where there is none."""
-        if self.code is None:
-            return ""
-        places = list(self.code.co_positions())
-        at = self.instruction // 2
-        number = places[at][0] if at < len(places) else self.code.co_firstlineno
-        return f"{self.code.co_filename}:{number}"
+        return "" if self.code is None else _line(self.code, self.instruction)
 
     def __str__(self) -> str:
         return ", ".join(part for part in (self.path and f"module {self.path}", self.line) if part)
+
+
+def _line(code: CodeType, instruction: int) -> str:
+    places = list(code.co_positions())
+    at = instruction // 2
+    number = places[at][0] if at < len(places) else code.co_firstlineno
+    return f"{code.co_filename}:{number}"
+
+
+def _own(code: CodeType) -> bool:
+    """Whether the code is the library's."""
+    return code.co_filename.startswith((*LIBRARY, "<string>", "<frozen"))  # the formulas' adaptors; imports
 
 
 def site(depth: int = 1) -> Site:
@@ -69,7 +77,7 @@ def site(depth: int = 1) -> Site:
             owner = frame.f_locals.get("self")
             if hasattr(owner, "named_modules") and not (modules and modules[-1] is owner):
                 modules.append(owner)
-        if code is None and not here.co_filename.startswith(LIBRARY) and not here.co_filename.startswith("<"):
+        if code is None and not _own(here):
             code, instruction = here, frame.f_lasti
         frame = frame.f_back
     return Site(_path(modules[::-1]), code, instruction)
@@ -85,8 +93,8 @@ def _path(modules: list[Any]) -> str:
 
 
 def blame(error: Exception, node: Any) -> None:
-    """Say in an error that backward met: the operation, the line that recorded it where that is known, and the parameters
-    it reads by their dotted names. In the text of the tape's own errors, as a note on others.
+    """Say in an error that backward met: the operation, the line that recorded it, and the parameters it reads by their
+    dotted names. In the text of the tape's own errors, as a note on others.
     """
     if node is None:
         return
@@ -97,14 +105,32 @@ def blame(error: Exception, node: Any) -> None:
         edges = enumerate(inner.edges)
         named = [(k, _parameter(edge)) for k, edge in edges if isinstance(edge, Leaf)]
         reads = "".join(f"; argument {k} is {name}" for k, name in named if name)
-        where = (
-            f"recorded in {inner.where}" if inner.where else "run the forward pass under detect_anomaly() for its line"
-        )
-        text = f"in the backward of {inner.op.name}, {where}{reads}"
+        text = f"in the backward of {inner.op.name}, {_recorded(inner)}{reads}"
     if isinstance(error, TapeError) and len(error.args) == 1:
         error.args = (f"{error.args[0]} ({text})",)
     else:
         error.add_note(text)
+
+
+def _recorded(node: Node) -> str:
+    """Where a node was recorded. The tape knows the caller of an operation: where that is the library itself, as in a
+    layer's forward, the nearest lines of the user's below the node are told too.
+    """
+    if node.where:
+        return f"recorded in {node.where}"
+    if node.site is None:
+        return "run the forward pass under detect_anomaly() for its line"
+    code, instruction = node.site
+    if not _own(code):
+        return f"recorded in {_line(code, instruction)}"
+    layer: list[Any] = [node]
+    for _ in range(_FAR):
+        below = [edge for each in layer for edge in each.edges if edge is not None and not isinstance(edge, Leaf)]
+        layer = list({id(n): n for n in (edge.node if isinstance(edge, Output) else edge for edge in below)}.values())
+        lines = {_line(*n.site): None for n in layer if n.site and not _own(n.site[0])}
+        if lines:
+            return f"recorded by {code.co_qualname} on what {' and '.join(list(lines)[:3])} made"
+    return f"recorded by {code.co_qualname}; run the forward pass under detect_anomaly() for your line"
 
 
 def _parameter(leaf: Leaf) -> str:

@@ -14,7 +14,10 @@ shape and dtype by the tape.
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from sys import _getframe as getframe
 from typing import Any, TypeVar
 
 import numpy as np
@@ -27,6 +30,18 @@ from .tensor import Tensor, wrap
 
 F = TypeVar("F", bound=Callable[..., Any])
 Formula = Callable[..., Any]
+
+
+class _Ours(dict[str, bool]):
+    """Of each file that calls operations, whether it is the engine's own: recording looks past those for the caller."""
+
+    def __missing__(self, file: str) -> bool:
+        self[file] = answer = file.startswith(_HOME)
+        return answer
+
+
+_HOME = str(Path(__file__).resolve().parent) + os.sep
+ours = _Ours()
 
 
 class Op:
@@ -291,6 +306,8 @@ def _unary(entry: Op) -> Callable[[Any], Any]:
                 elif keeps_y:
                     node.cells = (cell,)
                 node.shape, node.dtype = y.shape, y.dtype
+                caller = getframe(1)
+                node.site = caller.f_code, caller.f_lasti
                 if mode.watched:
                     on_record(node, y, (x,))
         return out
@@ -367,6 +384,8 @@ def _binary(entry: Op) -> Callable[[Any, Any], Any]:
             elif keep_y:
                 node.cells = (cell,)
             node.shape, node.dtype = y.shape, y.dtype
+            caller = getframe(1)
+            node.site = caller.f_code, caller.f_lasti
             if mode.watched:
                 on_record(node, y, (a, b))
         return out
@@ -414,6 +433,12 @@ def _viewing(entry: Op) -> Callable[..., Any]:
                 if with_shape:
                     node.values.append(x.shape)
                 node.shape, node.dtype = y.shape, y.dtype
+                caller = getframe(1)
+                code = caller.f_code
+                while ours[code.co_filename]:
+                    caller = caller.f_back  # type: ignore[assignment]
+                    code = caller.f_code
+                node.site = code, caller.f_lasti
                 if mode.watched:
                     on_record(node, y, (x, *statics))
         return out
@@ -533,6 +558,12 @@ def record(entry: Op, tensors: Sequence[Any], values: list[Any], edges: list[Any
     node.number = tick()
     node.op, node.edges, node.values, node.cells = entry, edges, values, cells
     node.shape, node.dtype = first._data.shape, first._data.dtype
+    caller = getframe(2)
+    code = caller.f_code
+    while ours[code.co_filename]:
+        caller = caller.f_back  # type: ignore[assignment]
+        code = caller.f_code
+    node.site = code, caller.f_lasti
     if alone:
         first._node = node
     else:
@@ -573,7 +604,7 @@ def followed(out: Any, activation: str) -> Any:
         out._node = node = Node()
         node.number = tick()
         node.op, node.edges, node.values, node.cells = REGISTRY[activation], (below,), [None, out._data], (out._cell,)
-        node.shape, node.dtype = out._data.shape, out._data.dtype
+        node.shape, node.dtype, node.site = out._data.shape, out._data.dtype, below.site
     return out
 
 

@@ -15,6 +15,7 @@ import threading
 from collections.abc import Callable, Sequence
 from heapq import heappop, heappush
 from sys import getrefcount
+from types import CodeType
 from typing import Any
 
 import numpy as np
@@ -310,6 +311,7 @@ class Node:
     dtype: np.dtype
     hooks: dict[int, Callable[[Any], Any]] | None = None
     retained: Box | None = None  # where `retain_grad` wants the gradient
+    site: tuple[CodeType, int] | None = None  # who called the operation: code and instruction, never the frame
     where: Any = None  # the `observe.Site` that recorded it, where a watcher noted it
     slots = 0  # outputs, where there is more than one
 

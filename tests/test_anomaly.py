@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import shutil
 
 import numpy as np
@@ -240,14 +241,56 @@ def test_an_error_in_backward_names_operation_line_and_parameter(check_nan):
     assert "argument 0 is parameter 'layers.1.weight' of Outer" in note
 
 
-def test_an_error_in_backward_says_how_to_see_the_line():
+CALLS = {
+    "two": lambda w: w * w,  # two
+    "one": lambda w: w.tanh(),  # one
+    "view": lambda w: w.unsqueeze(0),  # view
+    "several": lambda w: w.sort().values,  # several
+    "statics": lambda w: w.softmax(0),  # statics
+    "reduced": lambda w: w.sum(),  # reduced
+    "joined": lambda w: ag.stack([w, w]),  # joined
+    "custom": lambda w: Cubed.apply(w),  # custom
+}
+
+
+class Cubed(ag.Function):
+    @staticmethod
+    def forward(ctx, x):
+        return x**3
+
+    @staticmethod
+    def backward(ctx, g):
+        return g
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_an_error_in_backward_names_the_line_without_anomaly_detection(call):
     w = nn.Parameter(ag.ones(3))
     keep = nn.ParameterDict({"w": w})
-    y = (w * w).sum()
-    with ag.no_grad():
-        w.add_(1)
+    y = CALLS[call](w)
+    y.sum().backward()
+    with open(__file__, encoding="utf-8") as file:
+        line = next(k for k, text in enumerate(file, 1) if text.rstrip().endswith(f"# {call}"))
     with pytest.raises(
-        RuntimeError, match=r"in the backward of mul, run the forward pass under detect_anomaly.*'w' of"
+        RuntimeError, match=rf"recorded in .*test_anomaly.py:{line}\b.*; argument 0 is parameter 'w' of"
     ):
-        y.backward()
+        y.backward(ag.ones_like(y))
     assert len(keep) == 1
+
+
+def test_an_error_behind_a_layer_names_its_method_and_the_nearest_line():
+    x = ag.ones(3, requires_grad=True)
+    y = x * 2
+    number = inspect.currentframe().f_lineno - 1
+    z = nn.GELU()(y)
+    with ag.no_grad():
+        y.add_(1)
+    with pytest.raises(RuntimeError, match=rf"recorded by GELU.forward on what .*test_anomaly.py:{number} made"):
+        z.sum().backward()
+    with ag.no_grad():
+        x.requires_grad_(False).add_(1)
+    z = nn.GELU()(x.requires_grad_())
+    x.data.add_(1)
+    x._cell.written("add_")
+    with pytest.raises(RuntimeError, match="recorded by GELU.forward; run the forward pass under detect_anomaly"):
+        z.sum().backward()
