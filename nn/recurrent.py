@@ -11,7 +11,7 @@ import autograd
 from autograd import Tensor
 from autograd.errors import ShapeError
 from autograd.kernels import recurrent as kernels
-from autograd.ops.recurrent import _recurrent
+from autograd.ops.recurrent import _recurrent, words_of
 
 from . import functional as F
 from . import init
@@ -141,7 +141,8 @@ class RNNBase(Module):
             x = autograd.reshape(x, (steps * batch, width))
         order = input.sorted_indices if packed else None
         state = self._initial(hx, sizes[0], x.dtype, unbatched, order)
-        x, finals = self._layers(x, state, sizes)
+        words = None if packed else words_of(input, x, self.batch_first, sizes, self.hidden_size)
+        x, finals = self._layers(x, state, sizes, words)
         last = tuple(autograd.stack(parts) for parts in zip(*finals, strict=True))
         if packed:
             output: Any = PackedSequence(x, *input[1:])
@@ -155,8 +156,11 @@ class RNNBase(Module):
             output = autograd.transpose(output, 0, 1)
         return output, (last if self.states == 2 else last[0])
 
-    def _layers(self, x: Tensor, state: list[Any], sizes: tuple[int, ...]) -> tuple[Tensor, list[State]]:
-        """All layers over the packed rows x (P, input): the last one's output (P, *), and the last states of all."""
+    def _layers(self, x: Tensor, state: list[Any], sizes: tuple[int, ...], words: Any) -> tuple[Tensor, list[State]]:
+        """All layers over the packed rows x (P, input): the last one's output (P, *), and the last states of all.
+
+        words: those of which x is the rows, see `words_of`.
+        """
         finals: list[State] = []
         get = self._parameters.get
         for layer in range(self.num_layers):
@@ -165,11 +169,11 @@ class RNNBase(Module):
             outputs = []
             for suffix in self._suffixes(layer):
                 weights = [get(f"{key}_{suffix}") for key in _KEYS]
-                args = x, *state[len(finals)], *weights, self._kind, sizes, suffix.endswith("reverse")
+                args = x, *state[len(finals)], *weights, self._kind, sizes, suffix.endswith("reverse"), words
                 output, last_h, last_c, *_ = _recurrent(*args)
                 outputs.append(output)
                 finals.append((last_h, last_c)[: self.states])
-            x = outputs[0] if len(outputs) == 1 else autograd.cat(outputs, -1)
+            x, words = outputs[0] if len(outputs) == 1 else autograd.cat(outputs, -1), None
         return x, finals
 
     def _check_input(self, x: Tensor, packed: bool) -> None:
@@ -302,12 +306,14 @@ class GRU(RNNBase):
         super().__init__(
             "GRU", input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, 0, device, dtype
         )
+        if variant != "torch":
+            self.register_load_state_dict_pre_hook(_before_loading)
 
     def get_extra_state(self) -> Any:
         return None if self.variant == "torch" else self.variant
 
     def set_extra_state(self, state: Any) -> None:
-        _same_variant("GRU", self.variant, state)
+        """Nothing: `_before_loading` has compared the variants."""
 
     def extra_repr(self) -> str:
         return super().extra_repr() + ("" if self.variant == "torch" else f", variant={self.variant!r}")
@@ -319,6 +325,12 @@ def _same_variant(name: str, mine: str, given: Any) -> None:
             f"{name}: the weights are of variant {given!r}, the layer of {mine!r}; they are different functions, and no "
             f"weights of one make the other: build the layer with variant={given!r}"
         )
+
+
+def _before_loading(layer: Any, state_dict: Mapping[str, Any], prefix: str, *_: Any) -> None:
+    """Weights of another variant are refused before any is copied."""
+    if f"{prefix}_extra_state" in state_dict:
+        _same_variant(type(layer).__name__, layer.variant, state_dict[f"{prefix}_extra_state"])
 
 
 def convert_gru(
@@ -445,7 +457,7 @@ class RNNCellBase(Module):
             state = None if state is None else tuple(autograd.unsqueeze(part, 0) for part in state)
         h, c = (None, None) if state is None else (*state, None)[:2]
         weights = self.weight_ih, self.weight_hh, self.bias_ih, getattr(self, "bias_hh", None), None
-        _, h, c, *_ = _recurrent(input, h, c, *weights, kind, (len(input),), False)
+        _, h, c, *_ = _recurrent(input, h, c, *weights, kind, (len(input),), False, None)
         return (autograd.squeeze(h, 0), autograd.squeeze(c, 0) if c.ndim > 1 else c) if single else (h, c)
 
     def extra_repr(self) -> str:
@@ -504,12 +516,14 @@ class GRUCell(RNNCellBase):
         if variant != "torch":
             self.biases = ("bias_ih",)
         super().__init__(input_size, hidden_size, bias, 3, device, dtype)
+        if variant != "torch":
+            self.register_load_state_dict_pre_hook(_before_loading)
 
     def get_extra_state(self) -> Any:
         return None if self.variant == "torch" else self.variant
 
     def set_extra_state(self, state: Any) -> None:
-        _same_variant("GRUCell", self.variant, state)
+        """Nothing: `_before_loading` has compared the variants."""
 
     def forward(self, input: Tensor, hx: Tensor | None = None) -> Tensor:
         return self._run(self._kind, input, None if hx is None else (hx,))[0]

@@ -227,8 +227,13 @@ def test_weights_do_not_pass_from_form_to_form(made, bias):
             if source == target:
                 taker.load_state_dict(giver.state_dict())
             else:
+                model = nn.Sequential(nn.Linear(3, 3), taker)  # what comes before the layer must not be copied either
+                before = {name: values(p) for name, p in model.named_parameters()}
+                state = nn.Sequential(nn.Linear(3, 3), giver).state_dict()
                 with pytest.raises((RuntimeError, ValueError), match="variant|key"):
-                    taker.load_state_dict(giver.state_dict())
+                    model.load_state_dict(state)
+                for name, p in model.named_parameters():
+                    np.testing.assert_array_equal(values(p), before[name])
     with pytest.raises(ValueError, match="different functions"):
         nn.convert_gru(layers["cho"].state_dict(), "run", variant="cho", to_variant="notes")
 
@@ -298,6 +303,44 @@ def test_an_output_changed_in_place_is_an_error_in_backward():
         output.sum().backward()
 
 
+@pytest.mark.parametrize("made", [
+    lambda: nn.RNN(5, 9), lambda: nn.GRU(5, 9, batch_first=True), lambda: nn.GRU(5, 9, variant="cho"),
+    lambda: nn.GRU(5, 9, variant="notes"), lambda: nn.LSTM(5, 9, batch_first=True, bidirectional=True, num_layers=2),
+    lambda: nn.LSTM(5, 9, proj_size=4),
+])  # fmt: skip
+def test_words_that_repeat_are_multiplied_once(made, monkeypatch):
+    autograd.manual_seed(0)
+    table, layer = nn.Embedding(7, 5).double(), made().double()
+    words = autograd.from_numpy(np.random.default_rng(0).integers(0, 6, (20, 20)))  # one word does not occur
+    known = []
+    of_words = kernels._vocabulary
+    monkeypatch.setattr(kernels, "_vocabulary", lambda x, words: known.append(len(x)) or of_words(x, words))
+
+    def run(change):
+        nn.ModuleList([table, layer]).zero_grad()
+        x = change(table(words))
+        x.retain_grad()
+        output = layer(x)[0]
+        (output * autograd.arange(output.numel(), dtype=output.dtype).reshape(output.shape)).sum().backward()
+        return [values(output), values(x.grad), *[values(p.grad) for p in [*table.parameters(), *layer.parameters()]]]
+
+    found = run(lambda x: x)
+    assert known
+    known.clear()
+    for one, other in zip(found, run(lambda x: x * 1.0), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-10, atol=1e-10 * abs(other).max())
+    assert not known
+
+
+def test_words_whose_rows_were_changed_do_not_repeat():
+    autograd.manual_seed(0)
+    table, layer, words = nn.Embedding(2, 3), nn.RNN(3, 4), np.zeros((20, 2), np.int64)
+    x = table(autograd.from_numpy(words))
+    x.detach().numpy()[3, 1] = 2.0
+    expected = layer(x.detach().clone())[0]
+    np.testing.assert_array_equal(values(layer(x)[0]), values(expected))
+
+
 def test_same_bits_on_any_number_of_threads():
     import numba
 
@@ -307,7 +350,11 @@ def test_same_bits_on_any_number_of_threads():
         autograd.manual_seed(0)
         layer, x = nn.LSTM(20, 48, num_layers=2, bidirectional=True), autograd.randn(12, 60, 20, requires_grad=True)
         layer(x)[0].sum().backward()
-        results.append([x.grad.numpy(), *[p.grad.numpy() for p in layer.parameters()]])
+        table, of_words = nn.Embedding(9, 20), nn.LSTM(20, 48)
+        output = of_words(table(autograd.arange(12 * 60).reshape(12, 60) % 9))[0]
+        output.sum().backward()
+        parts = [*layer.parameters(), *table.parameters(), *of_words.parameters()]
+        results.append([x.grad.numpy(), output.detach().numpy(), *[p.grad.numpy() for p in parts]])
     for one, other in zip(*results, strict=True):
         np.testing.assert_array_equal(one, other)
 

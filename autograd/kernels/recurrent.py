@@ -1,8 +1,9 @@
 """Recurrent layers over whole sequences: tanh and ReLU networks, three forms of GRU, LSTM with an optional projection.
 
 The input's part of all gates is one product made beforehand, the weights' gradients are products made afterwards; the
-kernels here walk through time. Sequences do not mix, so a task is a few sequences over all steps: threads never wait
-for each other, and a sequence's numbers do not depend on how many there are.
+kernels here walk through time. Where the input's rows are few words that repeat, both products are those of the words:
+the kernels add up the gates' gradients word by word. Sequences do not mix, so a task is a few sequences over all steps:
+threads never wait for each other, and a sequence's numbers do not depend on how many there are.
 
 Letters: T steps, B sequences, P = sum of the steps' sizes, I inputs, H units, O width of the state (H, or the
 projection's), G gates, N = G H. Rows are packed: step 0 of all sequences, then step 1 of those that still run, ...
@@ -67,6 +68,25 @@ def _copy(x, y):
 
 
 @kernel
+def _repeat(words, first, x, width):
+    """Whether each row of x is that of its word, first[word], bit by bit."""
+    for p in range(words.size):
+        here, there, unlike = p * width, first[words[p]] * width, 0
+        for i in range(width):
+            unlike |= x[here + i] ^ x[there + i]
+        if unlike:
+            return False
+    return True
+
+
+@kernel
+def _spread(begin, end, piece, words, table, N, out):
+    """Pieces begin to end of rows: each row of out is the table's of its word."""
+    for p in range(begin * piece, min(end * piece, words.size)):
+        _copy(part(table, words[p] * N, words[p] * N + N), part(out, p * N, p * N + N))
+
+
+@kernel
 def _add(x, y):
     for i in range(x.size):
         y[i] += x[i]
@@ -97,17 +117,21 @@ def rnn_forward(first, last, sizes, steps, W, states, floor):
 
 
 @kernel
-def rnn_backward(first, last, sizes, steps, W, states, gy, dgates, dh, db, relu):
-    """dgates (P, H) from gy (P, H), which may be empty; dh (B, H) from the last state's gradient to the initial's."""
+def rnn_backward(first, last, sizes, steps, words, W, states, gy, dgates, dh, db, relu):
+    """dgates (P, H) from gy (P, H), which may be empty; dh (B, H) from the last state's gradient to the initial's.
+
+    db (tasks, V, H): the sums of dgates by words (P,), each below V, or where there are none of all rows, V being 1.
+    """
     T, H, chunk, shift, init = sizes[0], sizes[1], sizes[3], sizes[4], sizes[5]
     lanes = LANES * 4 // dh.itemsize
     one = broadcast(dh, 1.0)
     for task in range(first, last):
-        sums = task * H
+        sums, many = task * sizes[6] * H, words.size > 0
         for s in range(T - 1, -1, -1):
             row, m, _, _, _ = _step(steps, s, task * chunk, chunk, init)
             for r in range(m):
                 at, d = (row + r) * H, (task * chunk + r) * H
+                w = sums + (words[row + r] * H if many else 0)
                 if gy.size:
                     _add(part(gy, at, at + H), part(dh, d, d + H))
                 y = at + shift * H
@@ -117,7 +141,7 @@ def rnn_backward(first, last, sizes, steps, W, states, gy, dgates, dh, db, relu)
                     for j in range(0, H, lanes):
                         h = load_first(states, y + j, H - j)
                         store_first(dgates, at + j, load_first(dh, d + j, H - j) * (one - h * h), H - j)
-                _add(part(dgates, at, at + H), part(db, sums, sums + H))
+                _add(part(dgates, at, at + H), part(db, w, w + H))
             _times(dgates, row * H, H, H, W, 0, H, dh, task * chunk * H, H, FROM_ZERO, W, 0, -np.inf, m)
 
 
@@ -153,13 +177,13 @@ def gru_forward(first, last, sizes, steps, W, wn, bias, states, gates, inner):
 
 
 @kernel
-def gru_backward(first, last, sizes, steps, W, wn, states, gates, inner, gy, dgates, dh, db):
+def gru_backward(first, last, sizes, steps, words, W, wn, states, gates, inner, gy, dgates, dh, db):
     """dgates (P, 4H): for r, z, n and W_hn h + b_hn, the last two differing by the factor r. See `rnn_backward`."""
     T, H, chunk, init = sizes[0], sizes[1], sizes[3], sizes[5]
     lanes, N = LANES * 4 // dh.itemsize, 4 * H
     one = broadcast(dh, 1.0)
     for task in range(first, last):
-        sums = task * N
+        sums, many = task * sizes[6] * N, words.size > 0
         for s in range(T - 1, -1, -1):
             row, m, before, k, initial = _step(steps, s, task * chunk, chunk, init)
             for i in range(m):
@@ -185,7 +209,8 @@ def gru_backward(first, last, sizes, steps, W, wn, states, gates, inner, gy, dga
                     store_first(dgates, at + H + j, dz, c)
                     store_first(dgates, at + 2 * H + j, dn, c)
                     store_first(dgates, at + 3 * H + j, dn * reset, c)
-                _add(part(dgates, at, at + N), part(db, sums, sums + N))
+                w = sums + (words[row + i] * N if many else 0)
+                _add(part(dgates, at, at + N), part(db, w, w + N))
             a, to = row * N, task * chunk * H
             _times(dgates, a, N, 2 * H, W, 0, H, dh, to, H, FROM_C, W, 0, -np.inf, m)
             _times(dgates, a + 3 * H, N, H, W, wn, H, dh, to, H, FROM_C, W, 0, -np.inf, m)
@@ -226,13 +251,14 @@ def gru_before_forward(first, last, sizes, steps, W, wn, states, gates, inner, s
 
 
 @kernel
-def gru_before_backward(first, last, sizes, steps, W, wn, states, gates, gy, dgates, dh, db, work, squash):
+def gru_before_backward(first, last, sizes, steps, words, W, wn, states, gates, gy, dgates, dh, db, work, squash):
     """dgates (P, 3H) for r, u, n; work (tasks, 2, chunk, H). See `rnn_backward`."""
     T, H, chunk, init = sizes[0], sizes[1], sizes[3], sizes[5]
     lanes, N = LANES * 4 // dh.itemsize, 3 * H
     one = broadcast(dh, 1.0)
     for task in range(first, last):
-        sums, ds = task * N, task * 2 * chunk * H  # ds: gradient of what the reset gate lets through
+        sums, many = task * sizes[6] * N, words.size > 0
+        ds = task * 2 * chunk * H  # ds: gradient of what the reset gate lets through
         th = ds + chunk * H  # what it lets through, before
         for s in range(T - 1, -1, -1):
             row, m, before, k, initial = _step(steps, s, task * chunk, chunk, init)
@@ -261,7 +287,8 @@ def gru_before_backward(first, last, sizes, steps, W, wn, states, gates, gy, dga
                         slope = one - through * through
                     store_first(dgates, r + j, g * through * reset * (one - reset), c)
                     store_first(dh, d + j, fma(g * reset, slope, load_first(dh, d + j, c)), c)
-                _add(part(dgates, r, r + N), part(db, sums, sums + N))
+                w = sums + (words[row + i] * N if many else 0)
+                _add(part(dgates, r, r + N), part(db, w, w + N))
             _times(dgates, row * N, N, 2 * H, W, 0, H, dh, task * chunk * H, H, FROM_C, W, 0, -np.inf, m)
 
 
@@ -303,7 +330,7 @@ def lstm_forward(first, last, sizes, steps, W, wr, states, cells, tanhs, gates, 
 
 
 @kernel
-def lstm_backward(first, last, sizes, steps, W, wr, cells, tanhs, gates, gy, dgates, dproj, dh, dc, db, work):
+def lstm_backward(first, last, sizes, steps, words, W, wr, cells, tanhs, gates, gy, dgates, dproj, dh, dc, db, work):
     """dgates (P, 4H); dh (B, O), dc (B, H); with a projection dproj (P, O): gradients of the states, and work.
 
     W: W_hh, and from wr on W_hr, packed; work (tasks, chunk, H). See `rnn_backward`.
@@ -312,7 +339,7 @@ def lstm_backward(first, last, sizes, steps, W, wr, cells, tanhs, gates, gy, dga
     lanes, N = LANES * 4 // dh.itemsize, 4 * H
     one = broadcast(dh, 1.0)
     for task in range(first, last):
-        sums = task * N
+        sums, many = task * sizes[6] * N, words.size > 0
         for s in range(T - 1, -1, -1):
             row, m, before, k, initial = _step(steps, s, task * chunk, chunk, init)
             state = task * chunk * O
@@ -342,7 +369,8 @@ def lstm_backward(first, last, sizes, steps, W, wr, cells, tanhs, gates, gy, dga
                     store_first(dgates, a + H, df, n)
                     store_first(dgates, a + 2 * H, dg, n)
                     store_first(dgates, a + 3 * H, do, n)
-                _add(part(dgates, at, at + N), part(db, sums, sums + N))
+                w = sums + (words[row + r] * N if many else 0)
+                _add(part(dgates, at, at + N), part(db, w, w + N))
             _times(dgates, row * N, N, N, W, 0, O, dh, state, O, FROM_ZERO, W, 0, -np.inf, m)
 
 
@@ -394,12 +422,13 @@ def _plan(sizes: tuple[int, ...], reverse: bool, H: int, O: int) -> _Plan:
             lengths = (n[:, None] > np.arange(B)).sum(0)
             last = B + rows[lengths - 1] + np.arange(B)
     chunk = min(CHUNK, max(1, -(-B // (2 * FEW))) * FEW)
-    numbers = np.array([T, H, O, chunk, shift, init], np.int64)
+    numbers = np.array([T, H, O, chunk, shift, init, 1], np.int64)
     return _Plan(
         numbers, steps.reshape(-1), before, last, -(-B // chunk), slice(init, init + B), slice(shift, shift + P)
     )
 
 
+_NO_WORDS = np.zeros(1, np.int64)[:0]
 _EMPTY = {np.dtype(kind): np.zeros(1, kind)[:0] for kind in (np.float32, np.float64)}
 
 
@@ -430,6 +459,33 @@ def _c(x: ndarray) -> ndarray:
     return x if x.flags.carray else np.array(x, order="C")
 
 
+def _firsts(words: ndarray) -> ndarray:
+    """A row of each word below the largest, -1 where it does not occur."""
+    first = np.full(int(words.max()) + 1, -1)
+    first[words] = np.arange(len(words))
+    return first
+
+
+def repeat(x: ndarray, words: ndarray, sizes: tuple[int, ...], H: int) -> bool:
+    """Whether the rows of x (P, I), C-contiguous, are so few words, words (P,) of int64, that their products pay; words
+    of one number must then be equal rows."""
+    tasks = _plan(sizes, False, H, H).tasks
+    if not words.size or (int(words.max()) + 1) * max(4 * tasks, 8) > words.size:
+        return False
+    return bool(_repeat(words, _firsts(words), x.view(f"i{x.itemsize}").reshape(-1), x.shape[1]))
+
+
+def _vocabulary(x: ndarray, words: ndarray) -> ndarray:
+    """The row of x (P, I) of each word, zeros for those that do not occur."""
+    first = _firsts(words)
+    table = x[first]
+    table[first < 0] = 0
+    return table
+
+
+SPREAD = 64  # rows of a task
+
+
 def forward(
     kind: str,
     x: ndarray,
@@ -437,12 +493,13 @@ def forward(
     weights: Sequence[ndarray | None],
     sizes: tuple[int, ...],
     reverse: bool,
+    words: ndarray | None = None,
 ) -> tuple[ndarray, ndarray, ndarray, Saved]:
     """The states (P, O), the last h (B, O), the last c (B, H; empty but for LSTM), and what `backward` needs.
 
     x (P, I): the packed rows, step t has sizes[t], which never rise. initial: h (B, O) and c (B, H) or None for zeros.
     weights: weight_ih (N, I), weight_hh (N, O), bias_ih, bias_hh (N,) or None, weight_hr (O, H) or None. One dtype,
-    float32 or float64; shapes are the caller's to check.
+    float32 or float64; shapes are the caller's to check. words (P,): see `repeat`.
     """
     weight_ih, weight_hh, bias_ih, bias_hh, weight_hr = weights
     assert weight_ih is not None and weight_hh is not None
@@ -466,8 +523,12 @@ def forward(
         if kind == GRU:
             bias[2 * H :] = bias_ih[2 * H :]
     gates = states[rows] if kind in (RELU, TANH) else np.empty((P, N), dtype)
-    matmul(x, weight_ih.T, bias, out=gates)
     work = P * N * O
+    if words is None:
+        matmul(x, weight_ih.T, bias, out=gates)
+    else:
+        table = matmul(_vocabulary(x, words), weight_ih.T, bias)
+        _do(_spread, -(-P // SPREAD), work, dtype, SPREAD, words, table.reshape(-1), N, gates.reshape(-1))
     if kind in (RELU, TANH):
         W, _ = _packed("recurrent W", weight_hh.T)
         floor = dtype.type(0 if kind == RELU else -np.inf)
@@ -504,6 +565,7 @@ def backward(
     sizes: tuple[int, ...],
     reverse: bool,
     needs: Sequence[bool],
+    words: ndarray | None = None,
 ) -> list[ndarray | None]:
     """The gradients of x, h, c, weight_ih, weight_hh, bias_ih, bias_hh and weight_hr from those of `forward`'s
     results, None for zero. `needs`: which of the eight are wanted."""
@@ -514,20 +576,24 @@ def backward(
     H, B, P = N // GATES[kind], sizes[0], len(x)
     plan = _plan(sizes, reverse, H, O)
     numbers, tasks, chunk = plan.numbers, plan.tasks, int(plan.numbers[3])
+    vocabulary, numbered = None, _NO_WORDS
+    if words is not None:
+        vocabulary, numbered, numbers = _vocabulary(x, words), words, numbers.copy()
+        numbers[6] = len(vocabulary)
     wide = 4 * H if kind == GRU else N  # torch's GRU has one product more
     empty = _EMPTY[dtype]
     gy = empty if g[0] is None else _c(g[0]).reshape(-1)
     dh = np.zeros((B, O), dtype) if g[1] is None else np.array(g[1], dtype, order="C")
     dc = empty
     dgates = workspace("recurrent gates", P * wide, dtype).reshape(P, wide)
-    db = np.zeros((tasks, wide), dtype)
+    db = np.zeros((tasks, int(numbers[6]), wide), dtype)
     dproj = empty
     states, cells, gates, inner, hidden = saved
     work = P * wide * O
     if kind in (RELU, TANH):
         W, _ = _packed("recurrent W", weight_hh)
         flats = [a.reshape(-1) for a in (states, gy, dgates, dh, db)]
-        _do(rnn_backward, tasks, work, dtype, numbers, plan.steps, W, *flats, kind == RELU)
+        _do(rnn_backward, tasks, work, dtype, numbers, plan.steps, numbered, W, *flats, kind == RELU)
     elif kind == LSTM:
         dc = np.zeros((B, H), dtype) if g[2] is None else np.array(g[2], dtype, order="C")
         temporary = empty
@@ -538,19 +604,20 @@ def backward(
             dproj = workspace("recurrent states", P * O, dtype).reshape(P, O)
             temporary = workspace("recurrent work", tasks * chunk * H, dtype)
         flats = [a.reshape(-1) for a in (cells, inner, gates, gy, dgates, dproj, dh, dc, db, temporary)]
-        _do(lstm_backward, tasks, work, dtype, numbers, plan.steps, W, wr, *flats)
+        _do(lstm_backward, tasks, work, dtype, numbers, plan.steps, numbered, W, wr, *flats)
     else:
         W, (_, wn) = _packed("recurrent W", weight_hh[: 2 * H], weight_hh[2 * H :])
         if kind == GRU:
             flats = [a.reshape(-1) for a in (states, gates, inner, gy, dgates, dh, db)]
-            _do(gru_backward, tasks, work, dtype, numbers, plan.steps, W, wn, *flats)
+            _do(gru_backward, tasks, work, dtype, numbers, plan.steps, numbered, W, wn, *flats)
         else:
             temporary = workspace("recurrent work", tasks * 2 * chunk * H, dtype)
             flats = [a.reshape(-1) for a in (states, gates, gy, dgates, dh, db, temporary)]
-            _do(gru_before_backward, tasks, work, dtype, numbers, plan.steps, W, wn, *flats, kind == NOTES)
+            _do(gru_before_backward, tasks, work, dtype, numbers, plan.steps, numbered, W, wn, *flats, kind == NOTES)
 
     of_input = dgates[:, :N]
-    bias = db.sum(0) if needs[5] or needs[6] else empty
+    by_word = np.add.reduce(db, 0)
+    bias = np.add.reduce(by_word, 0)
     result: list[ndarray | None] = [None] * 8
     if needs[0]:
         result[0] = matmul(of_input, weight_ih)
@@ -559,7 +626,10 @@ def backward(
     if needs[2]:
         result[2] = dc
     if needs[3]:
-        result[3] = matmul(of_input.T, x)
+        if vocabulary is None:
+            result[3] = matmul(of_input.T, x)
+        else:
+            result[3] = matmul(by_word[:, :N].T, vocabulary)
     if needs[4]:
         before = states[plan.before]
         if kind == LSTM or kind in (RELU, TANH):

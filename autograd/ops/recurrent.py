@@ -14,8 +14,9 @@ from numpy import ndarray
 
 from ..errors import DTypeError, ShapeError
 from ..kernels import recurrent as kernels
-from ..op import op
+from ..op import REGISTRY, op
 from ..samples import Draw
+from ..tape import Node
 from .activation import relu
 from .composite import recorded_gradients
 from .elementwise import sigmoid, tanh
@@ -104,17 +105,32 @@ def composed(
 
 def _pull(
     g: Any, input: Any, h: Any, c: Any, weight_ih: Any, weight_hh: Any, bias_ih: Any, bias_hh: Any, weight_hr: Any,
-    y: Any, kind: str, sizes: tuple[int, ...], reverse: bool, needs: list[bool],
+    y: Any, kind: str, sizes: tuple[int, ...], reverse: bool, words: ndarray | None, needs: list[bool],
 ) -> Any:  # fmt: skip
     weights = weight_ih, weight_hh, bias_ih, bias_hh, weight_hr
     if any(type(part) is ndarray for part in g):
         saved = kernels.Saved(*y[3:])
-        return kernels.backward(kind, g, input, weights, saved, sizes, reverse, needs)
+        return kernels.backward(kind, g, input, weights, saved, sizes, reverse, needs, words)
 
     def body(*inputs: Any) -> Any:
         return composed(kind, sizes, reverse, *inputs)
 
     return recorded_gradients(body, (input, h, c, *weights), g[:3], needs)
+
+
+def words_of(input: Any, rows: Any, batch_first: bool, sizes: tuple[int, ...], H: int) -> ndarray | None:
+    """The words (P,) whose rows of an embedding a layer's input is, if they repeat so often that it pays to know.
+
+    input: a Tensor (T, B, I), or (B, T, I) with batch_first; rows: the same as (P, I), in order of time.
+    """
+    node = input._node
+    if type(node) is not Node or node.op is not REGISTRY["_embedding"] or node.values is None:
+        return None
+    words: ndarray = node.values[1]
+    if words.ndim != 2 or not rows._data.flags.c_contiguous:
+        return None
+    flat = np.ascontiguousarray(words.T if batch_first else words).reshape(-1)
+    return flat if kernels.repeat(rows._data, flat, sizes, H) else None
 
 
 def _samples(s: Draw) -> list[tuple[Any, ...]]:
@@ -162,15 +178,16 @@ def _check(kind: str, input: Any, h: Any, c: Any, *weights_and_sizes: Any) -> No
 @op(joint=_pull, n_inputs=8, aux=5, samples=_samples)
 def _recurrent(
     input: Any, h: Any, c: Any, weight_ih: Any, weight_hh: Any, bias_ih: Any, bias_hh: Any, weight_hr: Any,
-    kind: str, sizes: tuple[int, ...], reverse: bool,
+    kind: str, sizes: tuple[int, ...], reverse: bool, words: ndarray | None = None,
 ) -> Any:  # fmt: skip
     """One layer in one direction over packed rows: the states of all steps (P, O), the last h, the last c (empty but
     for an LSTM), and what the kernels save.
 
     input (P, I), step t having sizes[t] rows; h (B, O), c (B, H) or None for zeros; weight_ih (N, I), weight_hh (N, O),
-    bias_ih, bias_hh (N,) or None, weight_hr (O, H) or None; kind: a key of `STEPS`; reverse: from the last step on.
+    bias_ih, bias_hh (N,) or None, weight_hr (O, H) or None; kind: a key of `STEPS`; reverse: from the last step on;
+    words: what `words_of` found.
     """
     weights = weight_ih, weight_hh, bias_ih, bias_hh, weight_hr
     _check(kind, input, h, c, *weights, sizes)
-    output, last_h, last_c, saved = kernels.forward(kind, input, (h, c), weights, sizes, reverse)
+    output, last_h, last_c, saved = kernels.forward(kind, input, (h, c), weights, sizes, reverse, words)
     return output, last_h, last_c, *saved
