@@ -53,6 +53,43 @@ def test_one_of_many(name, rule):
     np.testing.assert_allclose(got, np.multiply(sign, SHARES[rule]))
 
 
+ORDERED = {
+    "sort": lambda x: x.sort(stable=True).values,
+    "sort down": lambda x: x.sort(0, True).values,
+    "msort": lambda x: x.msort(),
+    "topk": lambda x: x.topk(4).values,
+    "topk of rows": lambda x: x.reshape(1, 4).topk(4, 1).values[0],
+    "topk smallest": lambda x: x.topk(4, largest=False).values,
+}
+DOWN = ("sort down", "topk", "topk of rows")
+
+
+@pytest.mark.parametrize("name", ORDERED)
+@pytest.mark.parametrize(
+    ("rule", "up", "down"),
+    [  # the weights 1, 2, 4, 8 of the places, for 3, 1, 3, 3
+        ("first", [2, 1, 4, 8], [1, 8, 2, 4]),
+        (None, [2, 1, 4, 8], [1, 8, 2, 4]),
+        ("even", [14 / 3, 1, 14 / 3, 14 / 3], [7 / 3, 8, 7 / 3, 7 / 3]),
+        ("all", [14, 1, 14, 14], [7, 8, 7, 7]),
+    ],
+)
+def test_an_order(name, rule, up, down):
+    weights = autograd.tensor([1.0, 2.0, 4.0, 8.0], dtype=autograd.float64)
+    (got,) = gradient(lambda x: ORDERED[name](x) * weights, ROW, rule=rule)
+    np.testing.assert_allclose(got, down if name in DOWN else up)
+
+
+def test_a_cut_through_equals_and_quantiles():
+    for rule, expected in (("first", [1, 0, 1, 0]), ("even", [2 / 3, 0, 2 / 3, 2 / 3]), ("all", [2, 0, 2, 2])):
+        (got,) = gradient(lambda x: x.topk(2).values, ROW, rule=rule)
+        np.testing.assert_allclose(got, expected)
+    (got,) = gradient(lambda x: x.quantile(0.5), ROW, rule="even")
+    np.testing.assert_allclose(got, SHARES["even"])
+    (got,) = gradient(lambda x: x.sort().values[2:], [1.0, np.nan, np.nan], rule="even")
+    assert got == [0, 0.5, 0.5]
+
+
 PAIRS = {
     "maximum": autograd.maximum, "minimum": autograd.minimum, "fmax": autograd.fmax, "fmin": autograd.fmin,
     "clamp": lambda a, b: a.clamp(min=b), "max": autograd.max,

@@ -36,9 +36,9 @@ class ties:
 
     rule: "first", the whole gradient to the first of them (for two operands: to the left one; for a number as bound: to
     the tensor); "even", the same part to each; "all", the whole to each; None, torch's way, operation by operation. It
-    holds for max, min, amax, amin, aminmax, median, kthvalue, mode, cummax, cummin, maximum, minimum, fmax, fmin, clamp,
-    relu, relu6, hardtanh, norms of order inf, max pooling and scatter_reduce that are recorded inside. Context manager
-    and decorator; `set_ties` sets it for the thread. Raises ValueError for another rule.
+    holds for max, min, amax, amin, aminmax, median, kthvalue, sort, topk, quantile, mode, cummax, cummin, maximum,
+    minimum, fmax, fmin, clamp, relu, relu6, hardtanh, norms of order inf, max pooling and scatter_reduce that are
+    recorded inside. Context manager and decorator; `set_ties` sets it for the thread. Raises ValueError for another rule.
 
     >>> x = autograd.ones(4, requires_grad=True)
     >>> with autograd.ties("even"):
@@ -152,6 +152,59 @@ def _running(name: str, neutral: float) -> Callable[..., Any]:
         rows = _where(later, neutral, unsqueeze(input, d))
         choose = np.max if name == "_cummax" else np.min
         return _one_of(rows, lambda x: choose(x, d + 1, keepdims=True), d + 1, False), index
+
+    return tied
+
+
+def _groups(x: ndarray, dim: int) -> ndarray:
+    """The number of each element's value along `dim`: equal elements, and NaN among themselves, share one."""
+    order = np.argsort(x, dim, kind="stable")
+    row = np.moveaxis(np.take_along_axis(x, order, dim), dim, -1)
+    before, after = row[..., :-1], row[..., 1:]
+    new = np.zeros(row.shape, np.int64)
+    new[..., 1:] = (before != after) & ((before == before) | (after == after))
+    groups = np.empty(x.shape, np.int64)
+    np.put_along_axis(groups, order, np.moveaxis(np.cumsum(new, -1), -1, dim), dim)
+    return groups
+
+
+def _pooled_gradients(g: Any, x: ndarray, index: ndarray, dim: int, rule: str) -> Any:
+    """The gradients of ordered places, summed over the places of equal elements; each of those gets the sum or its part."""
+    groups = _groups(x, dim)
+    none = np.zeros(x.shape, x.dtype)
+    total = _scatter_add(none, g, np.take_along_axis(groups, index, dim), dim)
+    if rule == "even":
+        total = total / np.maximum(_scatter_add(none, np.ones_like(none), groups, dim), 1)
+    return _gather(total, groups, dim)
+
+
+def _orders(s: Draw) -> list[tuple[Any, ...]]:
+    return [(s(3, 4), np.argsort(s(3, 4), 1)[:, :n], 1, rule) for n in (4, 2) for rule in ("even", "all")]
+
+
+@op(
+    lambda g, input, index, dim, rule: _pooled_gradients(g, _data(input), _data(index), dim, rule),
+    None,
+    samples=_orders,
+    method=False,
+)
+def _tied_order(input: Any, index: Any, dim: int, rule: str) -> Any:
+    """The elements at `index` along `dim`, places of an order; `rule` tells which of equal elements get the gradient."""
+    return np.take_along_axis(input, index, dim)
+
+
+def _in_order(name: str, dim_at: int) -> Callable[..., Any]:
+    """Elements put in order; under "first" each place keeps its own element of the stable order, as it does without a rule.
+
+    dim_at: where dim stands among the static arguments.
+    """
+    fn = REGISTRY[name].fn
+
+    def tied(input: Any, *statics: Any) -> Any:
+        if mode.ties == "first" or not input.ndim:
+            return None
+        index = wrap(np.asarray(fn(_data(input), *statics)[1]))
+        return _tied_order(input, index, statics[dim_at] % input.ndim, mode.ties), index
 
     return tied
 
@@ -281,6 +334,8 @@ _FORMS: dict[str, Callable[..., Any]] = {
     **{name: _with_index(name, 0) for name in ("_max", "_min", "_median", "_mode")},
     "_kthvalue": _with_index("_kthvalue", 1),
     "_whole_median": _whole_median,
+    "_sort": _in_order("_sort", 0),
+    "_topk": _in_order("_topk", 1),
     "_cummax": _running("_cummax", -np.inf),
     "_cummin": _running("_cummin", np.inf),
     **{name: _pair(name) for name in ("maximum", "minimum", "fmax", "fmin")},
