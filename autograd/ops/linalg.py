@@ -69,10 +69,15 @@ def mT(x: Any) -> Any:
 
 def _rows(x: Any) -> Any:
     """x (..., K) as (rows, K)."""
-    return x if x.ndim == 2 else reshape(x, (prod(x.shape[:-1]), x.shape[-1]))
+    if x.ndim == 2:
+        return x
+    shape = prod(x.shape[:-1]), x.shape[-1]
+    return x.reshape(shape) if type(x) is ndarray else reshape(x, shape)
 
 
 def _matmul_input(g: Any, other: Any, input_shape: tuple[int, ...]) -> Any:
+    if type(g) is type(other) is ndarray and g.ndim == other.ndim == 3:
+        return product(g, other.transpose(0, 2, 1))
     if other.ndim == 1:
         return g * other if len(input_shape) == 1 else unsqueeze(g, -1) * other
     if len(input_shape) == 1:  # batch dimensions of other are summed by the tape
@@ -81,6 +86,8 @@ def _matmul_input(g: Any, other: Any, input_shape: tuple[int, ...]) -> Any:
 
 
 def _matmul_other(g: Any, input: Any, other_shape: tuple[int, ...]) -> Any:
+    if type(g) is type(input) is ndarray and g.ndim == input.ndim == len(other_shape) == 3:
+        return product(input.transpose(0, 2, 1), g)
     if len(other_shape) == 1:
         return g * input if input.ndim == 1 else matmul(reshape(g, (prod(g.shape),)), _rows(input))
     if input.ndim == 1:
@@ -198,16 +205,20 @@ def _linear_samples(s: Draw) -> list[tuple[Any, ...]]:
     ]  # fmt: skip
 
 
+def _linear_input(g: Any, weight: Any) -> Any:
+    return product(g, weight) if type(g) is type(weight) is ndarray and g.ndim > 1 else matmul(g, weight)
+
+
 def _linear_weight(g: Any, input: Any) -> Any:
-    if type(g) is ndarray and g.ndim == 2:
-        return gemm.matmul(g.T, input)
+    if type(g) is type(input) is ndarray and g.ndim > 1 and g.dtype.kind == "f":
+        return gemm.matmul(_rows(g).T, _rows(input))
     return matmul(mT(_rows(g)), _rows(input)) if input.ndim > 1 else unsqueeze(g, -1) * input
 
 
 @op(
-    lambda g, weight: matmul(g, weight),
+    _linear_input,
     _linear_weight,
-    lambda g: np.add.reduce(g, 0) if type(g) is ndarray and g.ndim == 2 else g,
+    lambda g: np.add.reduce(_rows(g), 0) if type(g) is ndarray and g.ndim > 1 else g,
     samples=_linear_samples,
 )
 def _linear(input: Any, weight: Any, bias: Any, activation: str | None = None) -> Any:
