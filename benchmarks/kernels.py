@@ -124,6 +124,47 @@ def convolutions() -> list[Row]:
     return rows
 
 
+# name: shapes of input and weight, settings; the function is named by what stands before the hyphen
+OTHER_CONVOLUTIONS: dict[str, tuple[tuple[int, ...], tuple[int, ...], dict[str, int]]] = {
+    "conv1d-wave": ((8, 1, 16000), (64, 1, 80), {"stride": 4}),
+    "conv1d-wavenet": ((4, 64, 4096), (128, 64, 2), {"dilation": 16}),
+    "conv1d-tcn": ((16, 64, 512), (64, 64, 3), {"padding": 2, "dilation": 2}),
+    "conv1d-speech": ((8, 256, 500), (256, 256, 11), {"padding": 5}),
+    "conv3d-c3d-1": ((1, 3, 16, 112, 112), (64, 3, 3, 3, 3), {"padding": 1}),
+    "conv3d-c3d-3": ((1, 128, 8, 28, 28), (256, 128, 3, 3, 3), {"padding": 1}),
+    "conv3d-unet": ((1, 32, 32, 32, 32), (32, 32, 3, 3, 3), {"padding": 1}),
+    "conv_transpose1d-vocoder": ((4, 256, 250), (256, 128, 16), {"stride": 8, "padding": 4}),
+    "conv_transpose2d-dcgan-1": ((64, 100, 1, 1), (100, 512, 4, 4), {}),
+    "conv_transpose2d-dcgan-3": ((64, 256, 8, 8), (256, 128, 4, 4), {"stride": 2, "padding": 1}),
+    "conv_transpose2d-unet": ((2, 128, 64, 64), (128, 64, 2, 2), {"stride": 2}),
+    "conv_transpose3d-unet": ((1, 64, 16, 16, 16), (64, 32, 2, 2, 2), {"stride": 2}),
+}
+
+
+def other_convolutions() -> list[Row]:
+    rows: list[Row] = []
+    for name, (shape, bank, settings) in OTHER_CONVOLUTIONS.items():
+        kind = name.split("-")[0]
+
+        def make(
+            lib: Library,
+            rng: np.random.Generator,
+            kind: str = kind,
+            shape: Any = shape,
+            bank: Any = bank,
+            settings: Any = settings,
+        ) -> Any:
+            function = lambda x, w, b: getattr(lib.F, kind)(x, w, b, **settings)
+            filters = bank[1 if "transpose" in kind else 0]
+            return function, [normal(rng, *shape), normal(rng, *bank), normal(rng, filters)], []
+
+        gradients = {"input": (0,), "weight": (1, 2)} if shape[1] > 3 else {"weight": (1, 2)}
+        text = f"{kind}/{name.removeprefix(kind + '-')} {'x'.join(map(str, shape))} {bank[0]}x{bank[1]}@{bank[2]}"
+        variants = IMAGE_LAYOUTS if kind == "conv_transpose2d" else ("",)
+        rows += operation(text, make, gradients, (1, 2), variants=variants, limit=NORMAL)
+    return rows
+
+
 LINEAR = {
     "logistic": (64, 12288, 1),
     "tiny-mlp": (32, 16, 32),
@@ -313,4 +354,4 @@ def overhead() -> list[Row]:
 
 
 def rows() -> list[Row]:
-    return [*convolutions(), *products(), *others(), *updates()]
+    return [*convolutions(), *other_convolutions(), *products(), *others(), *updates()]
