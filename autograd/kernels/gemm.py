@@ -26,6 +26,9 @@ from autograd.kernels.simd import (
     LANES,
     MR,
     NR,
+    at_least,
+    broadcast,
+    copy_panels,
     inner_tile,
     load_first,
     outer_tile,
@@ -43,6 +46,10 @@ THIRD, TWO_THIRDS, WIDE = MR // 3, MR // 3 * 2, 4 * NR
 def pack(first, last, K, N, X, x0, xk, xn, P, out):
     """Panels first to last of P columns, out[panel, k, j] = X[k, panel * P + j], zero past column N."""
     lanes = LANES * 4 // X.itemsize
+    if xn == 1 and P <= NR * lanes:
+        columns = min(N, last * P) - first * P
+        copy_panels(NR, X, x0 + first * P, xk, out, first * P * K, P * K, K, columns, P)
+        return
     for panel in range(first, last):
         count, x, o = min(P, N - panel * P), x0 + panel * P * xn, panel * P * K
         if count < P:
@@ -52,10 +59,6 @@ def pack(first, last, K, N, X, x0, xk, xn, P, out):
                 for j in range(0, count, lanes):
                     to, n = o + k * P + j, min(lanes, count - j)
                     transpose_tile(X, x + j * xn + k, xn, out, to, P, n, min(lanes, K - k))
-        elif xn == 1:
-            for k in range(K):
-                for j in range(0, count, lanes):
-                    store_first(out, o + k * P + j, load_first(X, x + k * xk + j, count - j), count - j)
         else:
             for k in range(K):
                 for j in range(count):
@@ -127,17 +130,19 @@ def inner_product(first, last, plan, n0, A, a0, B, b0, C, start, bias, floor):
 @kernel
 def add_up(first, last, plan, work, C, start, bias, floor):
     """C = max(start + the sum of the pieces, floor) for bands first to last of rows."""
-    M, N, K, rows, piece = plan[0], plan[1], plan[2], plan[4], plan[7]
+    M, N, K, rows, piece, lanes = plan[0], plan[1], plan[2], plan[4], plan[7], LANES * 4 // C.itemsize
     pieces = (K + piece - 1) // piece
-    for i in range(first * rows * N, min(last * rows, M) * N):
-        total = work[i]
-        for p in range(1, pieces):
-            total += work[p * M * N + i]
-        if start == FROM_C:
-            total += C[i]
-        elif start == FROM_BIAS:
-            total += bias[i % N]
-        C[i] = floor if total < floor else total
+    for row in range(first * rows, min(last * rows, M)):
+        for j in range(0, N, lanes):
+            i, n = row * N + j, N - j
+            total = load_first(work, i, n)
+            for p in range(1, pieces):
+                total = total + load_first(work, p * M * N + i, n)
+            if start == FROM_C:
+                total = total + load_first(C, i, n)
+            elif start == FROM_BIAS:
+                total = total + load_first(bias, j, n)
+            store_first(C, i, at_least(total, broadcast(C, floor)), n)
 
 
 @kernel
@@ -179,7 +184,7 @@ class _Plan:
     ) -> None:
         (M, N, K), (am, ak, abatch), (bk, bn, bbatch) = sizes, a, b
         P = NR * LANES * 4 // itemsize
-        rows, columns, block, piece, chunk = 16 * MR, 8 * P, 1024 // itemsize, K, N
+        rows, columns, block, piece, chunk = 8 * MR, 8 * P, 2048 // itemsize, K, N
         inner = ak == 1 and bk == 1 and bn != 1 and (M <= 32 or N <= P)
         if inner:
             columns, block = 64, 2048
@@ -190,8 +195,16 @@ class _Plan:
         few = batch == 1 and K >= 4096 and -(-M // rows) * -(-N // columns) < TASKS and M * N <= 2**16
         if few and (inner or bn == 1):
             piece = max(1024, -(-K // 32))
-        pack_b = not inner and piece == K and (bn != 1 or (M > 4 * MR and N > P and K * N * itemsize > 2**19))
-        pack_a = pack_b and N >= 512 and K >= 256
+        wide = M > 2 * MR and N > P and batch == 1 and bn == 1
+        upright = wide and am == 1  # A^T B, as in the gradient of weights
+        if (upright or (wide and M <= 16 * MR and K * N * itemsize > 2**19)) and K >= 512 and M * N < 2**18:
+            # rows of B pass once, unpacked: K in pieces rather than smaller rectangles
+            block = 256 // itemsize
+            piece = min(K, max(512, -(-K * -(-M // rows) * -(-N // columns) // TASKS // block) * block))
+        again = M > 16 * MR or (M > 4 * MR and bk * itemsize % 2048 == 0)  # such rows of B share few cache sets
+        pack_b = bn != 1 or (again and N > P and K * N * itemsize > 2**19) or (upright and K >= 96)
+        pack_b = pack_b and not inner and piece == K
+        pack_a = pack_b and K >= 96 and (upright or (N >= 512 and K >= 256))
         if pack_b:
             chunk = max(P, min(-(-N // P), 2**23 // itemsize // K // P) * P)
         self.pieces = -(-K // piece)

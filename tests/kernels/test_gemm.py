@@ -90,7 +90,8 @@ def test_matmul(M, N, K, dtype, layouts, bias, activation, accumulate, at_end, s
         accumulate=accumulate,
     )
     assert result is out
-    np.testing.assert_allclose(result, expected, rtol=0, atol=bound(dtype, K + 2))
+    equal = {"one row", "one column"} & set(layouts)  # equal products: their roundings may all go the same way
+    np.testing.assert_allclose(result, expected, rtol=0, atol=bound(dtype, K + 2, max(1, K / 8) if equal else 1))
 
 
 # One shape for every way of cutting a product up; the last number is how many elements of K lie between two in memory.
@@ -101,7 +102,8 @@ WAYS = {
     "one column, strided": (300, 1, 70, "C", "columns apart"),
     "one column of a transpose": (300, 1, 70, "F", "C"),
     "few rows, B streamed": (16, 700, 300, "C", "C"),
-    "B packed": (130, 300, 1000, "C", "C"),
+    "B packed": (220, 300, 1000, "C", "C"),
+    "K in pieces for few rows": (130, 300, 1000, "C", "C"),
     "A and B packed": (100, 600, 300, "C", "F"),
     "A and B packed, transposed": (100, 600, 300, "F", "C"),
     "B packed from any strides": (60, 70, 80, "C", "columns apart"),
@@ -147,7 +149,7 @@ def test_the_ways_named_are_the_ways_taken():
         "one column, strided",
     }  # fmt: skip
     assert {way for way, plan in plans.items() if plan.pieces > 1} == {
-        "inner products", "K in pieces", "K in pieces of inner products",
+        "inner products", "K in pieces", "K in pieces for few rows", "K in pieces of inner products",
     }  # fmt: skip
     assert plans["several chunks"].chunk < 200
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import platform
 import subprocess
@@ -179,3 +180,24 @@ def test_narrower_vectors(lanes, module):
     ]
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@kernel
+def _panels(A, lda, B, ldb, rows, columns, width):
+    simd.copy_panels(NR, A, 0, lda, B, 0, ldb, rows, columns, width)
+
+
+@pytest.mark.parametrize("at_end", [False, True])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_copy_panels_fills_up_the_last_one_and_stays_inside(dtype, at_end):
+    most = NR * LANES * 4 // np.dtype(dtype).itemsize
+    for width, columns, rows in itertools.product((1, most - 1, most), (1, most, 2 * most + 1), (0, 1, 3)):
+        panels = -(-columns // width)
+        a = np.arange(1, rows * columns + 1, dtype=dtype).reshape(rows, columns)
+        full = np.zeros((rows, panels * width), dtype)
+        full[:, :columns] = a
+        out = guarded(np.full(panels * rows * width, np.nan, dtype), at_end)
+        _panels(guarded(a.reshape(-1), at_end), columns, out, rows * width, rows, columns, width)
+        np.testing.assert_array_equal(
+            out.reshape(panels, rows, width), full.reshape(rows, panels, width).swapaxes(0, 1)
+        )
