@@ -336,6 +336,20 @@ def _relu_back_parallel(g, y, gx, n):
 
 
 @kernel
+def _leaky_piece(g, x, y, slope):
+    zero = x.dtype.type(0)
+    for i in range(x.size):
+        y[i] = g[i] if x[i] > zero else g[i] * slope
+
+
+@kernel(parallel=True)
+def _leaky_parallel(g, x, y, slope, n):
+    for k in prange((n + STEP - 1) // STEP):
+        i, j = k * STEP, min(n, (k + 1) * STEP)
+        _leaky_piece(part(g, i, j), part(x, i, j), part(y, i, j), slope)
+
+
+@kernel
 def _add_relu_piece(x, r, y):
     zero = x.dtype.type(0)
     for i in range(x.size):
@@ -432,13 +446,13 @@ def _silu_back_parallel(g, x, gx, n):
         _silu_back_piece(part(g, i, j), part(x, i, j), part(gx, i, j))
 
 
-def _run(serial: Any, parallel: Any, dtype: Any, *arrays: np.ndarray) -> np.ndarray:
+def _run(serial: Any, parallel: Any, dtype: Any, *arrays: np.ndarray, numbers: tuple[Any, ...] = ()) -> np.ndarray:
     out = np.empty_like(arrays[0], dtype=dtype)
     first, *others = flats(out, *arrays)
     if out.size < GATE:
-        serial(*others, first)
+        serial(*others, first, *numbers)
     else:
-        parallel(*others, first, out.size)
+        parallel(*others, first, *numbers, out.size)
     return out
 
 
@@ -450,6 +464,11 @@ def relu(x: np.ndarray) -> np.ndarray:
 def relu_backward(g: np.ndarray, y: np.ndarray) -> np.ndarray:
     """g where the output y is positive, else 0."""
     return _run(_relu_back_piece, _relu_back_parallel, g.dtype, g, y)
+
+
+def leaky_relu(g: np.ndarray, x: np.ndarray, slope: float) -> np.ndarray:
+    """g where x is positive, else slope g: the gradient of a leaky ReLU, and with x for g its value."""
+    return _run(_leaky_piece, _leaky_parallel, g.dtype, g, x, numbers=(g.dtype.type(slope),))
 
 
 def add_relu(x: np.ndarray, residual: np.ndarray) -> np.ndarray:

@@ -66,10 +66,22 @@ def relu(input: Any) -> Any:
 
 
 @op(
-    lambda g, input, negative_slope: _where(input > 0, g, g * negative_slope),
+    lambda g, output, negative_slope: _scaled_below(g, output, negative_slope),
+    None,
+    samples=lambda s: [(s(3, 4), s(3, 4), 0.1), (s(40, 60), s(40, 60), 0.1), (s(), s(), 0.1)],
+)
+def _scaled_below(input: Any, output: Any, negative_slope: float) -> Any:
+    """input where output > 0, else negative_slope * input: the gradient of leaky_relu, and with itself its value."""
+    if _large(input) and input.dtype == output.dtype and input.shape == output.shape:
+        return kernels.leaky_relu(input, output, negative_slope)
+    return _where(np.greater(output, 0), input, input * _like(input, negative_slope))
+
+
+@op(
+    lambda g, input, negative_slope: _scaled_below(g, input, negative_slope),
     inplace=True,
     method=False,
-    samples=lambda s: [*unary()(s), (s(3, 4), 0.2)],
+    samples=lambda s: [*unary()(s), (s(3, 4), 0.2), (s(40, 60), 0.2)],
 )
 def leaky_relu(input: Any, negative_slope: float = 0.01) -> Any:
     """input where positive, else negative_slope * input; that is the gradient at 0 too.
@@ -78,7 +90,7 @@ def leaky_relu(input: Any, negative_slope: float = 0.01) -> Any:
     tensor([-0.0150,  0.5000])
     """
     _floating("leaky_relu", input)
-    return _where(np.greater(input, 0), input, input * _like(input, negative_slope))
+    return _scaled_below(input, input, negative_slope)
 
 
 @op(

@@ -84,6 +84,8 @@ def test_chains_in_every_memory_order(pair):
     results = [
         (elementwise.relu(x), np.maximum(x, 0)),
         (elementwise.relu_backward(g, x), g * (x > 0)),
+        (elementwise.leaky_relu(x, x, 0.2), np.where(x > 0, x, x * x.dtype.type(0.2))),
+        (elementwise.leaky_relu(g, x, 0.2), np.where(x > 0, g, g * x.dtype.type(0.2))),
         (elementwise.add_relu(x, g), np.maximum(x + g, 0)),
         (elementwise.tanh_forward(x), np.tanh(x)),
         (elementwise.tanh_backward(g, x), g * (1 - x * x)),
@@ -121,7 +123,8 @@ def test_dropout_draws_what_it_says():
 
 
 def test_nan_survives_relu():
-    assert np.isnan(elementwise.relu(np.array([np.nan], np.float32))).all()
+    nan = np.array([np.nan], np.float32)
+    assert np.isnan(elementwise.relu(nan)).all() and np.isnan(elementwise.leaky_relu(nan, nan, 0.2)).all()
 
 
 def test_same_bits_on_any_number_of_threads():
