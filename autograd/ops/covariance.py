@@ -70,7 +70,7 @@ def cov(input: Any, *, correction: int = 1, fweights: Any = None, aweights: Any 
         off = x - sum(x * weights, 1, True) / total
         product = matmul(off, transpose(off * weights, 0, 1))
     result = product / norm if weights is not None or norm else product * np.inf
-    return _reshape(result, ()) if len(input.shape) < 2 else result
+    return _reshape(result, ()) if x.shape[0] == 1 else result
 
 
 @function(samples=lambda s: [(s(3, 5),), (s(5),)])

@@ -38,7 +38,8 @@ def _accumulated(combine: np.ufunc, x: ndarray, d: int) -> ndarray:
     """Running `combine`; float32 is carried in float64, since errors add up along the way."""
     if x.dtype == dtypes.float32:
         return combine.accumulate(x, axis=d, dtype=np.float64).astype(np.float32)
-    return combine.accumulate(x, axis=d)
+    y = combine.accumulate(x, axis=d)
+    return y if x.dtype.kind == "f" else y.astype(x.dtype, copy=False)  # numpy widens small integers
 
 
 @op(lambda g, input_shape, dim: _cumsum_back(g, dim), samples=_along, inplace=True)

@@ -529,7 +529,7 @@ def kl_div(
         reduction = _reduction("kl_div", reduction, size_average, reduce)
     loss = exp(target) * (target - input) if log_target else xlogy(target, target) - target * input
     if reduction == "batchmean":
-        return sum(loss) / float(input.shape[0]) if input.ndim else loss
+        return sum(loss) / float(input.shape[0]) if input.ndim else sum(loss)
     return _reduced(loss, reduction)
 
 

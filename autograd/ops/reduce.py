@@ -164,7 +164,8 @@ def sum(input: Any, dim: Any = None, keepdim: bool = False, dtype: Any = None) -
         input = input.astype(dtypes.as_dtype(dtype), copy=False)
     elif input.dtype.kind != "f":
         input = input.astype(dtypes.int64, copy=False)
-    return _sum(input, None if dim is None else _axes("sum", dim, input.ndim), keepdim)
+    y = _sum(input, None if dim is None else _axes("sum", dim, input.ndim), keepdim)
+    return y if input.dtype.kind == "f" else y.astype(input.dtype, copy=False)  # numpy widens small integers
 
 
 @op(
@@ -243,9 +244,11 @@ def prod(input: Any, dim: int | None = None, keepdim: bool = False, dtype: Any =
     elif input.dtype.kind != "f":
         input = input.astype(dtypes.int64, copy=False)
     if dim is None:
-        return np.multiply.reduce(input, axis=None)
-    d = dim_of("prod", dim, input.ndim)
-    return _reduce(np.multiply, input, (d,), keepdim) if input.ndim else input.copy()
+        y = np.multiply.reduce(input, axis=None)
+    else:
+        d = dim_of("prod", dim, input.ndim)
+        y = _reduce(np.multiply, input, (d,), keepdim) if input.ndim else input.copy()
+    return y if input.dtype.kind == "f" else y.astype(input.dtype, copy=False)
 
 
 # ---------------------------------------------------------------------------------------------------- variance
