@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -183,6 +184,91 @@ def test_batches_of_people() -> None:
     assert len({who for taken in batches[:2] for who in labels[taken]}) == 4  # a pass deals nobody out twice
     with pytest.raises(ValueError, match="a batch of 6 people wants more than the 5"):
         vision.PeopleSampler(labels, 6, 2)
+
+
+# ---- what helps an embedding learned from few people
+
+
+def test_local_contrast_is_what_the_definition_says() -> None:
+    x = np.random.default_rng(0).uniform(0, 1, (2, 9, 7))
+    sigma, floor, reach = 1.3, 0.05, 5  # the Gaussian ends at four deviations
+
+    def around(picture: np.ndarray, row: int, column: int) -> float:
+        total = weights = 0.0
+        for i in range(-reach, reach + 1):
+            for j in range(-reach, reach + 1):
+                w = math.exp(-(i * i + j * j) / (2 * sigma**2))
+                total += w * picture[min(max(row + i, 0), 8), min(max(column + j, 0), 6)]
+                weights += w
+        return total / weights
+
+    for picture, got in zip(x, ops.local_contrast(x, sigma, floor), strict=True):
+        places = list(np.ndindex(9, 7))
+        apart = picture - np.array([around(picture, *place) for place in places]).reshape(9, 7)
+        spread = np.sqrt(np.array([around(apart**2, *place) for place in places]).reshape(9, 7))
+        assert np.allclose(got, apart / (spread + floor), atol=1e-5)
+
+
+def test_local_contrast_forgets_lighting() -> None:
+    x = np.random.default_rng(0).uniform(0.2, 0.6, (3, 1, 40, 30))
+    lit = 1.5 * x + np.linspace(0, 0.3, 30)  # a brighter lamp, and a shadow on one side
+    before, after = ops.local_contrast(x), ops.local_contrast(lit)
+    assert after.shape == x.shape and after.dtype == np.float32
+    assert np.corrcoef(before.ravel(), after.ravel())[0, 1] > 0.99 > np.corrcoef(x.ravel(), lit.ravel())[0, 1]
+    assert np.abs(ops.local_contrast(np.full((20, 20), 0.7))).max() < 1e-6
+    assert ops.local_contrast(np.zeros((1, 1))).tolist() == [[0]]
+    for options in ({"sigma": 0}, {"floor": 0}, {"sigma": float("nan")}):
+        with pytest.raises(ValueError, match="must be above 0"):
+            ops.local_contrast(x, **options)
+    with pytest.raises(ValueError, match="expected pictures"):
+        ops.local_contrast(np.zeros(5))
+
+
+def test_whitening_gives_every_direction_one_spread() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((400, 5)) @ rng.standard_normal((5, 5)) * [9, 1, 1, 0.1, 3] + 2
+    fitted = ops.Whitening(x, 1e-12)
+    assert np.allclose(np.cov(((x - fitted.mean) @ fitted.matrix).T, bias=True), np.eye(5), atol=1e-5)
+    # to length 1, and distances are Mahalanobis' angle whatever basis the directions are in
+    a, b = x[:7] - x.mean(0), x[7:14] - x.mean(0)
+    inverse = np.linalg.inv(np.cov(x.T, bias=True))
+    cosine = (a @ inverse * b).sum(1) / np.sqrt((a @ inverse * a).sum(1) * (b @ inverse * b).sum(1))
+    white = fitted(leaf(x))
+    assert white.dtype == np.float32 and np.allclose((white**2).sum(1), 1, atol=1e-5)
+    assert np.allclose((white[:7] * white[7:14]).sum(1), cosine, atol=1e-4)
+    # shrinkage adds its share of the mean variance to each
+    variances = np.linalg.eigvalsh(np.cov(x.T, bias=True))
+    spread = ((x - fitted.mean) @ ops.Whitening(x, 0.5).matrix).var(0)
+    assert np.allclose(np.sort(spread), np.sort(variances / (variances + 0.5 * variances.mean())))
+
+
+def test_whitening_keeps_what_tells_strangers_apart() -> None:
+    rng = np.random.default_rng(0)
+    # who it is lies in ten directions; the network's own people are spread thirty times wider along two others
+    people = np.repeat(np.arange(20), 5)
+    x = 0.1 * rng.standard_normal((20, 12))[people] + 0.03 * rng.standard_normal((100, 12))
+    x[:, :2] += 3 * rng.standard_normal((100, 2))
+    known = people < 10
+    white = ops.Whitening(x[known])(x[~known])
+    assert vision.one_shot_accuracy(white, people[~known]) > vision.one_shot_accuracy(x[~known], people[~known]) + 0.2
+
+
+def test_whitening_of_what_it_cannot_whiten() -> None:
+    x = np.random.default_rng(0).standard_normal((6, 4))
+    fitted = ops.Whitening(x)
+    assert (fitted(fitted.mean[None]) == 0).all()
+    assert np.isfinite(ops.Whitening(x[:2])(x)).all()  # fewer pictures than directions
+    with pytest.raises(ValueError, match="all equal"):
+        ops.Whitening(np.ones((3, 4)))
+    with pytest.raises(ValueError, match="NaN or infinite"):
+        ops.Whitening(np.full((3, 4), np.nan))
+    with pytest.raises(ValueError, match="shrinkage must be above 0"):
+        ops.Whitening(x, 0)
+    with pytest.raises(ValueError, match="fitted on embeddings of 4"):
+        fitted(x[:, :3])
+    for wrong in (x[0], x[:0]):
+        with pytest.raises(ValueError, match="expected embeddings"):
+            ops.Whitening(wrong)
 
 
 # ---- verification

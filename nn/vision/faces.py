@@ -224,6 +224,78 @@ class PeopleSampler(Sampler):
         return self.rounds * (len(self.members) // self.people)
 
 
+# ---- what helps an embedding learned from few people
+
+
+def local_contrast(pictures: Any, sigma: float = 4.0, floor: float = 0.02) -> np.ndarray:
+    """Pictures (..., H, W) of brightness 0 to 1 less the mean around each pixel, over the deviation around it plus floor.
+
+    Around: weighted by a Gaussian of deviation sigma pixels, the border's pixels repeated beyond it. A shadow or a brighter
+    lamp changes little. Gives float32 of the same shape; a flat picture becomes 0. Errors: ValueError for sigma or floor not
+    above 0. Source: Jarrett, Kavukcuoglu, Ranzato, LeCun, "What is the best multi-stage architecture for object
+    recognition?", ICCV 2009, section 2.
+    """
+    if not (sigma > 0 and floor > 0):
+        raise ValueError(f"local_contrast: sigma and floor must be above 0, got {sigma} and {floor}")
+    x = np.asarray(pictures, np.float64)
+    if x.ndim < 2:
+        raise ShapeError(f"local_contrast: expected pictures (..., H, W), got {x.shape}")
+    around = [_gaussian_average(n, sigma) for n in x.shape[-2:]]
+    apart = x - around[0] @ x @ around[1].T
+    return np.asarray(apart / (np.sqrt(around[0] @ apart**2 @ around[1].T) + floor), np.float32)
+
+
+def _gaussian_average(n: int, sigma: float) -> np.ndarray:
+    """The matrix (n, n) that averages n places, each around itself, by a Gaussian; the ends repeat beyond themselves."""
+    reach = int(4 * sigma + 0.5)
+    steps = np.arange(-reach, reach + 1)
+    weights = np.exp(-0.5 * (steps / sigma) ** 2)
+    matrix = np.zeros((n, n))
+    places = np.arange(n)[:, None]
+    np.add.at(matrix, (places, np.clip(places + steps, 0, n - 1)), weights / weights.sum())
+    return matrix
+
+
+class Whitening:
+    """Embeddings (N, D) as they lie about others' mean, every direction of those others of one spread, of length 1.
+
+    A network that learned from few people spreads them along few directions and keeps nearly nothing of the rest, which
+    tell strangers apart; whitening gives the rest their weight back. Fit it on embeddings (M, D) of the people learned from.
+    shrinkage: the share of the mean variance that is added to each direction's, so that noise is not blown up.
+    Called with a Tensor or an array, it gives an array float32; a row that lies on the mean stays 0.
+    Errors: ValueError for embeddings that are equal, NaN or infinite, for another D, for a shrinkage not above 0.
+    Source: Jegou, Chum, "Negative evidences and co-occurrences in image retrieval: the benefit of PCA and whitening", ECCV
+    2012.
+    """
+
+    def __init__(self, embeddings: Any, shrinkage: float = 0.1) -> None:
+        x = self._checked(embeddings)
+        if not shrinkage > 0:
+            raise ValueError(f"Whitening: shrinkage must be above 0, got {shrinkage}")
+        self.mean = x.mean(0)
+        variances, directions = np.linalg.eigh((x - self.mean).T @ (x - self.mean) / len(x))
+        if not variances.mean() > 1e-12:
+            raise ValueError(f"Whitening: the {len(x)} embeddings are all equal; fit it on pictures of several people")
+        self.matrix = directions / np.sqrt(variances.clip(0) + shrinkage * variances.mean())
+
+    @staticmethod
+    def _checked(embeddings: Any) -> np.ndarray:
+        x = embeddings.detach().numpy() if isinstance(embeddings, Tensor) else np.asarray(embeddings)
+        if x.ndim != 2 or not len(x):
+            raise ShapeError(f"Whitening: expected embeddings (N, D), got {x.shape}")
+        if not np.isfinite(x).all():
+            raise ValueError("Whitening: an embedding is NaN or infinite; look for such values in pictures and weights")
+        return x.astype(np.float64)
+
+    def __call__(self, embeddings: Any) -> np.ndarray:
+        x = self._checked(embeddings)
+        if x.shape[1] != len(self.mean):
+            raise ShapeError(f"Whitening: fitted on embeddings of {len(self.mean)} numbers, got {x.shape[1]}")
+        white = (x - self.mean) @ self.matrix
+        length = np.linalg.norm(white, axis=1, keepdims=True)
+        return np.asarray(white / np.where(length > 0, length, 1), np.float32)
+
+
 # ---- verification
 
 
