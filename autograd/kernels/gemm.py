@@ -185,7 +185,7 @@ class _Plan:
         (M, N, K), (am, ak, abatch), (bk, bn, bbatch) = sizes, a, b
         P = NR * LANES * 4 // itemsize
         rows, columns, block, piece, chunk = 8 * MR, 8 * P, 2048 // itemsize, K, N
-        inner = ak == 1 and bk == 1 and bn != 1 and (M <= 32 or N <= P)
+        inner = ak == 1 and bk == 1 and bn != 1 and (M <= 32 or N <= P // 2 or (N <= P and M <= 64))
         if inner:
             columns, block = 64, 2048
         elif M <= 2 * MR and bn == 1:  # B passes once from memory
