@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from copy import deepcopy
 from typing import Any
 
 import numpy as np
 
-from autograd import Tensor, no_grad
+from autograd import Tensor, no_grad, tensor
 
 from .lr_scheduler import LRScheduler
 from .optimizer import Optimizer
 
-Average = Callable[[np.ndarray, np.ndarray, int], np.ndarray]
+Average = Callable[[Any, Any, int], Any]
+MultiAverage = Callable[[Sequence[Tensor], Sequence[Tensor], int], None]
 
 
 def get_ema_avg_fn(decay: float = 0.999) -> Average:
@@ -22,6 +23,26 @@ def get_ema_avg_fn(decay: float = 0.999) -> Average:
     if not 0.0 <= decay <= 1.0:
         raise ValueError(f"get_ema_avg_fn: decay must be in [0, 1], got {decay}")
     return lambda average, value, count: decay * average + (1 - decay) * value
+
+
+def get_ema_multi_avg_fn(decay: float = 0.999) -> MultiAverage:
+    """A multi_avg_fn for `AveragedModel`: decay * average + (1 - decay) * parameter, for each, in place."""
+    if not 0.0 <= decay <= 1.0:
+        raise ValueError(f"get_ema_multi_avg_fn: decay must be in [0, 1], got {decay}")
+    return _each_in_place(get_ema_avg_fn(decay))
+
+
+def get_swa_multi_avg_fn() -> MultiAverage:
+    """A multi_avg_fn for `AveragedModel`: the plain mean of all values so far, for each, in place."""
+    return _each_in_place(get_swa_avg_fn())
+
+
+def _each_in_place(average_of: Average) -> MultiAverage:
+    def update(averages: Sequence[Tensor], values: Sequence[Tensor], count: int) -> None:
+        for average, value in zip(averages, values, strict=True):
+            average.copy_(average_of(average, value, count))
+
+    return update
 
 
 def get_swa_avg_fn() -> Average:
@@ -32,15 +53,24 @@ def get_swa_avg_fn() -> Average:
 class AveragedModel:
     """A copy of `model` whose parameters are averages; `update_parameters(model)` takes the current ones in.
 
-    avg_fn(average, value, count): the new average, of arrays; the mean by default. use_buffers: buffers are averaged too.
+    avg_fn(average, value, count): the new average, of arrays; the mean by default. multi_avg_fn(averages, values, count):
+    writes the new averages into the tensors of the first list. use_buffers: buffers are averaged too.
     Calls and attributes go to the copy, `module`. Source: Izmailov et al., https://arxiv.org/abs/1803.05407.
     """
 
     def __init__(
-        self, model: Any, device: Any = None, avg_fn: Average | None = None, use_buffers: bool = False
+        self,
+        model: Any,
+        device: Any = None,
+        avg_fn: Average | None = None,
+        multi_avg_fn: MultiAverage | None = None,
+        use_buffers: bool = False,
     ) -> None:
+        if avg_fn is not None and multi_avg_fn is not None:
+            raise AssertionError("AveragedModel: only one of avg_fn and multi_avg_fn should be provided")
         self.module = deepcopy(model)
-        self.avg_fn, self.use_buffers, self.n_averaged = avg_fn or get_swa_avg_fn(), use_buffers, 0
+        self.avg_fn, self.multi_avg_fn = avg_fn or get_swa_avg_fn(), multi_avg_fn
+        self.use_buffers, self.n_averaged = use_buffers, 0
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self.module(*args, **kwargs)
@@ -55,8 +85,14 @@ class AveragedModel:
         mine, theirs = list(self.module.parameters()), list(model.parameters())
         if self.use_buffers:
             mine, theirs = mine + list(self.module.buffers()), theirs + list(model.buffers())
+        together = self.multi_avg_fn is not None and self.n_averaged > 0
         for average, value in zip(mine, theirs, strict=True):
-            self._take(average, value)
+            if not (together and value.is_floating_point()):
+                self._take(average, value)
+        if together:
+            floats = [(a, v.detach()) for a, v in zip(mine, theirs, strict=True) if v.is_floating_point()]
+            with no_grad():
+                self.multi_avg_fn([a for a, _ in floats], [v for _, v in floats], self.n_averaged)  # type: ignore[misc]
         if not self.use_buffers:
             for average, value in zip(self.module.buffers(), model.buffers(), strict=True):
                 np.copyto(average._data, value._data)
@@ -69,12 +105,14 @@ class AveragedModel:
         average._cell.written("AveragedModel")
 
     def state_dict(self) -> dict[str, Any]:
-        """The state of the copy, and how many were averaged."""
-        return {"n_averaged": self.n_averaged, "module": self.module.state_dict()}
+        """The state of the copy under `module.`, and how many were averaged: torch's names."""
+        state = {f"module.{name}": value for name, value in self.module.state_dict().items()}
+        return {"n_averaged": tensor(self.n_averaged), **state}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take over what `state_dict` returned."""
-        self.module.load_state_dict(state_dict["module"])
+        own = {name.removeprefix("module."): value for name, value in state_dict.items() if name != "n_averaged"}
+        self.module.load_state_dict(own)
         self.n_averaged = int(state_dict["n_averaged"])
 
 

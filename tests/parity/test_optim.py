@@ -9,6 +9,7 @@ import pytest
 import torch
 
 import autograd
+import nn
 import optim
 from autograd.tensor import wrap
 
@@ -272,3 +273,35 @@ def test_mistakes_are_refused_as_by_torch(name):
         getattr(optim, name)([{"params": [p]}, {"params": [p]}])
     with pytest.raises(ValueError, match="non-leaf"):
         getattr(optim, name)([p * 2.0])
+
+
+@pytest.mark.parametrize("average", ["get_ema_multi_avg_fn", "get_swa_multi_avg_fn", "own"])
+def test_averages_of_all_parameters_at_once(average):
+    def own(averages, values, count):
+        for a, v in zip(averages, values, strict=True):
+            a.mul_(0.75).add_(v, alpha=0.25)
+
+    states = []
+    for lib, layers, utils in (
+        (torch, torch.nn, torch.optim.swa_utils),
+        (autograd, nn, optim.swa_utils),
+    ):
+        model = layers.Sequential(layers.Linear(2, 3), layers.BatchNorm1d(3))
+        way = own if average == "own" else getattr(utils, average)()
+        mean = utils.AveragedModel(model, multi_avg_fn=way, use_buffers="ema" in average)
+        for step in range(3):
+            with lib.no_grad():
+                for k, p in enumerate(model.parameters()):
+                    p.fill_(float(step**2 + k))
+            model(lib.ones(4, 2) * step)
+            mean.update_parameters(model)
+        with pytest.raises(AssertionError):
+            utils.AveragedModel(model, avg_fn=utils.get_ema_avg_fn(), multi_avg_fn=way)
+        states.append({name: value.tolist() for name, value in mean.state_dict().items()})
+        again = utils.AveragedModel(model)
+        again.load_state_dict(mean.state_dict())
+        assert int(again.n_averaged) == 3
+    assert list(states[0]) == list(states[1])
+    for name, value in states[0].items():
+        if not name.endswith("num_batches_tracked"):  # torch cuts an averaged count off; here the newest is taken
+            np.testing.assert_allclose(states[1][name], value, rtol=1e-5, err_msg=name)
