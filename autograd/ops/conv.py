@@ -128,7 +128,11 @@ def _windows(input: Any, dim: int, size: int, stride: int, dilation: int) -> Any
 )
 def _overlap(input: Any, length: int, dim: int, stride: int, dilation: int) -> Any:
     """The adjoint of `_windows`: windows added up where they overlap, along an axis of `length`."""
-    y = np.zeros((*input.shape[:dim], length, *input.shape[dim + 2 :]), input.dtype)
+    # laid out as the input is (channels last behind a convolution), or each addition would walk across the memory
+    shape = (*input.shape[:dim], length, *input.shape[dim + 2 :])
+    steps = (*input.strides[: dim + 1], *input.strides[dim + 2 :])
+    order = sorted(range(len(shape)), key=lambda axis: -steps[axis])
+    y = np.zeros([shape[axis] for axis in order], input.dtype).transpose(np.argsort(order))
     before = (slice(None),) * dim
     n = input.shape[dim]
     for k in range(input.shape[dim + 1]):
