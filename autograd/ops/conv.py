@@ -16,6 +16,7 @@ from ..kernels import conv as kernels
 from ..op import REGISTRY, followed, function, fusible, op
 from ..samples import Draw
 from .index import narrow
+from .linalg import matmul
 from .pad import pad
 from .shape import permute, reshape, squeeze, unsqueeze
 
@@ -367,6 +368,7 @@ def _with_bias(y: Any, bias: Any) -> Any:
     method=False,
     samples=lambda s: [
         (s(2, 3, 3, 2), s(3, 2, 2, 3), s(2)),
+        (s(2, 3, 1, 1), s(3, 2, 2, 3), s(2)),
         (
             s(4, 3, 2),
             s(4, 2, 3, 2),
@@ -394,7 +396,12 @@ def conv_transpose2d(
     )
     x = unsqueeze(input, 0) if single else input
     shape = (x.shape[0], weight.shape[1] * groups, *size)
-    y = _with_bias(_conv2d_input(x, weight, shape, stride, pads, dilation, groups), bias)
+    if tuple(x.shape[2:]) == (1, 1) and size == tuple(weight.shape[2:]) and groups == 1 and pads == ((0, 0), (0, 0)):
+        # one pixel spread over one window, as a generator of pictures begins: a product of matrices
+        y = reshape(matmul(reshape(x, x.shape[:2]), reshape(weight, (weight.shape[0], -1))), shape)
+    else:
+        y = _conv2d_input(x, weight, shape, stride, pads, dilation, groups)
+    y = _with_bias(y, bias)
     return squeeze(y, 0) if single else y
 
 
