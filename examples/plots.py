@@ -36,19 +36,24 @@ def curves_picture(
     right.plot(epochs, [100 * a for a in test_accuracy], color=ORANGE, label="held out")
     low = 100 * min(sorted(test_accuracy)[len(test_accuracy) // 10], sorted(train_accuracy)[len(train_accuracy) // 10])
     right.set(xlabel="epoch", title="accuracy, %", ylim=(max(0.0, low - 1), 100.2))
+    above = test_accuracy[-1] > train_accuracy[-1]
     right.annotate(
-        f"{100 * test_accuracy[-1]:.1f} %", (len(losses), 100 * test_accuracy[-1]), color=ORANGE, ha="right", va="top",
-        xytext=(0, -6), textcoords="offset points",
+        f"{100 * test_accuracy[-1]:.1f} %", (len(losses), 100 * test_accuracy[-1]), color=ORANGE, ha="right",
+        va="bottom" if above else "top", xytext=(0, 6 if above else -6), textcoords="offset points",
     )  # fmt: skip
+    for axes in (left, right):
+        axes.xaxis.get_major_locator().set_params(integer=True)
     right.legend(loc="lower right")
     figure.savefig(path)
     plt.close(figure)
 
 
-def confusion_picture(path: Path, images: np.ndarray, scores: np.ndarray, labels: np.ndarray) -> None:
+def confusion_picture(
+    path: Path, images: np.ndarray, scores: np.ndarray, labels: np.ndarray, names: Sequence[str] | None = None
+) -> None:
     """How often each class (row) was taken for each other (column), and the 15 mistakes it was surest of.
 
-    images: (N, H, W); scores: (N, classes); labels: (N,).
+    images: (N, H, W); scores: (N, classes); labels: (N,); names: of the classes, digits where none are given.
     """
     _style()
     classes = scores.shape[1]
@@ -71,15 +76,20 @@ def confusion_picture(path: Path, images: np.ndarray, scores: np.ndarray, labels
                 axes.text(j, i, counts[i, j], ha="center", va="center", color=GREY if i == j else "black", fontsize=9)
     axes.grid(False)
     axes.set(
-        xlabel="taken for", ylabel="digit", xticks=range(classes), yticks=range(classes),
+        xlabel="taken for", ylabel="is" if names else "digit", xticks=range(classes), yticks=range(classes),
         title=f"{len(mistakes)} mistakes in {len(labels)} held-out pictures",
     )  # fmt: skip
+    if names:
+        axes.set_xticks(range(classes), names, rotation=45, ha="right")
+        axes.set_yticks(range(classes), names)
     right.suptitle("the mistakes it was surest of", fontsize=11)
     cells = right.subplots(3, 5)
     for cell in cells.flat:
         cell.axis("off")
     for cell, i in zip(cells.flat, worst, strict=False):
         cell.imshow(images[i], cmap="gray_r")
-        cell.set_title(f"{labels[i]} as {predicted[i]}\n{probability[i, predicted[i]]:.0%}", fontsize=9)
+        pair = [names[k] if names else str(k) for k in (labels[i], predicted[i])]
+        title = (" as\n" if names else " as ").join(pair) + f"\n{probability[i, predicted[i]]:.0%}"
+        cell.set_title(title, fontsize=8 if names else 9)
     figure.savefig(path)
     plt.close(figure)

@@ -1,8 +1,9 @@
-"""The examples of docs/augmentation.md and docs/training.md run, briefly."""
+"""The examples of docs/augmentation.md, docs/fashion.md and docs/training.md run, briefly."""
 
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -61,6 +62,35 @@ def test_diagnose(tmp_path: Path) -> None:
     said = run("diagnose.py", "--epochs", "1", "--out", tmp_path)
     assert is_png(tmp_path / "mistakes.png")
     assert said.count("Verdict:") == 4 and "turned by more than 30" in said
+
+
+@pytest.mark.parametrize("model", ["lenet", "resnet"])
+def test_fashion(model: str, tmp_path: Path) -> None:
+    """Ten made-up kinds of clothes, each bright in rows of its own, are told apart."""
+    for part, n in (("train", 1200), ("t10k", 200)):
+        labels = np.arange(n) % 10
+        pixels = np.random.default_rng(n).integers(0, 60, (n, 28, 28), np.uint8)
+        pixels[np.arange(n)[:, None], labels[:, None] * 2 + [4, 5]] += 180
+        for name, array in (("images-idx3-ubyte", pixels), ("labels-idx1-ubyte", labels.astype(np.uint8))):
+            head = bytes([0, 0, 8, array.ndim]) + np.array(array.shape, ">u4").tobytes()
+            (tmp_path / f"{part}-{name}").write_bytes(head + array.tobytes())
+    options = ("--model", model, "--data", tmp_path, "--epochs", "3", "--batch", "40", "--out", tmp_path)
+    said = run("fashion.py", *options)
+    found = re.search(r"^test accuracy (\S+)% \((\d+) of 200 wrong\)$", said, re.MULTILINE)
+    assert found and float(found[1]) == 100 - int(found[2]) / 2
+    assert float(found[1]) > 30  # shifts by up to two rows blur neighbours; chance is 10
+    assert is_png(tmp_path / f"{model}_curves.png") and is_png(tmp_path / f"{model}_confusion.png")
+    assert "of 200 wrong" in run("fashion.py", *options, "--validate").split("validation accuracy")[1]
+
+
+def test_fashion_without_its_pictures(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, ROOT / "examples" / "fashion.py", "--data", tmp_path / "nowhere"],
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 2 and "Traceback" not in done.stderr
+    assert f"{tmp_path / 'nowhere'} has none of train-images-idx3-ubyte" in done.stderr
+    assert "apt install dataset-fashion-mnist" in done.stderr
 
 
 def test_the_loop_of_the_page(tmp_path: Path) -> None:

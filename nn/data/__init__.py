@@ -12,7 +12,7 @@ from nn.data.dataset import (
     random_split,
 )
 from nn.data.digits import mnist_5k, split
-from nn.data.idx import idx_pictures, read_idx
+from nn.data.idx import DEBIAN_FASHION_MNIST, idx_pictures, read_idx
 from nn.data.loader import DataLoader, WorkerInfo, default_collate, default_convert, get_worker_info
 from nn.data.photographs import photograph
 from nn.data.sampler import (
@@ -26,6 +26,7 @@ from nn.data.sampler import (
 from nn.data.transforms import RandomAffine
 
 __all__ = [
+    "DEBIAN_FASHION_MNIST",
     "BatchSampler",
     "ChainDataset",
     "ConcatDataset",
