@@ -20,7 +20,7 @@ def clothes():
 
 
 @pytest.mark.parametrize(
-    ("model", "double", "size", "part"), [("lenet", False, 32, 0.25), ("lenet", True, 32, 1), ("resnet", True, 16, 1)]
+    ("model", "double", "size", "part"), [("lenet", False, 32, 0.5), ("lenet", True, 32, 1), ("resnet", True, 16, 1)]
 )
 def test_first_100_losses(model, double, size, part, clothes):
     """The same weights, batches and optimizer, at (a part of) the example's learning rate: within 1e-3.
