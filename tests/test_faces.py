@@ -503,4 +503,4 @@ def test_the_example_learns_a_folder_of_people(tmp_path: Path, monkeypatch: Any,
         assert vision.read_picture(tmp_path / name).size
     monkeypatch.setattr("sys.argv", [*common, "--validate", "--network", "inception"])
     example.main()
-    assert "one-shot" in (said := capsys.readouterr().out) and "raw pixels" not in said
+    assert "left out, one-shot" in (said := capsys.readouterr().out) and "raw pixels" not in said
