@@ -263,6 +263,7 @@ def embedding_picture(
         frame = {"edgecolor": colours(k % 10), "linewidth": 2}
         place = {"xybox": (0, 26), "boxcoords": "offset points", "pad": 0.1, "bboxprops": frame}
         axes.add_artist(AnnotationBbox(box, points[middle], **place))
+    axes.margins(y=0.15)  # room for the faces above their points
     axes.set(xticks=[], yticks=[], title="people never seen in training, by the embedding's two principal axes")
     axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
     figure.savefig(path, dpi=90)

@@ -501,6 +501,6 @@ def test_the_example_learns_a_folder_of_people(tmp_path: Path, monkeypatch: Any,
         assert word in said
     for name in ("wrong_pairs.png", "embedding.png"):
         assert vision.read_picture(tmp_path / name).size
-    monkeypatch.setattr("sys.argv", [*common, "--validate", "--network", "inception"])
+    monkeypatch.setattr("sys.argv", [*common, "--validate"])
     example.main()
     assert "left out, one-shot" in (said := capsys.readouterr().out) and "raw pixels" not in said
