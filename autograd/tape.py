@@ -22,6 +22,7 @@ import numpy as np
 from numpy import ndarray
 
 from .errors import DTypeError, RangeError, ShapeError, TapeError
+from .kernels import elementwise
 from .kernels.rows import add_products
 
 clock = itertools.count(1)  # creation numbers of nodes and stamps of writes, one order for both
@@ -463,9 +464,9 @@ class Walk:
             return
         held = pending[node]
         if node in self.own and type(g) is ndarray:
-            np.add(held, g, out=held)
+            elementwise.add(held, g, out=held)
             return
-        pending[node] = total = held + g
+        pending[node] = total = elementwise.add(held, g) if type(held) is type(g) is ndarray else held + g
         if type(total) is ndarray:
             self.own.add(node)
         elif not self.create_graph and type(total) is not SparseRows:

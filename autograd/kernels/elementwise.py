@@ -16,6 +16,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic, overload
 
 from .compile import kernel
+from .conv_direct import channels_last
 from .simd import LANES, _Emit, load_first, store_first
 from .view import part
 
@@ -301,7 +302,35 @@ def flats(*arrays: np.ndarray) -> tuple[np.ndarray, ...]:
         return tuple(a.reshape(-1) for a in arrays)
     first = arrays[0]
     order = sorted(range(first.ndim), key=lambda axis: -first.strides[axis])
-    return tuple(np.ascontiguousarray(a.transpose(order)).reshape(-1) for a in arrays)
+    return tuple(_in_order(a, order) for a in arrays)
+
+
+def _in_order(a: np.ndarray, order: list[int]) -> np.ndarray:
+    """The values of `a` flat, its axes in `order`; a copy unless they stand so."""
+    if order == [0, *range(2, a.ndim), 1] and _planes(a):
+        return _moved(a).reshape(-1)
+    return np.ascontiguousarray(a.transpose(order)).reshape(-1)
+
+
+def _planes(a: np.ndarray) -> bool:
+    """Whether `a` (N, C, *space) is worth a copy by tiles to channels-last memory, several times as fast as numpy's."""
+    return a.ndim > 2 and a.size > 1 << 16 and a.dtype.kind == "f" and a.flags.carray
+
+
+def _moved(a: np.ndarray) -> np.ndarray:
+    """(N, C, *space) in C order as (N, *space, C)."""
+    N, C, *space = a.shape
+    return channels_last(a.reshape(N, C, -1, 1)).reshape(N, *space, C)
+
+
+def add(x: np.ndarray, y: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+    """x + y, as np.add; (N, C, *space) in two memory orders meet in channels-last memory, where the sum then stands."""
+    if x.ndim > 2 and x.shape == y.shape and x.flags.c_contiguous != y.flags.c_contiguous:
+        if _planes(x) and np.moveaxis(y, 1, -1).flags.c_contiguous:
+            x = np.moveaxis(_moved(x), -1, 1)
+        elif _planes(y) and np.moveaxis(x, 1, -1).flags.c_contiguous:
+            y = np.moveaxis(_moved(y), -1, 1)
+    return np.add(x, y, out=out)
 
 
 # One kernel a function: each is compiled only where it is used.

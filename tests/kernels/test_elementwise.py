@@ -135,3 +135,17 @@ def test_same_bits_on_any_number_of_threads():
         results.append((elementwise.tanh_forward(x), elementwise.sigmoid_forward(x), *elementwise.dropout(x, 0.5, 3)))
     for one, other in zip(*results, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("shape", [(2, 37, 40, 30), (3, 130, 200), (2, 5, 30, 20, 15), (2, 3, 4, 5)])
+def test_add_and_relu_of_two_memory_orders(shape, dtype):
+    rng = np.random.default_rng(0)
+    planes = rng.standard_normal(shape).astype(dtype)
+    last = np.moveaxis(rng.standard_normal((shape[0], *shape[2:], shape[1])).astype(dtype), -1, 1)
+    for x, y in ((planes, last), (last, planes)):
+        np.testing.assert_array_equal(elementwise.add(x, y), x + y)
+        out = x.copy("K")
+        assert elementwise.add(out, y, out=out) is out
+        np.testing.assert_array_equal(out, x + y)
+        np.testing.assert_array_equal(elementwise.relu_backward(x, y), np.where(y > 0, x, 0))
