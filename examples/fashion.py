@@ -33,7 +33,7 @@ from nn.models import LeNet5, ResNet
 from nn.models.resnet import BasicBlock
 
 NAMES = ("T-shirt", "trousers", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "boot")
-EPOCHS = {"lenet": 20, "resnet": 10}
+EPOCHS = {"lenet": 20, "resnet": 16}
 LEARNING_RATE = {"lenet": 0.1, "resnet": 0.2}
 
 
@@ -84,7 +84,7 @@ def main() -> None:
     parser.add_argument(
         "--data", type=Path, default=DEBIAN_FASHION_MNIST, help=f"folder (default {DEBIAN_FASHION_MNIST})"
     )
-    parser.add_argument("--epochs", type=int, help="passes over the pictures (default: LeNet-5 20, ResNet 10)")
+    parser.add_argument("--epochs", type=int, help="passes over the pictures (default: LeNet-5 20, ResNet 16)")
     parser.add_argument("--batch", type=int, default=128, help="pictures a step (default 128)")
     parser.add_argument("--lr", type=float, help="the highest learning rate (default: LeNet-5 0.1, ResNet 0.2)")
     parser.add_argument("--seed", type=int, default=0, help="seed of everything random (default 0)")
