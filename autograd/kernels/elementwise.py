@@ -6,7 +6,7 @@ numpy's temporaries are the cost of a chain; here each is one pass over memory, 
 from __future__ import annotations
 
 from functools import partial
-from math import factorial
+from math import factorial, pi, sqrt
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -152,6 +152,11 @@ def _exp_as(x, f):
 
 _TANH32 = tuple(np.float32(c) for c in (-5.70498872745e-3, 2.06390887954e-2, -5.37397155531e-2, 1.33314422036e-1))
 _THIRD32, _SMALL32 = np.float32(-3.33332819422e-1), np.float32(0.625)
+# The error function of a float32 as x P(x**2) / Q(x**2) on [-4, 4], the highest power first (Eigen, MathFunctions).
+_ERF_P = (-2.72614225801306e-10, 2.77068142495902e-8, -2.10102402082508e-6, -5.69250639462346e-5)
+_ERF_P += (-7.34990630326855e-4, -2.95459980854025e-3, -1.60960333262415e-2)
+_ERF_Q = (-1.45660718464996e-5, -2.13374055278905e-4, -1.68282697438203e-3, -7.37332916720468e-3, -1.42647390514189e-2)
+_CUBE, _ROOT = 0.044715, sqrt(2 / pi)
 
 
 def _tanh32(x):  # type: ignore[no-untyped-def]
@@ -272,25 +277,171 @@ class _Lanes:
         far = b.fsub(self.one, b.fdiv(self.two, b.fadd(self.exp(double), self.one)))
         return self.call("copysign", self.where("<", a, self.number(_SMALL32), near, far), x)
 
+    def negative(self, x: Any) -> Any:
+        return self.b.fsub(self.number(-0.0), x)
+
+    def times(self, *factors: Any) -> Any:
+        product = factors[0]
+        for factor in factors[1:]:
+            product = self.b.fmul(product, factor)
+        return product
+
+    def polynomial(self, coefficients: Any, x: Any) -> Any:
+        """The highest power's coefficient first."""
+        p = self.number(coefficients[0])
+        for coefficient in coefficients[1:]:
+            p = self.e.fma(p, x, self.number(coefficient))
+        return p
+
+    def bounded(self, x: Any, decay: Any) -> Any:
+        """x decay where decay falls faster than x grows: 0 at infinity."""
+        zero = self.number(0)
+        return self.where("==", decay, zero, zero, self.b.fmul(x, decay))
+
+    def at_most(self, x: Any, ceiling: float) -> Any:
+        return self.where(">", x, self.number(ceiling), self.number(ceiling), x)
+
+    def expm1(self, x: Any) -> Any:
+        """For x <= 0."""
+        e = self.e
+        k, r = self.split(e.at_least(x, self.number(-20 if e.bits == 32 else -40)))  # -1 below
+        power = self.power(k)
+        return e.fma(e.fma(self.b.fmul(r, r), self.series(r), r), power, self.b.fsub(power, self.one))
+
+    def log1p(self, x: Any) -> Any:
+        """For 0 <= x <= 1, as 2 artanh(x / (x + 2))."""
+        s = self.b.fdiv(x, self.b.fadd(x, self.two))
+        z, terms = self.b.fmul(s, s), 9 if self.e.bits == 32 else 18
+        tail = self.polynomial([2 / (2 * k + 1) for k in range(terms - 1, 0, -1)], z)
+        return self.e.fma(self.b.fmul(tail, z), s, self.b.fadd(s, s))
+
+    def erf(self, x: Any) -> Any:
+        """In float32, to 3e-7."""
+        x = self.at_most(self.e.at_least(x, self.number(-4)), 4)
+        z = self.b.fmul(x, x)
+        return self.b.fdiv(self.b.fmul(x, self.polynomial(_ERF_P, z)), self.polynomial(_ERF_Q, z))
+
+    # The activation functions, and the slope of each.
+
+    def silu(self, x: Any) -> Any:
+        return self.b.fmul(x, self.sigmoid(x))
+
+    def silu_slope(self, x: Any) -> Any:
+        s = self.sigmoid(x)
+        return self.b.fadd(s, self.bounded(x, self.b.fmul(s, self.b.fsub(self.one, s))))
+
+    def normal(self, x: Any) -> Any:
+        """P(X <= x) of a standard normal X."""
+        half = self.number(0.5)
+        return self.e.fma(half, self.erf(self.b.fmul(x, self.number(sqrt(0.5)))), half)
+
+    def gelu(self, x: Any) -> Any:
+        return self.b.fmul(x, self.normal(x))
+
+    def gelu_slope(self, x: Any) -> Any:
+        density = self.b.fmul(self.exp(self.times(x, x, self.number(-0.5))), self.number(1 / sqrt(2 * pi)))
+        return self.b.fadd(self.normal(x), self.bounded(x, density))
+
+    def gelu_inner(self, x: Any) -> Any:
+        """The tanh of the "tanh" approximation."""
+        square = self.b.fmul(x, x)
+        return self.tanh(self.times(self.number(_ROOT), self.e.fma(self.times(self.number(_CUBE), square), x, x)))
+
+    def gelu_tanh(self, x: Any) -> Any:
+        return self.times(self.number(0.5), x, self.b.fadd(self.one, self.gelu_inner(x)))
+
+    def gelu_tanh_slope(self, x: Any) -> Any:
+        t, half = self.gelu_inner(x), self.number(0.5)
+        slope = self.e.fma(self.number(3 * _CUBE * _ROOT), self.b.fmul(x, x), self.number(_ROOT))
+        decay = self.b.fsub(self.one, self.b.fmul(t, t))
+        return self.e.fma(half, t, self.b.fadd(half, self.bounded(self.times(half, x, slope), decay)))
+
+    def mish_power(self, x: Any) -> tuple[Any, Any]:
+        """e = exp(x), and n = e (e + 2), from which tanh(log(1 + e)) = n / (n + 2); 1 beyond the bound on x."""
+        e = self.exp(self.at_most(x, 20 if self.e.bits == 32 else 40))
+        return e, self.b.fmul(e, self.b.fadd(e, self.two))
+
+    def mish(self, x: Any) -> Any:
+        _, n = self.mish_power(x)
+        return self.b.fmul(x, self.b.fdiv(n, self.b.fadd(n, self.two)))
+
+    def mish_slope(self, x: Any) -> Any:
+        """With t the tanh, t + x (1 - t**2) e / (1 + e), and 1 - t**2 = 4 (n + 1) / (n + 2)**2 = (2 (1 + e) / m)**2."""
+        b = self.b
+        e, n = self.mish_power(x)
+        m = b.fadd(n, self.two)
+        bend = b.fdiv(self.times(self.number(4), e, b.fadd(e, self.one)), b.fmul(m, m))
+        return b.fadd(b.fdiv(n, m), self.bounded(self.at_most(x, 1e4), bend))
+
+    def elu(self, x: Any, below: Any, scale: Any, rate: Any) -> Any:
+        zero = self.number(0)
+        low = self.b.fmul(self.expm1(self.b.fmul(self.where(">", x, zero, zero, x), rate)), below)
+        return self.where(">", x, zero, self.b.fmul(x, scale), low)
+
+    def elu_slope(self, x: Any, below: Any, scale: Any, rate: Any) -> Any:
+        zero = self.number(0)
+        low = self.times(self.exp(self.b.fmul(self.where(">", x, zero, zero, x), rate)), self.b.fmul(below, rate))
+        return self.where("<=", x, zero, low, scale)
+
+    def softplus(self, x: Any, beta: Any, threshold: Any) -> Any:
+        b = self.b
+        scaled = b.fmul(x, beta)
+        more = self.log1p(self.exp(self.negative(self.call("fabs", scaled))))
+        value = b.fdiv(b.fadd(self.e.at_least(scaled, self.number(0)), more), beta)
+        return self.where(">", scaled, threshold, x, value)
+
+    def softplus_slope(self, x: Any, beta: Any, threshold: Any) -> Any:
+        scaled = self.b.fmul(x, beta)
+        return self.where(">", scaled, threshold, self.one, self.sigmoid(scaled))
+
+
+def _mapped(name: str) -> Any:
+    """The method of `_Lanes` as a function of a vector inside kernels."""
+
+    @intrinsic
+    def function(tyctx, x):  # type: ignore[no-untyped-def]
+        def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
+            return getattr(_Lanes(context, builder, x.dtype), name)(args[0])
+
+        return x(x), codegen
+
+    return function
+
+
+vector_sigmoid, vector_tanh = _mapped("sigmoid"), _mapped("tanh")
+_vector_silu, _vector_silu_slope = _mapped("silu"), _mapped("silu_slope")
+_vector_gelu, _vector_gelu_slope = _mapped("gelu"), _mapped("gelu_slope")
+_vector_gelu_tanh, _vector_gelu_tanh_slope = _mapped("gelu_tanh"), _mapped("gelu_tanh_slope")
+_vector_mish, _vector_mish_slope = _mapped("mish"), _mapped("mish_slope")
+
+
+def _mapped_with(name: str, count: int) -> Any:
+    """`_mapped` of a method that takes the first `count` of three numbers besides, one for all lanes."""
+
+    @intrinsic
+    def function(tyctx, x, p, q, r):  # type: ignore[no-untyped-def]
+        def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
+            lanes = _Lanes(context, builder, x.dtype)
+            return getattr(lanes, name)(args[0], *(lanes.e.splat(number) for number in args[1 : 1 + count]))
+
+        return x(x, x.dtype, x.dtype, x.dtype), codegen
+
+    return function
+
+
+_vector_elu, _vector_elu_slope = _mapped_with("elu", 3), _mapped_with("elu_slope", 3)
+_vector_softplus, _vector_softplus_slope = _mapped_with("softplus", 2), _mapped_with("softplus_slope", 2)
+
 
 @intrinsic
-def vector_sigmoid(tyctx, x):  # type: ignore[no-untyped-def]
-    """1 / (1 + exp(-x)) of a vector."""
+def _pulled(tyctx, g, slope):  # type: ignore[no-untyped-def]
+    """g slope, 0 where g is 0 whatever the slope."""
 
     def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
-        return _Lanes(context, builder, x.dtype).sigmoid(args[0])
+        lanes = _Lanes(context, builder, g.dtype)
+        return lanes.where("==", args[0], lanes.number(0), args[0], builder.fmul(*args))
 
-    return x(x), codegen
-
-
-@intrinsic
-def vector_tanh(tyctx, x):  # type: ignore[no-untyped-def]
-    """tanh of a vector."""
-
-    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
-        return _Lanes(context, builder, x.dtype).tanh(args[0])
-
-    return x(x), codegen
+    return g(g, g), codegen
 
 
 def flats(*arrays: np.ndarray) -> tuple[np.ndarray, ...]:
@@ -447,32 +598,116 @@ def _sigmoid_back_parallel(g, y, gx, n):
         _sigmoid_back_piece(part(g, i, j), part(y, i, j), part(gx, i, j))
 
 
-@kernel
-def _silu_piece(x, y):
-    for i in range(x.size):
-        y[i] = x[i] * sigmoid(x[i])
-
-
-@kernel(parallel=True)
-def _silu_parallel(x, y, n):
-    for k in prange((n + STEP - 1) // STEP):
-        i, j = k * STEP, min(n, (k + 1) * STEP)
-        _silu_piece(part(x, i, j), part(y, i, j))
+# Of the following, y is the function of x, or with `back` g times its slope; x comes first, whose memory order the
+# result takes, as the gradient may be one number stretched.
 
 
 @kernel
-def _silu_back_piece(g, x, gx):
-    one = g.dtype.type(1)
-    for i in range(x.size):
-        s = sigmoid(x[i])
-        gx[i] = g[i] * (s + x[i] * s * (one - s))
+def _silu_piece(x, g, y, back):
+    for i in range(0, x.size, LANES * 4 // x.itemsize):
+        n = x.size - i
+        v = load_first(x, i, n)
+        if back:
+            store_first(y, i, _pulled(load_first(g, i, n), _vector_silu_slope(v)), n)
+        else:
+            store_first(y, i, _vector_silu(v), n)
 
 
 @kernel(parallel=True)
-def _silu_back_parallel(g, x, gx, n):
+def _silu_parallel(x, g, y, back, n):
     for k in prange((n + STEP - 1) // STEP):
         i, j = k * STEP, min(n, (k + 1) * STEP)
-        _silu_back_piece(part(g, i, j), part(x, i, j), part(gx, i, j))
+        _silu_piece(part(x, i, j), part(g, i, j), part(y, i, j), back)
+
+
+@kernel
+def _gelu_piece(x, g, y, back):
+    for i in range(0, x.size, LANES * 4 // x.itemsize):
+        n = x.size - i
+        v = load_first(x, i, n)
+        if back:
+            store_first(y, i, _pulled(load_first(g, i, n), _vector_gelu_slope(v)), n)
+        else:
+            store_first(y, i, _vector_gelu(v), n)
+
+
+@kernel(parallel=True)
+def _gelu_parallel(x, g, y, back, n):
+    for k in prange((n + STEP - 1) // STEP):
+        i, j = k * STEP, min(n, (k + 1) * STEP)
+        _gelu_piece(part(x, i, j), part(g, i, j), part(y, i, j), back)
+
+
+@kernel
+def _gelu_tanh_piece(x, g, y, back):
+    for i in range(0, x.size, LANES * 4 // x.itemsize):
+        n = x.size - i
+        v = load_first(x, i, n)
+        if back:
+            store_first(y, i, _pulled(load_first(g, i, n), _vector_gelu_tanh_slope(v)), n)
+        else:
+            store_first(y, i, _vector_gelu_tanh(v), n)
+
+
+@kernel(parallel=True)
+def _gelu_tanh_parallel(x, g, y, back, n):
+    for k in prange((n + STEP - 1) // STEP):
+        i, j = k * STEP, min(n, (k + 1) * STEP)
+        _gelu_tanh_piece(part(x, i, j), part(g, i, j), part(y, i, j), back)
+
+
+@kernel
+def _mish_piece(x, g, y, back):
+    for i in range(0, x.size, LANES * 4 // x.itemsize):
+        n = x.size - i
+        v = load_first(x, i, n)
+        if back:
+            store_first(y, i, _pulled(load_first(g, i, n), _vector_mish_slope(v)), n)
+        else:
+            store_first(y, i, _vector_mish(v), n)
+
+
+@kernel(parallel=True)
+def _mish_parallel(x, g, y, back, n):
+    for k in prange((n + STEP - 1) // STEP):
+        i, j = k * STEP, min(n, (k + 1) * STEP)
+        _mish_piece(part(x, i, j), part(g, i, j), part(y, i, j), back)
+
+
+@kernel
+def _elu_piece(x, g, y, back, below, scale, rate):
+    for i in range(0, x.size, LANES * 4 // x.itemsize):
+        n = x.size - i
+        v = load_first(x, i, n)
+        if back:
+            store_first(y, i, _pulled(load_first(g, i, n), _vector_elu_slope(v, below, scale, rate)), n)
+        else:
+            store_first(y, i, _vector_elu(v, below, scale, rate), n)
+
+
+@kernel(parallel=True)
+def _elu_parallel(x, g, y, back, below, scale, rate, n):
+    for k in prange((n + STEP - 1) // STEP):
+        i, j = k * STEP, min(n, (k + 1) * STEP)
+        _elu_piece(part(x, i, j), part(g, i, j), part(y, i, j), back, below, scale, rate)
+
+
+@kernel
+def _softplus_piece(x, g, y, back, beta, threshold, unused):
+    for i in range(0, x.size, LANES * 4 // x.itemsize):
+        n = x.size - i
+        v = load_first(x, i, n)
+        if back:
+            store_first(y, i, _pulled(load_first(g, i, n), _vector_softplus_slope(v, beta, threshold, unused)), n)
+        else:
+            store_first(y, i, _vector_softplus(v, beta, threshold, unused), n)
+
+
+@kernel(parallel=True)
+def _softplus_parallel(x, g, y, back, beta, threshold, unused, n):
+    for k in prange((n + STEP - 1) // STEP):
+        i, j = k * STEP, min(n, (k + 1) * STEP)
+        _softplus_piece(part(x, i, j), part(g, i, j), part(y, i, j), back, beta, threshold, unused)
 
 
 def _run(serial: Any, parallel: Any, dtype: Any, *arrays: np.ndarray, numbers: tuple[Any, ...] = ()) -> np.ndarray:
@@ -525,14 +760,39 @@ def sigmoid_backward(g: np.ndarray, y: np.ndarray) -> np.ndarray:
     return _run(_sigmoid_back_piece, _sigmoid_back_parallel, g.dtype, g, y)
 
 
-def silu(x: np.ndarray) -> np.ndarray:
-    """x sigmoid(x)."""
-    return _run(_silu_piece, _silu_parallel, x.dtype, x)
+def _smooth(serial: Any, parallel: Any, x: np.ndarray, g: np.ndarray | None, *numbers: float) -> np.ndarray:
+    given = tuple(x.dtype.type(number) for number in numbers)
+    return _run(serial, parallel, x.dtype, x, x if g is None else g, numbers=(g is not None, *given))
 
 
-def silu_backward(g: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """The gradient of `silu` from its input x."""
-    return _run(_silu_back_piece, _silu_back_parallel, g.dtype, g, x)
+def silu(x: np.ndarray, g: np.ndarray | None = None) -> np.ndarray:
+    """x sigmoid(x); given g, that times the slope. As for each function below, x is float32 or float64, g its like."""
+    return _smooth(_silu_piece, _silu_parallel, x, g)
+
+
+def gelu(x: np.ndarray, g: np.ndarray | None = None) -> np.ndarray:
+    """x P(X <= x) of a standard normal X, float32 only; given g, that times the slope. Both to 1e-6."""
+    return _smooth(_gelu_piece, _gelu_parallel, x, g)
+
+
+def gelu_tanh(x: np.ndarray, g: np.ndarray | None = None) -> np.ndarray:
+    """The "tanh" approximation of `gelu`; given g, that times the slope."""
+    return _smooth(_gelu_tanh_piece, _gelu_tanh_parallel, x, g)
+
+
+def mish(x: np.ndarray, g: np.ndarray | None = None) -> np.ndarray:
+    """x tanh(log(1 + exp(x))); given g, that times the slope."""
+    return _smooth(_mish_piece, _mish_parallel, x, g)
+
+
+def elu(x: np.ndarray, below: float, scale: float, rate: float, g: np.ndarray | None = None) -> np.ndarray:
+    """scale x where positive, else below (exp(rate x) - 1), rate > 0; given g, that times the slope."""
+    return _smooth(_elu_piece, _elu_parallel, x, g, below, scale, rate)
+
+
+def softplus(x: np.ndarray, beta: float, threshold: float, g: np.ndarray | None = None) -> np.ndarray:
+    """log(1 + exp(beta x)) / beta, x where beta x > threshold; given g, that times the slope."""
+    return _smooth(_softplus_piece, _softplus_parallel, x, g, beta, threshold, 0)
 
 
 @kernel

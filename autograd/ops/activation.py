@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import pi, sqrt
+from math import inf, pi, sqrt
 from typing import Any
 
 import numpy as np
@@ -34,6 +34,13 @@ def _like(input: Any, value: float) -> Any:
 def _large(input: Any) -> bool:
     """Whether a kernel is worth its call: below this numpy is as fast."""
     return type(input) is ndarray and input.size >= 2048 and input.dtype.kind == "f"
+
+
+def _vectors(input: Any, g: Any = None) -> bool:
+    """Whether the vector kernels take the input, and the gradient g with it."""
+    if not _large(input) or input.dtype.itemsize < 4:
+        return False
+    return g is None or (type(g) is ndarray and g.dtype == input.dtype and g.shape == input.shape)
 
 
 # -------------------------------------------------------------------------------------------- the rectifiers
@@ -235,6 +242,8 @@ def softshrink(input: Any, lambd: float = 0.5) -> Any:
 
 
 def _elu_pull(g: Any, input: Any, alpha: float, scale: float, rate: float) -> Any:
+    if rate > 0 and _vectors(input, g):
+        return kernels.elu(input, alpha * scale, scale, rate, g)
     below = _where(input < 0, input, 0.0)  # so that the branch not taken does not overflow
     return _where(input <= 0, times(g, exp(below * rate) * (alpha * scale * rate)), g * scale)
 
@@ -247,6 +256,8 @@ def _elu_pull(g: Any, input: Any, alpha: float, scale: float, rate: float) -> An
 def _elu(input: Any, alpha: float, scale: float, rate: float) -> Any:
     """scale * input where positive, else scale * alpha * (exp(rate * input) - 1)."""
     _floating("elu", input)
+    if rate > 0 and _vectors(input):
+        return kernels.elu(input, alpha * scale, scale, rate)
     below = np.expm1(np.minimum(input, 0) * _like(input, rate)) * _like(input, alpha * scale)
     return _where(np.greater(input, 0), input * _like(input, scale), below)
 
@@ -283,7 +294,19 @@ def selu(input: Any) -> Any:
     return _elu(input, 1.6732632423543772848170429916717, 1.0507009873554804934193349852946, 1.0)
 
 
+def _gelu_kernel(approximate: str, input: Any, g: Any = None) -> Any:
+    """The kernel for these, if there is one."""
+    if not _vectors(input, g):
+        return None
+    if approximate == "tanh":
+        return kernels.gelu_tanh
+    return kernels.gelu if approximate == "none" and input.dtype == np.float32 else None
+
+
 def _gelu_pull(g: Any, input: Any, approximate: str) -> Any:
+    kernel = _gelu_kernel(approximate, input, g)
+    if kernel:
+        return kernel(input, g)
     if approximate == "none":
         density = exp(input * input * -0.5) * (1 / sqrt(2 * pi))
         return times(g, 0.5 * erf(input * sqrt(0.5)) + 0.5 + _bounded_product(input, density))
@@ -313,6 +336,9 @@ def gelu(input: Any, approximate: str = "none") -> Any:
     tensor([-0.1002,  0.3457])
     """
     _floating("gelu", input)
+    kernel = _gelu_kernel(approximate, input)
+    if kernel:
+        return kernel(input)
     if approximate == "none":
         return input * (0.5 + 0.5 * erf(input * _like(input, sqrt(0.5))))
     if approximate != "tanh":
@@ -322,6 +348,8 @@ def gelu(input: Any, approximate: str = "none") -> Any:
 
 
 def _silu_pull(g: Any, input: Any) -> Any:
+    if _vectors(input, g):
+        return kernels.silu(input, g)
     s = sigmoid(input)
     return times(g, s + times(s * (1.0 - s), input))
 
@@ -335,10 +363,12 @@ def silu(input: Any) -> Any:
     tensor([-0.2736,  0.3112])
     """
     _floating("silu", input)
-    return input * sigmoid(input)
+    return kernels.silu(input) if _vectors(input) else input * sigmoid(input)
 
 
 def _mish_pull(g: Any, input: Any) -> Any:
+    if _vectors(input, g):
+        return kernels.mish(input, g)
     t, s = tanh(softplus(input)), sigmoid(input)
     return times(g, t + times((1.0 - t * t) * s, input))
 
@@ -352,11 +382,19 @@ def mish(input: Any) -> Any:
     tensor([-0.2981,  0.3752])
     """
     _floating("mish", input)
+    if _vectors(input):
+        return kernels.mish(input)
     return input * np.tanh(np.logaddexp(input, _like(input, 0)))
 
 
+def _softplus_pull(g: Any, input: Any, beta: float, threshold: float) -> Any:
+    if _vectors(input, g):
+        return kernels.softplus(input, beta, threshold, g)
+    return _where(input * beta > threshold, g, g * sigmoid(input * beta))
+
+
 @op(
-    lambda g, input, beta, threshold: _where(input * beta > threshold, g, g * sigmoid(input * beta)),
+    lambda g, input, beta, threshold: _softplus_pull(g, input, beta, threshold),
     method=False,
     samples=lambda s: [*unary()(s), (s(3, 4), 2.0, 1.5)],
 )
@@ -368,11 +406,17 @@ def softplus(input: Any, beta: float = 1.0, threshold: float = 20.0) -> Any:
     tensor([0.2014, 0.9741])
     """
     _floating("softplus", input)
+    if _vectors(input):
+        return kernels.softplus(input, beta, threshold)
     scaled = input * _like(input, beta)
     return _where(scaled > threshold, input, np.logaddexp(scaled, _like(input, 0)) / _like(input, beta))
 
 
-@op(lambda g, input: g * sigmoid(-input), method=False, samples=unary())
+def _logsigmoid_pull(g: Any, input: Any) -> Any:
+    return kernels.softplus(input, -1.0, inf, g) if _vectors(input, g) else g * sigmoid(-input)
+
+
+@op(lambda g, input: _logsigmoid_pull(g, input), method=False, samples=unary())
 @quiet
 def logsigmoid(input: Any) -> Any:
     """log(sigmoid(input)) without overflow.
@@ -381,6 +425,8 @@ def logsigmoid(input: Any) -> Any:
     tensor([-1.7014, -0.4741])
     """
     _floating("logsigmoid", input)
+    if _vectors(input):
+        return kernels.softplus(input, -1.0, inf)
     return -np.logaddexp(-input, _like(input, 0))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numba
 import numpy as np
 import pytest
@@ -92,13 +94,78 @@ def test_chains_in_every_memory_order(pair):
         (elementwise.sigmoid_forward(x), s),
         (elementwise.sigmoid_backward(g, x), g * x * (1 - x)),
         (elementwise.silu(x), x * s),
-        (elementwise.silu_backward(g, x), g * (s + x * s * (1 - s))),
+        (elementwise.silu(x, g), g * (s + x * s * (1 - s))),
+        (elementwise.elu(x, 0.7, 1.1, 2.0), np.where(x > 0, x * 1.1, np.expm1(x * 2) * 0.7)),
+        (elementwise.elu(x, 0.7, 1.1, 2.0, g), g * np.where(x > 0, 1.1, np.exp(x * 2) * 1.4)),
+        (elementwise.softplus(x, 2.0, 1.5), np.where(x * 2 > 1.5, x, np.log1p(np.exp(x * 2)) / 2)),
+        (elementwise.softplus(x, 2.0, 1.5, g), g * np.where(x * 2 > 1.5, 1, _sigmoid(x * 2))),
     ]
     tolerance = 1e-12 if x.dtype == np.float64 else 1e-5
     for y, expected in results:
         assert y.dtype == x.dtype and y.shape == x.shape
         np.testing.assert_allclose(y, expected, tolerance, tolerance)
     assert elementwise.relu(x).strides == np.empty_like(x).strides
+
+
+def _normal(x):
+    return (1 + np.vectorize(math.erf, otypes=[float])(x * math.sqrt(0.5))) / 2
+
+
+def _slope(function, x):
+    """By central differences in extended precision."""
+    step = np.longdouble(1e-6)
+    return (function(x.astype(np.longdouble) + step) - function(x.astype(np.longdouble) - step)) / (2 * step)
+
+
+def _gelu_tanh(x):
+    return x / 2 * (1 + np.tanh(np.sqrt(np.longdouble(2) / np.pi) * (x + 0.044715 * x**3)))
+
+
+def _mish(x):
+    return x * np.tanh(np.logaddexp(x, 0))
+
+
+SMOOTH = [
+    (elementwise.silu, lambda x: x * _sigmoid(x)),
+    (elementwise.gelu_tanh, _gelu_tanh),
+    (elementwise.mish, _mish),
+    (lambda x, g=None: elementwise.softplus(x, 1.0, np.inf, g), lambda x: np.logaddexp(x, 0)),
+    (
+        lambda x, g=None: elementwise.elu(x, 1.5, 1.0, 1.0, g),
+        lambda x: np.where(x > 0, x, 1.5 * np.expm1(np.minimum(x, 0))),
+    ),
+]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(("ours", "exact"), SMOOTH)
+def test_smooth_functions_and_their_slopes(ours, exact, dtype):
+    rng = np.random.default_rng(0)
+    x = np.concatenate([rng.normal(size=3000) * 3, rng.uniform(-80, 80, 3001)]).astype(dtype)
+    g = rng.normal(size=x.size).astype(dtype)
+    bound = 4 * np.finfo(dtype).eps
+    np.testing.assert_allclose(ours(x), exact(x.astype(np.longdouble)), bound, bound)
+    relative, absolute = (3e-6, 1e-6) if dtype == np.float32 else (1e-10, 1e-11)  # slopes cross 0: digits cancel there
+    np.testing.assert_allclose(ours(x, g), g * _slope(exact, x), relative, absolute)
+
+
+def test_gelu_and_its_slope():
+    x = np.random.default_rng(0).uniform(-9, 9, 20_001).astype(np.float32)
+    normal = _normal(x.astype(float))
+    density = np.exp(-(x.astype(float) ** 2) / 2) / math.sqrt(2 * math.pi)
+    np.testing.assert_allclose(elementwise.gelu(x), x * normal, 1e-6, 1e-6)
+    np.testing.assert_allclose(elementwise.gelu(x, x), x * (normal + x * density), 4e-6, 4e-6)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("ours", [*(ours for ours, _ in SMOOTH), elementwise.gelu])
+def test_slopes_at_infinity(ours, dtype):
+    if ours is elementwise.gelu and dtype == np.float64:
+        pytest.skip("gelu is for float32")
+    x = np.array([-np.inf, -1e30, 1e30, np.inf, np.nan], dtype)
+    np.testing.assert_array_equal(ours(x[:4], np.ones_like(x[:4])), np.array([0, 0, 1, 1], dtype))
+    assert np.isnan(ours(x)[4]) and ours(x)[3] == np.inf
+    np.testing.assert_array_equal(ours(x, np.zeros_like(x)), 0)
 
 
 @given(arrays(), st.sampled_from([0.0, 0.3, 1.0]))
