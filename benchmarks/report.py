@@ -318,6 +318,7 @@ def write(results: dict[str, Any]) -> None:
         f"- load average before and after: {facts['load before']:.2f}, {facts.get('load after', float('nan')):.2f}"
     ]
     text += ["- " + ", ".join(f"{name} {version}" for name, version in versions.items())]
+    text += [f"- turns of each contestant in a row: {results.get('turns', 8)}"]
     text += [
         "- matrix-product peak (2048, float32), GF/s: " + ", ".join(f"{key} {rate:.0f}" for key, rate in rates.items())
     ]

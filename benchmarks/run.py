@@ -254,6 +254,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", nargs="+", default=[], metavar="WORD", help="rows whose name contains a word")
     parser.add_argument("--quick", action="store_true", help="few and short turns: for trying, not for the record")
+    parser.add_argument(
+        "--turns", type=int, default=Plan.turns, help=f"of each contestant in a row (default {Plan.turns})"
+    )
     parser.add_argument("--profile", action="store_true", help="profile our side of the rows instead of timing them")
     parser.add_argument("--check", action="store_true", help="compare the rows' results and time nothing")
     parser.add_argument("--list", action="store_true", help="print the rows' names")
@@ -263,6 +266,8 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=os.cpu_count(), help="of every library (default: all cores)")
     options = parser.parse_args()
 
+    if options.turns < 2:
+        parser.error(f"--turns {options.turns}: the control wants 2 or more")
     if options.report:
         report.write(json.loads(RAW.read_text()))
         return
@@ -274,11 +279,13 @@ def main() -> None:
     if not (timed or weighed or starts):
         sys.exit(f"no row's name contains {' or '.join(options.only)}; --list prints them")
 
-    plan = Plan(options.threads, 2, 0.03) if options.quick else Plan(options.threads)
+    plan = Plan(options.threads, 2, 0.03) if options.quick else Plan(options.threads, options.turns)
     if options.check:
         plan, weighed, starts = Plan(options.threads, turns=0), [], []
     bench = Bench(plan)
     results: dict[str, Any] = {"machine": report.machine(options.threads), "quick": options.quick, "rows": []}
+    results["turns"] = plan.turns
+    raw = RAW.with_name("part.json") if options.only else RAW
 
     def record(name: str, measure: Any) -> None:
         try:
@@ -291,6 +298,9 @@ def main() -> None:
             found = {"name": name, "error": traceback.format_exc()}
         results["rows"].append(found)
         print(report.line(found, results), flush=True)
+        if plan.turns:  # row by row: what is measured survives a run that does not
+            raw.parent.mkdir(parents=True, exist_ok=True)
+            raw.write_text(json.dumps(results, indent=1))
 
     try:
         results["versions"] = bench.start()
@@ -321,8 +331,6 @@ def main() -> None:
     results["machine"]["load after"] = os.getloadavg()[0]
     if plan.turns:
         print(report.summary(results))
-        raw = RAW.with_name("part.json") if options.only else RAW
-        raw.parent.mkdir(parents=True, exist_ok=True)
         raw.write_text(json.dumps(results, indent=1))
         if not options.only:
             report.write(results)
