@@ -8,10 +8,13 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
+from ..dtypes import float32, float64
 from ..errors import DTypeError, NumberError, ShapeError
-from ..kernels import gemm
+from ..kernels import gemm, rows
 from ..op import REGISTRY, followed, function, fusible, op
 from ..samples import Draw
+from .chain import over
+from .compare import _where
 from .dims import dim_of, dims_of
 from .elementwise import mul
 from .reduce import _vector_norm, sum
@@ -615,6 +618,23 @@ def square(name: str, input: Any) -> None:
 # ----------------------------------------------------------------------------------------------------------- distances
 
 
+def _euclidean_pull(g: Any, x1: Any, x2: Any, y: Any) -> Any:
+    """The gradient in x1: the sum over rows r of g / y (x1 - x2[r]), by a product; 0 at distance 0."""
+    apart = y > 0
+    weights = _where(apart, over(g, _where(apart, y, 1.0)), 0.0)
+    return sum(weights, -1, True) * x1 - matmul(weights, x2)
+
+
+@op(
+    lambda g, x1, x2, y: _euclidean_pull(g, x1, x2, y),
+    lambda g, x1, x2, y: _euclidean_pull(transpose(g, -1, -2), x2, x1, transpose(y, -1, -2)),
+    samples=lambda s: [(s(2, 3, 4), s(2, 2, 4)), (s(1, 2, 1), s(1, 3, 1)), (s(2, 0, 3), s(2, 4, 3))],
+)
+def _euclidean(x1: Any, x2: Any) -> Any:
+    """`cdist` of p = 2 for x1 (B, P, M) and x2 (B, R, M) of one dtype: no differences (B, P, R, M) are kept."""
+    return rows.distances(x1, x2)
+
+
 @function(
     method=False,
     samples=lambda s: [
@@ -625,8 +645,8 @@ def square(name: str, input: Any) -> None:
 def cdist(x1: Any, x2: Any, p: float = 2.0, compute_mode: str | None = None) -> Any:
     """The p-norm distance of every row of x1 (..., P, M) from every row of x2 (..., R, M): (..., P, R).
 
-    Batches broadcast. The gradient at distance 0 is 0. compute_mode is taken for compatibility: differences are always
-    formed.
+    Batches broadcast. The gradient at distance 0 is 0. compute_mode is taken for compatibility: distances always come from
+    differences, never from products, which lose the digits of near rows.
 
     >>> autograd.cdist(autograd.zeros(1, 2), autograd.tensor([[3.0, 4.0], [0.0, 1.0]]))
     tensor([[5., 1.]])
@@ -638,6 +658,11 @@ def cdist(x1: Any, x2: Any, p: float = 2.0, compute_mode: str | None = None) -> 
         raise ShapeError(f"cdist: x1 has {x1.shape[-1]} columns and x2 {x2.shape[-1]}; expected as many")
     if p < 0:
         raise NumberError(f"cdist: p is {p}; expected 0 or more")
+    large = x1.shape[-2] * x2.shape[-2] * x1.shape[-1] * prod(x1.shape[:-2]) >= 4096
+    if p == 2 and large and x1.dtype == x2.dtype and x1.dtype in (float32, float64) and x1.shape[:-2] == x2.shape[:-2]:
+        batch, (P, M), R = prod(x1.shape[:-2]), x1.shape[-2:], x2.shape[-2]
+        y = _euclidean(reshape(x1, (batch, P, M)), reshape(x2, (batch, R, M)))
+        return reshape(y, (*x1.shape[:-1], R))
     d = unsqueeze(x1, -2) - unsqueeze(x2, -3)
     return _vector_norm(d, p, -1) if x1.shape[-1] else sum(d, -1)
 

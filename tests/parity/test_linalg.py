@@ -178,6 +178,7 @@ def test_cdist(p: float) -> None:
     against("cdist", draw(2, 3, 4), draw(2, 4) + 0.3, p, orders=1)
     same = draw(3, 4)
     against("cdist", same, same, p, orders=1)
+    against("cdist", draw(2, 20, 30), draw(2, 17, 30) + 0.3, p, orders=1)
     against("cdist", draw(3, 4), draw(2, 3), p)
 
 
