@@ -435,8 +435,8 @@ def _viewing(entry: Op) -> Callable[..., Any]:
                 node.shape, node.dtype = y.shape, y.dtype
                 caller = getframe(1)
                 code = caller.f_code
-                while ours[code.co_filename]:
-                    caller = caller.f_back  # type: ignore[assignment]
+                while ours[code.co_filename] and caller.f_back:
+                    caller = caller.f_back
                     code = caller.f_code
                 node.site = code, caller.f_lasti
                 if mode.watched:
@@ -560,8 +560,8 @@ def record(entry: Op, tensors: Sequence[Any], values: list[Any], edges: list[Any
     node.shape, node.dtype = first._data.shape, first._data.dtype
     caller = getframe(2)
     code = caller.f_code
-    while ours[code.co_filename]:
-        caller = caller.f_back  # type: ignore[assignment]
+    while ours[code.co_filename] and caller.f_back:
+        caller = caller.f_back
         code = caller.f_code
     node.site = code, caller.f_lasti
     if alone:

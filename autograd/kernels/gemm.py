@@ -73,7 +73,11 @@ def outer_product(first, last, plan, n0, A, a0, B, b0, C, start, bias, floor):
     """
     M, N, K, chunk, rows, columns, block, piece = plan[0], plan[1], plan[2], plan[3], plan[4], plan[5], plan[6], plan[7]
     am, ak, apanel, abatch, bk, bpanel, bbatch = plan[8], plan[9], plan[10], plan[11], plan[12], plan[13], plan[14]
-    P = NR * LANES * 4 // C.itemsize
+    P, own = NR * LANES * 4 // C.itemsize, plan[15]
+    panels, origin = B, b0
+    if own:  # this task packs its columns: what another core has packed lies in that core's cache
+        panels = np.empty(columns * K + 64, C.dtype)
+        origin = -panels.ctypes.data % 64 // C.itemsize
     width = min(chunk, N - n0)
     across, down, pieces = (width + columns - 1) // columns, (M + rows - 1) // rows, (K + piece - 1) // piece
     for t in range(first, last):
@@ -81,6 +85,9 @@ def outer_product(first, last, plan, n0, A, a0, B, b0, C, start, bias, floor):
         left, right = j * columns // P, (min(width, (j + 1) * columns) + P - 1) // P  # panels of B, of A, and ...
         top, bottom = i * rows // MR, (min(M, (i + 1) * rows) + MR - 1) // MR
         begin, end = p * piece, min(K, (p + 1) * piece)  # ... the stretch of K
+        if own:
+            n = min(N - left * P, columns)
+            pack(0, right - left, K, n, B, b0 + left * P * plan[17], plan[16], plan[17], P, panels[origin:])
         for k0 in range(begin, end, block):
             k = min(block, end - k0)
             now, low = start if k0 == begin else FROM_C, floor if k0 + k == end else C.dtype.type(-np.inf)
@@ -90,17 +97,20 @@ def outer_product(first, last, plan, n0, A, a0, B, b0, C, start, bias, floor):
                 else:  # a panel of B stays in the first cache
                     x, y = top + tile % (bottom - top), left + tile // (bottom - top)
                 m, n, d = min(MR, M - x * MR), min(P, width - y * P), n0 + y * P
-                a, b = a0 + batch * abatch + x * apanel + k0 * ak, b0 + batch * bbatch + y * bpanel + k0 * bk
+                a, b = a0 + batch * abatch + x * apanel + k0 * ak, origin + batch * bbatch + y * bpanel + k0 * bk
+                b -= own * left * bpanel
                 c = (batch * pieces + p) * M * N + x * MR * N + d
                 if m > TWO_THIRDS:
-                    outer_tile(MR, NR, A, a, am, ak, B, b, bk, C, c, N, k, now, bias, d, low, m, n)
+                    outer_tile(MR, NR, A, a, am, ak, panels, b, bk, C, c, N, k, now, bias, d, low, m, n)
                 elif m > 1 or bpanel != P:
                     while m > 0:
-                        outer_tile(THIRD, NR, A, a, am, ak, B, b, bk, C, c, N, k, now, bias, d, low, min(THIRD, m), n)
+                        outer_tile(
+                            THIRD, NR, A, a, am, ak, panels, b, bk, C, c, N, k, now, bias, d, low, min(THIRD, m), n
+                        )
                         a, c, m = a + THIRD * am, c + THIRD * N, m - THIRD
                 elif (y - left) % 4 == 0:  # one row alone needs more columns to keep the multipliers busy
                     n = min(4 * P, min(right * P, width) - y * P)
-                    outer_tile(1, WIDE, A, a, am, ak, B, b, bk, C, c, N, k, now, bias, d, low, 1, n)
+                    outer_tile(1, WIDE, A, a, am, ak, panels, b, bk, C, c, N, k, now, bias, d, low, 1, n)
 
 
 @kernel
@@ -204,11 +214,14 @@ class _Plan:
         again = M > 16 * MR or (M > 4 * MR and bk * itemsize % 2048 == 0)  # such rows of B share few cache sets
         pack_b = bn != 1 or (again and N > P and K * N * itemsize > 2**19) or (upright and K >= 96)
         pack_b = pack_b and not inner and piece == K
+        own = pack_b and bn != 1 and batch == 1 and M <= 16 * MR and N >= 2 * P and M * N * K > SERIAL
+        if own:
+            pack_b, rows, columns = False, -(-M // MR) * MR, max(1, -(-N // P) // TASKS) * P
         pack_a = pack_b and K >= 96 and (upright or (N >= 512 and K >= 256))
         if pack_b:
             chunk = max(P, min(-(-N // P), 2**23 // itemsize // K // P) * P)
         self.pieces = -(-K // piece)
-        while -(-M // rows) * -(-chunk // columns) * self.pieces * batch < TASKS:
+        while not own and -(-M // rows) * -(-chunk // columns) * self.pieces * batch < TASKS:
             if rows > 2 * MR:
                 rows = -(-rows // 2 // MR) * MR
             elif columns > P:
@@ -223,9 +236,9 @@ class _Plan:
         self.threads = batch * M * N * K > SERIAL
         self.simple = not (self.threads or pack_b or self.pieces > 1)
         left = (1, MR, MR * K) if pack_a else (am, ak, MR * am)
-        right = (P, P * K) if pack_b else (bk, bn if inner else P)
+        right = (P, P * K) if pack_b or own else (bk, bn if inner else P)
         cut = (M, N, K, chunk, rows, columns, block, piece)
-        self.numbers = np.array((*cut, *left, abatch, *right, bbatch), np.int64)
+        self.numbers = np.array((*cut, *left, abatch, *right, bbatch, own, bk, bn), np.int64)
 
 
 _NOTHING = {np.dtype(kind): np.zeros(1, kind) for kind in (np.float32, np.float64)}

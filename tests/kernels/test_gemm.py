@@ -104,12 +104,14 @@ WAYS = {
     "few rows, B streamed": (16, 700, 300, "C", "C"),
     "B packed": (220, 300, 1000, "C", "C"),
     "K in pieces for few rows": (130, 300, 1000, "C", "C"),
-    "A and B packed": (100, 600, 300, "C", "F"),
+    "A and B packed": (200, 600, 300, "C", "F"),
+    "each task packs B": (100, 600, 300, "C", "F"),
+    "each task packs B from any strides": (61, 70, 80, "C", "columns apart"),
     "A and B packed, transposed": (100, 600, 300, "F", "C"),
-    "B packed from any strides": (60, 70, 80, "C", "columns apart"),
+    "B packed from any strides": (200, 70, 80, "C", "columns apart"),
     "K in pieces": (40, 50, 9000, "F", "C"),
     "K in pieces of inner products": (3, 50, 9000, "C", "F"),
-    "several chunks": (60, 200, 2**14, "reversed", "F"),
+    "several chunks": (200, 200, 2**14, "reversed", "F"),
     "short K, many tasks": (300, 300, 7, "C", "C"),
 }
 
@@ -147,6 +149,9 @@ def test_the_ways_named_are_the_ways_taken():
     assert {way for way, plan in plans.items() if plan.pack_b} == {
         "A and B packed", "A and B packed, transposed", "B packed", "B packed from any strides", "several chunks",
         "one column, strided",
+    }  # fmt: skip
+    assert {way for way, plan in plans.items() if plan.numbers[15]} == {
+        "each task packs B", "each task packs B from any strides",
     }  # fmt: skip
     assert {way for way, plan in plans.items() if plan.pieces > 1} == {
         "inner products", "K in pieces", "K in pieces for few rows", "K in pieces of inner products",
