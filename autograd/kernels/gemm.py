@@ -73,7 +73,7 @@ def outer_product(first, last, plan, n0, A, a0, B, b0, C, start, bias, floor):
     """
     M, N, K, chunk, rows, columns, block, piece = plan[0], plan[1], plan[2], plan[3], plan[4], plan[5], plan[6], plan[7]
     am, ak, apanel, abatch, bk, bpanel, bbatch = plan[8], plan[9], plan[10], plan[11], plan[12], plan[13], plan[14]
-    P, own = NR * LANES * 4 // C.itemsize, plan[15]
+    P, own, own_bk, own_bn = NR * LANES * 4 // C.itemsize, plan[15], plan[16], plan[17]
     panels, origin = B, b0
     if own:  # this task packs its columns: what another core has packed lies in that core's cache
         panels = np.empty(columns * K + 64, C.dtype)
@@ -87,7 +87,7 @@ def outer_product(first, last, plan, n0, A, a0, B, b0, C, start, bias, floor):
         begin, end = p * piece, min(K, (p + 1) * piece)  # ... the stretch of K
         if own:
             n = min(N - left * P, columns)
-            pack(0, right - left, K, n, B, b0 + left * P * plan[17], plan[16], plan[17], P, panels[origin:])
+            pack(0, right - left, K, n, B, b0 + left * P * own_bn, own_bk, own_bn, P, panels[origin:])
         for k0 in range(begin, end, block):
             k = min(block, end - k0)
             now, low = start if k0 == begin else FROM_C, floor if k0 + k == end else C.dtype.type(-np.inf)
@@ -175,8 +175,8 @@ class _Plan:
     """How a product of given shapes, strides and dtype is cut up.
 
     Tasks are rectangles of `rows` x `columns`, and `pieces` of K where K is long and the result small; within a task K
-    is taken `block` by `block`. B is packed `chunk` columns at a time, A all at once. Nothing here depends on the
-    number of threads; `threads` says whether a parallel launch pays.
+    is taken `block` by `block`. B is packed `chunk` columns at a time, A all at once; with `own` a task packs the columns
+    of B that it reads. Nothing here depends on the number of threads; `threads` says whether a parallel launch pays.
     """
 
     dtype: np.dtype
