@@ -10,9 +10,13 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
+from llvmlite import ir
 from numba import prange
+from numba.core import types
+from numba.extending import intrinsic
 
 from .compile import kernel
+from .simd import LANES, Vector, _Emit, broadcast, load_first, store_first
 from .view import part
 
 GATE = 1 << 14  # elements read below which a parallel launch costs more than it saves
@@ -83,36 +87,99 @@ def adaptive_windows(size: int, out: int) -> Windows:
 # N images, H×W input plane, P×Q output plane, C channels; row r = n·P + p of the output, or n·H + h of the input.
 
 
+# A vector of positions lives in a register of the values' own type, as bits: it is only ever moved and chosen.
+
+
+def _places(emit, context, index):  # type: ignore[no-untyped-def]
+    """The vector types of positions in a register and in memory."""
+    return ir.VectorType(ir.IntType(emit.bits), emit.width), ir.VectorType(ir.IntType(index.dtype.bitwidth), emit.width)
+
+
+@intrinsic
+def _place(tyctx, like, at):  # type: ignore[no-untyped-def]
+    """The position `at` in every lane, beside values of array `like`'s dtype."""
+
+    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
+        emit = _Emit(context, builder, like.dtype)
+        scalar = args[1] if emit.bits == 64 else builder.trunc(args[1], ir.IntType(32))
+        return builder.bitcast(emit.splat(scalar), emit.type)
+
+    return Vector(like.dtype)(like, types.intp), codegen
+
+
+@intrinsic
+def _larger(tyctx, v, best, here, where):  # type: ignore[no-untyped-def]
+    """(v, here) in the lanes where v is larger than best or NaN, (best, where) in the others."""
+    pair = types.UniTuple(v, 2)
+
+    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
+        v, best, here, where = args
+        take = builder.or_(builder.fcmp_ordered(">", v, best), builder.fcmp_unordered("uno", v, v))
+        chosen = [builder.select(take, v, best), builder.select(take, here, where)]
+        return context.make_tuple(builder, sig.return_type, chosen)
+
+    return pair(v, v, v, v), codegen
+
+
+@intrinsic
+def _store_places(tyctx, index, i, where, count):  # type: ignore[no-untyped-def]
+    """index[i : i + count] = the first `count` positions."""
+
+    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
+        emit = _Emit(context, builder, where.dtype)
+        held, stored = _places(emit, context, index)
+        value = builder.bitcast(args[2], held)
+        if stored.element.width != emit.bits:
+            resize = builder.trunc if stored.element.width < emit.bits else builder.sext
+            value = resize(value, stored)
+        pointer = builder.bitcast(builder.gep(emit.data(index, args[0]), [args[1]]), stored.as_pointer())
+        name = f"llvm.masked.store.v{emit.width}i{stored.element.width}.p0"
+        align = ir.Constant(ir.IntType(32), stored.element.width // 8)
+        emit.call(name, ir.VoidType(), value, pointer, align, emit.mask(args[3]))
+        return context.get_dummy_value()
+
+    return types.void(index, types.intp, where, types.intp), codegen
+
+
+@intrinsic
+def _load_where(tyctx, g, index, i, count, at):  # type: ignore[no-untyped-def]
+    """g[i : i + count] in the lanes whose index is `at`, zero in the others."""
+
+    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
+        emit = _Emit(context, builder, g.dtype)
+        _, stored = _places(emit, context, index)
+        mask, i32 = emit.mask(args[3]), ir.IntType(32)
+        pointer = builder.bitcast(builder.gep(emit.data(index, args[1]), [args[2]]), stored.as_pointer())
+        name, align = f"llvm.masked.load.v{emit.width}i{stored.element.width}.p0", stored.element.width // 8
+        places = emit.call(name, stored, pointer, i32(align), mask, ir.Constant(stored, [-1] * emit.width))
+        here = args[4] if stored.element.width == 64 else builder.trunc(args[4], i32)
+        chosen = builder.icmp_signed("==", places, emit.splat(here))
+        return builder.select(chosen, emit.load(emit.data(g, args[0]), args[2], mask), emit.constant(0.0))
+
+    return Vector(g.dtype)(g, index, types.intp, types.intp, types.intp), codegen
+
+
 @kernel
 def _max_rows(x, y, index, hs, he, ws, we, dh, dw, H, W, C, r0, r1):
-    P, Q = hs.size, ws.size
+    P, Q, lanes = hs.size, ws.size, LANES * 4 // x.itemsize
     for r in range(r0, r1):
         n, p = r // P, r % P
-        plane = part(x, n * H * W * C, (n + 1) * H * W * C)
+        plane = n * H * W
         for q in range(Q):
             o = (r * Q + q) * C
-            best, where = part(y, o, o + C), part(index, o, o + C)
-            if hs[p] >= he[p] or ws[q] >= we[q]:
-                for c in range(C):
-                    best[c] = -np.inf
-                    where[c] = -1
-                continue
-            first = True
-            for h in range(hs[p], he[p], dh):
-                for w in range(ws[q], we[q], dw):
-                    at = h * W + w
-                    xs, here = part(plane, at * C, (at + 1) * C), index.dtype.type(at)
-                    if first:
-                        for c in range(C):
-                            best[c] = xs[c]
-                            where[c] = here
-                        first = False
-                        continue
-                    for c in range(C):
-                        v, old, held = xs[c], best[c], where[c]
-                        take = (v > old) | (v != v)
-                        best[c] = v if take else old
-                        where[c] = here if take else held
+            none = _place(x, hs[p] * W + ws[q] if hs[p] < he[p] and ws[q] < we[q] else -1)
+            for c in range(0, C, 2 * lanes):
+                a, b = broadcast(x, -np.inf), broadcast(x, -np.inf)
+                at_a, at_b = none, none
+                for h in range(hs[p], he[p], dh):
+                    for w in range(ws[q], we[q], dw):
+                        i, here = (plane + h * W + w) * C + c, _place(x, h * W + w)
+                        a, at_a = _larger(load_first(x, i, C - c), a, here, at_a)
+                        b, at_b = _larger(load_first(x, i + lanes, C - c - lanes), b, here, at_b)
+                store_first(y, o + c, a, C - c)
+                store_first(y, o + c + lanes, b, C - c - lanes)
+                _store_places(index, o + c, at_a, C - c)
+                _store_places(index, o + c + lanes, at_b, C - c - lanes)
 
 
 @kernel(parallel=True)
@@ -189,49 +256,54 @@ def _max_narrow_parallel(x, y, index, hs, he, ws, we, dh, dw, full, H, W, C, row
 
 
 @kernel
-def _max_input_rows(g, index, gx, h0, h1, ws, we, dw, P, H, W, C, r0, r1):
-    """Row (n, h) of gx collects from the output rows whose windows reach it, so no two pieces write one element."""
-    Q = ws.size
+def _max_input_rows(g, index, gx, h0, h1, w0, w1, P, Q, H, W, C, r0, r1):
+    """Position (n, h, w) of gx collects from the outputs whose windows reach it: no sum is written twice."""
+    lanes = LANES * 4 // g.itemsize
     for r in range(r0, r1):
         n, h = r // H, r % H
-        row = part(gx, r * W * C, (r + 1) * W * C)
-        for i in range(row.size):
-            row[i] = 0
-        for p in range(h0[h], h1[h]):
-            for q in range(Q):
-                o = ((n * P + p) * Q + q) * C
-                gs, where = part(g, o, o + C), part(index, o, o + C)
-                for w in range(ws[q], we[q], dw):
-                    here, zero = index.dtype.type(h * W + w), g.dtype.type(0)
-                    out = part(gx, (r * W + w) * C, (r * W + w + 1) * C)
-                    for c in range(C):
-                        out[c] += gs[c] if where[c] == here else zero
+        for w in range(W):
+            at, i = h * W + w, (r * W + w) * C
+            for c in range(0, C, lanes):
+                total = broadcast(g, 0)
+                for p in range(h0[h], h1[h]):
+                    for q in range(w0[w], w1[w]):
+                        total = total + _load_where(g, index, ((n * P + p) * Q + q) * C + c, C - c, at)
+                store_first(gx, i + c, total, C - c)
 
 
 @kernel(parallel=True)
-def _max_input_parallel(g, index, gx, h0, h1, ws, we, dw, P, H, W, C, rows, step):
+def _max_input_parallel(g, index, gx, h0, h1, w0, w1, P, Q, H, W, C, rows, step):
     for k in prange((rows + step - 1) // step):
-        _max_input_rows(g, index, gx, h0, h1, ws, we, dw, P, H, W, C, k * step, min(rows, (k + 1) * step))
+        _max_input_rows(g, index, gx, h0, h1, w0, w1, P, Q, H, W, C, k * step, min(rows, (k + 1) * step))
 
 
 @kernel
-def _scatter_images(g, index, gx, HW, PQ, C, n0, n1):
+def _scatter_images(g, index, gx, until, W, H, Q, C, n0, n1):
+    """Output row p points above row until[p] of gx: those rows are cleared just before, while they are near."""
+    P = until.size
     for n in range(n0, n1):
-        plane = part(gx, n * HW * C, (n + 1) * HW * C)
-        for i in range(plane.size):
-            plane[i] = 0
-        for o in range(n * PQ, (n + 1) * PQ):
-            gs, where = part(g, o * C, (o + 1) * C), part(index, o * C, (o + 1) * C)
-            for c in range(C):
-                at = where[c]
-                if 0 <= at < HW:
-                    plane[at * C + c] += gs[c]
+        plane, clear = part(gx, n * H * W * C, (n + 1) * H * W * C), 0
+        for p in range(P):
+            if until[p] > clear:
+                rows, clear = part(plane, clear * W * C, until[p] * W * C), until[p]
+                for i in range(rows.size):
+                    rows[i] = 0
+            limit = clear * W
+            for o in range((n * P + p) * Q, (n * P + p + 1) * Q):
+                gs, where = part(g, o * C, (o + 1) * C), part(index, o * C, (o + 1) * C)
+                for c in range(C):
+                    at = where[c]
+                    if 0 <= at < limit:
+                        plane[at * C + c] += gs[c]
+        rows = part(plane, clear * W * C, H * W * C)
+        for i in range(rows.size):
+            rows[i] = 0
 
 
 @kernel(parallel=True)
-def _scatter_parallel(g, index, gx, HW, PQ, C, N):
+def _scatter_parallel(g, index, gx, until, W, H, Q, C, N):
     for n in prange(N):
-        _scatter_images(g, index, gx, HW, PQ, C, n, n + 1)
+        _scatter_images(g, index, gx, until, W, H, Q, C, n, n + 1)
 
 
 @kernel
@@ -405,26 +477,24 @@ def max_pool2d_input(
     """The gradient of `max_pool2d` in x: g (N, C, P, Q) added at `index` into zeros of x_shape.
 
     The work is divided by images, or for a single one, where the pooling's own geometry is given, by rows of the
-    result. The sums are the same to the last bit, unless `index` holds positions outside its window, which the second
-    way drops. Positions outside the plane are dropped.
+    result. The sums are the same to the last bit, unless `index` holds positions outside its window, which are dropped
+    in part once the geometry is given. Positions outside the plane are dropped.
     """
     N, C, H, W = x_shape
     g, index = channels_last(g), channels_last(index)
     gx = np.empty((N, H, W, C), g.dtype)
     arrays = g.reshape(-1), index.reshape(-1), gx.reshape(-1)
-    if kernel is None or N > 1 or C < NARROW:
-        sizes = H * W, g.shape[1] * g.shape[2], C
-        if gx.size < GATE or N == 1:
-            _scatter_images(*arrays, *sizes, 0, N)
-        else:
-            _scatter_parallel(*arrays, *sizes, N)
+    P, Q = g.shape[1:3]
+    known = kernel is not None and _geometry(x_shape, kernel, stride, padding, dilation, ceil_mode, False)
+    if known and N == 1 and C >= NARROW and gx.size >= GATE:
+        h, w = known
+        _max_input_parallel(*arrays, h.first, h.last, w.first, w.last, P, Q, H, W, C, H, _step(H, W * C))
         return channels_first(gx)
-    h, w = _geometry(x_shape, kernel, stride, padding, dilation, ceil_mode, False)
-    table = h.first, h.last, w.start, w.stop, w.step, h.out, H, W, C
-    if gx.size < GATE:
-        _max_input_rows(*arrays, *table, 0, N * H)
+    until = known[0].stop if known else np.full(P, H)
+    if N == 1 or gx.size < GATE:
+        _scatter_images(*arrays, until, W, H, Q, C, 0, N)
     else:
-        _max_input_parallel(*arrays, *table, N * H, _step(N * H, W * C))
+        _scatter_parallel(*arrays, until, W, H, Q, C, N)
     return channels_first(gx)
 
 
