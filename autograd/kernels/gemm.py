@@ -214,9 +214,12 @@ class _Plan:
         again = M > 16 * MR or (M > 4 * MR and bk * itemsize % 2048 == 0)  # such rows of B share few cache sets
         pack_b = bn != 1 or (again and N > P and K * N * itemsize > 2**19) or (upright and K >= 96)
         pack_b = pack_b and not inner and piece == K
-        own = pack_b and bn != 1 and batch == 1 and M <= 16 * MR and N >= 2 * P and M * N * K > SERIAL
+        fits = M <= 16 * MR if bn != 1 else upright and K * itemsize <= 2**11  # a band of A stays in the second cache
+        own = pack_b and batch == 1 and fits and N >= 2 * P and M * N * K > SERIAL
         if own:
-            pack_b, rows, columns = False, -(-M // MR) * MR, max(1, -(-N // P) // TASKS) * P
+            bands = -(-M // (16 * MR))
+            rows = -(-M // bands // MR) * MR
+            pack_b, columns = False, max(1, -(-N // P) * bands // TASKS) * P
         pack_a = pack_b and K >= 96 and (upright or (N >= 512 and K >= 256))
         if pack_b:
             chunk = max(P, min(-(-N // P), 2**23 // itemsize // K // P) * P)

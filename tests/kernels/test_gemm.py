@@ -107,7 +107,8 @@ WAYS = {
     "A and B packed": (200, 600, 300, "C", "F"),
     "each task packs B": (100, 600, 300, "C", "F"),
     "each task packs B from any strides": (61, 70, 80, "C", "columns apart"),
-    "A and B packed, transposed": (100, 600, 300, "F", "C"),
+    "A and B packed, transposed": (520, 520, 520, "F", "C"),
+    "each task packs B, transposed": (250, 300, 130, "F", "C"),
     "B packed from any strides": (200, 70, 80, "C", "columns apart"),
     "K in pieces": (40, 50, 9000, "F", "C"),
     "K in pieces of inner products": (3, 50, 9000, "C", "F"),
@@ -151,7 +152,7 @@ def test_the_ways_named_are_the_ways_taken():
         "one column, strided",
     }  # fmt: skip
     assert {way for way, plan in plans.items() if plan.numbers[15]} == {
-        "each task packs B", "each task packs B from any strides",
+        "each task packs B", "each task packs B from any strides", "each task packs B, transposed",
     }  # fmt: skip
     assert {way for way, plan in plans.items() if plan.pieces > 1} == {
         "inner products", "K in pieces", "K in pieces for few rows", "K in pieces of inner products",
