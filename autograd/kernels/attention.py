@@ -18,7 +18,8 @@ from numpy import ndarray
 
 from .buffer import aligned, flat
 from .compile import kernel
-from .elementwise import _mix, exp
+from .elementwise import _mix
+from .functions import exp
 from .gemm import pack
 from .rows import dot
 from .simd import FROM_C, FROM_ZERO, LANES, NR, outer_tile

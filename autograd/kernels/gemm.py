@@ -16,7 +16,7 @@ import numpy as np
 from autograd.errors import ShapeError
 from autograd.kernels.buffer import flat, workspace
 from autograd.kernels.compile import kernel
-from autograd.kernels.elementwise import sigmoid, tanh
+from autograd.kernels.functions import sigmoid, tanh
 from autograd.kernels.simd import (
     DOT_MR,
     DOT_NR,

@@ -21,7 +21,7 @@ from numpy import ndarray
 
 from .buffer import workspace
 from .compile import kernel
-from .elementwise import vector_sigmoid, vector_tanh
+from .functions import vector_sigmoid, vector_tanh
 from .gemm import matmul, pack
 from .simd import FROM_BIAS, FROM_C, FROM_ZERO, LANES, NR, broadcast, fma, load_first, outer_tile, store_first
 from .threads import launch

@@ -12,7 +12,7 @@ import numpy as np
 from numba import prange
 
 from .compile import kernel
-from .elementwise import exp
+from .functions import exp
 from .view import part
 
 GATE = 1 << 18  # products of elements below which a parallel launch costs more than it saves

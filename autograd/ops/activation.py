@@ -130,7 +130,9 @@ def prelu(input: Any, weight: Any) -> Any:
 
 
 @op(
-    lambda g, input, threshold: _where(input <= threshold, 0.0, g),
+    lambda g, input, threshold: (
+        kernels.above(input, g, threshold, 0) if _vectors(input, g) else _where(input <= threshold, 0.0, g)
+    ),
     inplace=True,
     method=False,
     samples=lambda s: [(s(3, 4), 0.1, 20.0), (s(), 0.0, 1.0)],
@@ -141,11 +143,17 @@ def threshold(input: Any, threshold: float, value: float) -> Any:
     >>> autograd.threshold(autograd.tensor([-1.0, 2.0]), 0.0, 5.0)
     tensor([5., 2.])
     """
+    if _vectors(input):
+        return kernels.above(input, input, threshold, value)
     return _where(np.less_equal(input, threshold), _like(input, value), input)
 
 
 @op(
-    lambda g, input, min_val, max_val: _where((input <= min_val) | (input >= max_val), 0.0, g),
+    lambda g, input, min_val, max_val: (
+        kernels.limit_backward(input, g, min_val, max_val)
+        if _vectors(input, g)
+        else _where((input <= min_val) | (input >= max_val), 0.0, g)
+    ),
     inplace=True,
     method=False,
     samples=lambda s: [*unary()(s), (s(3, 4), -0.5, 1.5)],
@@ -163,6 +171,8 @@ def hardtanh(input: Any, min_val: float = -1.0, max_val: float = 1.0) -> Any:
         raise DTypeError(
             f"hardtanh: {np.asarray(input).dtype} has no negative numbers to limit at {min_val}; convert with to()"
         )
+    if _vectors(input):
+        return kernels.limit(input, min_val, max_val)
     return np.minimum(np.maximum(input, _like(input, min_val)), _like(input, max_val))
 
 
@@ -177,7 +187,11 @@ def relu6(input: Any) -> Any:
 
 
 @op(
-    lambda g, input: _where((input > -3.0) & (input < 3.0), g * (1.0 / 6.0), 0.0),
+    lambda g, input: (
+        kernels.hardsigmoid_backward(input, g)
+        if _vectors(input, g)
+        else _where((input > -3.0) & (input < 3.0), g * (1.0 / 6.0), 0.0)
+    ),
     inplace=True,
     method=False,
     samples=unary(-4, 4),
@@ -189,11 +203,17 @@ def hardsigmoid(input: Any) -> Any:
     tensor([0.2500, 0.5833])
     """
     _floating("hardsigmoid", input)
+    if _vectors(input):
+        return kernels.hardsigmoid(input)
     return np.minimum(np.maximum(input + 3, 0), 6) / 6
 
 
 @op(
-    lambda g, input: _where(input <= -3.0, 0.0, _where(input < 3.0, g * (input * (1.0 / 3.0) + 0.5), g)),
+    lambda g, input: (
+        kernels.hardswish_backward(input, g)
+        if _vectors(input, g)
+        else _where(input <= -3.0, 0.0, _where(input < 3.0, g * (input * (1.0 / 3.0) + 0.5), g))
+    ),
     inplace=True,
     method=False,
     samples=unary(-4, 4),
@@ -206,11 +226,17 @@ def hardswish(input: Any) -> Any:
     tensor([-0.3750,  0.2917])
     """
     _floating("hardswish", input)
+    if _vectors(input):
+        return kernels.hardswish(input)
     return input * np.minimum(np.maximum(input + 3, 0), 6) / 6
 
 
 @op(
-    lambda g, input, lambd: _where((input >= -lambd) & (input <= lambd), 0.0, g),
+    lambda g, input, lambd: (
+        kernels.hardshrink(input, g, lambd)
+        if _vectors(input, g)
+        else _where((input >= -lambd) & (input <= lambd), 0.0, g)
+    ),
     samples=lambda s: [*unary()(s), (s(3, 4), 1.0)],
 )
 def hardshrink(input: Any, lambd: float = 0.5) -> Any:
@@ -219,11 +245,17 @@ def hardshrink(input: Any, lambd: float = 0.5) -> Any:
     >>> autograd.hardshrink(autograd.tensor([-1.5, 0.5]))
     tensor([-1.5000,  0.0000])
     """
+    if _vectors(input):
+        return kernels.hardshrink(input, input, lambd)
     return _where(np.less_equal(np.abs(input), lambd), _like(input, 0), input)
 
 
 @op(
-    lambda g, input, lambd: _where((input < -lambd) | (input > lambd), g, 0.0),
+    lambda g, input, lambd: (
+        kernels.softshrink_backward(input, g, lambd)
+        if _vectors(input, g)
+        else _where((input < -lambd) | (input > lambd), g, 0.0)
+    ),
     method=False,
     samples=lambda s: [*unary()(s), (s(3, 4), 1.0)],
 )
@@ -235,6 +267,8 @@ def softshrink(input: Any, lambd: float = 0.5) -> Any:
     """
     if lambd < 0:
         raise NumberError(f"softshrink: expected lambd >= 0, got {lambd}")
+    if _vectors(input):
+        return kernels.softshrink(input, lambd)
     return input - np.minimum(np.maximum(input, _like(input, -lambd)), _like(input, lambd))
 
 
@@ -243,7 +277,7 @@ def softshrink(input: Any, lambd: float = 0.5) -> Any:
 
 def _elu_pull(g: Any, input: Any, alpha: float, scale: float, rate: float) -> Any:
     if rate > 0 and _vectors(input, g):
-        return kernels.elu(input, alpha * scale, scale, rate, g)
+        return kernels.elu_backward(input, g, alpha * scale, scale, rate)
     below = _where(input < 0, input, 0.0)  # so that the branch not taken does not overflow
     return _where(input <= 0, times(g, exp(below * rate) * (alpha * scale * rate)), g * scale)
 
@@ -294,19 +328,15 @@ def selu(input: Any) -> Any:
     return _elu(input, 1.6732632423543772848170429916717, 1.0507009873554804934193349852946, 1.0)
 
 
-def _gelu_kernel(approximate: str, input: Any, g: Any = None) -> Any:
-    """The kernel for these, if there is one."""
-    if not _vectors(input, g):
-        return None
-    if approximate == "tanh":
-        return kernels.gelu_tanh
-    return kernels.gelu if approximate == "none" and input.dtype == np.float32 else None
+def _gelu_vectors(approximate: str, input: Any, g: Any = None) -> bool:
+    """Whether there is a kernel for these."""
+    known = approximate == "tanh" or (approximate == "none" and input.dtype == np.float32)
+    return known and _vectors(input, g)
 
 
 def _gelu_pull(g: Any, input: Any, approximate: str) -> Any:
-    kernel = _gelu_kernel(approximate, input, g)
-    if kernel:
-        return kernel(input, g)
+    if _gelu_vectors(approximate, input, g):
+        return (kernels.gelu_backward if approximate == "none" else kernels.gelu_tanh_backward)(input, g)
     if approximate == "none":
         density = exp(input * input * -0.5) * (1 / sqrt(2 * pi))
         return times(g, 0.5 * erf(input * sqrt(0.5)) + 0.5 + _bounded_product(input, density))
@@ -336,9 +366,8 @@ def gelu(input: Any, approximate: str = "none") -> Any:
     tensor([-0.1002,  0.3457])
     """
     _floating("gelu", input)
-    kernel = _gelu_kernel(approximate, input)
-    if kernel:
-        return kernel(input)
+    if _gelu_vectors(approximate, input):
+        return (kernels.gelu if approximate == "none" else kernels.gelu_tanh)(input)
     if approximate == "none":
         return input * (0.5 + 0.5 * erf(input * _like(input, sqrt(0.5))))
     if approximate != "tanh":
@@ -349,7 +378,7 @@ def gelu(input: Any, approximate: str = "none") -> Any:
 
 def _silu_pull(g: Any, input: Any) -> Any:
     if _vectors(input, g):
-        return kernels.silu(input, g)
+        return kernels.silu_backward(input, g)
     s = sigmoid(input)
     return times(g, s + times(s * (1.0 - s), input))
 
@@ -368,7 +397,7 @@ def silu(input: Any) -> Any:
 
 def _mish_pull(g: Any, input: Any) -> Any:
     if _vectors(input, g):
-        return kernels.mish(input, g)
+        return kernels.mish_backward(input, g)
     t, s = tanh(softplus(input)), sigmoid(input)
     return times(g, t + times((1.0 - t * t) * s, input))
 
@@ -389,7 +418,7 @@ def mish(input: Any) -> Any:
 
 def _softplus_pull(g: Any, input: Any, beta: float, threshold: float) -> Any:
     if _vectors(input, g):
-        return kernels.softplus(input, beta, threshold, g)
+        return kernels.softplus_backward(input, g, beta, threshold)
     return _where(input * beta > threshold, g, g * sigmoid(input * beta))
 
 
@@ -413,7 +442,7 @@ def softplus(input: Any, beta: float = 1.0, threshold: float = 20.0) -> Any:
 
 
 def _logsigmoid_pull(g: Any, input: Any) -> Any:
-    return kernels.softplus(input, -1.0, inf, g) if _vectors(input, g) else g * sigmoid(-input)
+    return kernels.softplus_backward(input, g, -1.0, inf) if _vectors(input, g) else g * sigmoid(-input)
 
 
 @op(lambda g, input: _logsigmoid_pull(g, input), method=False, samples=unary())

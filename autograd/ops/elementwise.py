@@ -27,6 +27,18 @@ def _in_kernel(x: Any) -> bool:
     return type(x) is ndarray and x.size >= 2048 and x.dtype == dtypes.float32
 
 
+def _maps(x: Any, *others: Any) -> bool:
+    """Whether a kernel of several steps is worth its call: large arrays of one shape and dtype, float32 or float64."""
+    return (
+        type(x) is ndarray
+        and x.size >= 2048
+        and x.dtype in _FLOATS
+        and all(type(a) is ndarray and a.dtype == x.dtype and a.shape == x.shape for a in others)
+    )
+
+
+_FLOATS = (dtypes.float32, dtypes.float64)
+
 # ------------------------------------------------------------------------------------------------- arithmetic
 
 
@@ -305,6 +317,11 @@ def lerp(input: Any, end: Any, weight: Any) -> Any:
     """
     if np.result_type(input, end).kind != "f":
         raise DTypeError("lerp: expected floating-point tensors; convert with to()")
+    if _maps(input, end):
+        if isinstance(weight, (int, float)):
+            return kernels.lerp(input, end, weight)
+        if _maps(input, weight):
+            return kernels.lerp_each(input, end, weight)
     return np.where(np.less(weight, 0.5), input + weight * (end - input), end - (end - input) * (1 - weight))
 
 
@@ -783,7 +800,11 @@ alias(atanh, "arctanh")
 # ------------------------------------------------------------------------------------------- sign and rounding
 
 
-@op(lambda g, input: times(g, sgn(input)), inplace=True, samples=unary())
+@op(
+    lambda g, input: kernels.signed(input, g) if _maps(input, g) else times(g, sgn(input)),
+    inplace=True,
+    samples=lambda s: [*unary()(s), (s(40, 60),)],
+)
 def abs(input: Any) -> Any:
     """The absolute value. The gradient at 0 is 0.
 
@@ -800,6 +821,8 @@ def _signs(s: Draw) -> list[tuple[Any, ...]]:
 
 
 def _sign(input: Any) -> Any:
+    if _maps(input):
+        return kernels.sign(input)
     x = np.asarray(input)
     if x.dtype.kind == "b":
         return x.copy()
