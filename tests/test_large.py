@@ -68,3 +68,56 @@ def test_kernels_in_other_memory_orders(name):
     np.testing.assert_array_equal(
         _run(ELEMENTWISE[name], x, stretched)[1], _run(ELEMENTWISE[name], x, stretched.copy())[1]
     )
+
+
+LOSSES = {
+    "mse_loss": F.mse_loss,
+    "l1_loss": F.l1_loss,
+    "smooth_l1_loss": lambda x, y, **k: F.smooth_l1_loss(x, y, beta=0.5, **k),
+    "huber_loss": lambda x, y, **k: F.huber_loss(x, y, delta=2.0, **k),
+}
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", LOSSES)
+def test_losses_of_large_arrays(name, dtype, reduction):
+    rng = np.random.default_rng(0)
+    x, y = (rng.standard_normal((2, 60, 50)) * 2).astype(dtype)
+    y[:, :7] = x[:, :7] + np.array([0.5, -0.5, 2, -2, 0, 1, 3], dtype)
+    if reduction == "none":
+        y[:, 7:9] = np.inf, np.nan
+    g = rng.standard_normal((60, 50)).astype(dtype) if reduction == "none" else np.asarray(0.7, dtype)
+
+    def run(x, y, g, reduction):
+        x, y = (autograd.from_numpy(np.asfortranarray(a)).requires_grad_() for a in (x, y))
+        loss = LOSSES[name](x, y, reduction=reduction)
+        loss.backward(autograd.from_numpy(np.array(g)))
+        return loss.detach().numpy(), x.grad.numpy(), y.grad.numpy()
+
+    results = run(x, y, g, reduction)
+    each = np.broadcast_to(g, x.shape)
+    rows = [run(x[i], y[i], each[i], "none") for i in range(len(x))]
+    loss, gx, gy = (np.stack(parts) for parts in zip(*rows, strict=True))
+    if reduction == "mean":
+        loss, gx, gy = loss.mean(dtype=np.float64), gx / x.size, gy / x.size
+    elif reduction == "sum":
+        loss = loss.sum(dtype=np.float64)
+    bound = 16 * np.finfo(dtype).eps
+    for ours, expected in zip(results, (loss, gx, gy), strict=True):
+        assert ours.dtype == dtype
+        np.testing.assert_allclose(ours, expected, bound, bound)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_second_derivatives_of_large_losses(name):
+    x, y = np.random.default_rng(0).standard_normal((2, 2500)) * 2
+    second = []
+    for cut in (slice(None), slice(0, 100)):
+        a, b = autograd.from_numpy(x[cut]).requires_grad_(), autograd.from_numpy(y[cut]).requires_grad_()
+        loss = LOSSES[name](a, b, reduction="sum")
+        gradients = autograd.grad(loss, (a, b), create_graph=True)
+        mixed = (gradients[0] * gradients[1] * a).sum()
+        second.append([t.numpy() for t in autograd.grad(mixed, (a, b))])
+    for large, small in zip(*second, strict=True):
+        np.testing.assert_allclose(large[:100], small, 1e-12, 1e-12)

@@ -19,7 +19,7 @@ GATE = 1 << 15  # elements below which a parallel launch costs more than it save
 STEP = 1 << 13  # elements a task
 
 
-def specialised(template: Any, function: Any, numbers: int) -> Any:
+def specialised(template: Any, function: Any, numbers: int, **options: Any) -> Any:
     """The kernel that `template` is when APPLY in it is `function`: compiled apart, and kept on disk as the function's.
 
     numbers: how many the function takes, after the elements.
@@ -29,7 +29,7 @@ def specialised(template: Any, function: Any, numbers: int) -> Any:
     loop = template.__code__.replace(co_filename=code.co_filename, co_firstlineno=code.co_firstlineno)
     copy = FunctionType(loop, names, name)
     copy.__qualname__ = f"{name}.{template.__name__.lstrip('_')}"
-    return kernel(copy)
+    return kernel(copy, **options)
 
 
 NUMBERS = 0
@@ -82,6 +82,16 @@ def _two_vectors(first, last, a, b, y, p, q, r):  # type: ignore[no-untyped-def]
         store_first(y, k, APPLY(load_first(a, k, j - k), load_first(b, k, j - k), *(p, q, r)[:NUMBERS]), j - k)
 
 
+def _total_two(first, last, a, b, sums, p, q, r):  # type: ignore[no-untyped-def]
+    """sums[t]: the sum over task t, in an order of its own that does not depend on where the arrays lie."""
+    for t in range(first, last):
+        i, j = _bounds(a, t, t + 1)
+        a_part, b_part, total = part(a, i, j), part(b, i, j), a.dtype.type(0)
+        for k in range(a_part.size):
+            total += APPLY(a_part[k], b_part[k], *(p, q, r)[:NUMBERS])
+        sums[t] = total
+
+
 _LOOPS = {(1, False): _one, (2, False): _two, (3, False): _three, (1, True): _one_vector, (2, True): _two_vectors}
 
 
@@ -89,28 +99,42 @@ class Map:
     """function(a, .., p, ..) of `arrays` arrays and of numbers, elementwise: arrays of one shape and dtype, float32 or
     float64, in any memory order. The result takes dtype and memory order of the first. Made by `elementwise`."""
 
-    def __init__(self, function: Any, arrays: int, vectors: bool) -> None:
-        self.function, self.arrays, self.loop = function, arrays, _LOOPS[arrays, vectors]
+    def __init__(self, function: Any, arrays: int, loop: Any, **options: Any) -> None:
+        self.function, self.arrays, self.loop, self.options = function, arrays, loop, options
         self.__doc__ = function.__doc__
 
     @cached_property
     def kernel(self) -> Any:
-        return specialised(
-            self.loop, self.function, self.function.__code__.co_argcount - self.arrays
-        )  # costs milliseconds
+        """Made when it is first called, for that takes milliseconds."""
+        numbers = self.function.__code__.co_argcount - self.arrays
+        return specialised(self.loop, self.function, numbers, **self.options)
 
     def __call__(self, *args: Any) -> np.ndarray:
-        arrays, numbers = args[: self.arrays], args[self.arrays :]
-        dtype = arrays[0].dtype
+        arrays = args[: self.arrays]
         out = np.empty_like(arrays[0])
         first, *others = flats(out, *arrays)
-        given = [dtype.type(number) for number in (*numbers, 0, 0, 0)[:3]]
-        tasks = (out.size + STEP - 1) // STEP
-        if out.size < GATE:
-            self.kernel(0, tasks, *others, first, *given)
-        else:
-            launch(self.kernel, dtype, tasks, *others, first, *given)
+        self._run(others, first, args[self.arrays :])
         return out
+
+    def _run(self, arrays: list[np.ndarray], out: np.ndarray, numbers: tuple[Any, ...]) -> None:
+        dtype, size = arrays[0].dtype, arrays[0].size
+        given = [dtype.type(number) for number in (*numbers, 0, 0, 0)[:3]]
+        tasks = (size + STEP - 1) // STEP
+        if size < GATE:
+            self.kernel(0, tasks, *arrays, out, *given)
+        else:
+            launch(self.kernel, dtype, tasks, *arrays, out, *given)
+
+
+class Total(Map):
+    """The sum of function(a, b, p, ..) over two arrays, in float64. Made by `summed`."""
+
+    def __call__(self, *args: Any) -> Any:
+        a, b = args[:2]
+        _, *flat = flats(np.empty_like(a), a, b)
+        sums = np.empty((a.size + STEP - 1) // STEP, a.dtype)
+        self._run(flat, sums, args[2:])
+        return np.add.reduce(sums, dtype=np.float64)
 
 
 def elementwise(arrays: int = 1, vectors: bool = False) -> Callable[[Callable[..., Any]], Map]:
@@ -118,4 +142,9 @@ def elementwise(arrays: int = 1, vectors: bool = False) -> Callable[[Callable[..
 
     With `vectors` the elements are machine vectors (`functions`), which LLVM makes wide enough of few loops by itself.
     """
-    return lambda function: Map(function, arrays, vectors)
+    return lambda function: Map(function, arrays, _LOOPS[arrays, vectors])
+
+
+def summed(function: Callable[..., Any]) -> Total:
+    """Make a `Total` of the function below, whose first two parameters are elements and the others numbers."""
+    return Total(function, 2, _total_two, fastmath={"reassoc"})

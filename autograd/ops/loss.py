@@ -12,12 +12,13 @@ from numpy import ndarray
 
 from .. import dtypes
 from ..errors import DTypeError, NumberError, RangeError, ShapeError
+from ..kernels import losses
 from ..kernels import softmax as kernels
 from ..op import function, op
 from ..tensor import Tensor
 from .activation import logsigmoid
-from .compare import clamp_min, where
-from .elementwise import abs, exp, log, sigmoid
+from .compare import clamp, clamp_min, where
+from .elementwise import abs, exp, log, sgn, sigmoid
 from .reduce import mean, sum
 from .shape import movedim, reshape, unsqueeze
 from .softmax import _log_softmax, _softmax
@@ -268,6 +269,84 @@ def nll_loss(
 # ------------------------------------------------------------------------------------------------ distances
 
 
+def _slope(d: Any, kind: str, bound: float) -> Any:
+    """The derivative of a loss of the difference d: "squared", "distance", or "huber" with its bound."""
+    if kind == "squared":
+        return d * 2.0
+    return sgn(d) if kind == "distance" else clamp(d, -bound, bound)
+
+
+def _summed_pull(
+    g: Any, input: Any, target: Any, kind: str, bound: float, divisor: float, needs: list[bool]
+) -> list[Any]:
+    if type(g) is ndarray and type(input) is ndarray and type(target) is ndarray:
+        backward = getattr(losses, f"{kind}_backward")
+        slope = backward(input, target, g.item() / divisor, *([bound] if kind == "huber" else []))
+    else:
+        slope = g * (1 / divisor) * _slope(input - target, kind, bound)
+    return [slope if needs[0] else None, -slope if needs[1] else None]
+
+
+@op(
+    joint=lambda g, input, target, kind, bound, divisor, needs: _summed_pull(
+        g, input, target, kind, bound, divisor, needs
+    ),
+    n_inputs=2,
+    samples=lambda s: [(s(3, 4), s(3, 4), kind, 0.7, 2.0) for kind in ("squared", "distance", "huber")],
+)
+def _summed_difference(input: Any, target: Any, kind: str, bound: float, divisor: float) -> Any:
+    """The sum of the loss of input - target, over divisor: of one shape and dtype, float32 or float64."""
+    total = getattr(losses, kind)(input, target, *([bound] if kind == "huber" else []))
+    return np.asarray(total / divisor, input.dtype)
+
+
+def _each_pull(g: Any, input: Any, target: Any, bound: float, scale: float, needs: list[bool]) -> list[Any]:
+    if type(g) is ndarray and type(input) is ndarray and type(target) is ndarray:
+        slope = losses.huber_each_backward(input, target, g, bound, scale)
+    else:
+        slope = g * (_slope(input - target, "huber", bound) * scale)
+    return [slope if needs[0] else None, -slope if needs[1] else None]
+
+
+@op(
+    joint=lambda g, input, target, bound, scale, needs: _each_pull(g, input, target, bound, scale, needs),
+    n_inputs=2,
+    samples=lambda s: [(s(3, 4), s(3, 4), 0.7, 2.0)],
+)
+def _huber_each(input: Any, target: Any, bound: float, scale: float) -> Any:
+    """scale times the Huber loss an element: input and target of one shape and dtype, float32 or float64."""
+    return losses.huber_each(input, target, bound, scale)
+
+
+def _in_kernel(input: Any, target: Any, weight: Any = None) -> bool:
+    """Whether the kernels of `losses` take these and are worth their call."""
+    return (
+        weight is None
+        and input.dtype == target.dtype
+        and input.dtype in (dtypes.float32, dtypes.float64)
+        and tuple(input.shape) == tuple(target.shape)
+        and prod(input.shape) >= 2048
+    )
+
+
+def _total(input: Any, target: Any, reduction: str, kind: str, bound: float = 0.0, scale: float = 1.0) -> Any:
+    count = prod(input.shape) if reduction == "mean" else 1
+    return _summed_difference(input, target, kind, bound, count / scale)
+
+
+def _huber(input: Any, target: Any, reduction: str, bound: float, scale: float, weight: Any = None) -> Any:
+    """scale times the Huber loss of the bound."""
+    if _in_kernel(input, target, weight):
+        if reduction != "none":
+            return _total(input, target, reduction, "huber", bound, scale)
+        return _huber_each(input, target, bound, scale)
+    d = input - target
+    size = abs(d)
+    # NaN takes the branch that has it in its derivative
+    loss = where(_array(size) >= bound, (size - 0.5 * bound) * (bound * scale), d * d * (0.5 * scale))
+    return _weighted(loss, weight, reduction)
+
+
 @op(
     lambda g, input, other: g * (input - other) * 2.0,
     lambda g, input, other: g * (other - input) * 2.0,
@@ -305,6 +384,8 @@ def mse_loss(
     """
     reduction = _reduction("mse_loss", reduction, size_average, reduce)
     _warn_sizes("mse_loss", input, target)
+    if reduction != "none" and _in_kernel(input, target, weight):
+        return _total(input, target, reduction, "squared")
     return _weighted(_squared_difference(input, target), weight, reduction)
 
 
@@ -441,6 +522,8 @@ def l1_loss(
     """
     reduction = _reduction("l1_loss", reduction, size_average, reduce)
     _warn_sizes("l1_loss", input, target)
+    if reduction != "none" and _in_kernel(input, target, weight):
+        return _total(input, target, reduction, "distance")
     return _weighted(abs(input - target), weight, reduction)
 
 
@@ -467,9 +550,7 @@ def smooth_l1_loss(
         raise NumberError(f"smooth_l1_loss: beta is {beta}; expected 0 or more")
     if beta == 0:
         return l1_loss(input, target, reduction=reduction)
-    d = input - target
-    size = abs(d)
-    return _reduced(where(_array(size) < beta, d * d * (0.5 / beta), size - 0.5 * beta), reduction)
+    return _huber(input, target, reduction, beta, 1 / beta)
 
 
 @function(
@@ -487,9 +568,7 @@ def huber_loss(input: Any, target: Any, reduction: str = "mean", delta: float = 
     _warn_sizes("huber_loss", input, target)
     if delta <= 0:
         raise NumberError(f"huber_loss: delta is {delta}; expected more than 0")
-    d = input - target
-    size = abs(d)
-    return _weighted(where(_array(size) < delta, d * d * 0.5, (size - 0.5 * delta) * delta), weight, reduction)
+    return _huber(input, target, reduction, delta, 1.0, weight)
 
 
 # ------------------------------------------------------------------------------------------------ likelihoods
