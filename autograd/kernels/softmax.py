@@ -5,11 +5,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numba import prange
 
 from .compile import kernel
 from .functions import exp
+from .threads import launch
 from .view import part
 
 GATE = 1 << 13  # elements below which a parallel launch costs more than it saves
@@ -80,6 +83,109 @@ def _softmax_back_rows(g, y, gx, log, C, r0, r1):
 def _softmax_back_parallel(g, y, gx, log, C, R, step):
     for k in prange((R + step - 1) // step):
         _softmax_back_rows(g, y, gx, log, C, k * step, min(R, (k + 1) * step))
+
+
+# O blocks of C rows of K values, the softmax down each column; task t is one strip of up to STRIP columns of one block.
+
+STRIP = 128
+
+
+@kernel
+def _strip(t, C, K):
+    """Where the strip begins, and its width."""
+    strips = (K + STRIP - 1) // STRIP
+    first = t % strips * STRIP
+    return t // strips * C * K + first, min(STRIP, K - first)
+
+
+@kernel
+def _raised(top, row):
+    for k in range(top.size):
+        top[k] = row[k] if row[k] > top[k] else top[k]
+
+
+@kernel(fastmath={"contract"})
+def _exponentials(row, top, total, out, write):
+    for k in range(top.size):
+        e = exp(row[k] - top[k])
+        total[k] += e
+        if write:
+            out[k] = e
+
+
+@kernel
+def _finished(row, top, total, out, log):
+    if log:
+        for k in range(top.size):
+            out[k] = _log_probability(row[k], top[k], total[k])
+    else:
+        for k in range(top.size):
+            out[k] *= total[k]
+
+
+@kernel
+def _softmax_columns(t0, t1, x, y, log, C, K):
+    tops, totals = np.empty(STRIP, x.dtype), np.empty(STRIP, x.dtype)
+    for t in range(t0, t1):
+        at, n = _strip(t, C, K)
+        top, total = part(tops, 0, n), part(totals, 0, n)
+        top[:], total[:] = -np.inf, 0
+        for c in range(C):
+            _raised(top, part(x, at + c * K, at + c * K + n))
+        for c in range(C):
+            i = at + c * K
+            _exponentials(part(x, i, i + n), top, total, part(y, i, i + n), not log)
+        for k in range(n):
+            total[k] = np.log(total[k]) if log else x.dtype.type(1) / total[k]
+        for c in range(C):
+            i = at + c * K
+            _finished(part(x, i, i + n), top, total, part(y, i, i + n), log)
+
+
+@kernel(fastmath={"contract"})
+def _pulled_sum(g, y, total, log):
+    if log:
+        for k in range(total.size):
+            total[k] += g[k]
+    else:
+        for k in range(total.size):
+            total[k] += g[k] * y[k]
+
+
+@kernel(fastmath={"contract"})
+def _pulled_back(g, y, total, out, log):
+    if log:
+        for k in range(total.size):
+            out[k] = g[k] - exp(y[k]) * total[k]
+    else:
+        for k in range(total.size):
+            out[k] = (g[k] - total[k]) * y[k]
+
+
+@kernel
+def _softmax_back_columns(t0, t1, g, y, gx, log, C, K):
+    totals = np.empty(STRIP, g.dtype)
+    for t in range(t0, t1):
+        at, n = _strip(t, C, K)
+        total = part(totals, 0, n)
+        total[:] = 0
+        for c in range(C):
+            i = at + c * K
+            _pulled_sum(part(g, i, i + n), part(y, i, i + n), total, log)
+        for c in range(C):
+            i = at + c * K
+            _pulled_back(part(g, i, i + n), part(y, i, i + n), total, part(gx, i, i + n), log)
+
+
+def _by_columns(function: Any, out: np.ndarray, log: bool, *arrays: np.ndarray) -> np.ndarray:
+    O, C, K = out.shape
+    args = (*[np.ascontiguousarray(a).reshape(-1) for a in arrays], out.reshape(-1), log, C, K)
+    tasks = O * -(-K // STRIP)
+    if out.size < GATE:
+        function(0, tasks, *args)
+    else:
+        launch(function, out.dtype, tasks, *args)
+    return out
 
 
 @kernel(fastmath={"reassoc", "contract"})
@@ -163,6 +269,8 @@ def _step(R: int, C: int) -> int:
 
 
 def _softmax(x: np.ndarray, log: bool) -> np.ndarray:
+    if x.ndim == 3:
+        return _by_columns(_softmax_columns, np.empty(x.shape, x.dtype), log, x)
     x = np.ascontiguousarray(x)
     R, C = x.shape
     y = np.empty((R, C), x.dtype)
@@ -176,16 +284,18 @@ def _softmax(x: np.ndarray, log: bool) -> np.ndarray:
 
 
 def softmax(x: np.ndarray) -> np.ndarray:
-    """exp(x) over its sum, along each row of x (rows, columns)."""
+    """exp(x) over its sum, along each row of x (rows, columns), or down each column of x (blocks, rows, columns)."""
     return _softmax(x, False)
 
 
 def log_softmax(x: np.ndarray) -> np.ndarray:
-    """x less the log of the sum of exp(x), along each row of x (rows, columns)."""
+    """x less the log of the sum of exp(x), along rows or down columns as `softmax`."""
     return _softmax(x, True)
 
 
 def _softmax_backward(g: np.ndarray, y: np.ndarray, log: bool) -> np.ndarray:
+    if y.ndim == 3:
+        return _by_columns(_softmax_back_columns, np.empty(y.shape, y.dtype), log, g, y)
     g, y = np.ascontiguousarray(g), np.ascontiguousarray(y)
     R, C = y.shape
     gx = np.empty((R, C), y.dtype)
@@ -197,12 +307,12 @@ def _softmax_backward(g: np.ndarray, y: np.ndarray, log: bool) -> np.ndarray:
 
 
 def softmax_backward(g: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """The gradient of `softmax` in x from its output y (rows, columns): y (g - sum of g y)."""
+    """The gradient of `softmax` in x from its output y: y (g - sum of g y)."""
     return _softmax_backward(g, y, False)
 
 
 def log_softmax_backward(g: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """The gradient of `log_softmax` in x from its output y (rows, columns): g - exp(y) times the sum of g."""
+    """The gradient of `log_softmax` in x from its output y: g - exp(y) times the sum of g."""
     return _softmax_backward(g, y, True)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -19,45 +20,52 @@ from .index import narrow
 from .reduce import sum
 
 
-def _by_rows(kernel: Callable[..., ndarray], dim: int, *arrays: ndarray) -> ndarray:
-    """`kernel`, which works along the rows of matrices, along `dim` of arrays of any shape."""
-    if not arrays[0].ndim:
+def _along(kernel: Callable[..., ndarray], dim: int, *arrays: ndarray) -> ndarray:
+    """`kernel`, which works along the rows of matrices or down columns, along `dim` of arrays of any shape."""
+    first = arrays[0]
+    if not first.ndim:
         return kernel(*(a.reshape(1, 1) for a in arrays)).reshape(())
-    if not arrays[0].size:
-        return np.empty(arrays[0].shape, arrays[0].dtype)
-    last = dim == arrays[0].ndim - 1
+    if not first.size:
+        return np.empty(first.shape, first.dtype)
+    C, inner = first.shape[dim], prod(first.shape[dim + 1 :])
+    if inner >= _COLUMNS and first.flags.c_contiguous:
+        return kernel(*[a.reshape(-1, C, inner) for a in arrays]).reshape(first.shape)
+    last = dim == first.ndim - 1
     moved = arrays if last else [np.moveaxis(a, dim, -1) for a in arrays]
     shape = moved[0].shape
-    y = kernel(*[a.reshape(-1, shape[-1]) for a in moved]).reshape(shape)
+    y = kernel(*[a.reshape(-1, C) for a in moved]).reshape(shape)
     return y if last else np.moveaxis(y, -1, dim)
 
 
+_COLUMNS = 8  # from how many on columns are not copied into rows
+
+
 def _samples(s: Draw) -> list[tuple[Any, ...]]:
-    return [(s(3, 4), 1), (s(3, 4), 0), (s(2, 3, 2), 1), (s(), 0), (s(0, 3), 1)]
+    return [(s(3, 4), 1), (s(3, 4), 0), (s(2, 3, 2), 1), (s(2, 3, 9), 1), (s(), 0), (s(0, 3), 1)]
 
 
 def _softmax_input(g: Any, y: Any, dim: int) -> Any:
     if type(g) is ndarray and type(y) is ndarray:
-        return _by_rows(kernels.softmax_backward, dim, g, y)
+        return _along(kernels.softmax_backward, dim, g, y)
     return y * (g - sum(g * y, dim, True))
 
 
 @op(_softmax_input, samples=_samples)
 def _softmax(input: Any, dim: int, dtype: Any = None) -> Any:
     """exp(input) over its sum along `dim`, computed in `dtype`."""
-    return _by_rows(kernels.softmax, dim, input if dtype is None else input.astype(dtype))
+    return _along(kernels.softmax, dim, input if dtype is None else input.astype(dtype))
 
 
 def _log_softmax_input(g: Any, y: Any, dim: int) -> Any:
     if type(g) is ndarray and type(y) is ndarray:
-        return _by_rows(kernels.log_softmax_backward, dim, g, y)
+        return _along(kernels.log_softmax_backward, dim, g, y)
     return g - exp(y) * sum(g, dim, True)
 
 
 @op(_log_softmax_input, samples=_samples)
 def _log_softmax(input: Any, dim: int, dtype: Any = None) -> Any:
     """input less the log of the sum of exp(input) along `dim`, computed in `dtype`."""
-    return _by_rows(kernels.log_softmax, dim, input if dtype is None else input.astype(dtype))
+    return _along(kernels.log_softmax, dim, input if dtype is None else input.astype(dtype))
 
 
 def _prepared(name: str, input: Any, dim: Any, dtype: Any) -> tuple[Any, int, Any]:

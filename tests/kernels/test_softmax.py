@@ -45,6 +45,35 @@ def test_softmax_and_log_softmax(x):
     np.testing.assert_allclose(kernels.log_softmax_backward(g, z), expected, 20 * tolerance, 20 * tolerance)
 
 
+@given(logits(), st.booleans())
+def test_down_columns_as_along_rows(x, at_end):
+    rng = np.random.default_rng(0)
+    blocks = np.stack([x, x[::-1]]).swapaxes(1, 2)
+    columns = guarded(np.ascontiguousarray(blocks), at_end)
+    g = guarded(rng.normal(size=blocks.shape).astype(x.dtype), at_end)
+    tolerance = 1e-10 if x.dtype == np.float64 else 2e-6
+
+    def rows(function, *arrays):
+        y = function(*[a.swapaxes(1, 2).reshape(-1, a.shape[1]) for a in arrays])
+        return y.reshape(2, -1, x.shape[1]).swapaxes(1, 2)
+
+    for forward, backward in (
+        (kernels.softmax, kernels.softmax_backward),
+        (kernels.log_softmax, kernels.log_softmax_backward),
+    ):
+        y = forward(columns)
+        np.testing.assert_allclose(y, rows(forward, columns), tolerance, tolerance)
+        y = guarded(y, at_end)
+        np.testing.assert_allclose(backward(g, y), rows(backward, g, y), 20 * tolerance, 20 * tolerance)
+
+
+@pytest.mark.parametrize("column", [[-np.inf, -np.inf], [np.inf, 0.0], [np.nan, 0.0]])
+def test_a_column_without_a_softmax_is_nan_and_alone(column):
+    x = np.array([column, [0.0, 0.0]], np.float32).T[None]
+    for y in (kernels.softmax(x), kernels.log_softmax(x)):
+        assert np.isnan(y[0, :, 0]).any() and np.isfinite(y[0, :, 1]).all()
+
+
 @given(
     logits(),
     st.booleans(),
