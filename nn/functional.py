@@ -27,7 +27,7 @@ from autograd.ops.activation import (
     softsign,
     tanhshrink,
 )
-from autograd.ops.attention import attention_weights, scaled_dot_product_attention
+from autograd.ops.attention import additive_attention, attention_weights, scaled_dot_product_attention
 from autograd.ops.conv import col2im as fold
 from autograd.ops.conv import conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d
 from autograd.ops.conv import im2col as unfold

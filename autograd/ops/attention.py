@@ -1,4 +1,5 @@
-"""Scaled dot-product attention: a pair of kernels, and the same out of plain operations for recorded gradients."""
+"""Attention by scaled products and by a small network of tanh: a pair of kernels each, and the same out of plain
+operations for recorded gradients."""
 
 from __future__ import annotations
 
@@ -10,6 +11,7 @@ from numpy import ndarray
 
 from .. import random
 from ..errors import DTypeError, NumberError, ShapeError, TapeError
+from ..kernels import additive
 from ..kernels import attention as kernels
 from ..op import function, op
 from ..samples import Draw
@@ -17,9 +19,10 @@ from ..tape import enable_grad, wrap
 from .compare import logical_not
 from .composite import recorded_gradients
 from .dropout import _dropout
+from .elementwise import tanh
 from .index import masked_fill
-from .linalg import matmul
-from .shape import expand, repeat_interleave, transpose
+from .linalg import bmm, matmul
+from .shape import expand, repeat_interleave, squeeze, transpose, unsqueeze
 from .softmax import softmax
 
 
@@ -196,3 +199,73 @@ def scaled_dot_product_attention(
     if 0 in (*query.shape, *key.shape, *value.shape):
         return matmul(matmul(query, transpose(key, -2, -1)), value)
     return _attention(query, key, value, attn_mask, scale, bool(is_causal), float(dropout_p), seed)[0]
+
+
+def composed_additive(query: Any, keys: Any, values: Any, weight: Any, mask: Any) -> tuple[Any, Any]:
+    """What `_additive_attention` computes, out of plain operations."""
+    scores = squeeze(matmul(tanh(keys + unsqueeze(query, 1)), transpose(weight, 0, 1)), 2)
+    if mask is not None:
+        scores = masked_fill(scores, logical_not(mask), -math.inf)
+    weights = softmax(scores, -1)
+    return squeeze(bmm(unsqueeze(weights, 1), values), 1), weights
+
+
+def _pull_additive(
+    g: Any, query: Any, keys: Any, values: Any, weight: Any, mask: Any, y: Any, needs: list[bool]
+) -> Any:
+    if any(type(part) is ndarray for part in g):
+        return *additive.backward(g[0], g[1], keys, values, weight, mask, y[1], y[2]), None
+    return recorded_gradients(composed_additive, (query, keys, values, weight, mask), g[:2], needs)
+
+
+@op(
+    joint=_pull_additive,
+    n_inputs=5,
+    aux=1,
+    samples=lambda s: [
+        (s(2, 3), s(2, 4, 3), s(2, 4, 2), s(1, 3), None),
+        (s(2, 3), s(4, 2, 3).transpose(1, 0, 2), s(4, 2, 2).transpose(1, 0, 2), s(1, 3), np.arange(8).reshape(2, 4) % 3 > 0),
+        (s(0, 3), s(0, 4, 3), s(0, 4, 2), s(1, 3), None),
+    ],
+)  # fmt: skip
+def _additive_attention(query: Any, keys: Any, values: Any, weight: Any, mask: Any) -> Any:
+    """The context, the weights, and tanh(keys + query): see `additive_attention`."""
+    return additive.forward(query, keys, values, weight, mask)
+
+
+@function(
+    method=False,
+    samples=lambda s: [
+        (s(2, 3), s(2, 4, 3), s(2, 4, 2), s(1, 3)),
+        (s(2, 3), s(2, 4, 3), s(2, 4, 2), s(1, 3), np.arange(8).reshape(2, 4) % 3 > 0),
+    ],
+)
+def additive_attention(query: Any, keys: Any, values: Any, weight: Any, mask: Any = None) -> tuple[Any, Any]:
+    """The mean of the values by the weights softmax(weight . tanh(keys + query)), and those weights.
+
+    query (B, W), keys (B, S, W), values (B, S, V), weight (1, W), that of a linear layer to one score; mask (B, S) of
+    bools: False gets a weight and a gradient of exactly 0. Returns the context (B, V) and the weights (B, S).
+    Bahdanau, Cho and Bengio 2015, arXiv:1409.0473. Raises ShapeError, DTypeError.
+
+    >>> context, weights = autograd.additive_attention(*[autograd.ones(1, *shape) for shape in ((3,), (2, 3), (2, 4), (3,))])
+    >>> context.shape, weights.tolist()
+    (Size([1, 4]), [[0.5, 0.5]])
+    """
+    name = "additive_attention"
+    shapes = [tuple(x.shape) for x in (query, keys, values, weight)]
+    B, S, W = shapes[1] if len(shapes[1]) == 3 else (-1, -1, -1)
+    if shapes != [(B, W), (B, S, W), (B, S, *shapes[2][2:3]), (1, W)] or len(shapes[2]) != 3 or not S:
+        raise ShapeError(
+            f"{name}: query is {shapes[0]}, keys {shapes[1]}, values {shapes[2]} and weight {shapes[3]}; expected (B, W), "
+            "(B, S, W), (B, S, V) and (1, W) with S at least 1"
+        )
+    if not query.dtype == keys.dtype == values.dtype == weight.dtype or query.dtype.kind != "f":
+        raise DTypeError(
+            f"{name}: query is {query.dtype}, keys {keys.dtype}, values {values.dtype} and weight {weight.dtype}; expected "
+            "one floating dtype, cast with to()"
+        )
+    if mask is not None and (mask.dtype != bool or tuple(mask.shape) != (B, S)):
+        raise ShapeError(
+            f"{name}: mask is {mask.dtype} {tuple(mask.shape)}; expected bools of shape {(B, S)}, keys' first two"
+        )
+    return _additive_attention(query, keys, values, weight, mask)[:2]

@@ -31,10 +31,11 @@ class AdditiveScore(nn.Module):
 
     Bahdanau, Cho and Bengio 2015, arXiv:1409.0473. query: width of s; memory: width of a; width: of the network.
 
-    `keys(a)` (B, S, memory) is worked out once a text; forward(s (B, query), keys, mask (B, S)) gives the weights (B, 1, S).
+    `keys(a)` (B, S, memory) is worked out once a text; forward(s (B, query), keys, values (B, S, V), mask (B, S)) gives the
+    context (B, V) and the weights (B, 1, S).
 
-    >>> score = AdditiveScore(2, 3, 4)
-    >>> score(autograd.ones(1, 2), score.keys(autograd.ones(1, 2, 3)), autograd.tensor([[True, False]])).tolist()
+    >>> score, values = AdditiveScore(2, 3, 4), autograd.ones(1, 2, 3)
+    >>> score(autograd.ones(1, 2), score.keys(values), values, autograd.tensor([[True, False]]))[1].tolist()
     [[[1.0, 0.0]]]
     """
 
@@ -45,10 +46,9 @@ class AdditiveScore(nn.Module):
         self.keys = nn.Linear(memory, width)
         self.v = nn.Linear(width, 1, bias=False)
 
-    def forward(self, s: Tensor, keys: Tensor, mask: Tensor) -> Tensor:
-        hidden = autograd.tanh(keys + autograd.unsqueeze(self.query(s), 1))
-        scores = autograd.squeeze(self.v(hidden), 2)
-        return autograd.unsqueeze(masked_softmax(scores, mask), 1)
+    def forward(self, s: Tensor, keys: Tensor, values: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        context, weights = F.additive_attention(self.query(s), keys, values, self.v.weight, mask)
+        return context, autograd.unsqueeze(weights, 1)
 
 
 class DotScore(nn.Module):
@@ -66,13 +66,17 @@ class DotScore(nn.Module):
         self.query = nn.Linear(query, width)
         self.keys = nn.Linear(memory, width, bias=False)
 
-    def forward(self, s: Tensor, keys: Tensor, mask: Tensor) -> Tensor:
+    def forward(self, s: Tensor, keys: Tensor, values: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         B, S, width = keys.shape
         depth = width // self.heads
         query = autograd.reshape(self.query(s), (B, self.heads, 1, depth))
         parts = autograd.transpose(autograd.reshape(keys, (B, S, self.heads, depth)), 1, 2)
         scores = autograd.matmul(query, autograd.transpose(parts, 2, 3)) / math.sqrt(depth)
-        return masked_softmax(autograd.squeeze(scores, 2), autograd.unsqueeze(mask, 1))
+        weights = masked_softmax(autograd.squeeze(scores, 2), autograd.unsqueeze(mask, 1))
+        if self.heads == 1:
+            return autograd.squeeze(autograd.bmm(weights, values), 1), weights
+        parts = autograd.transpose(autograd.reshape(values, (B, S, self.heads, -1)), 1, 2)
+        return autograd.reshape(autograd.matmul(autograd.unsqueeze(weights, 2), parts), (B, -1)), weights
 
 
 class Memory(NamedTuple):
@@ -149,12 +153,7 @@ class Seq2Seq(nn.Module):
 
     def attend(self, s: Tensor, memory: Memory) -> tuple[Tensor, Tensor]:
         """The context (B, 2 * hidden) for a decoder's state (B, hidden), and the weights (B, heads, S)."""
-        weights = self.score(s, memory.keys, memory.mask)
-        B, S, width = memory.values.shape
-        if self.score.heads == 1:
-            return autograd.squeeze(autograd.bmm(weights, memory.values), 1), weights
-        parts = autograd.transpose(autograd.reshape(memory.values, (B, S, self.score.heads, -1)), 1, 2)
-        return autograd.reshape(autograd.matmul(autograd.unsqueeze(weights, 2), parts), (B, width)), weights
+        return self.score(s, memory.keys, memory.values, memory.mask)
 
     def forward(self, source: Tensor, lengths: Sequence[int] | np.ndarray, target: Tensor) -> tuple[Tensor, Tensor]:
         """Teacher forcing: source (B, S) and `target` (B, T), the boundary and then the right characters but the last, to the

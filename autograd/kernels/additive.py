@@ -1,0 +1,185 @@
+"""Additive attention: scores by a small network of tanh, their softmax over the places, the mean of the values there.
+
+Letters: B sequences, S places, W width of the network, V width of a value. `sizes`: S, W, V, and how far apart the
+sequences and the places of the keys and of the values are, for an encoder leaves either the one or the other first; all
+else is flat and C-contiguous. A task is one sequence, so the bits do not depend on the number of threads.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy import ndarray
+
+from .compile import kernel
+from .elementwise import exp, vector_tanh
+from .rows import dot
+from .simd import LANES, broadcast, fma, load_first, store_first, total
+from .softmax import _row_max
+from .threads import launch
+from .view import part
+
+GATE = 1 << 13  # elements of the keys below which a parallel launch costs more than it saves
+
+
+@kernel
+def _exponentials(x, top):
+    for i in range(x.size):
+        x[i] = exp(x[i] - top)
+
+
+@kernel(fastmath={"reassoc", "contract"})
+def _sum(x):
+    s = x.dtype.type(0)
+    for i in range(x.size):
+        s += x[i]
+    return s
+
+
+@kernel
+def _scaled(x, factor):
+    for i in range(x.size):
+        x[i] *= factor
+
+
+@kernel
+def additive_forward(first, last, sizes, query, keys, values, weight, mask, hidden, weights, context):
+    """hidden (B, S, W) = tanh(keys + query), weights (B, S) = softmax of hidden . weight, context (B, V) the mean."""
+    S, W, V, lanes = sizes[0], sizes[1], sizes[2], LANES * 4 // keys.itemsize
+    one, least, zero = hidden.dtype.type(1), hidden.dtype.type(-np.inf), broadcast(keys, 0.0)
+    for b in range(first, last):
+        a = part(weights, b * S, b * S + S)
+        for s in range(S):
+            k, h, score = b * sizes[3] + s * sizes[4], (b * S + s) * W, zero
+            for i in range(0, W, lanes):
+                n = W - i
+                y = vector_tanh(load_first(keys, k + i, n) + load_first(query, b * W + i, n))
+                store_first(hidden, h + i, y, n)
+                score = fma(y, load_first(weight, i, n), score)
+            a[s] = total(score) if not mask.size or mask[b * S + s] else least
+        _exponentials(a, _row_max(a))
+        _scaled(a, one / _sum(a))
+        for j in range(0, V, lanes):
+            mean, v = zero, b * sizes[5] + j
+            for s in range(S):
+                mean = fma(broadcast(weights, a[s]), load_first(values, v + s * sizes[6], V - j), mean)
+            store_first(context, b * V + j, mean, V - j)
+
+
+@kernel
+def additive_backward(
+    first, last, sizes, gc, gw, values, weight, mask, hidden, weights, work, dquery, dkeys, dvalues, dweight
+):
+    """Gradients from those of context, gc (B, V), and of the weights, gw (B, S), either of which may be empty.
+
+    dkeys and dvalues lie as keys and values do; dweight (B, W): the part of each sequence. work (B, S).
+    """
+    S, W, V, lanes = sizes[0], sizes[1], sizes[2], LANES * 4 // hidden.itemsize
+    nothing, zero, one = hidden.dtype.type(0), broadcast(hidden, 0.0), broadcast(hidden, 1.0)
+    for b in range(first, last):
+        a, d = part(weights, b * S, b * S + S), part(work, b * S, b * S + S)
+        for s in range(S):
+            v, slope = b * sizes[5] + s * sizes[6], zero
+            if gc.size:
+                share = broadcast(weights, a[s])
+                for j in range(0, V, lanes):
+                    g = load_first(gc, b * V + j, V - j)
+                    slope = fma(g, load_first(values, v + j, V - j), slope)
+                    store_first(dvalues, v + j, share * g, V - j)
+            d[s] = total(slope)
+            if gw.size:
+                d[s] += gw[b * S + s]
+        inner = dot(a, d)
+        for s in range(S):
+            d[s] = a[s] * (d[s] - inner) if not mask.size or mask[b * S + s] else nothing
+        for i in range(0, W, lanes):
+            n, dq, dw, w = W - i, zero, zero, load_first(weight, i, W - i)
+            for s in range(S):
+                factor, y = broadcast(hidden, d[s]), load_first(hidden, (b * S + s) * W + i, n)
+                x = factor * w * (one - y * y)
+                store_first(dkeys, b * sizes[3] + s * sizes[4] + i, x, n)
+                dq = dq + x
+                dw = fma(factor, y, dw)
+            store_first(dquery, b * W + i, dq, n)
+            store_first(dweight, b * W + i, dw, n)
+
+
+@lru_cache(256)
+def _numbers(*sizes: int) -> ndarray:
+    return np.array(sizes, np.int64)
+
+
+_NO_MASK = np.zeros(0, np.bool_)
+
+
+def _flat(x: ndarray) -> tuple[ndarray, int, int]:
+    """x (B, S, W) flat, and how far apart in it the sequences and the places are."""
+    B, S, W = x.shape
+    if x.flags.carray:
+        return x.reshape(-1), S * W, W
+    first = x.transpose(1, 0, 2)
+    if first.flags.carray:
+        return first.reshape(-1), W, B * W
+    return np.array(x, order="C").reshape(-1), S * W, W
+
+
+def _like(x: ndarray, steps: list[int]) -> ndarray:
+    """Memory for the gradient of x (B, S, W), in the order that `_flat` found."""
+    B, S, W = x.shape
+    return np.empty((B, S, W), x.dtype) if steps[1] == W else np.empty((S, B, W), x.dtype).transpose(1, 0, 2)
+
+
+def _line(x: ndarray) -> ndarray:
+    return (x if x.flags.carray else np.array(x, order="C")).reshape(-1)
+
+
+def _do(function: Any, keys: ndarray, *args: Any) -> None:
+    if keys.size > GATE and len(keys) > 1:
+        launch(function, keys.dtype, len(keys), *args)
+    else:
+        function(0, len(keys), *args)
+
+
+def forward(
+    query: ndarray, keys: ndarray, values: ndarray, weight: ndarray, mask: ndarray | None
+) -> tuple[ndarray, ndarray, ndarray]:
+    """The context (B, V), the weights (B, S), and tanh(keys + query) (B, S, W) for `backward`.
+
+    query (B, W), keys (B, S, W), values (B, S, V), weight (1, W) of one dtype, float32 or float64, S at least 1; mask
+    (B, S) of bools or None. Shapes are the caller's to check.
+    """
+    (B, S, W), V, dtype = keys.shape, values.shape[2], keys.dtype
+    (k, *key_steps), (v, *value_steps) = _flat(keys), _flat(values)
+    hidden, weights, context = np.empty((B, S, W), dtype), np.empty((B, S), dtype), np.empty((B, V), dtype)
+    seen = _NO_MASK if mask is None else _line(mask)
+    numbers = _numbers(S, W, V, *key_steps, *value_steps)
+    flats = _line(query), k, v, _line(weight), seen, hidden.reshape(-1), weights.reshape(-1), context.reshape(-1)
+    _do(additive_forward, keys, numbers, *flats)
+    return context, weights, hidden
+
+
+def backward(
+    g_context: ndarray | None,
+    g_weights: ndarray | None,
+    keys: ndarray,
+    values: ndarray,
+    weight: ndarray,
+    mask: ndarray | None,
+    weights: ndarray,
+    hidden: ndarray,
+) -> tuple[ndarray, ndarray, ndarray | None, ndarray]:
+    """The gradients of query, keys, values (None for zero) and weight, from those of context and weights (None: zero)."""
+    (B, S, W), V, dtype = keys.shape, values.shape[2], keys.dtype
+    (_, *key_steps), (v, *value_steps) = _flat(keys), _flat(values)
+    dquery, dkeys, dweight = np.empty((B, W), dtype), _like(keys, key_steps), np.empty((B, W), dtype)
+    dvalues, nothing = None if g_context is None else _like(values, value_steps), np.empty(0, dtype)
+    gradients = [nothing if g is None else _line(g) for g in (g_context, g_weights)]
+    seen = _NO_MASK if mask is None else _line(mask)
+    out = [nothing if d is None else _flat(d)[0] for d in (dkeys, dvalues)]
+    work = np.empty(B * S, dtype)
+    read = v, _line(weight), seen, hidden.reshape(-1), weights.reshape(-1), work
+    numbers = _numbers(S, W, V, *key_steps, *value_steps)
+    _do(additive_backward, keys, numbers, *gradients, *read, dquery.reshape(-1), *out, dweight.reshape(-1))
+    return dquery, dkeys, dvalues, np.add.reduce(dweight, 0, keepdims=True)
