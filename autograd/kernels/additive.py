@@ -14,7 +14,7 @@ import numpy as np
 from numpy import ndarray
 
 from .compile import kernel
-from .elementwise import exp, vector_tanh
+from .functions import exp, vector_tanh
 from .rows import dot
 from .simd import LANES, broadcast, fma, load_first, store_first, total
 from .softmax import _row_max
