@@ -286,6 +286,30 @@ class SparseRows:
         return f"SparseRows(indices={self.indices}, rows={self.rows}, shape={self.shape})"
 
 
+class RowSums:
+    """The gradient of rows looked up in a table, in the form in which its lookup may want it: the sums of equal rows.
+
+    owner: the node of the lookup; anyone else gets `dense()`. sums (V, D), of the rows that are equal; first (V,): where
+    in the lookup's order each stands first; numbers, of the shape of the lookup's indices: which of them each row is.
+    """
+
+    def __init__(
+        self, owner: Node, sums: ndarray, first: ndarray, numbers: ndarray, dense: Callable[[], ndarray]
+    ) -> None:
+        self.owner, self.sums, self.first, self.numbers = owner, sums, first, numbers
+        self.dense = self.copy = dense
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> ndarray:
+        return self.dense() if dtype is None else self.dense().astype(dtype)
+
+    def __add__(self, other: Any) -> Any:
+        if type(other) is not RowSums:
+            return self.dense() + other
+        return RowSums(
+            self.owner, self.sums + other.sums, self.first, self.numbers, lambda: self.dense() + other.dense()
+        )
+
+
 def _checked_places(places: ndarray, size: int) -> ndarray:
     """Row numbers as int64, each of them in the table."""
     places = places.astype(np.int64, copy=False)
@@ -450,12 +474,13 @@ class Walk:
         self.pending: dict[AnyNode, Any] = {}
         self.heap: list[tuple[int, AnyNode]] = []
         self.own: set[AnyNode] = set()  # nodes whose waiting array this walk made itself, so may add to
+        self.capture: dict[AnyNode, Any] | None = None
 
     def add(self, node: AnyNode, g: Any) -> None:
         """A contribution to the gradient of `node`'s output."""
         if self.create_graph:
             g = fit(g, node.shape, node.dtype)
-        elif type(g) is not SparseRows:
+        elif type(g) is not SparseRows and not (type(g) is RowSums and self._stays(node, g)):
             g = fit_array(g, node.shape, node.dtype)
         pending = self.pending
         if node not in pending:
@@ -469,15 +494,26 @@ class Walk:
         pending[node] = total = elementwise.add(held, g) if type(held) is type(g) is ndarray else held + g
         if type(total) is ndarray:
             self.own.add(node)
-        elif not self.create_graph and type(total) is not SparseRows:
+        elif not self.create_graph and type(total) not in (SparseRows, RowSums):
             pending[node] = np.asarray(total)
+
+    def _stays(self, node: AnyNode, g: RowSums) -> bool:
+        """Whether sums may wait for `node` as they are: nobody but its operation sees its gradient."""
+        held = self.pending.get(node)
+        return (
+            node is g.owner
+            and (held is None or (type(held) is RowSums and held.first is g.first))
+            and not node.hooks
+            and node.retained is None
+            and (self.capture is None or node not in self.capture)
+        )
 
     @np.errstate(all="ignore")  # gradients meet inf and NaN silently, as values do
     def run(
         self, needed: set[AnyNode] | None = None, capture: dict[AnyNode, Any] | None = None, leaves: bool = True
     ) -> None:
         """Walk until nothing waits. `needed`: go only there. `capture`: nodes whose gradient is kept instead."""
-        heap, pending, create_graph = self.heap, self.pending, self.create_graph
+        heap, pending, create_graph, self.capture = self.heap, self.pending, self.create_graph, capture
         node: Any = None
         try:
             while heap:
@@ -542,6 +578,8 @@ class Walk:
     def _hooks(self, node: AnyNode) -> None:
         for hook in list(node.hooks.values()):  # type: ignore[union-attr]
             g = self.pending[node]
+            if type(g) is RowSums:  # the hook is younger than its gradient
+                g = self.pending[node] = g.dense()
             g = g if self.create_graph or type(g) is not ndarray else wrap(g)
             changed = hook(g)
             if changed is not None:

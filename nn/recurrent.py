@@ -11,7 +11,7 @@ import autograd
 from autograd import Tensor
 from autograd.errors import ShapeError
 from autograd.kernels import recurrent as kernels
-from autograd.ops.recurrent import _recurrent, words_of
+from autograd.ops.recurrent import _recurrent, repeated
 
 from . import functional as F
 from . import init
@@ -125,24 +125,24 @@ class RNNBase(Module):
     def forward(self, input: Any, hx: Any = None) -> Any:
         packed = isinstance(input, PackedSequence)
         x = input.data if packed else input
-        unbatched = not packed and x.ndim == 2
+        unbatched, known = not packed and x.ndim == 2, None
         self._check_input(x, packed)
         if packed:
             sizes = tuple(input.batch_sizes.numpy().tolist())
         else:
             if unbatched:
                 x = autograd.unsqueeze(x, 1)
-            elif self.batch_first:
-                x = autograd.transpose(x, 0, 1)
-            steps, batch, width = x.shape
+            swap = self.batch_first and not unbatched
+            steps, batch = (x.shape[1], x.shape[0]) if swap else x.shape[:2]
             sizes = (batch,) * steps
             if not sizes:
                 raise ShapeError(f"{type(self).__name__}: expected a sequence of at least one step, got none")
-            x = autograd.reshape(x, (steps * batch, width))
+            known = repeated(x, swap, self.hidden_size)
+            if known is None:
+                x = autograd.reshape(autograd.transpose(x, 0, 1) if swap else x, (steps * batch, x.shape[2]))
         order = input.sorted_indices if packed else None
         state = self._initial(hx, sizes[0], x.dtype, unbatched, order)
-        words = None if packed else words_of(input, x, self.batch_first, sizes, self.hidden_size)
-        x, finals = self._layers(x, state, sizes, words)
+        x, finals = self._layers(x, state, sizes, known)
         last = tuple(autograd.stack(parts) for parts in zip(*finals, strict=True))
         if packed:
             output: Any = PackedSequence(x, *input[1:])
@@ -156,10 +156,10 @@ class RNNBase(Module):
             output = autograd.transpose(output, 0, 1)
         return output, (last if self.states == 2 else last[0])
 
-    def _layers(self, x: Tensor, state: list[Any], sizes: tuple[int, ...], words: Any) -> tuple[Tensor, list[State]]:
+    def _layers(self, x: Tensor, state: list[Any], sizes: tuple[int, ...], known: Any) -> tuple[Tensor, list[State]]:
         """All layers over the packed rows x (P, input): the last one's output (P, *), and the last states of all.
 
-        words: those of which x is the rows, see `words_of`.
+        known: what `repeated` found of x, which is then not packed.
         """
         finals: list[State] = []
         get = self._parameters.get
@@ -169,11 +169,11 @@ class RNNBase(Module):
             outputs = []
             for suffix in self._suffixes(layer):
                 weights = [get(f"{key}_{suffix}") for key in _KEYS]
-                args = x, *state[len(finals)], *weights, self._kind, sizes, suffix.endswith("reverse"), words
+                args = x, *state[len(finals)], *weights, self._kind, sizes, suffix.endswith("reverse"), known
                 output, last_h, last_c, *_ = _recurrent(*args)
                 outputs.append(output)
                 finals.append((last_h, last_c)[: self.states])
-            x, words = outputs[0] if len(outputs) == 1 else autograd.cat(outputs, -1), None
+            x, known = outputs[0] if len(outputs) == 1 else autograd.cat(outputs, -1), None
         return x, finals
 
     def _check_input(self, x: Tensor, packed: bool) -> None:

@@ -11,6 +11,7 @@ from autograd.check import gradgradcheck
 from autograd.kernels import recurrent as kernels
 from autograd.ops import recurrent as ops
 from autograd.samples import Draw
+from autograd.tape import RowSums
 from autograd.tensor import wrap
 from examples import rnn_by_hand
 from nn.utils import rnn
@@ -312,24 +313,84 @@ def test_words_that_repeat_are_multiplied_once(made, monkeypatch):
     autograd.manual_seed(0)
     table, layer = nn.Embedding(7, 5).double(), made().double()
     words = autograd.from_numpy(np.random.default_rng(0).integers(0, 6, (20, 20)))  # one word does not occur
-    known = []
-    of_words = kernels._vocabulary
-    monkeypatch.setattr(kernels, "_vocabulary", lambda x, words: known.append(len(x)) or of_words(x, words))
 
-    def run(change):
+    def run(retain):
         nn.ModuleList([table, layer]).zero_grad()
-        x = change(table(words))
-        x.retain_grad()
+        x = table(words)
+        if retain:
+            x.retain_grad()
         output = layer(x)[0]
         (output * autograd.arange(output.numel(), dtype=output.dtype).reshape(output.shape)).sum().backward()
-        return [values(output), values(x.grad), *[values(p.grad) for p in [*table.parameters(), *layer.parameters()]]]
+        return [values(output), *[values(p.grad) for p in [*table.parameters(), *layer.parameters()]]]
 
-    found = run(lambda x: x)
-    assert known
-    known.clear()
-    for one, other in zip(found, run(lambda x: x * 1.0), strict=True):
-        np.testing.assert_allclose(one, other, rtol=1e-10, atol=1e-10 * abs(other).max())
-    assert not known
+    known, sums = [], []
+    distinct, init = kernels.distinct, RowSums.__init__
+    monkeypatch.setattr(kernels, "distinct", lambda *args: known.append(distinct(*args)) or known[-1])
+    monkeypatch.setattr(RowSums, "__init__", lambda self, *args: sums.append(self) or init(self, *args))
+    by_word, whole = run(False), run(True)
+    assert len(known[0].first) < 7 and sums
+    monkeypatch.setattr(kernels, "distinct", lambda *args: None)
+    for one, other, plain in zip(by_word, whole, run(False), strict=True):
+        np.testing.assert_allclose(one, plain, rtol=1e-10, atol=1e-10 * abs(plain).max())
+        np.testing.assert_allclose(other, plain, rtol=1e-10, atol=1e-10 * abs(plain).max())
+
+
+def words_and_layer(**options):
+    """A table, a layer whose words repeat, those words, and a function that makes a loss of an input."""
+    autograd.manual_seed(0)
+    table, layer = nn.Embedding(5, 3, **options).double(), nn.GRU(3, 4, batch_first=True).double()
+    words = autograd.from_numpy(np.random.default_rng(0).integers(0, 5, (8, 20)))
+    return table, layer, words, lambda x: (layer(x)[0] * autograd.arange(4, dtype=autograd.float64)).sin().sum()
+
+
+def without_words(monkeypatch, compute):
+    """What `compute` gives with the words multiplied once each, and with every row for itself."""
+    found = compute()
+    monkeypatch.setattr(kernels, "distinct", lambda *args: None)
+    return found, compute()
+
+
+@pytest.mark.parametrize("options", [{"padding_idx": 1}, {"scale_grad_by_freq": True}, {"sparse": True}, {}])
+def test_every_kind_of_table_learns_from_the_sums_of_its_words(options, monkeypatch):
+    table, _, words, loss = words_and_layer(**options)
+    with autograd.no_grad():
+        table.weight[3] = table.weight[2]  # two words, equal rows
+        if not options:
+            table.weight[4] += 1.0
+
+    def compute():
+        table.weight.grad = None
+        x = table(words)
+        (loss(x) + (x * x).sum() if not options else loss(x)).backward()
+        g = table.weight.grad
+        return g.to_dense() if options.get("sparse") else values(g)
+
+    found, expected = without_words(monkeypatch, compute)
+    np.testing.assert_allclose(found, expected, rtol=1e-10, atol=1e-12)
+
+
+def test_whoever_looks_at_the_gradient_of_the_words_sees_all_of_it(monkeypatch):
+    table, _, words, loss = words_and_layer()
+
+    def compute():
+        seen = []
+        x = table(words)
+        x.register_hook(lambda g: seen.append(values(g)))
+        loss(x).backward()
+        x = table(words)
+        seen += [values(g) for g in autograd.grad(loss(x), (x, table.weight))]
+        x = table(words)
+        (g,) = autograd.grad(loss(x), table.weight, create_graph=True)
+        seen += [values(g), values(autograd.grad((g * g).sum(), table.weight)[0])]
+        late = table(words)
+        value = loss(late)
+        late.retain_grad()
+        value.backward()
+        return [*seen, values(late.grad)]
+
+    for one, other in zip(*without_words(monkeypatch, compute), strict=True):
+        assert one.shape == other.shape
+        np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-11)
 
 
 def test_words_whose_rows_were_changed_do_not_repeat():

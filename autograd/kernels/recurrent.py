@@ -68,15 +68,42 @@ def _copy(x, y):
 
 
 @kernel
-def _repeat(words, first, x, width):
-    """Whether each row of x is that of its word, first[word], bit by bit."""
-    for p in range(words.size):
-        here, there, unlike = p * width, first[words[p]] * width, 0
-        for i in range(width):
-            unlike |= x[here + i] ^ x[there + i]
-        if unlike:
-            return False
-    return True
+def _hash(x):
+    """A number of a row's bits: the sum of its values, each times another odd number, the upper half mixed best."""
+    h = 0
+    for i in range(x.size):
+        h += x[i] * (2 * i + 1) * -7046029254386353131
+    return h * -7046029254386353131
+
+
+@kernel
+def _unlike(x, y):
+    unlike = x[0] ^ x[0]
+    for i in range(x.size):
+        unlike |= x[i] ^ y[i]
+    return unlike != 0
+
+
+@kernel
+def _distinct(x, width, numbers, first, table):
+    """Number the rows of x (P, width), integers, in `numbers` (P,), equal ones alike; first (V,): where each distinct
+    one stands first. Returns how many there are; or -1 where more than V. table: a power of two above V, all -1."""
+    count, free = 0, table.size - 1
+    for p in range(numbers.size):
+        row = part(x, p * width, (p + 1) * width)
+        slot = (_hash(row) >> 32) & free
+        while table[slot] >= 0:
+            w = table[slot]
+            if not _unlike(row, part(x, first[w] * width, (first[w] + 1) * width)):
+                break
+            slot = (slot + 1) & free
+        if table[slot] < 0:
+            if count == first.size:
+                return -1
+            table[slot], first[count] = count, p
+            count += 1
+        numbers[p] = table[slot]
+    return count
 
 
 @kernel
@@ -459,28 +486,30 @@ def _c(x: ndarray) -> ndarray:
     return x if x.flags.carray else np.array(x, order="C")
 
 
-def _firsts(words: ndarray) -> ndarray:
-    """A row of each word below the largest, -1 where it does not occur."""
-    first = np.full(int(words.max()) + 1, -1)
-    first[words] = np.arange(len(words))
-    return first
+class Words(NamedTuple):
+    """The distinct rows of an input: of each row, in the order of time, its number (P,); of each number its first row in
+    the input's own order (V,)."""
+
+    numbers: ndarray
+    first: ndarray
 
 
-def repeat(x: ndarray, words: ndarray, sizes: tuple[int, ...], H: int) -> bool:
-    """Whether the rows of x (P, I), C-contiguous, are so few words, words (P,) of int64, that their products pay; words
-    of one number must then be equal rows."""
-    tasks = _plan(sizes, False, H, H).tasks
-    if not words.size or (int(words.max()) + 1) * max(4 * tasks, 8) > words.size:
-        return False
-    return bool(_repeat(words, _firsts(words), x.view(f"i{x.itemsize}").reshape(-1), x.shape[1]))
-
-
-def _vocabulary(x: ndarray, words: ndarray) -> ndarray:
-    """The row of x (P, I) of each word, zeros for those that do not occur."""
-    first = _firsts(words)
-    table = x[first]
-    table[first < 0] = 0
-    return table
+def distinct(x: ndarray, steps: int, batch_first: bool, H: int) -> Words | None:
+    """The distinct rows of x (T, B, I), or (B, T, I) with batch_first, C-contiguous, if they are so few that it pays to
+    multiply each once."""
+    P, width = x.size // x.shape[-1], x.shape[-1]
+    tasks = _plan((P // steps,) * steps, False, H, H).tasks
+    most = P // max(4 * tasks, 8)
+    if not most:
+        return None
+    numbers, first = np.empty(P, np.int64), np.empty(most, np.int64)
+    table = np.full(1 << (2 * most).bit_length(), -1)
+    count = _distinct(x.view(f"i{x.itemsize}").reshape(-1), width, numbers, first, table)
+    if count < 0:
+        return None
+    if batch_first:
+        numbers = np.ascontiguousarray(numbers.reshape(-1, steps).T).reshape(-1)
+    return Words(numbers, first[:count])
 
 
 SPREAD = 64  # rows of a task
@@ -493,13 +522,13 @@ def forward(
     weights: Sequence[ndarray | None],
     sizes: tuple[int, ...],
     reverse: bool,
-    words: ndarray | None = None,
+    words: Words | None = None,
 ) -> tuple[ndarray, ndarray, ndarray, Saved]:
     """The states (P, O), the last h (B, O), the last c (B, H; empty but for LSTM), and what `backward` needs.
 
     x (P, I): the packed rows, step t has sizes[t], which never rise. initial: h (B, O) and c (B, H) or None for zeros.
     weights: weight_ih (N, I), weight_hh (N, O), bias_ih, bias_hh (N,) or None, weight_hr (O, H) or None. One dtype,
-    float32 or float64; shapes are the caller's to check. words (P,): see `repeat`.
+    float32 or float64; shapes are the caller's to check. words: see `distinct`, the rows of x are then in any order.
     """
     weight_ih, weight_hh, bias_ih, bias_hh, weight_hr = weights
     assert weight_ih is not None and weight_hh is not None
@@ -527,8 +556,8 @@ def forward(
     if words is None:
         matmul(x, weight_ih.T, bias, out=gates)
     else:
-        table = matmul(_vocabulary(x, words), weight_ih.T, bias)
-        _do(_spread, -(-P // SPREAD), work, dtype, SPREAD, words, table.reshape(-1), N, gates.reshape(-1))
+        table = matmul(x[words.first], weight_ih.T, bias)
+        _do(_spread, -(-P // SPREAD), work, dtype, SPREAD, words.numbers, table.reshape(-1), N, gates.reshape(-1))
     if kind in (RELU, TANH):
         W, _ = _packed("recurrent W", weight_hh.T)
         floor = dtype.type(0 if kind == RELU else -np.inf)
@@ -565,10 +594,12 @@ def backward(
     sizes: tuple[int, ...],
     reverse: bool,
     needs: Sequence[bool],
-    words: ndarray | None = None,
-) -> list[ndarray | None]:
+    words: Words | None = None,
+    by_word: bool = False,
+) -> list[Any]:
     """The gradients of x, h, c, weight_ih, weight_hh, bias_ih, bias_hh and weight_hr from those of `forward`'s
-    results, None for zero. `needs`: which of the eight are wanted."""
+    results, None for zero. `needs`: which of the eight are wanted. That of x is in the order of time; with by_word it is
+    a pair: its sums by the words (V, I), and a function that gives it whole."""
     weight_ih, weight_hh, bias_ih, bias_hh, weight_hr = weights
     assert weight_ih is not None and weight_hh is not None
     x, weight_ih, weight_hh, dtype = _c(x), _c(weight_ih), _c(weight_hh), x.dtype
@@ -576,16 +607,16 @@ def backward(
     H, B, P = N // GATES[kind], sizes[0], len(x)
     plan = _plan(sizes, reverse, H, O)
     numbers, tasks, chunk = plan.numbers, plan.tasks, int(plan.numbers[3])
-    vocabulary, numbered = None, _NO_WORDS
+    numbered = _NO_WORDS
     if words is not None:
-        vocabulary, numbered, numbers = _vocabulary(x, words), words, numbers.copy()
-        numbers[6] = len(vocabulary)
+        numbered, numbers = words.numbers, numbers.copy()
+        numbers[6] = len(words.first)
     wide = 4 * H if kind == GRU else N  # torch's GRU has one product more
     empty = _EMPTY[dtype]
     gy = empty if g[0] is None else _c(g[0]).reshape(-1)
     dh = np.zeros((B, O), dtype) if g[1] is None else np.array(g[1], dtype, order="C")
     dc = empty
-    dgates = workspace("recurrent gates", P * wide, dtype).reshape(P, wide)
+    dgates = np.empty((P, wide), dtype) if by_word else workspace("recurrent gates", P * wide, dtype).reshape(P, wide)
     db = np.zeros((tasks, int(numbers[6]), wide), dtype)
     dproj = empty
     states, cells, gates, inner, hidden = saved
@@ -616,20 +647,19 @@ def backward(
             _do(gru_before_backward, tasks, work, dtype, numbers, plan.steps, numbered, W, wn, *flats, kind == NOTES)
 
     of_input = dgates[:, :N]
-    by_word = np.add.reduce(db, 0)
-    bias = np.add.reduce(by_word, 0)
-    result: list[ndarray | None] = [None] * 8
-    if needs[0]:
+    sums = np.add.reduce(db, 0)
+    bias = np.add.reduce(sums, 0)
+    result: list[Any] = [None] * 8
+    if needs[0] and by_word:
+        result[0] = matmul(sums[:, :N], weight_ih), lambda: matmul(of_input, weight_ih)
+    elif needs[0]:
         result[0] = matmul(of_input, weight_ih)
     if needs[1]:
         result[1] = dh
     if needs[2]:
         result[2] = dc
     if needs[3]:
-        if vocabulary is None:
-            result[3] = matmul(of_input.T, x)
-        else:
-            result[3] = matmul(by_word[:, :N].T, vocabulary)
+        result[3] = matmul(of_input.T, x) if words is None else matmul(sums[:, :N].T, x[words.first])
     if needs[4]:
         before = states[plan.before]
         if kind == LSTM or kind in (RELU, TANH):

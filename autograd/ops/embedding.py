@@ -10,7 +10,7 @@ from numpy import ndarray
 from ..errors import DTypeError, NumberError, RangeError, ShapeError
 from ..kernels import scatter
 from ..op import function, op
-from ..tape import SparseRows
+from ..tape import RowSums, SparseRows
 from ..tensor import Tensor
 from .compare import where
 from .elementwise import mul
@@ -23,6 +23,12 @@ from .shape import reshape
 def _rows_gradient(
     g: Any, indices: ndarray, weight_shape: tuple[int, ...], padding_idx: int | None, by_frequency: bool, sparse: bool
 ) -> Any:
+    if type(g) is RowSums:
+        of = indices.reshape(-1)[g.first]
+        if sparse or by_frequency or (of[g.numbers] != indices).any():  # rows may be equal that are not of one index
+            g = g.dense()
+        else:
+            g, indices = g.sums, of
     if sparse and type(g) is ndarray and not by_frequency:
         flat, rows = indices.reshape(-1), g.reshape(indices.size, *weight_shape[1:])
         if padding_idx is not None:

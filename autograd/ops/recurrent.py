@@ -7,7 +7,7 @@ themselves recorded.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy import ndarray
@@ -16,12 +16,14 @@ from ..errors import DTypeError, ShapeError
 from ..kernels import recurrent as kernels
 from ..op import REGISTRY, op
 from ..samples import Draw
-from ..tape import Node
+from ..tape import Node, RowSums
+from ..tensor import Tensor
 from .activation import relu
 from .composite import recorded_gradients
 from .elementwise import sigmoid, tanh
 from .join import cat, chunk, split
 from .linalg import linear
+from .shape import reshape, transpose
 
 # A step takes the input's part of all gates (B, N), the state, and the recurrent weights and biases, to the next state.
 State = tuple[Any, ...]
@@ -77,7 +79,8 @@ def composed(
     kind: str, sizes: tuple[int, ...], reverse: bool,
     input: Any, h: Any, c: Any, weight_ih: Any, weight_hh: Any, bias_ih: Any, bias_hh: Any, weight_hr: Any,
 ) -> tuple[Any, Any, Any]:  # fmt: skip
-    """What `_recurrent` computes, step by step out of plain operations: output (P, O), last h, and last c or None."""
+    """What `_recurrent` computes of packed rows, step by step out of plain operations: output (P, O), last h, and last c
+    or None."""
     step, B = STEPS[kind], sizes[0]
     H = weight_hh.shape[0] // kernels.GATES[kind]
     h = np.zeros((B, weight_hh.shape[1]), input.dtype) if h is None else h
@@ -103,34 +106,64 @@ def composed(
     return output, state[0], state[1] if kind == kernels.LSTM else None
 
 
+class Repeated(NamedTuple):
+    """An input (T, B, I), or (B, T, I) with batch_first, of few distinct rows, and the lookup that made it, if one did."""
+
+    words: kernels.Words
+    batch_first: bool
+    lookup: Node | None
+
+
+def repeated(input: Any, batch_first: bool, H: int) -> Repeated | None:
+    """What `_recurrent` wants to know of an input (T, B, I), or (B, T, I) with batch_first, if its rows are so few that
+    it pays to multiply each once: those of an embedding of characters, say."""
+    x = input.numpy_view() if isinstance(input, Tensor) else input
+    if x.dtype.char not in "fd" or not x.flags.carray or not x.size:
+        return None
+    words = kernels.distinct(x, x.shape[1 if batch_first else 0], batch_first, H)
+    if words is None:
+        return None
+    node = input._node if isinstance(input, Tensor) else None
+    lookup = node if type(node) is Node and node.op is REGISTRY["_embedding"] else None
+    return Repeated(words, batch_first, lookup)
+
+
+def _packed(input: Any, known: Repeated | None) -> Any:
+    """The rows of the input (P, I), in the order of time."""
+    if known is None:
+        return input
+    return reshape(transpose(input, 0, 1) if known.batch_first else input, (-1, input.shape[2]))
+
+
+def _unpacked(rows: ndarray, shape: tuple[int, ...], batch_first: bool) -> ndarray:
+    B, T, I = shape
+    return rows.reshape(T, B, I).transpose(1, 0, 2) if batch_first else rows.reshape(shape)
+
+
 def _pull(
     g: Any, input: Any, h: Any, c: Any, weight_ih: Any, weight_hh: Any, bias_ih: Any, bias_hh: Any, weight_hr: Any,
-    y: Any, kind: str, sizes: tuple[int, ...], reverse: bool, words: ndarray | None, needs: list[bool],
+    y: Any, kind: str, sizes: tuple[int, ...], reverse: bool, known: Repeated | None, needs: list[bool],
 ) -> Any:  # fmt: skip
     weights = weight_ih, weight_hh, bias_ih, bias_hh, weight_hr
     if any(type(part) is ndarray for part in g):
         saved = kernels.Saved(*y[3:])
-        return kernels.backward(kind, g, input, weights, saved, sizes, reverse, needs, words)
+        if known is None:
+            return kernels.backward(kind, g, input, weights, saved, sizes, reverse, needs)
+        words, batch_first, lookup = known
+        rows, by_word, shape = input.reshape(-1, input.shape[2]), needs[0] and lookup is not None, input.shape
+        result = kernels.backward(kind, g, rows, weights, saved, sizes, reverse, needs, words, by_word)
+        if lookup is not None and needs[0]:
+            sums, whole = result[0]
+            numbers = _unpacked(words.numbers.reshape(-1, 1), (*shape[:2], 1), batch_first)[..., 0]
+            result[0] = RowSums(lookup, sums, words.first, numbers, lambda: _unpacked(whole(), shape, batch_first))
+        elif needs[0]:
+            result[0] = _unpacked(result[0], shape, batch_first)
+        return result
 
-    def body(*inputs: Any) -> Any:
-        return composed(kind, sizes, reverse, *inputs)
+    def body(input: Any, *others: Any) -> Any:
+        return composed(kind, sizes, reverse, _packed(input, known), *others)
 
     return recorded_gradients(body, (input, h, c, *weights), g[:3], needs)
-
-
-def words_of(input: Any, rows: Any, batch_first: bool, sizes: tuple[int, ...], H: int) -> ndarray | None:
-    """The words (P,) whose rows of an embedding a layer's input is, if they repeat so often that it pays to know.
-
-    input: a Tensor (T, B, I), or (B, T, I) with batch_first; rows: the same as (P, I), in order of time.
-    """
-    node = input._node
-    if type(node) is not Node or node.op is not REGISTRY["_embedding"] or node.values is None:
-        return None
-    words: ndarray = node.values[1]
-    if words.ndim != 2 or not rows._data.flags.c_contiguous:
-        return None
-    flat = np.ascontiguousarray(words.T if batch_first else words).reshape(-1)
-    return flat if kernels.repeat(rows._data, flat, sizes, H) else None
 
 
 def _samples(s: Draw) -> list[tuple[Any, ...]]:
@@ -178,16 +211,18 @@ def _check(kind: str, input: Any, h: Any, c: Any, *weights_and_sizes: Any) -> No
 @op(joint=_pull, n_inputs=8, aux=5, samples=_samples)
 def _recurrent(
     input: Any, h: Any, c: Any, weight_ih: Any, weight_hh: Any, bias_ih: Any, bias_hh: Any, weight_hr: Any,
-    kind: str, sizes: tuple[int, ...], reverse: bool, words: ndarray | None = None,
+    kind: str, sizes: tuple[int, ...], reverse: bool, known: Repeated | None = None,
 ) -> Any:  # fmt: skip
     """One layer in one direction over packed rows: the states of all steps (P, O), the last h, the last c (empty but
     for an LSTM), and what the kernels save.
 
     input (P, I), step t having sizes[t] rows; h (B, O), c (B, H) or None for zeros; weight_ih (N, I), weight_hh (N, O),
     bias_ih, bias_hh (N,) or None, weight_hr (O, H) or None; kind: a key of `STEPS`; reverse: from the last step on;
-    words: what `words_of` found.
+    known: what `repeated` found of an input not yet packed.
     """
     weights = weight_ih, weight_hh, bias_ih, bias_hh, weight_hr
-    _check(kind, input, h, c, *weights, sizes)
-    output, last_h, last_c, saved = kernels.forward(kind, input, (h, c), weights, sizes, reverse, words)
+    rows = input if known is None else input.reshape(-1, input.shape[2])
+    _check(kind, rows, h, c, *weights, sizes)
+    words = None if known is None else known.words
+    output, last_h, last_c, saved = kernels.forward(kind, rows, (h, c), weights, sizes, reverse, words)
     return output, last_h, last_c, *saved
