@@ -105,40 +105,42 @@ def characters(kind: str) -> Callable[[Any, Any, Any], Any]:
     return build
 
 
-def additive_attention(base: Any, F: Any, query: Any, keys: Any, values: Any, weight: Any) -> Any:
-    """The mean of the values by a small network's scores: one operation in tapegrad, in torch out of those it has."""
-    if base.__name__ == "autograd":
-        return F.additive_attention(query, keys, values, weight)[0]
-    scores = F.linear((keys + query.unsqueeze(1)).tanh(), weight).squeeze(2)
-    return base.bmm(scores.softmax(1).unsqueeze(1), values).squeeze(1)
+def dates(fused: bool) -> Callable[[Any, Any, Any], Any]:
+    """Attention from 10 steps of a decoder to 30 of a bidirectional encoder: a written date to an ISO date.
 
+    Bahdanau's score is written out, as torch's users do; fused: by `additive_attention` where the library has it.
+    """
 
-def dates(base: Any, nn: Any, F: Any) -> Any:
-    """Attention from 10 steps of a decoder to 30 of a bidirectional encoder: a written date to an ISO date."""
+    def build(base: Any, nn: Any, F: Any) -> Any:
+        attention = getattr(F, "additive_attention", None) if fused else None
 
-    class Dates(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.embedding = nn.Embedding(37, 32)
-            self.encoder = nn.LSTM(32, 32, batch_first=True, bidirectional=True)
-            self.key, self.query, self.score = (
-                nn.Linear(64, 64),
-                nn.Linear(64, 64, bias=False),
-                nn.Linear(64, 1, bias=False),
-            )
-            self.decoder, self.output = nn.LSTMCell(64, 64), nn.Linear(64, 11)
+        class Dates(nn.Module):
+            def __init__(self) -> None:
+                super().__init__()
+                self.embedding = nn.Embedding(37, 32)
+                self.encoder = nn.LSTM(32, 32, batch_first=True, bidirectional=True)
+                self.key, self.query = nn.Linear(64, 64), nn.Linear(64, 64, bias=False)
+                self.score = nn.Linear(64, 1, bias=False)
+                self.decoder, self.output = nn.LSTMCell(64, 64), nn.Linear(64, 11)
 
-        def forward(self, x: Any) -> Any:
-            states, _ = self.encoder(self.embedding(x))
-            keys, outputs = self.key(states), []
-            s, c = base.zeros(len(x), 64), base.zeros(len(x), 64)
-            for _ in range(10):
-                context = additive_attention(base, F, self.query(s), keys, states, self.score.weight)
-                s, c = self.decoder(context, (s, c))
-                outputs.append(s)
-            return self.output(base.stack(outputs, 1)).reshape(-1, 11)
+            def context(self, s: Any, keys: Any, states: Any) -> Any:
+                if attention is not None:
+                    return attention(self.query(s), keys, states, self.score.weight)[0]
+                scores = self.score((keys + self.query(s).unsqueeze(1)).tanh()).squeeze(2)
+                return base.bmm(scores.softmax(1).unsqueeze(1), states).squeeze(1)
 
-    return Dates()
+            def forward(self, x: Any) -> Any:
+                states, _ = self.encoder(self.embedding(x))
+                keys, outputs = self.key(states), []
+                s, c = base.zeros(len(x), 64), base.zeros(len(x), 64)
+                for _ in range(10):
+                    s, c = self.decoder(self.context(s, keys, states), (s, c))
+                    outputs.append(s)
+                return self.output(base.stack(outputs, 1)).reshape(-1, 11)
+
+        return Dates()
+
+    return build
 
 
 # ---- data, weights, rows
@@ -177,7 +179,10 @@ NETWORKS = {
         )
         for kind in ("RNN", "GRU", "LSTM")
     },
-    "dates-32x30": Network(dates, (32, 30), (320,), "cross_entropy", 11, "Adam", words=37, limit=0.5),
+    **{
+        name: Network(dates(fused), (32, 30), (320,), "cross_entropy", 11, "Adam", words=37, limit=0.5)
+        for name, fused in (("dates-32x30", False), ("dates-fused-32x30", True))
+    },
     "alexnet-b16": Network(alexnet, (16, 3, 227, 227), (16,), "cross_entropy", 1000, lr=1e-4, heavy=True),
     "vgg16-b4": Network(vgg16, (4, 3, 224, 224), (4,), "cross_entropy", 1000, lr=3e-6, heavy=True),
     "resnet50-b4": Network(resnet50, (4, 3, 224, 224), (4,), "cross_entropy", 1000, lr=3e-6, heavy=True),
