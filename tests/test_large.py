@@ -121,3 +121,37 @@ def test_second_derivatives_of_large_losses(name):
         second.append([t.numpy() for t in autograd.grad(mixed, (a, b))])
     for large, small in zip(*second, strict=True):
         np.testing.assert_allclose(large[:100], small, 1e-12, 1e-12)
+
+
+ALONG = {
+    "topk": lambda x, dim: autograd.topk(x, 5, dim),
+    "topk of the smallest": lambda x, dim: autograd.topk(x, 3, dim, largest=False),
+    "kthvalue": lambda x, dim: autograd.kthvalue(x, 7, dim),
+    "median": lambda x, dim: autograd.median(x, dim),
+    "nanmedian": lambda x, dim: autograd.nanmedian(x, dim),
+    "gather": lambda x, dim: (autograd.gather(x, dim, autograd.argsort(x.detach(), dim) // 2),),
+    "gather of few": lambda x, dim: (autograd.gather(x, dim, autograd.argsort(x.detach(), dim).narrow(dim, 0, 12)),),
+    "scatter_add": lambda x, dim: (autograd.scatter_add(x, dim, autograd.argsort(x.detach(), dim) // 2, x * 3),),
+}
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("dim", [0, -1])
+@pytest.mark.parametrize("name", ALONG)
+def test_rows_of_a_large_array_as_of_small_ones(name, dim, dtype):
+    rng = np.random.default_rng(0)
+    x = rng.integers(-30, 30, (90, 60)).astype(dtype)
+    x[rng.random(x.shape) < 0.02] = np.nan
+    x = x if dim else np.ascontiguousarray(x.T)
+
+    def run(x, g):
+        x = autograd.from_numpy(x).requires_grad_()
+        results = ALONG[name](x, dim)
+        results[0].backward(autograd.from_numpy(g))
+        return [*(r.detach().numpy() for r in results), x.grad.numpy()]
+
+    g = rng.standard_normal(tuple(ALONG[name](autograd.from_numpy(x), dim)[0].shape)).astype(dtype)
+    parts = [(slice(a, a + 9),) if dim else (..., slice(a, a + 9)) for a in range(0, 90, 9)]
+    expected = zip(*[run(x[p].copy(), g[p].copy()) for p in parts], strict=True)
+    for ours, pieces in zip(run(x, g), expected, strict=True):
+        np.testing.assert_array_equal(ours, np.concatenate(pieces, 0 if dim else -1))

@@ -5,10 +5,13 @@ Duplicates are added in the order of the indices, whatever the number of threads
 
 from __future__ import annotations
 
+from math import prod
+
 import numpy as np
 from numba import prange
 
 from .compile import kernel
+from .threads import launch
 from .view import part
 
 GATE = 1 << 14  # elements moved below which a parallel launch costs more than it saves
@@ -74,23 +77,52 @@ def _add_parallel(g, start, order, out, C, fresh, R, step):
         _add_rows(g, start, order, out, C, fresh, k * step, min(R, (k + 1) * step))
 
 
+# Unsigned numbers: one comparison keeps an index inside, and numba looks for no negative ones.
+
+
 @kernel
-def _scatter_block(out, index, src, D, E, K, o, k0, k1):
-    """out[o, index[o, e, k], k] += src[o, e, k] for the columns k0 to k1; D and E are the two lengths along dim."""
-    for e in range(E):
-        at = (o * E + e) * K
-        for k in range(k0, k1):
-            d = index[at + k]
-            if 0 <= d < D:
-                out[(o * D + d) * K + k] += src[at + k]
+def _scatter_strips(first, last, out, index, src, D, E, K, step):
+    """out[o, index[o, e, k], k] += src[o, e, k]; a task is up to `step` columns k of one o, D and E the lengths along dim."""
+    strips = (K + step - 1) // step
+    length, stride = np.uint64(D), np.uint64(K)
+    for t in range(first, last):
+        o, k0 = t // strips, t % strips * step
+        width, block = min(step, K - k0), part(out, o * D * K + k0, (o + 1) * D * K)
+        if K == 1:
+            at, add = part(index, o * E, (o + 1) * E), part(src, o * E, (o + 1) * E)
+            for e in range(at.size):
+                d = np.uint64(at[e])
+                if d < length:
+                    block[d] += add[e]
+            continue
+        for e in range(E):
+            i = (o * E + e) * K + k0
+            at, add = part(index, i, i + width), part(src, i, i + width)
+            for k in range(at.size):
+                d = np.uint64(at[k])
+                if d < length:
+                    block[d * stride + np.uint64(k)] += add[k]
 
 
-@kernel(parallel=True)
-def _scatter_parallel(out, index, src, D, E, K, O, step):
-    blocks = (K + step - 1) // step
-    for b in prange(O * blocks):
-        o, k0 = b // blocks, b % blocks * step
-        _scatter_block(out, index, src, D, E, K, o, k0, min(K, k0 + step))
+@kernel
+def _gather_rows(first, last, x, index, y, D, E, K, step):
+    """y[o, e, k] = x[o, index[o, e, k], k]; a task is up to `step` consecutive e of one o."""
+    tasks = (E + step - 1) // step
+    length, stride, zero = np.uint64(D), np.uint64(K), x.dtype.type(0)
+    for t in range(first, last):
+        o, e0 = t // tasks, t % tasks * step
+        e1, block = min(E, e0 + step), part(x, o * D * K, (o + 1) * D * K)
+        if K == 1:
+            at, out = part(index, o * E + e0, o * E + e1), part(y, o * E + e0, o * E + e1)
+            for e in range(at.size):
+                d = np.uint64(at[e])
+                out[e] = block[d] if d < length else zero
+            continue
+        for i in range((o * E + e0) * K, (o * E + e1) * K, K):
+            at, out = part(index, i, i + K), part(y, i, i + K)
+            for k in range(at.size):
+                d = np.uint64(at[k])
+                out[k] = block[d * stride + np.uint64(k)] if d < length else zero
 
 
 def embedding(weight: np.ndarray, indices: np.ndarray) -> np.ndarray:
@@ -136,6 +168,33 @@ def index_add(out: np.ndarray, indices: np.ndarray, rows: np.ndarray) -> None:
     _add(out, indices, rows, -1, False)
 
 
+def _lengths(a: np.ndarray, dim: int) -> tuple[int, int]:
+    """The products of the lengths before `dim` and behind it."""
+    return prod(a.shape[:dim]), prod(a.shape[dim + 1 :])
+
+
+def gather(x: np.ndarray, dim: int, index: np.ndarray) -> np.ndarray:
+    """x[.., index[.., e, ..], ..] along dim, 0 where an index is outside; all axes but dim agree. index int64."""
+    if x.ndim != index.ndim or any(
+        a != b for axis, (a, b) in enumerate(zip(x.shape, index.shape, strict=True)) if axis != dim % x.ndim
+    ):
+        raise ValueError(f"gather: index {index.shape} and x {x.shape} differ beside dim {dim}")
+    dim %= x.ndim
+    D, E = x.shape[dim], index.shape[dim]
+    outer, K = _lengths(x, dim)
+    y = np.empty(index.shape, x.dtype)
+    if not y.size:
+        return y
+    step = max(1, GATE // K)
+    args = np.ascontiguousarray(x).reshape(-1), np.ascontiguousarray(index).reshape(-1), y.reshape(-1), D, E, K, step
+    tasks = outer * -(-E // step)
+    if y.size < GATE:
+        _gather_rows(0, tasks, *args)
+    else:
+        launch(_gather_rows, x.dtype, tasks, *args)
+    return y
+
+
 def scatter_add(out: np.ndarray, dim: int, index: np.ndarray, src: np.ndarray) -> None:
     """out[.., index[.., e, ..], ..] += src[.., e, ..] along dim, in place; all axes but dim agree.
 
@@ -149,10 +208,13 @@ def scatter_add(out: np.ndarray, dim: int, index: np.ndarray, src: np.ndarray) -
         raise ValueError(f"scatter_add: index {index.shape}, src {src.shape}, out {out.shape} differ beside dim {dim}")
     dim %= out.ndim
     D, E = out.shape[dim], src.shape[dim]
-    outer, K = int(np.prod(out.shape[:dim], dtype=np.int64)), int(np.prod(out.shape[dim + 1 :], dtype=np.int64))
+    outer, K = _lengths(out, dim)
+    if not src.size:
+        return
+    step = max(64, -(-K * outer // PIECES))
     flat = out.reshape(-1), np.ascontiguousarray(index).reshape(-1), np.ascontiguousarray(src).reshape(-1)
-    if src.size < GATE or outer * K < 2:
-        for o in range(outer):
-            _scatter_block(*flat, D, E, K, o, 0, K)
+    tasks = outer * -(-K // step)
+    if src.size < GATE:
+        _scatter_strips(0, tasks, *flat, D, E, K, step)
     else:
-        _scatter_parallel(*flat, D, E, K, outer, max(64, -(-K * outer // PIECES)))
+        launch(_scatter_strips, out.dtype, tasks, *flat, D, E, K, step)

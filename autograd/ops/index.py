@@ -485,7 +485,21 @@ def places(index: ndarray, dim: int, shape: tuple[int, ...]) -> ndarray:
 def _gather(input: Any, index: Any, dim: int) -> Any:
     """The elements at the positions `index` along `dim`."""
     part = input[tuple([slice(None) if d == dim else slice(n) for d, n in enumerate(index.shape)])]
+    if part.size >= 2048 and part.dtype in _GATHERED and index.size >= 512:
+        return scatter.gather(part, dim, index.astype(np.int64, copy=False))
     return np.take_along_axis(part, index, dim)
+
+
+_GATHERED = (dtypes.float32, dtypes.float64, dtypes.int64)
+
+
+def add_along(out: ndarray, values: ndarray, index: ndarray, dim: int) -> None:
+    """out[index[i][j]][j] += values[i][j] for dim 0, and so on; `out` C-contiguous, repeated indices add up."""
+    alike = all(a == b for d, (a, b) in enumerate(zip(out.shape, index.shape, strict=True)) if d != dim)
+    if alike and values.size >= 512 and values.shape == index.shape and out.dtype == values.dtype in _GATHERED:
+        scatter.scatter_add(out, dim, index.astype(np.int64, copy=False), values)
+        return
+    np.add.at(out.reshape(-1), places(index, dim, out.shape).reshape(-1), np.ascontiguousarray(values).reshape(-1))
 
 
 @op(
@@ -496,7 +510,7 @@ def _gather(input: Any, index: Any, dim: int) -> Any:
 def _gather_sum(input: Any, index: Any, shape: tuple[int, ...], dim: int) -> Any:
     """Zeros of `shape` to which `input` is added where `gather` would read."""
     out = np.zeros(shape, input.dtype)
-    np.add.at(out.reshape(-1), places(index, dim, shape).reshape(-1), np.ascontiguousarray(input).reshape(-1))
+    add_along(out, input, index, dim)
     return out
 
 

@@ -11,7 +11,7 @@ from ..errors import DTypeError, PlaceError, RangeError, ShapeError
 from ..op import function, op
 from ..tensor import Tensor
 from .dims import dim_of
-from .index import _gather, _index_select, add_at, check_gather, check_index, places
+from .index import _gather, _index_select, add_along, add_at, check_gather, check_index, places
 
 
 def _array(x: Any) -> ndarray:
@@ -60,7 +60,7 @@ def _scatter(input: Any, src: Any, index: Any, dim: int) -> Any:
 def _scatter_add(input: Any, src: Any, index: Any, dim: int) -> Any:
     """A copy of `input` with `src` added by position along `dim`."""
     out = _rows(input)
-    np.add.at(out.reshape(-1), places(index, dim, out.shape).reshape(-1), np.ascontiguousarray(src).reshape(-1))
+    add_along(out, src, index, dim)
     return out
 
 

@@ -10,6 +10,7 @@ from numpy import ndarray
 
 from .. import dtypes
 from ..errors import DTypeError, NumberError, RangeError, ShapeError
+from ..kernels import select as kernels
 from ..op import function, op
 from ..samples import Draw
 from ..tensor import Tensor
@@ -96,6 +97,9 @@ def msort(input: Any) -> Any:
     return _sort(input, 0, False)[0]
 
 
+_FEW = 64  # up to how many are looked for without sorting
+
+
 @op(
     lambda g, input_shape, dim, y: _from_places(g, y[1], input_shape, dim),
     aux=1,
@@ -111,6 +115,11 @@ def _topk(input: Any, k: int, dim: int = -1, largest: bool = True) -> Any:
         raise ShapeError(f"topk: k = {k} is out of range for {n} elements along dim {dim}")
     if not input.ndim:
         return input.copy(), np.zeros((), np.int64)
+    if 0 < k <= _FEW and _selected(input):
+        shape = np.moveaxis(input, d, -1).shape[:-1]
+        parts = [a.reshape(*shape, k) for a in kernels.top(_as_rows(input, d), k, largest)]
+        values, index = (np.ascontiguousarray(np.moveaxis(a, -1, d)) for a in parts)
+        return values, index
     index = np.ascontiguousarray(np.take(_order(input, d, largest), range(k), axis=d))
     return np.take_along_axis(input, index, d), index
 
@@ -129,18 +138,34 @@ def topk(input: Any, k: int, dim: int = -1, largest: bool = True, sorted: bool =
 # ----------------------------------------------------------------------------------------- one element by its rank
 
 
-def _ranked(name: str, input: Any, k: Any, dim: int, keepdim: bool) -> tuple[Any, Any]:
-    """The element of rank k (an int, or a function of the sorted array) along `dim`, and its index."""
+def _ranked(name: str, input: Any, k: int, dim: int, keepdim: bool) -> tuple[Any, Any]:
+    """The element of rank k along `dim`, and its index; k counts from 0, or is one of `_MEDIAN` and `_NANMEDIAN`."""
     d = dim_of(name, dim, input.ndim)
     if not input.ndim:
         return input.copy(), np.zeros((), np.int64)
     if not input.shape[d]:
         raise RangeError(f"{name}: dim {dim} has no elements; shape {tuple(input.shape)}")
-    order = _order(input, d, False)
-    rank = k(np.take_along_axis(input, order, d)) if callable(k) else np.full((1,) * input.ndim, k)
-    index = np.take_along_axis(order, np.broadcast_to(rank, _kept_shape(input.shape, d)), d)
-    values = np.take_along_axis(input, index, d)
+    kept = _kept_shape(input.shape, d)
+    if _selected(input):
+        values, index = (a.reshape(kept) for a in kernels.ranked(_as_rows(input, d), k))
+    else:
+        order = _order(input, d, False)
+        rank = np.full((1,) * input.ndim, k) if k >= 0 else _middle(np.take_along_axis(input, order, d), d, k)
+        index = np.take_along_axis(order, np.broadcast_to(rank, kept), d)
+        values = np.take_along_axis(input, index, d)
     return (values, index) if keepdim else (values.squeeze(d), index.squeeze(d))
+
+
+_MEDIAN, _NANMEDIAN = -1, -2  # as for `kernels.ranked`
+
+
+def _selected(input: ndarray) -> bool:
+    """Whether the kernels of `select` take the input and are worth their call."""
+    return input.size >= 2048 and input.dtype in (dtypes.float32, dtypes.float64, dtypes.int64)
+
+
+def _as_rows(input: ndarray, d: int) -> ndarray:
+    return np.moveaxis(input, d, -1).reshape(-1, input.shape[d])
 
 
 @op(
@@ -169,11 +194,11 @@ def kthvalue(input: Any, k: int, dim: int = -1, keepdim: bool = False) -> Any:
     return kthvalue_result(*_kthvalue(input, k, dim, keepdim))
 
 
-def _middle(ordered: Any, d: int, skip_nan: bool) -> Any:
-    """The rank of the lower median of sorted elements; without skip_nan, of the first NaN where there is one."""
+def _middle(ordered: Any, d: int, kind: int) -> Any:
+    """The rank of the lower median of sorted elements; for `_MEDIAN`, of the first NaN where there is one."""
     n = ordered.shape[d]
     numbers = np.count_nonzero(ordered == ordered, axis=d, keepdims=True)
-    if skip_nan:
+    if kind == _NANMEDIAN:
         return np.maximum(numbers - 1, 0) // 2
     return np.where(numbers < n, numbers, (n - 1) // 2)
 
@@ -185,8 +210,7 @@ def _middle(ordered: Any, d: int, skip_nan: bool) -> Any:
 )
 def _median(input: Any, dim: int, keepdim: bool = False, skip_nan: bool = False) -> Any:
     """The lower median along `dim` and its index."""
-    d = dim_of("median", dim, input.ndim)
-    return _ranked("median", input, lambda ordered: _middle(ordered, d, skip_nan), dim, keepdim)
+    return _ranked("median", input, _NANMEDIAN if skip_nan else _MEDIAN, dim, keepdim)
 
 
 @op(
@@ -195,8 +219,7 @@ def _median(input: Any, dim: int, keepdim: bool = False, skip_nan: bool = False)
 )
 def _whole_median(input: Any, skip_nan: bool) -> Any:
     """The lower median of all elements; equal ones share the gradient."""
-    flat = input.reshape(-1)
-    return _ranked("median", flat, lambda ordered: _middle(ordered, 0, skip_nan), 0, False)[0]
+    return _ranked("median", input.reshape(-1), _NANMEDIAN if skip_nan else _MEDIAN, 0, False)[0]
 
 
 def _medians(result: Any, input: Any, dim: Any, keepdim: bool, skip_nan: bool) -> Any:

@@ -32,7 +32,7 @@ def test_embedding_its_gradient_and_index_add(R, C, n, padding, at_end):
 
 
 @given(SIZES, SIZES, st.sampled_from([1, 4, 90]), st.sampled_from([1, 30]), st.integers(-3, 2), st.booleans())
-def test_scatter_add(a, b, c, length, dim, at_end):
+def test_gather_and_scatter_add(a, b, c, length, dim, at_end):
     rng = np.random.default_rng(a + b)
     shape = [min(a, 9), min(b, 20), c]
     out = guarded(rng.normal(size=shape), at_end)
@@ -41,6 +41,7 @@ def test_scatter_add(a, b, c, length, dim, at_end):
     expected, places = out.copy(), list(np.indices(shape))
     places[dim] = index
     np.add.at(expected, tuple(places), src)
+    np.testing.assert_array_equal(scatter.gather(out, dim, index), np.take_along_axis(out, index, dim))
     scatter.scatter_add(out, dim, index, src)
     np.testing.assert_array_equal(out, expected)
 
@@ -53,9 +54,12 @@ def test_an_index_outside_is_skipped_not_followed(wild):
     out = guarded(np.zeros((4, 1)), True)
     scatter.scatter_add(out, 0, index[:, None], np.ones((2, 1)))
     np.testing.assert_array_equal(out[:, 0], [0, 1, 0, 0])
+    np.testing.assert_array_equal(scatter.gather(out, 0, index[:, None])[:, 0], [0, 1])
 
 
 def test_arguments_that_do_not_fit_are_named():
+    with pytest.raises(ValueError, match="gather: index"):
+        scatter.gather(np.zeros((2, 3)), 0, np.zeros((2, 2), np.int64))
     with pytest.raises(ValueError, match="scatter_add: index"):
         scatter.scatter_add(np.zeros((2, 3)), 0, np.zeros((2, 2), np.int64), np.zeros((2, 2)))
     with pytest.raises(ValueError, match="index_add: out has strides"):
