@@ -63,8 +63,8 @@ def operation(
     return rows + [Row(f"kernel/{name}/{what} gradient", backward(needed), **row) for what, needed in gradients.items()]
 
 
-# name: N, C, H=W, filters, window, stride, padding, groups
-CONVOLUTIONS = {
+# name: N, C, H=W, filters, window, stride, padding, groups; one number for rows and columns or one each
+CONVOLUTIONS: dict[str, tuple[int, int, int, int, Any, int, Any, int]] = {
     "lenet5-1": (64, 3, 32, 6, 5, 1, 0, 1),
     "lenet5-2": (64, 6, 14, 16, 5, 1, 0, 1),
     "alexnet-1": (16, 3, 227, 96, 11, 4, 0, 1),
@@ -91,6 +91,10 @@ CONVOLUTIONS = {
     "googlenet-3a-three": (4, 96, 28, 128, 3, 1, 1, 1),
     "googlenet-3a-five": (4, 16, 28, 32, 5, 1, 2, 1),
     "googlenet-4a-one": (4, 480, 14, 192, 1, 1, 0, 1),
+    "inception-1": (4, 3, 299, 32, 3, 2, 0, 1),
+    "inception-6-row": (4, 192, 17, 192, (1, 7), 1, (0, 3), 1),
+    "inception-6-column": (4, 192, 17, 192, (7, 1), 1, (3, 0), 1),
+    "inception-7-row": (4, 384, 8, 384, (1, 3), 1, (0, 1), 1),
     "yolo-1": (4, 3, 416, 16, 3, 1, 1, 1),
     "yolo-2": (4, 16, 208, 32, 3, 1, 1, 1),
     "yolo-7": (4, 512, 13, 1024, 3, 1, 1, 1),
@@ -102,14 +106,15 @@ CONVOLUTIONS = {
 def convolutions() -> list[Row]:
     rows: list[Row] = []
     for name, (n, c, size, filters, window, stride, padding, groups) in CONVOLUTIONS.items():
+        R, S = window if isinstance(window, tuple) else (window, window)
 
         def make(
             lib: Library,
             rng: np.random.Generator,
             shape: Any = (n, c, size, size),
-            bank: Any = (filters, c // groups, window, window),
+            bank: Any = (filters, c // groups, R, S),
             stride: int = stride,
-            padding: int = padding,
+            padding: Any = padding,
             groups: int = groups,
         ) -> Any:
             function = lambda x, w, b: lib.F.conv2d(x, w, b, stride, padding, groups=groups)
@@ -117,8 +122,8 @@ def convolutions() -> list[Row]:
 
         # A picture needs no gradient of its own, except where the picture is what is optimised (style transfer on VGG).
         gradients = {"input": (0,), "weight": (1, 2)} if c > 3 or name == "vgg-1.1" else {"weight": (1, 2)}
-        limit = FAST if window == 3 and stride == 1 and groups == 1 else NORMAL
-        text = f"conv/{name} {n}x{c}x{size}x{size} {filters}@{window}x{window}"
+        limit = FAST if R == S == 3 and stride == 1 and groups == 1 else NORMAL
+        text = f"conv/{name} {n}x{c}x{size}x{size} {filters}@{R}x{S}"
         text += f" by {stride}" if stride > 1 else ""
         rows += operation(text, make, gradients, (1, 2), variants=IMAGE_LAYOUTS, limit=limit)
     return rows

@@ -110,7 +110,7 @@ def conv2d(
     elif y.size and winograd.suits(x.dtype, x.shape[1], w.shape, stride, dilation):
         winograd.convolve(
             channels_last(x), x.shape, _flat(w), False, bias, activation == "relu", flat, (Ho, Wo, K),
-            (-padding[0][0], -padding[1][0]), R,
+            (-padding[0][0], -padding[1][0]), (R, S),
         )  # fmt: skip
     elif y.size and Cg and conv_few.suits(x.itemsize, K, stride, groups):
         source, planar = _planes(x)
@@ -208,8 +208,8 @@ def conv2d_input(
     elif stride == (1, 1) and _is_product(w.shape, padding, groups):
         matmul(channels_last(g).reshape(-1, K), w.reshape(K, C), out=flat.reshape(-1, C))
     elif winograd.suits(g.dtype, C, w.shape, stride, dilation):
-        start = (padding[0][0] - R + 1, padding[1][0] - R + 1)
-        winograd.convolve(channels_last(g), g.shape, _flat(w), True, None, False, flat, (H, W, C), start, R)
+        start = (padding[0][0] - R + 1, padding[1][0] - S + 1)
+        winograd.convolve(channels_last(g), g.shape, _flat(w), True, None, False, flat, (H, W, C), start, (R, S))
     elif conv_few.suits(g.itemsize, C, stride, groups):
         source, planar = _planes(g)
         start = (padding[0][0] - dilation[0] * (R - 1), padding[1][0] - dilation[1] * (S - 1))
@@ -262,7 +262,7 @@ def conv2d_weight(
         return matmul(channels_last(g).reshape(-1, K).T, _rows(x, stride)).reshape(w_shape)
     if winograd.suits(g.dtype, x.shape[1], w_shape, stride, dilation, for_weight=True):
         start = (-padding[0][0], -padding[1][0])
-        return winograd.weight(channels_last(g), channels_last(x), x.shape, (Ho, Wo, K), start, R).reshape(w_shape)
+        return winograd.weight(channels_last(g), channels_last(x), x.shape, (Ho, Wo, K), start, (R, S)).reshape(w_shape)
     gw = np.zeros(w_shape, g.dtype)
     if _sparse(x.shape, w_shape, stride, padding, dilation):
         for r, s, there, here in _by_tap(x.shape, w_shape, (Ho, Wo), stride, padding, dilation):

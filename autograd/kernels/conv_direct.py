@@ -58,7 +58,7 @@ PLAN = np.dtype(
             "block blocks tc qc "  # rows of windows in a block, blocks of an image; taps and values in a chunk
             "relu images parts wide start "  # images together, parts of the panels; a panel's values, the first one used
             "pieces step "  # weight gradient: pieces of the sum; `parts` are the window's, `step` their values
-            "TB cb sk sc back fly far m n t0 tiles begun alone "  # see `winograd`
+            "TB cb sk sc back fly far mh mw nh nw t0 tiles begun alone "  # see `winograd`
             "rows planar"  # see `conv_few`
         ).split()
     ]
@@ -417,7 +417,7 @@ def plan_pass(
     plan = np.array(
         [(N, H, W, C, Ho, Wo, sh, sw, top, left, span, reach, copied, Hd, Wd, K, rstep, row0, cstep, col0, G, Kg,
           -(-Kg // P), T, Q, P, M, block, blocks, max(1, CHUNK // P // Q), qc, relu, images, parts,
-          *(packed or (T * Q, 0)), 1, 0, *[0] * 15)],
+          *(packed or (T * Q, 0)), 1, 0, *[0] * 17)],
         PLAN,
     )  # fmt: skip
     i, j = np.arange(block)[:, None], np.arange(Wo)

@@ -1,15 +1,17 @@
-"""Winograd convolution: windows of stride 1 with fewer products, 3x3 and 5x5.
+"""Winograd convolution: windows of stride 1 with fewer products, 3x3 and 5x5, and rows or columns of 3, 5 or 7.
 
-A form F(m x m, r x r) computes m x m results of an r x r window from n x n values, n = m + r - 1, with n*n products
-where the direct sum takes m*m*r*r: F(4x4, 3x3) a quarter of them, F(4x4, 5x5) a sixth. float32 only.
+Along one axis F(m, r) computes m results of a window of r values from n = m + r - 1 values, with n products where the
+direct sum takes m*r: F(4, 3) a half of them, F(4, 5) two fifths, F(4, 7) a little more than a third. A window of two
+axes takes the form along each: F(4x4, 3x3) a quarter, F(4x4, 5x5) a sixth. float32 only.
 Y = A' [ (G w G') * (B' x B) ] A (Lavin & Gray, https://arxiv.org/abs/1509.09308), where the middle product runs over
-the channels: n*n matrix products. Both gradients are the adjoints of the same three transforms. The results differ from
-the exact ones by 8e-6 of the largest with 64 channels and 2e-5 with 512, where the direct float32 sum differs by 1e-6
-and 4e-6. `enabled = False` turns it off.
+the channels: a matrix product for each of the points. Both gradients are the adjoints of the same three transforms. The
+results differ from the exact ones by 8e-6 of the largest with 64 channels and 2e-5 with 512 (the weight gradient of
+seven values by 1.4e-5 with any), where the direct float32 sum differs by 1e-6 and 4e-6. `enabled = False` turns it off.
 
 Letters: N images; H, W source rows and columns; Ho, Wo result rows and columns; C source channels; K result channels;
-E = n*n points of the transform; P columns of a weight panel; "block" a run of m x m result tiles, in (image, row,
-column) order.
+mh, mw rows and columns of a tile of results, nh, nw of the values it is computed from; E = nh*nw points of the
+transform; T values of a window; P columns of a weight panel; "block" a run of result tiles, in (image, row, column)
+order.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ import numpy as np
 from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
+from numba.np.numpy_support import from_dtype
 
 from autograd.kernels.buffer import aligned
 from autograd.kernels.compile import kernel
@@ -31,7 +34,7 @@ from autograd.kernels.conv_simd import ROWS, clear, copy, prefetch, scratch, vec
 from autograd.kernels.simd import LANES, transpose_tile
 
 enabled = True
-"""Whether float32 convolutions of 3x3 and 5x5 windows with stride 1 may take the Winograd form."""
+"""Whether float32 convolutions with stride 1 may take the Winograd form."""
 
 Matrix = list[list[float]]
 
@@ -91,13 +94,13 @@ def from_points(matrix: Matrix, u: Sequence[Any]) -> list[Any]:
     return values
 
 
-class Form:
-    """F(m x m, r x r); its transforms along one axis, each a matrix and the direction it is applied in."""
+class Axis:
+    """F(m, r) along one axis; its transforms, each a matrix and the direction it is applied in."""
 
     def __init__(self, m: int, r: int) -> None:
         self.m, self.r, self.n = m, r, m + r - 1
-        points = [Fraction(p) for p in ("0", "1", "-1", "2", "-2", "1/2", "-1/2")][: self.n - 1]
-        B, A, G = cook_toom(points, m, r)
+        points = ("0", "1", "-1", "2", "-2", "1/2", "-1/2", "3/4", "-3/4")[: self.n - 1]
+        B, A, G = cook_toom([Fraction(p) for p in points], m, r)
         self.lines = {
             "input": (B, to_points),
             "output": (A, from_points),
@@ -107,10 +110,15 @@ class Form:
         }
 
 
-FORMS = (Form(4, 3), Form(4, 5))
+_THREE, _FIVE, _SEVEN = Axis(4, 3), Axis(4, 5), Axis(4, 7)
+# One axis serves rows and columns alike.
+FORMS: tuple[tuple[Axis, ...], ...] = ((_THREE, _THREE), (_FIVE, _FIVE), (_THREE,), (_FIVE,), (_SEVEN,))
+WINDOWS = {(3, 3): 0, (5, 5): 1, (1, 3): 2, (3, 1): 2, (1, 5): 3, (5, 1): 3, (1, 7): 4, (7, 1): 4}  # number of the form
 
 # What a kernel is told its form and its tile's width with: an array whose type says both.
-KINDS = {(form, width): np.zeros((1,) * width, f"i{1 << form}") for form in range(len(FORMS)) for width in ROWS}
+_TELLS = (np.int8, np.int16, np.int32, np.int64, np.uint8)
+KINDS = {(form, width): np.zeros((1,) * width, tell) for form, tell in enumerate(_TELLS) for width in ROWS}
+_TOLD = {from_dtype(np.dtype(tell)): form for form, tell in enumerate(_TELLS)}
 
 
 def suits(
@@ -121,8 +129,7 @@ def suits(
     return (
         enabled
         and dtype == np.float32
-        and R == S
-        and R in (3, 5)
+        and (R, S) in WINDOWS
         and stride == dilation == (1, 1)
         and C == channels
         and min(C, K) >= 16
@@ -152,10 +159,10 @@ class _Vector:
 
 
 def _transform(name: str) -> Any:
-    """The intrinsic that takes n x n vectors through the form's lines of that name along both axes.
+    """The intrinsic that takes vectors through the form's lines of that name along each axis.
 
-    from x[x0 + i*xi + j*xj] to y[y0 + i*yi + j*yj], one vector of float32 each, plus the vector start[s0]; `relu`
-    clips below at zero. The form is the one that the type of `kind` tells.
+    From x[x0 + i*xi + j*xj] to y[y0 + i*yi + j*yj], one vector of float32 each, plus the vector start[s0]; `relu` clips
+    below at zero. A form of one axis has only j = 0. The form is the one that the type of `kind` tells.
     """
 
     @intrinsic  # type: ignore[untyped-decorator]
@@ -176,8 +183,8 @@ def _transform(name: str) -> Any:
     ) -> Any:
         i8 = types.intp
         sig = types.void(kind, x, i8, i8, i8, y, i8, i8, i8, start, i8, types.boolean)
-        matrix, apply = FORMS[kind.dtype.bitwidth.bit_length() - 4].lines[name]
-        n = len(matrix[0]) if apply is to_points else len(matrix)
+        lines = [axis.lines[name] for axis in FORMS[_TOLD[kind.dtype]]]
+        sizes = [len(matrix[0]) if apply is to_points else len(matrix) for matrix, apply in lines]
 
         def codegen(ctx: Any, b: Any, sig: Any, args: Any) -> Any:
             vector = ir.VectorType(ir.FloatType(), LANES)
@@ -190,14 +197,19 @@ def _transform(name: str) -> Any:
                 k = [ir.Constant(ir.IntType(64), v) for v in (i, j)]
                 return b.add(args[first], b.add(b.mul(args[first + 1], k[0]), b.mul(args[first + 2], k[1])))
 
-            def column(j: int) -> list[Any]:
-                return apply(matrix, [_Vector(b, b.load(at(1, place(2, i, j)), align=4)) for i in range(n)])
+            def along(axis: int, values: list[Any]) -> list[Any]:
+                matrix, apply = lines[axis]
+                return apply(matrix, values)  # type: ignore[no-any-return]
 
-            columns = [column(j) for j in range(n)]
+            def column(j: int) -> list[Any]:
+                return along(0, [_Vector(b, b.load(at(1, place(2, i, j)), align=4)) for i in range(sizes[0])])
+
+            columns = [column(j) for j in range(sizes[1] if len(sizes) > 1 else 1)]
             first = _Vector(b, b.load(at(9, args[10]), align=4))
             zero = ir.Constant(vector, [0.0] * LANES)
             for i in range(len(columns[0])):
-                for j, result in enumerate(apply(matrix, [values[i] for values in columns])):
+                row = [values[i] for values in columns]
+                for j, result in enumerate(along(1, row) if len(lines) > 1 else row):
                     v = (result + first).value
                     clipped = b.select(b.fcmp_ordered("<=", v, zero), zero, v)
                     b.store(b.select(args[11], clipped, v), at(5, place(6, i, j)), align=4)
@@ -216,20 +228,20 @@ filter_transform = _transform("filter")
 
 
 @kernel
-def gather_patch(x, n, h, w, H, W, C, side, patch, step):
-    """patch[i, j, c] = x[n, h+i, w+j, c] for i, j < side, in rows of `step` values; zero outside the image."""
-    first = min(max(-w, 0), side)
-    last = max(first, min(W - w, side))
-    for i in range(side):
-        o, a = i * side * step, ((n * H + h + i) * W + w) * C
+def gather_patch(x, n, h, w, H, W, C, rows, columns, patch, step):
+    """patch[i, j, c] = x[n, h+i, w+j, c] for i < rows, j < columns, `step` values a pixel; zero outside the image."""
+    first = min(max(-w, 0), columns)
+    last = max(first, min(W - w, columns))
+    for i in range(rows):
+        o, a = i * columns * step, ((n * H + h + i) * W + w) * C
         if not 0 <= h + i < H:
-            clear(patch, o, side * step)
+            clear(patch, o, columns * step)
         elif step == C:
             clear(patch, o, first * C)
             copy(x, a + first * C, patch, o + first * C, (last - first) * C)
-            clear(patch, o + last * C, (side - last) * C)
+            clear(patch, o + last * C, (columns - last) * C)
         else:
-            for j in range(side):
+            for j in range(columns):
                 if first <= j < last:
                     copy(x, a + j * C, patch, o + j * step, C)
                 else:
@@ -237,80 +249,83 @@ def gather_patch(x, n, h, w, H, W, C, side, patch, step):
 
 
 @kernel
-def place(tile, Ho, Wo, m):
-    """Image, first row and first column of an m x m tile of results."""
-    th, tw = (Ho + m - 1) // m, (Wo + m - 1) // m
+def place(tile, Ho, Wo, mh, mw):
+    """Image, first row and first column of a tile of results."""
+    th, tw = (Ho + mh - 1) // mh, (Wo + mw - 1) // mw
     n = tile // (th * tw)
     h = (tile - n * th * tw) // tw
-    return n, h * m, (tile - (n * th + h) * tw) * m
+    return n, h * mh, (tile - (n * th + h) * tw) * mw
 
 
 @kernel
 def input_points(kind, first, last, t0, plan, x, V, ve, step, wide):
-    """V[e*ve + part*step + t*wide + c]: the transformed n x n patches of the tiles t0 + t.
+    """V[e*ve + part*step + t*wide + c]: the transformed patches of the tiles t0 + t.
 
     The channels lie in parts of `wide`, in whole vectors.
     """
     p = plan[0]
-    H, W, C, m, n = p.H, p.W, p.C, p.m, p.n
+    H, W, C, mh, mw, nh, nw = p.H, p.W, p.C, p.mh, p.mw, p.nh, p.nw
+    line, side = (W, nw) if nh > 1 else (1, 1)  # from one value of the first axis to the next, in the image, the patch
     Cs = (C + LANES - 1) // LANES * LANES
     zeros = np.zeros(LANES, np.float32)
-    patch = scratch(n * n * Cs, x)
+    patch = scratch(nh * nw * Cs, x)
     patch[:] = 0
     for t in range(first, last):
-        image, h, w = place(t0 + t, p.Ho, p.Wo, m)
+        image, h, w = place(t0 + t, p.Ho, p.Wo, mh, mw)
         h, w = h + p.top, w + p.left
-        inside = Cs == C and h >= 0 and w >= 0 and h + n <= H and w + n <= W
+        inside = Cs == C and h >= 0 and w >= 0 and h + nh <= H and w + nw <= W
         if not inside:
-            gather_patch(x, image, h, w, H, W, C, n, patch, Cs)
+            gather_patch(x, image, h, w, H, W, C, nh, nw, patch, Cs)
         a = ((image * H + h) * W + w) * C
         if inside:
-            for i in range(n):  # what the tile after the next one brings
-                prefetch(x, a + (i * W + m + n) * C, m * C)
+            for i in range(nh):  # what the tile after the next one brings
+                prefetch(x, a + (i * W + mw + nw) * C, mw * C)
         for part in range(0, Cs, wide):
             for c in range(0, min(wide, Cs - part), LANES):
                 v = part // wide * step + t * wide + c
                 if inside:
-                    input_transform(kind, x, a + part + c, W * C, C, V, v, n * ve, ve, zeros, 0, False)
+                    input_transform(kind, x, a + part + c, line * C, C, V, v, side * ve, ve, zeros, 0, False)
                 else:
-                    input_transform(kind, patch, part + c, n * Cs, Cs, V, v, n * ve, ve, zeros, 0, False)
+                    input_transform(kind, patch, part + c, side * Cs, Cs, V, v, side * ve, ve, zeros, 0, False)
 
 
 @kernel
 def result_points(kind, first, last, t0, plan, g, Z, ze):
-    """Z[e*ze + panel*TB*P + t*P + k]: the transformed m x m blocks of the tiles t0 + t of g."""
+    """Z[e*ze + panel*TB*P + t*P + k]: the transformed tiles t0 + t of g."""
     p = plan[0]
-    Ho, Wo, K, P, m, n = p.Ho, p.Wo, p.K, p.P, p.m, p.n
+    Ho, Wo, K, P, mh, mw = p.Ho, p.Wo, p.K, p.P, p.mh, p.mw
+    line, tile, side = (Wo, mw, p.nw) if mh > 1 else (1, 1, 1)  # steps along the first axis
     Ks = p.panels * P
     zeros = np.zeros(LANES, np.float32)
-    patch = scratch(m * m * Ks, g)
+    patch = scratch(mh * mw * Ks, g)
     patch[:] = 0
     for t in range(first, last):
-        image, h, w = place(t0 + t, Ho, Wo, m)
-        inside = Ks == K and h + m <= Ho and w + m <= Wo
+        image, h, w = place(t0 + t, Ho, Wo, mh, mw)
+        inside = Ks == K and h + mh <= Ho and w + mw <= Wo
         if not inside:
-            gather_patch(g, image, h, w, Ho, Wo, K, m, patch, Ks)
+            gather_patch(g, image, h, w, Ho, Wo, K, mh, mw, patch, Ks)
         a = ((image * Ho + h) * Wo + w) * K
-        for i in range(m):
-            prefetch(g, a + (i * Wo + 2 * m) * K, m * K)
+        for i in range(mh):
+            prefetch(g, a + (i * Wo + 2 * mw) * K, mw * K)
         for panel in range(p.panels):
             for j in range(0, P, LANES):
                 k, z = panel * P + j, (panel * p.TB + t) * P + j
                 if inside:
-                    result_transform(kind, g, a + k, Wo * K, K, Z, z, n * ze, ze, zeros, 0, False)
+                    result_transform(kind, g, a + k, line * K, K, Z, z, side * ze, ze, zeros, 0, False)
                 else:
-                    result_transform(kind, patch, k, m * Ks, Ks, Z, z, n * ze, ze, zeros, 0, False)
+                    result_transform(kind, patch, k, tile * Ks, Ks, Z, z, side * ze, ze, zeros, 0, False)
 
 
 @kernel
 def weight_points(kind, plan, w, k, c0, cn, U, u, ue, taps):
     """U[u + e*ue + i*P + j] = the transformed filter of channels c0+i and k+j, for i < cn; zero past channel K.
 
-    The filter of channels (k, c) is the r*r values at w[k*sk + c*sc], backwards with `back`. taps is scratch for 8
+    The filter of channels (k, c) is the T values at w[k*sk + c*sc], backwards with `back`. taps is scratch for 8
     channels c.
     """
     p = plan[0]
-    P, sk, sc, n, r = p.P, p.sk, p.sc, p.n, p.n - p.m + 1
+    P, sk, sc, T = p.P, p.sk, p.sc, p.T
+    window, side = (p.nw - p.mw + 1, p.nw) if p.nh > 1 else (1, 1)  # steps along the first axis
     kn = min(P, p.K - k)
     zeros = np.zeros(LANES, np.float32)
     if kn < P:
@@ -320,29 +335,29 @@ def weight_points(kind, plan, w, k, c0, cn, U, u, ue, taps):
         for j in range(0, kn, LANES):
             if p.back:
                 for i in range(i1 - i0):
-                    for t in range(0, r * r, LANES):
+                    for t in range(0, T, LANES):
                         transpose_tile(
-                            w, a + i * sc + j * sk + t, sk, taps, (i * r * r + r * r - 1 - t) * P + j, -P,
-                            min(LANES, kn - j), min(LANES, r * r - t),
+                            w, a + i * sc + j * sk + t, sk, taps, (i * T + T - 1 - t) * P + j, -P,
+                            min(LANES, kn - j), min(LANES, T - t),
                         )  # fmt: skip
             else:
-                for t in range(0, (i1 - i0) * r * r, LANES):
-                    count = min(LANES, (i1 - i0) * r * r - t)
+                for t in range(0, (i1 - i0) * T, LANES):
+                    count = min(LANES, (i1 - i0) * T - t)
                     transpose_tile(w, a + j * sk + t, sk, taps, t * P + j, P, min(LANES, kn - j), count)
         for i in range(i0, i1):
             for j in range(0, P, LANES):
-                from_ = (i - i0) * r * r * P + j
-                weight_transform(kind, taps, from_, r * P, P, U, u + i * P + j, n * ue, ue, zeros, 0, False)
+                from_ = (i - i0) * T * P + j
+                weight_transform(kind, taps, from_, window * P, P, U, u + i * P + j, side * ue, ue, zeros, 0, False)
 
 
 @kernel
 def transform_weights(first, last, kind, plan, rows, places, none, x, w, bias, U):
     """U[panel, e, c, P]: every filter transformed, `step` channels c a task."""
     p = plan[0]
-    C, P, step, E, r = p.C, p.P, p.step, p.n * p.n, p.n - p.m + 1
+    C, P, step, E = p.C, p.P, p.step, p.nh * p.nw
     ue = C * P + LANES
     parts = (C + step - 1) // step
-    taps = scratch(8 * r * r * P, w)
+    taps = scratch(8 * p.T * P, w)
     for task in range(first, last):
         panel = task // parts
         c0 = (task - panel * parts) * step
@@ -369,14 +384,15 @@ def convolve_tiles(first, last, kind, plan, rows, places, none, x, w, bias, y):
     """
     p = plan[0]
     C, K, P, M, TB, cb, chunk, Ho, Wo, panels = p.C, p.K, p.P, p.M, p.TB, p.cb, p.tc, p.Ho, p.Wo, p.panels
-    m, n, E, r = p.m, p.n, p.n * p.n, p.n - p.m + 1
+    mh, mw, E = p.mh, p.mw, p.nh * p.nw
+    line, tile, side = (Wo, mw, p.nw) if mh > 1 else (1, 1, 1)  # steps along the first axis
     relu, shared = p.relu != 0, p.parts > 1
     Cs, across = (C + LANES - 1) // LANES * LANES, (panels + p.parts - 1) // p.parts * P
     ve, re, ue = (p.tiles if shared else TB) * Cs + LANES, TB * across + LANES, (cb if p.fly else C) * P + LANES
     own, R = scratch(0 if shared else E * ve, x), scratch(E * re, x)
-    fresh, taps = scratch(E * ue if p.fly else 0, x), scratch(8 * r * r * P if p.fly else 0, x)
+    fresh, taps = scratch(E * ue if p.fly else 0, x), scratch(8 * p.T * P if p.fly else 0, x)
     V, U = x if shared else own, fresh if p.fly else w
-    edge, zeros = scratch(m * m * P, x), np.zeros(P, np.float32)
+    edge, zeros = scratch(mh * mw * P, x), np.zeros(P, np.float32)
     for task in range(first, last):
         block = task // p.parts
         part = task - block * p.parts
@@ -408,21 +424,21 @@ def convolve_tiles(first, last, kind, plan, rows, places, none, x, w, bias, y):
                                 if p.far:
                                     prefetch(U, ahead + i // M * share, share)
         for t in range(tiles):
-            image, h, v = place(t0 + t, Ho, Wo, m)
-            for i in range(m if begin == 0 else 0):
-                prefetch(y, ((image * Ho + h + i) * Wo + v + 2 * m) * K, m * K)
+            image, h, v = place(t0 + t, Ho, Wo, mh, mw)
+            for i in range(mh if begin == 0 else 0):
+                prefetch(y, ((image * Ho + h + i) * Wo + v + 2 * mw) * K, mw * K)
             for panel in range(begin, end):
                 k0, r0 = panel * P, t * across + (panel - begin) * P
                 o = ((image * Ho + h) * Wo + v) * K + k0
-                if k0 + P <= K and h + m <= Ho and v + m <= Wo:
+                if k0 + P <= K and h + mh <= Ho and v + mw <= Wo:
                     for j in range(0, P, LANES):
-                        output_transform(kind, R, r0 + j, n * re, re, y, o + j, Wo * K, K, bias, k0 + j, relu)
+                        output_transform(kind, R, r0 + j, side * re, re, y, o + j, line * K, K, bias, k0 + j, relu)
                 else:
                     for j in range(0, P, LANES):
-                        output_transform(kind, R, r0 + j, n * re, re, edge, j, m * P, P, bias, k0 + j, relu)
-                    for i in range(min(m, Ho - h)):
-                        for j in range(min(m, Wo - v)):
-                            copy(edge, (i * m + j) * P, y, o + (i * Wo + j) * K, min(P, K - k0))
+                        output_transform(kind, R, r0 + j, side * re, re, edge, j, tile * P, P, bias, k0 + j, relu)
+                    for i in range(min(mh, Ho - h)):
+                        for j in range(min(mw, Wo - v)):
+                            copy(edge, (i * mw + j) * P, y, o + (i * Wo + j) * K, min(P, K - k0))
 
 
 @kernel
@@ -439,16 +455,16 @@ def gradient_points(first, last, kind, plan, rows, places, none, x, g, V, Z):
 
 @kernel
 def filters(kind, plan, U, u, ue, k0, c0, lines, gw):
-    """gw[k, c, r*r]: the filters of a panel's channels k and cb channels c, from their points in U; lines is scratch."""
+    """gw[k, c, T]: the filters of a panel's channels k and cb channels c, from their points in U; lines is scratch."""
     p = plan[0]
-    C, K, P, n, r = p.C, p.K, p.P, p.n, p.n - p.m + 1
-    T, zeros = r * r, np.zeros(LANES, np.float32)
+    C, K, P, T, zeros = p.C, p.K, p.P, p.T, np.zeros(LANES, np.float32)
+    window, side = (p.nw - p.mw + 1, p.nw) if p.nh > 1 else (1, 1)  # steps along the first axis
     for c1 in range(c0, min(c0 + p.cb, C), 8):
         cn = min(8, min(c0 + p.cb, C) - c1)
         for c in range(cn):
             for j in range(0, P, LANES):
                 from_ = u + (c1 - c0 + c) * P + j
-                filter_transform(kind, U, from_, n * ue, ue, lines, c * T * P + j, r * P, P, zeros, 0, False)
+                filter_transform(kind, U, from_, side * ue, ue, lines, c * T * P + j, window * P, P, zeros, 0, False)
         for t in range(0, cn * T, LANES):
             for j in range(0, min(P, K - k0), LANES):
                 transpose_tile(
@@ -464,11 +480,11 @@ def gradient_sums(first, last, kind, plan, rows, places, none, V, Z, sums, gw):
     A task that has all points and all tiles goes on to the filters.
     """
     p = plan[0]
-    C, P, M, TB, cb, chunk, tiles, E, r = p.C, p.P, p.M, p.TB, p.cb, p.tc, p.tiles, p.n * p.n, p.n - p.m + 1
+    C, P, M, TB, cb, chunk, tiles, E = p.C, p.P, p.M, p.TB, p.cb, p.tc, p.tiles, p.nh * p.nw
     begun, alone = p.begun != 0, p.alone != 0
     parts = (C + cb - 1) // cb
     ve, ze, ue = TB * parts * cb + LANES, TB * p.panels * P + LANES, cb * P + LANES
-    own, lines = scratch(E * ue if alone else 0, V), scratch(8 * r * r * P if alone else 0, V)
+    own, lines = scratch(E * ue if alone else 0, V), scratch(8 * p.T * P if alone else 0, V)
     U = own if alone else sums
     zeros = np.zeros(P, np.float32)
     for task in range(first, last):
@@ -494,9 +510,9 @@ def gradient_sums(first, last, kind, plan, rows, places, none, V, Z, sums, gw):
 def filter_sums(first, last, kind, plan, rows, places, none, V, Z, sums, gw):
     """The filters of a panel of channels k and cb channels c a task."""
     p = plan[0]
-    E, r = p.n * p.n, p.n - p.m + 1
+    E = p.nh * p.nw
     parts, ue = (p.C + p.cb - 1) // p.cb, p.cb * p.P + LANES
-    lines = scratch(8 * r * r * p.P, V)
+    lines = scratch(8 * p.T * p.P, V)
     for task in range(first, last):
         panel = task // parts
         filters(kind, plan, sums, task * E * ue, ue, panel * p.P, (task - panel * parts) * p.cb, lines, gw)
@@ -513,33 +529,30 @@ SIDE = 64  # channels c of a task of the weight gradient
 TASKS = 8  # into which the work is cut at least, if it can be
 
 
-def _form(r: int) -> int:
-    """The number of the form for r x r windows."""
-    return 0 if r == 3 else 1
-
-
 @lru_cache(maxsize=1024)
 def _plan(
     shape: tuple[int, int, int, int], out: tuple[int, int, int], start: tuple[int, int], relu: bool, back: bool,
-    form: int,
+    window: tuple[int, int],
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:  # fmt: skip
     """The plan of `convolve` and its tables: rows of V, rows of the products, no tap."""
     (N, C, H, W), (Ho, Wo, K) = shape, out
-    m, n, r = FORMS[form].m, FORMS[form].n, FORMS[form].r
+    axes = {axis.r: axis for axis in FORMS[WINDOWS[window]]}
+    (mh, nh), (mw, nw) = ((axes[r].m, axes[r].n) if r > 1 else (1, 1) for r in window)
+    E, values_of = nh * nw, window[0] * window[1]
     width = vectors(K, 4)
     plan = np.zeros(1, PLAN)
-    T, P = N * -(-Ho // m) * -(-Wo // m), width * LANES
+    T, P = N * -(-Ho // mh) * -(-Wo // mw), width * LANES
     panels = -(-K // P)
-    fly, near = T <= FEW, n * n * C * K <= NEAR
+    fly, near = T <= FEW, E * C * K <= NEAR
     TB = T if fly else TILES if near else MANY
     blocks = -(-T // TB)
     TB = -(-T // blocks)
     parts = min(panels, -(-TASKS // blocks))
-    sk, sc = (r * r, r * r * K) if back else (r * r * C, r * r)
+    sk, sc = (values_of, values_of * K) if back else (values_of * C, values_of)
     values = dict(
         N=N, H=H, W=W, C=C, Ho=Ho, Wo=Wo, K=K, top=start[0], left=start[1], relu=relu, P=P, M=ROWS[width],
-        panels=panels, tiles=T, TB=TB, blocks=blocks, parts=parts, sk=sk, sc=sc, back=back, fly=fly, m=m, n=n,
-        cb=FLY if fly else C, tc=CHUNK // P, step=8, far=not (fly or near),
+        panels=panels, tiles=T, TB=TB, blocks=blocks, parts=parts, sk=sk, sc=sc, back=back, fly=fly, mh=mh, mw=mw,
+        nh=nh, nw=nw, T=values_of, cb=FLY if fly else C, tc=CHUNK // P, step=8, far=not (fly or near),
     )  # fmt: skip
     for name, value in values.items():
         plan[name] = value
@@ -549,18 +562,17 @@ def _plan(
 
 def convolve(
     x: np.ndarray, shape: tuple[int, int, int, int], w: np.ndarray, back: bool, bias: np.ndarray | None, relu: bool,
-    y: np.ndarray, out: tuple[int, int, int], start: tuple[int, int], r: int,
+    y: np.ndarray, out: tuple[int, int, int], start: tuple[int, int], window: tuple[int, int],
 ) -> None:  # fmt: skip
-    """y (N, Ho, Wo, K) = the r x r convolution of x (N, H, W, C), whose first window stands at `start`.
+    """y (N, Ho, Wo, K) = the convolution of x (N, H, W, C), whose first window stands at `start`.
 
-    x, w and y are flat; shape is (N, C, H, W), out (Ho, Wo, K); w is (K, C, r, r), or, with `back`, (C, K, r, r) and
-    its windows are taken backwards.
+    x, w and y are flat; shape is (N, C, H, W), out (Ho, Wo, K); w is (K, C, *window), or, with `back`, (C, K,
+    *window) and its windows are taken backwards.
     """
-    form = _form(r)
-    way = _plan(shape, out, start, relu, back, form)
+    way = _plan(shape, out, start, relu, back, window)
     p = way[0][0]
-    C, P, panels, E = shape[1], int(p["P"]), int(p["panels"]), FORMS[form].n ** 2
-    kind = KINDS[form, P // LANES]
+    C, P, panels, E = shape[1], int(p["P"]), int(p["panels"]), int(p["nh"] * p["nw"])
+    kind = KINDS[WINDOWS[window], P // LANES]
     edge = np.zeros(panels * P, np.float32)
     if bias is not None:
         edge[: out[2]] = bias
@@ -577,26 +589,25 @@ def convolve(
 
 def weight(
     g: np.ndarray, x: np.ndarray, shape: tuple[int, int, int, int], out: tuple[int, int, int], start: tuple[int, int],
-    r: int,
+    window: tuple[int, int],
 ) -> np.ndarray:  # fmt: skip
-    """The gradient of `convolve` for its weights, flat (K, C, r, r); g (N, Ho, Wo, K) and x (N, H, W, C) are flat."""
+    """The gradient of `convolve` for its weights, flat (K, C, *window); g (N, Ho, Wo, K) and x (N, H, W, C) are flat."""
     (_, C, _, _), (_, _, K) = shape, out
-    form = _form(r)
-    plan, _, _, none = _plan(shape, out, start, False, False, form)
+    plan, _, _, none = _plan(shape, out, start, False, False, window)
     plan = plan.copy()
     p = plan[0]
-    P, T, panels, E = int(p["P"]), int(p["tiles"]), int(p["panels"]), FORMS[form].n ** 2
+    P, T, panels, E = int(p["P"]), int(p["tiles"]), int(p["panels"]), int(p["nh"] * p["nw"])
     cb = min(SIDE, -(-C // LANES) * LANES)
-    across, kind = -(-C // cb), KINDS[form, P // LANES]
+    across, kind = -(-C // cb), KINDS[WINDOWS[window], P // LANES]
     held = max(POINTS, min(4 * POINTS, E * C * K))  # rather more points of tiles than sums that go through memory
     blocks = -(-T * E * (across * cb + panels * P) // held)
     TB = -(-T // blocks)
-    parts = FORMS[form].n if panels * across < TASKS else 1
+    parts = int(max(p["nh"], p["nw"])) if panels * across < TASKS else 1
     alone = parts == blocks == 1
     p["TB"], p["cb"], p["parts"], p["alone"] = TB, cb, parts, alone
     V, Z = aligned(E * (TB * across * cb + LANES), np.float32), aligned(E * (TB * panels * P + LANES), np.float32)
     sums = aligned(1 if alone else panels * across * E * (cb * P + LANES), np.float32)
-    gw = np.empty(K * C * r * r, np.float32)
+    gw = np.empty(K * C * int(p["T"]), np.float32)
     rows = np.arange(cb)
     way = plan, rows, rows * P, none
     for t in range(0, T, TB):

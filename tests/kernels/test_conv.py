@@ -145,7 +145,7 @@ winograd_cases = st.builds(
         groups=1, Cg=case.Cg + 31, Kg=case.Kg + 31, window=window, stride=(1, 1), dilation=(1, 1), dtype=np.float32
     ),
     cases,
-    st.sampled_from([(3, 3), (5, 5)]),
+    st.sampled_from(sorted(winograd.WINDOWS)),
 ).filter(Case.fits)
 few_cases = st.builds(
     lambda case, K, width: case._replace(
@@ -199,6 +199,9 @@ def test_depthwise(case):
 @example(plain._replace(Cg=32, Kg=32, dtype=np.float32, size=(1, 1), padding=((5, 5), (4, 3))))
 @example(plain._replace(Cg=70, Kg=70, dtype=np.float32, size=(33, 30), window=(5, 5)))  # several tasks a part
 @example(plain._replace(Cg=130, Kg=200, dtype=np.float32, size=(40, 39), N=1, window=(5, 5)))
+@example(plain._replace(Cg=130, Kg=200, dtype=np.float32, size=(40, 39), window=(1, 7), padding=((0, 0), (3, 3))))
+@example(plain._replace(Cg=130, Kg=200, dtype=np.float32, size=(40, 39), window=(7, 1), padding=((3, 3), (0, 0))))
+@example(plain._replace(Cg=64, Kg=64, dtype=np.float32, size=(1, 90), window=(1, 3), padding=((0, 0), (1, 1))))
 def test_winograd(case):
     assert winograd.suits(np.float32, case.Cg, (case.Kg, case.Cg, *case.window), (1, 1), (1, 1))
     assert_right(case, WINOGRAD_BOUND)
@@ -206,7 +209,7 @@ def test_winograd(case):
 
 def test_winograd_weight_gradient_over_several_blocks_of_tiles(monkeypatch):
     monkeypatch.setattr(winograd, "POINTS", 1 << 15)
-    for window in ((3, 3), (5, 5)):
+    for window in winograd.WINDOWS:
         assert_right(plain._replace(Cg=40, Kg=60, dtype=np.float32, size=(22, 23), window=window), WINOGRAD_BOUND)
 
 
@@ -300,6 +303,8 @@ GUARDED = [
     plain._replace(Cg=130, Kg=200, dtype=np.float32, size=(24, 24)),
     plain._replace(Cg=33, Kg=67, dtype=np.float32, window=(5, 5)),
     plain._replace(Cg=64, Kg=64, dtype=np.float32, window=(5, 5), size=(22, 23)),
+    plain._replace(Cg=64, Kg=64, dtype=np.float32, window=(1, 7), size=(9, 23)),
+    plain._replace(Cg=33, Kg=67, dtype=np.float32, window=(7, 1), size=(22, 9), padding=((3, 3), (0, 0))),
     plain._replace(padding=((0, 0), (0, 0))),
     plain._replace(Cg=1, Kg=6, window=(5, 5), padding=((0, 0), (0, 0)), dtype=np.float32),
     plain._replace(Cg=3, Kg=4, size=(20, 33)),
@@ -357,6 +362,7 @@ BIG = [
     plain._replace(Cg=70, Kg=130, size=(30, 31), dtype=np.float32),
     plain._replace(Cg=256, Kg=130, size=(8, 8), dtype=np.float32),
     plain._replace(Cg=48, Kg=64, size=(31, 40), dtype=np.float32, window=(5, 5)),
+    plain._replace(Cg=48, Kg=64, size=(31, 40), dtype=np.float32, window=(1, 7)),
     plain._replace(Cg=24, Kg=40, size=(40, 40), stride=(2, 2)),
     plain._replace(N=4, Cg=130, Kg=200, size=(14, 14), stride=(2, 2), dtype=np.float32),
     plain._replace(Cg=3, Kg=16, size=(64, 64), N=6, window=(5, 5), dtype=np.float32),
@@ -409,7 +415,7 @@ def test_concurrent_calls():
     assert not failures
 
 
-@pytest.mark.parametrize("case", [plain, *GUARDED[2:5], *GUARDED[8:11], *GUARDED[-3:], HOSTILE[1], HOSTILE[4]])
+@pytest.mark.parametrize("case", [plain, *GUARDED[2:5], *GUARDED[7:13], *GUARDED[-3:], HOSTILE[1], HOSTILE[4]])
 def test_fused_activation_has_the_bits_of_the_separate_one(case):
     x, w, _, bias = case.arrays()
     y = conv.conv2d(x, w, bias, *case.how)
@@ -423,12 +429,14 @@ def test_fused_activation_has_the_bits_of_the_separate_one(case):
         assert np.isnan(conv.conv2d(poisoned, w, bias, *case.how, activation="relu")).any()
 
 
-@pytest.mark.parametrize("form", winograd.FORMS, ids=lambda form: f"F({form.m},{form.r})")
-def test_winograd_transforms_are_a_convolution(form):
+@pytest.mark.parametrize(
+    "axis", {axis for form in winograd.FORMS for axis in form}, ids=lambda axis: f"F({axis.m},{axis.r})"
+)
+def test_winograd_transforms_are_a_convolution(axis):
     """A' (G w * B' x) = the m results of a window of r over n values, in one dimension."""
     rng = np.random.default_rng(2)
-    x, w, g = rng.standard_normal(form.n), rng.standard_normal(form.r), rng.standard_normal(form.m)
-    lines = {name: lambda v, m=matrix, apply=apply: apply(m, v) for name, (matrix, apply) in form.lines.items()}
+    x, w, g = rng.standard_normal(axis.n), rng.standard_normal(axis.r), rng.standard_normal(axis.m)
+    lines = {name: lambda v, m=matrix, apply=apply: apply(m, v) for name, (matrix, apply) in axis.lines.items()}
     product = np.multiply(lines["input"](x), lines["weight"](w))
     assert np.allclose(lines["output"](product), np.convolve(x, w[::-1], "valid"))
     gradient = lines["filter"](np.multiply(lines["input"](x), lines["result"](g)))
