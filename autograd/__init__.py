@@ -4,12 +4,33 @@
 from __future__ import annotations
 
 import sys as _sys
+from importlib import import_module as _import_module
 from typing import Any as _Any
 
 import numpy as _np
 from numba import get_num_threads, set_num_threads
 
-from . import creation, cuda, dtypes, errors, func, functional, linalg, ops, random, special, tape, tape_show, testing
+from . import (
+    amp,
+    backends,
+    creation,
+    cuda,
+    distributions,
+    dtypes,
+    errors,
+    func,
+    functional,
+    jit,
+    linalg,
+    ops,
+    random,
+    special,
+    tape,
+    tape_show,
+    testing,
+    utils,
+)
+from .amp import autocast
 from .anomaly import AnomalyError, detect_anomaly, set_detect_anomaly
 from .check import gradcheck, gradgradcheck
 from .creation import (
@@ -59,7 +80,11 @@ from .creation import (
     zeros_like,
 )
 from .dtypes import (
+    bfloat16,
     bool_,
+    complex64,
+    complex128,
+    float16,
     float32,
     float64,
     get_default_dtype,
@@ -135,7 +160,7 @@ from .tensor import Device as device
 from .tensor import Size, Tensor
 
 # torch's short names; some hide Python's own, in this module only
-double, long, short = float64, int64, int16
+double, long, short, half = float64, int64, int16, float16
 float, int, bool = float32, int32, bool_
 
 dtype = _np.dtype
@@ -143,23 +168,13 @@ e, inf, nan, pi, newaxis = _np.e, _np.inf, _np.nan, _np.pi, None
 
 autograd = _sys.modules[__name__]  # after `import autograd as torch`, torch.autograd.grad is this package's grad
 
-_ELSEWHERE = {
-    "nn": "the layers are a package of their own: `import nn`",
-    "optim": "the optimizers are a package of their own: `import optim`",
-    "utils": "data sets and loaders are in `nn.data`, clipping and the like in `nn.utils`, `checkpoint` is in `autograd`",
-    "backends": "there are no GPU libraries to set: remove the line",
-    "amp": "there is no mixed precision: remove it",
-    "autocast": "there is no mixed precision: remove it",
-    "jit": "nothing needs compiling: use the model as it is",
-    "float16": "the floating-point dtypes are float32 and float64",
-    "half": "the floating-point dtypes are float32 and float64",
-    "bfloat16": "the floating-point dtypes are float32 and float64",
-}
-
 
 def __getattr__(name: str) -> _Any:
-    hint = f": {_ELSEWHERE[name]}" if name in _ELSEWHERE else ""
-    raise AttributeError(f"module 'autograd' has no attribute {name!r}{hint}", name=name)
+    # torch.nn and torch.optim in a script that says `import autograd as torch`: packages of their own, which stand above
+    # this one, so they are looked for only when asked for.
+    if name in ("nn", "optim"):
+        return _import_module(name)
+    raise AttributeError(f"module 'autograd' has no attribute {name!r}", name=name)
 
 
 _keep_freed()

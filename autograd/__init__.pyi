@@ -3,12 +3,14 @@
 import builtins
 from typing import Any
 
+from importlib import import_module as _import_module
 from numba import get_num_threads as get_num_threads, set_num_threads as set_num_threads
-from . import creation as creation, cuda as cuda, dtypes as dtypes, errors as errors, func as func, functional as functional, linalg as linalg, ops as ops, random as random, special as special, tape as tape, tape_show as tape_show, testing as testing
+from . import amp as amp, backends as backends, creation as creation, cuda as cuda, distributions as distributions, dtypes as dtypes, errors as errors, func as func, functional as functional, jit as jit, linalg as linalg, ops as ops, random as random, special as special, tape as tape, tape_show as tape_show, testing as testing, utils as utils
+from .amp import autocast as autocast
 from .anomaly import AnomalyError as AnomalyError, detect_anomaly as detect_anomaly, set_detect_anomaly as set_detect_anomaly
 from .check import gradcheck as gradcheck, gradgradcheck as gradgradcheck
 from .creation import BoolTensor as BoolTensor, ByteTensor as ByteTensor, CharTensor as CharTensor, DoubleTensor as DoubleTensor, FloatTensor as FloatTensor, IntTensor as IntTensor, LongTensor as LongTensor, ShortTensor as ShortTensor, arange as arange, as_tensor as as_tensor, asarray as asarray, can_cast as can_cast, empty as empty, empty_like as empty_like, eye as eye, finfo as finfo, from_numpy as from_numpy, frombuffer as frombuffer, full as full, full_like as full_like, iinfo as iinfo, is_floating_point as is_floating_point, is_nonzero as is_nonzero, is_tensor as is_tensor, linspace as linspace, logspace as logspace, numel as numel, ones as ones, ones_like as ones_like, promote_types as promote_types, rand as rand, rand_like as rand_like, randint as randint, randint_like as randint_like, randn as randn, randn_like as randn_like, randperm as randperm, result_type as result_type, scalar_tensor as scalar_tensor, tensor as tensor, tril_indices as tril_indices, triu_indices as triu_indices, zeros as zeros, zeros_like as zeros_like
-from .dtypes import bool_ as bool_, float32 as float32, float64 as float64, get_default_dtype as get_default_dtype, int8 as int8, int16 as int16, int32 as int32, int64 as int64, set_default_dtype as set_default_dtype, uint8 as uint8
+from .dtypes import bfloat16 as bfloat16, bool_ as bool_, complex64 as complex64, complex128 as complex128, float16 as float16, float32 as float32, float64 as float64, get_default_dtype as get_default_dtype, int8 as int8, int16 as int16, int32 as int32, int64 as int64, set_default_dtype as set_default_dtype, uint8 as uint8
 from .function import Function as Function, checkpoint as checkpoint, saved_tensors_hooks as saved_tensors_hooks
 from .functional import vmap as vmap
 from .install import install as install

@@ -18,6 +18,19 @@ int8 = np.dtype(np.int8)
 uint8 = np.dtype(np.uint8)
 bool_ = np.dtype(np.bool_)
 
+# torch's dtypes that scripts compare with or choose among; as_dtype refuses them
+float16, complex64, complex128 = np.dtype(np.float16), np.dtype(np.complex64), np.dtype(np.complex128)
+
+
+class _BFloat16:
+    """numpy has none."""
+
+    def __repr__(self) -> str:
+        return "bfloat16"
+
+
+bfloat16: Any = _BFloat16()
+
 FLOATS = (float32, float64)
 SUPPORTED = (float32, float64, int64, int32, int16, int8, uint8, bool_)
 _BUILTIN = {bool: bool_, int: int64}
@@ -54,7 +67,7 @@ def as_dtype(dtype: Any) -> np.dtype:
     if dtype is float:
         return _default
     try:
-        found = _BUILTIN[dtype] if dtype is bool or dtype is int else np.dtype(dtype)
+        found = dtype if dtype is bfloat16 else _BUILTIN[dtype] if dtype is bool or dtype is int else np.dtype(dtype)
     except TypeError:
         raise DTypeError(f"dtype: {dtype!r} is not a dtype") from None
     if found not in SUPPORTED:

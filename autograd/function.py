@@ -16,6 +16,8 @@ from .errors import TapeError
 from .tape import Leaf, Node, Output, mode, node_of, tick
 from .tensor import Tensor, wrap
 
+_SAVED = (tape.Cell(),)  # says that there are saved tensors; their versions are compared where they are read
+
 
 class FunctionCtx:
     """What `forward` hands to `backward`. Any attribute may be set on it too."""
@@ -223,6 +225,8 @@ class Function:
             saved.append(tensor if place is None or tensor is None else _SavedOutput(tensor, place))
         ctx._saved = tuple(saved)
         node.values = [ctx, shapes]
+        if saved:
+            node.cells = _SAVED
         node.number = tick()
         ctx._node = weakref.ref(node)
         first = next((out for out, yes in zip(outs, differentiable, strict=True) if yes), None)

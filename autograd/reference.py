@@ -155,6 +155,9 @@ def pages() -> dict[str, dict[str, list[Entry]]]:
             "autograd": others,
             "autograd.functional": _prefixed("functional", _own(autograd.functional)),
             "autograd.func": _prefixed("func", _own(autograd.func)),
+            "autograd.distributions": _prefixed(
+                "distributions", [e for e in _own(autograd.distributions) if e.name != "Distribution"]
+            ),
         },
         "layers": {
             **{name: by_file[name] for name in sorted(by_file)},

@@ -456,12 +456,11 @@ def sum_to(g: ndarray, shape: tuple[int, ...]) -> ndarray:
 
 def owned(g: ndarray) -> ndarray:
     """`g` itself where nobody else can see its memory, else a copy. Called as `owned(stack.pop())`: no other name holds g."""
-    if getrefcount(g) <= 2:
+    if getrefcount(g) <= 2 and g.flags.writeable:  # one number broadcast is not, though of its base's size
         base = g.base
         if base is None:
-            if g.flags.writeable:
-                return g
-        elif type(base) is ndarray and base.base is None and base.size == g.size and getrefcount(base) <= 3:
+            return g
+        if type(base) is ndarray and base.base is None and base.size == g.size and getrefcount(base) <= 3:
             return g
     return g.copy()
 
@@ -555,7 +554,7 @@ class Walk:
                 if create_graph:
                     values = node.op.revive(node)
                 g = node.op.pull(g, values, node.edges)
-                if not self.retain_graph:
+                if not self.retain_graph and node.cells:  # what saved no tensor can be passed again, as in torch
                     node.values = values = None
                 for edge, contribution in zip(node.edges, g):  # noqa: B905 - checked when the op was defined
                     if contribution is None or edge is None or (needed is not None and edge not in needed):

@@ -268,7 +268,7 @@ def test_an_error_in_backward_names_the_line_without_anomaly_detection(call):
     w = nn.Parameter(ag.ones(3))
     keep = nn.ParameterDict({"w": w})
     y = CALLS[call](w)
-    y.sum().backward()
+    getattr(y._node, "node", y._node).values = None  # as backward leaves it
     with open(__file__, encoding="utf-8") as file:
         line = next(k for k, text in enumerate(file, 1) if text.rstrip().endswith(f"# {call}"))
     with pytest.raises(

@@ -10,11 +10,83 @@ import nn
 import optim
 
 
-@pytest.mark.parametrize(("name", "hint"), [("nn", "import nn"), ("optim", "import optim"), ("utils", "nn.data")])
-def test_names_that_live_elsewhere_say_where(name, hint):
-    with pytest.raises(AttributeError, match=hint):
-        getattr(autograd, name)
-    assert not hasattr(autograd, "no_such_name")
+def test_torchs_places_for_what_are_packages_of_their_own():
+    assert autograd.nn is nn and autograd.optim is optim and autograd.utils.data is nn.data
+    assert autograd.utils.checkpoint.checkpoint is autograd.checkpoint
+    for module in (autograd, autograd.utils):
+        assert not hasattr(module, "no_such_name")
+
+
+def test_dtypes_there_are_not_can_be_named():
+    choice = {"float32": autograd.float32, "bfloat16": autograd.bfloat16, "float16": autograd.half}
+    x = autograd.ones(2)
+    assert x.dtype not in (choice["float16"], choice["bfloat16"], autograd.complex64)
+    for name in ("float16", "bfloat16", "complex64", "complex128"):
+        with pytest.raises(TypeError, match=f"{name} is not supported"):
+            x.to(getattr(autograd, name))
+
+
+def test_compilers_and_backends_change_nothing():
+    @autograd.jit.script
+    def double(x):
+        return 2 * x
+
+    class Model(nn.Module):
+        @autograd.jit.ignore
+        def a(self):
+            return 1
+
+        @autograd.jit.ignore(drop=True)
+        def b(self):
+            return 2
+
+    model = autograd.jit.trace(Model(), autograd.ones(1))
+    assert (double(2), model.a(), model.b(), autograd.jit.is_scripting()) == (4, 1, 2, False)
+    assert not autograd.backends.mps.is_available() and not autograd.backends.cudnn.is_available()
+    autograd.backends.cudnn.benchmark = autograd.backends.cuda.matmul.allow_tf32 = False
+
+
+def test_autocast_leaves_dtypes():
+    @autograd.autocast("cpu", dtype=autograd.bfloat16)
+    def product(a, b):
+        return a @ b
+
+    with autograd.amp.autocast("cpu"):
+        assert product(autograd.ones(2, 2), autograd.ones(2, 2)).dtype == autograd.float32
+    with pytest.warns(UserWarning, match="no GPU"), autograd.cuda.amp.autocast():
+        pass
+    with pytest.raises(RuntimeError, match="expected the device"):
+        autograd.autocast("tpu")
+
+
+def test_scaler_without_a_gpu_is_the_optimizers_own_step():
+    with pytest.warns(UserWarning, match="no GPU"):
+        scaler = autograd.cuda.amp.GradScaler()
+    p = nn.Parameter(autograd.ones(1))
+    optimizer = optim.SGD([p], lr=1.0)
+    loss = p.sum()
+    assert scaler.scale(loss) is loss
+    loss.backward()
+    scaler.unscale_(optimizer)
+    scaler.step(optimizer)
+    scaler.update()
+    assert p.item() == 0.0 and scaler.state_dict() == {} and not scaler.is_enabled()
+
+
+def test_scaler_out_of_order():
+    p = nn.Parameter(autograd.ones(1))
+    optimizer, scaler = optim.SGD([p], lr=1.0), autograd.amp.GradScaler("cpu")
+    with pytest.raises(AssertionError, match=r"call step\(\) first"):
+        scaler.update()
+    scaler.scale(p.sum()).backward()
+    scaler.unscale_(optimizer)
+    with pytest.raises(RuntimeError, match="already called"):
+        scaler.unscale_(optimizer)
+    scaler.step(optimizer)
+    with pytest.raises(RuntimeError, match="already called"):
+        scaler.step(optimizer)
+    with pytest.raises(RuntimeError, match="empty"):
+        scaler.load_state_dict({})
 
 
 def test_questions_about_a_gpu():

@@ -1,0 +1,42 @@
+"""torch.jit's decorators: nothing needs compiling here, so each returns the function, class or model as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+__all__ = ["Final", "export", "ignore", "is_scripting", "is_tracing", "script", "script_method", "trace", "unused"]
+
+
+def script(obj: Any, *args: Any, **options: Any) -> Any:
+    """The function, class or model as it is.
+
+    >>> autograd.jit.script(max)([1, 2])
+    2
+    """
+    return obj
+
+
+def trace(func: Any, example_inputs: Any = None, *args: Any, **options: Any) -> Any:
+    """The function or model as it is: it is not run on the example."""
+    return func
+
+
+def ignore(drop: Any = False, **options: Any) -> Any:
+    """The function as it is, also from `@ignore(drop=True)`."""
+    return drop if callable(drop) else _same
+
+
+def _same(fn: Callable[..., Any]) -> Callable[..., Any]:
+    return fn
+
+
+export = unused = script_method = _same
+
+
+def is_scripting() -> bool:
+    """False: what runs is Python."""
+    return False
+
+
+is_tracing = is_scripting
