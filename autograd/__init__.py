@@ -101,6 +101,8 @@ from .install import install
 from .io import load, save
 from .memory import keep_freed as _keep_freed
 from .op import REGISTRY
+from .op import publish as _publish
+from .op import with_out as _with_out
 from .ops.shape import broadcast_shapes
 from .ops.ties import get_ties, set_ties, ties
 from .printing import set_printoptions
@@ -181,3 +183,21 @@ _keep_freed()
 install()
 globals().update({name: entry.call for name, entry in REGISTRY.items() if not name.startswith("_")})
 globals().update({f"{entry.name}_": getattr(Tensor, f"{entry.name}_") for entry in REGISTRY.values() if entry.inplace})
+_publish(globals())
+for _name in (
+    "arange",
+    "empty",
+    "eye",
+    "full",
+    "linspace",
+    "logspace",
+    "ones",
+    "rand",
+    "randint",
+    "randn",
+    "randperm",
+    "zeros",
+):
+    globals()[_name] = _with_out(_name, globals()[_name], "new")
+for _name in ("bernoulli", "multinomial", "normal"):
+    globals()[_name] = _with_out(_name, globals()[_name], "exact")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .errors import NumberError
+from .op import publish
 from .ops.decomposition import linalg_cholesky as cholesky
 from .ops.decomposition import linalg_cond as cond
 from .ops.decomposition import linalg_det as det
@@ -44,3 +45,5 @@ __all__ = [
     "pinv", "qr", "slogdet", "solve", "solve_ex", "solve_triangular", "svd", "svdvals", "tensorinv", "tensorsolve", "vander",
     "vecdot", "vector_norm",
 ]  # fmt: skip
+
+publish(globals())

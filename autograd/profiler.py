@@ -76,12 +76,13 @@ class profile:
     def __enter__(self) -> profile:
         self._thread = threading.get_ident()
         for entry in REGISTRY.values():
-            free = getattr(entry.call, "__code__", None)
-            if entry.kind == "op" and free is not None and "fn" in free.co_freevars:
-                closure: Any = entry.call.__closure__
-                cell = closure[free.co_freevars.index("fn")]
-                self._cells.append((cell, cell.cell_contents))
-                cell.cell_contents = self._timed(entry.name, cell.cell_contents)
+            for recorded in entry.calls:
+                free = getattr(recorded, "__code__", None)
+                if entry.kind == "op" and free is not None and "fn" in free.co_freevars:
+                    closure: Any = recorded.__closure__
+                    cell = closure[free.co_freevars.index("fn")]
+                    self._cells.append((cell, cell.cell_contents))
+                    cell.cell_contents = self._timed(entry.name, cell.cell_contents)
         self._watch.__enter__()
         return self
 

@@ -137,8 +137,7 @@ def pages() -> dict[str, dict[str, list[Entry]]]:
     operations: dict[str, list[Entry]] = {}
     for entry in _operations():
         operations.setdefault(_family(entry), []).append(entry)
-    registered = {id(entry.call) for entry in REGISTRY.values()}
-    others = [e for e in _public(autograd, _within("autograd")) if id(e.value) not in registered and e.name[-1] != "_"]
+    others = [e for e in _public(autograd, _within("autograd")) if e.name not in REGISTRY and e.name[-1] != "_"]
     optimizers = _public(optim, lambda v: inspect.isclass(v) and issubclass(v, optim.Optimizer))
     rates = _public(
         schedules,

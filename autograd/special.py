@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .op import publish
 from .ops.cumulative import logcumsumexp
 from .ops.elementwise import exp2, expm1, log1p, round
 from .ops.elementwise import sigmoid as expit
@@ -38,3 +39,5 @@ __all__ = [
     "i0", "i0e", "i1", "i1e", "log1p", "log_ndtr", "log_softmax", "logcumsumexp", "logit", "logsumexp", "multigammaln",
     "ndtr", "ndtri", "polygamma", "psi", "round", "sinc", "softmax", "xlog1py", "xlogy",
 ]  # fmt: skip
+
+publish(globals())

@@ -68,8 +68,8 @@ def _type(annotation: str) -> str:
     return ast.unparse(_Builtins().visit(ast.parse(annotation, mode="eval").body))
 
 
-def parameters(function: Any, drop_first: bool = False) -> str:
-    """The parameters of a function as a stub writes them: types as annotated, defaults as `...`."""
+def parameters(function: Any, drop_first: bool = False, out: str = "") -> str:
+    """The parameters of a function as a stub writes them: types as annotated, defaults as `...`; and `out` where it is one."""
     shown = []
     listed = list(inspect.signature(function).parameters.values())[1 if drop_first else 0 :]
     keyword_only = False
@@ -85,6 +85,8 @@ def parameters(function: Any, drop_first: bool = False) -> str:
                 keyword_only = True
                 shown.append("*")
             shown.append(f"{p.name}: {kind}" + ("" if p.default is p.empty else " = ..."))
+    if out and not any(p.kind is p.VAR_KEYWORD for p in listed):
+        shown += [*([] if keyword_only else ["*"]), "out: Any = ..."]
     return ", ".join(shown)
 
 
@@ -186,7 +188,7 @@ def package_stub() -> str:
     lines.append("\n")
     for name, entry in sorted(REGISTRY.items()):
         if not name.startswith("_"):
-            lines.append(f"def {name}({parameters(entry.fn)}) -> {_type(returns(entry))}: ...\n")
+            lines.append(f"def {name}({parameters(entry.fn, out=entry.out)}) -> {_type(returns(entry))}: ...\n")
     for name in sorted({f"{entry.name}_" for entry in REGISTRY.values() if entry.inplace}):
         lines.append(f"def {name}(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...\n")
     return "".join(lines)

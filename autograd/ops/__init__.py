@@ -24,6 +24,7 @@ from . import (
     loss,
     margin,
     norm,
+    out,
     pad,
     pool,
     recurrent,
@@ -64,6 +65,7 @@ __all__ = [
     "loss",
     "margin",
     "norm",
+    "out",
     "pad",
     "pool",
     "recurrent",
@@ -79,3 +81,5 @@ __all__ = [
     "ties",
     "word2vec",
 ]
+
+out.enter()

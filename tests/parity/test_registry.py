@@ -358,3 +358,69 @@ def test_variants(name: str, variant: str) -> None:
             vary(name, variant)
     else:
         vary(name, variant)
+
+
+# -------------------------------------------------------------------------------------------------------- out=
+
+# torch takes dtypes here that its rule would refuse, or has out for a name that means another here
+UNEVEN_OUT = {"linalg_lstsq", "normalize", "linear", "conj_physical"}
+OTHER_DTYPE = {"float64": "float32", "float32": "float64", "int64": "int32", "int32": "int64", "bool": "float32"}
+
+
+def plain(value):
+    """Tensors without history, floats as float32, so that a float64 result is another dtype."""
+    if isinstance(value, (list, tuple)):
+        return type(value)(plain(v) for v in value)
+    if not isinstance(value, (Tensor, torch.Tensor)):
+        return value
+    value = value.detach()
+    return value.float() if value.is_floating_point() else value
+
+
+def empty_out(library, result, names):
+    outs = [library.empty(0, dtype=getattr(library, name)) for name in names]
+    return outs[0] if isinstance(result, (Tensor, torch.Tensor)) else tuple(outs)
+
+
+def tried(library, function, args, kwargs, result, names):
+    """What a call with out gives, and whether that is out itself; None where it is refused."""
+    out = empty_out(library, result, names)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            got = function(*args, **kwargs, out=out)
+    except (RuntimeError, TypeError):
+        return None
+    same = got is out if not isinstance(out, tuple) else all(a is b for a, b in zip(got, out, strict=True))
+    return got, same
+
+
+@pytest.mark.parametrize("name", [name for name in OPS if hasattr(autograd, name)])
+def test_out(name):
+    """The same functions take out, of the same dtypes, and write the result there."""
+    mine = getattr(autograd, name)
+    for args, kwargs in samples(name):
+        given, named = [change(a, ours) for a in args], {k: change(v, ours) for k, v in kwargs.items()}
+        theirs, their_named = [plain(to_torch(a)) for a in given], {k: plain(to_torch(v)) for k, v in named.items()}
+        given, named = [plain(a) for a in given], {k: plain(v) for k, v in named.items()}
+        expected = run(counterpart(name), theirs, their_named)
+        parts = [expected] if isinstance(expected, torch.Tensor) else expected
+        if not isinstance(parts, (list, tuple)) or not all(isinstance(p, torch.Tensor) for p in parts):
+            continue
+        kinds = [str(p.dtype).removeprefix("torch.") for p in parts]
+        for names in (kinds, [OTHER_DTYPE[k] for k in kinds]):
+            reference = tried(torch, counterpart(name), theirs, their_named, expected, names)
+            got = tried(autograd, mine, given, named, expected, names)
+            if reference is None:
+                # torch's own refusals where the function takes out at all depend on how it is written
+                assert got is None or REGISTRY[name].out, f"{name}{given}{named}: out of {names} is taken"
+                continue
+            if got is None and name in UNEVEN_OUT:
+                continue
+            assert got is not None, f"{name}{given}{named}: out of {names} is refused"
+            assert got[1] and reference[1]
+            for a, b in zip(*([x] if not isinstance(x, tuple) else x for x in (got[0], reference[0])), strict=True):
+                assert a.shape == tuple(b.shape)
+                assert str(a.dtype) == str(b.dtype).removeprefix("torch.")
+                if name not in ("svd", "qr", "linalg_svd", "linalg_qr", "linalg_eigh"):
+                    np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=2e-5, atol=2e-5)
