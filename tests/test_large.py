@@ -155,3 +155,25 @@ def test_rows_of_a_large_array_as_of_small_ones(name, dim, dtype):
     expected = zip(*[run(x[p].copy(), g[p].copy()) for p in parts], strict=True)
     for ours, pieces in zip(run(x, g), expected, strict=True):
         np.testing.assert_array_equal(ours, np.concatenate(pieces, 0 if dim else -1))
+
+
+@pytest.mark.parametrize("dim", [0, 1, 2, -1])
+@pytest.mark.parametrize("orders", ["CC", "LL", "CL"])
+def test_cat_of_large_images_in_two_memory_orders(orders, dim):
+    rng = np.random.default_rng(0)
+    shape = [2, 12, 30, 20]
+    sizes, tensors, arrays = (5, 7), [], []
+    for order, size in zip(orders, sizes, strict=True):
+        shape[dim] = size * 4
+        x = rng.standard_normal(shape).astype(np.float32)
+        arrays.append(np.moveaxis(np.ascontiguousarray(np.moveaxis(x, 1, -1)), -1, 1) if order == "L" else x)
+        tensors.append(autograd.from_numpy(arrays[-1]).requires_grad_())
+    y = autograd.cat(tensors, dim)
+    expected = np.concatenate(arrays, dim)
+    np.testing.assert_array_equal(y.detach().numpy(), expected)
+    if orders == "LL":
+        assert np.moveaxis(y.detach().numpy(), 1, -1).flags.c_contiguous
+    for g in (expected * 2, np.moveaxis(np.ascontiguousarray(np.moveaxis(expected, 1, -1)), -1, 1) * 2):
+        gradients = autograd.grad(y, tensors, autograd.from_numpy(g), retain_graph=True)
+        for x, gx in zip(arrays, gradients, strict=True):
+            np.testing.assert_array_equal(gx.numpy(), x * 2)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import ceil
+from math import ceil, prod
 from typing import Any
 
 import numpy as np
 from numpy import ndarray
 
 from ..errors import DTypeError, RangeError, ShapeError
+from ..kernels import columns as kernels
 from ..op import function, op
 from ..tensor import Tensor
 from .dims import dim_of
@@ -29,12 +30,46 @@ def _with_zeros(slots: list[Any], shapes: Sequence[tuple[int, ...]]) -> list[Any
 # --------------------------------------------------------------------------------------------------------- join
 
 
+def _cut(g: Any, dim: int, at: int, length: int) -> Any:
+    """`narrow`; what is not whole in memory as a copy, which all that comes next would have to make."""
+    if type(g) is ndarray and g.size >= _MANY and length:
+        if g.flags.c_contiguous and prod(g.shape[:dim]) > 1:
+            return kernels.cut(g, dim, at, length)
+        if dim and _channels_last(g):
+            moved = np.moveaxis(g, 1, -1)
+            return np.moveaxis(kernels.cut(moved, g.ndim - 1 if dim == 1 else dim - 1, at, length), -1, 1)
+    return narrow(g, dim, at, length)
+
+
+_MANY = 1 << 14  # elements from where on the kernels are worth their call
+
+
+def _channels_last(x: ndarray) -> bool:
+    return x.ndim > 2 and np.moveaxis(x, 1, -1).flags.c_contiguous
+
+
 def _cat_gradients(g: Any, tensors_shape: Any, dim: int, needs: list[bool]) -> list[Any]:
     at, gradients = 0, []
     for shape, needed in zip(tensors_shape, needs, strict=True):
-        gradients.append(narrow(g, dim, at, shape[dim]) if needed else None)
+        gradients.append(_cut(g, dim, at, shape[dim]) if needed else None)
         at += shape[dim]
     return gradients
+
+
+def _joined(tensors: tuple[ndarray, ...], dim: int) -> ndarray | None:
+    """What `np.concatenate` gives, by a kernel and in the memory order that the arrays share; None where it must do it."""
+    first, d = tensors[0], dim % tensors[0].ndim if tensors[0].ndim else 0
+    rest = first.shape[:d], first.shape[d + 1 :]
+    if any(x.ndim != first.ndim or (x.shape[:d], x.shape[d + 1 :]) != rest or x.dtype != first.dtype for x in tensors):
+        return None
+    if sum(x.size for x in tensors) < _MANY:
+        return None
+    if all(x.flags.c_contiguous for x in tensors):
+        return kernels.join(tensors, d) if prod(first.shape[:d]) > 1 else None
+    if not all(_channels_last(x) for x in tensors):
+        return None
+    y = kernels.join([np.moveaxis(x, 1, -1) for x in tensors], 0 if not d else first.ndim - 1 if d == 1 else d - 1)
+    return np.moveaxis(y, -1, 1)
 
 
 @op(
@@ -47,7 +82,8 @@ def _cat_gradients(g: Any, tensors_shape: Any, dim: int, needs: list[bool]) -> l
 )  # fmt: skip
 def _cat(*tensors: Any, dim: int = 0) -> Any:
     """Tensors of one dtype, one after the other along `dim`."""
-    return np.concatenate(tensors, dim)
+    y = _joined(tensors, dim)
+    return np.concatenate(tensors, dim) if y is None else y
 
 
 def _sequence(op: str, tensors: Any) -> list[Any]:
