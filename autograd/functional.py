@@ -222,33 +222,61 @@ def hvp(
     return vhp(func, inputs, v, create_graph, strict)
 
 
-def vmap(func: Callable[..., Any], in_dims: Any = 0, out_dims: Any = 0) -> Callable[..., Any]:
+def vmap(
+    func: Callable[..., Any], in_dims: Any = 0, out_dims: Any = 0, randomness: str = "error", *, chunk_size: Any = None
+) -> Callable[..., Any]:
     """`func` over a batch dimension of its arguments: called once an element and stacked, so as fast as a loop.
 
     in_dims: the dimension of each argument that is mapped, None for one passed whole. out_dims: where it stands in the results.
+    Arguments and results may be tensors, or dicts, lists and tuples of them; arguments by name are passed whole. randomness and
+    chunk_size are accepted as in torch: each call draws for itself.
 
     >>> autograd.vmap(lambda x: x.sum())(autograd.ones(2, 3))
     tensor([3., 3.])
     """
 
-    def mapped(*args: Any) -> Any:
-        from .op import REGISTRY
-
+    def mapped(*args: Any, **kwargs: Any) -> Any:
         dims = in_dims if isinstance(in_dims, (tuple, list)) else (in_dims,) * len(args)
         if len(dims) != len(args):
             raise ValueError(f"vmap: {len(dims)} in_dims for {len(args)} arguments")
-        lengths = {arg.size(dim) for arg, dim in zip(args, dims, strict=True) if dim is not None}
+        lengths = set(_lengths(args, dims))
         if len(lengths) != 1:
             raise ShapeError(f"vmap: the mapped dimensions have lengths {sorted(lengths)}, expected one length")
         (n,) = lengths
-        results = [
-            func(*[arg if dim is None else arg.select(dim, i) for arg, dim in zip(args, dims, strict=True)])
-            for i in range(n)
-        ]
-        stack = REGISTRY["stack"].call
-        if not results or not isinstance(results[0], (tuple, list)):
-            return stack(results, out_dims)
-        places = out_dims if isinstance(out_dims, (tuple, list)) else (out_dims,) * len(results[0])
-        return tuple([stack([r[k] for r in results], dim) for k, dim in enumerate(places)])
+        return _joined([func(*_cut(args, dims, i), **kwargs) for i in range(n)], out_dims)
 
     return mapped
+
+
+def _branches(tree: Any, dims: Any) -> list[tuple[Any, Any, Any]]:
+    """Key, value and dims of each branch of a dict, list or tuple; dims are one for all or of the same structure."""
+    if isinstance(tree, dict):
+        return [(key, value, dims[key] if isinstance(dims, dict) else dims) for key, value in tree.items()]
+    if not isinstance(tree, (list, tuple)):
+        raise ValueError(f"vmap: cannot map over a {type(tree).__name__}; give it the in_dim None, or return a Tensor")
+    each = dims if isinstance(dims, (list, tuple)) else (dims,) * len(tree)
+    return [(k, value, dim) for k, (value, dim) in enumerate(zip(tree, each, strict=True))]
+
+
+def _lengths(tree: Any, dims: Any) -> list[int]:
+    if dims is None:
+        return []
+    if isinstance(tree, Tensor):
+        return [tree.size(dims)]
+    return [n for _, value, dim in _branches(tree, dims) for n in _lengths(value, dim)]
+
+
+def _cut(tree: Any, dims: Any, i: int) -> Any:
+    if dims is None or isinstance(tree, Tensor):
+        return tree if dims is None else tree.select(dims, i)
+    cut = {key: _cut(value, dim, i) for key, value, dim in _branches(tree, dims)}
+    return cut if isinstance(tree, dict) else type(tree)(cut.values())
+
+
+def _joined(results: list[Any], dims: Any) -> Any:
+    from .op import REGISTRY
+
+    if not results or isinstance(results[0], Tensor):
+        return REGISTRY["stack"].call(results, dims)
+    joined = {key: _joined([r[key] for r in results], dim) for key, _, dim in _branches(results[0], dims)}
+    return joined if isinstance(results[0], dict) else type(results[0])(joined.values())

@@ -12,7 +12,7 @@ import functools
 import inspect
 import itertools
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from heapq import heappop, heappush
 from sys import getrefcount
 from types import CodeType
@@ -639,7 +639,8 @@ def _seed(name: str, output: Any, gradient: Any, create_graph: bool) -> Any:
 
 
 def _sequence(value: Any) -> tuple[Any, ...]:
-    return tuple(value) if isinstance(value, (list, tuple)) else (value,)
+    # anything that can be gone through, as a ParameterList or what parameters() gives, but no tensor or array
+    return (value,) if hasattr(value, "shape") or not isinstance(value, Iterable) else tuple(value)
 
 
 def _start(name: str, outputs: tuple[Any, ...], gradients: Any, walk: Walk) -> list[AnyNode]:

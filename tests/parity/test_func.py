@@ -170,3 +170,41 @@ def test_shape_in_place_of_a_leaf_is_refused(name):
     for library in (autograd, torch):
         with pytest.raises(RuntimeError):
             getattr(library.ones(2, 3, requires_grad=True), name)(*arguments.get(name, ()))
+
+
+def test_vmap_over_dicts_and_lists():
+    for structure in (0, ({"a": 0, "b": [0, None]},)):
+        results = []
+        for k, library in enumerate((autograd, torch)):
+            tree = {
+                "a": tensors(W)[k],
+                "b": [tensors(W.T)[k] if structure else tensors(np.stack([X, X]))[k], tensors(W)[k]],
+            }
+            if structure:
+                tree["b"][0] = tensors(W + 1)[k]
+
+            def f(tree, scale=None):
+                a, (b, c) = tree["a"], tree["b"]
+                return {"sum": a + b, "rest": [c.sum() * a.sum(), (b * 2,)]}
+
+            out = library.vmap(f, in_dims=structure)(tree)
+            assert type(out["rest"]) is list and type(out["rest"][1]) is tuple
+            results.append([out["sum"], out["rest"][0], out["rest"][1][0]])
+            if structure == 0:
+                each = library.vmap(lambda x, y=None: x + y)(tensors(W)[k], y=tensors(W)[k])
+                results[k].append(each)
+        for a, b in zip(*results, strict=True):
+            same(a, b, "vmap over a structure")
+    for k, library in enumerate((autograd, torch)):
+        with pytest.raises(ValueError):
+            library.vmap(lambda x, n: x * n)(tensors(W)[k], 2)
+
+
+def test_grad_of_what_can_be_gone_through():
+    for library, layers in ((autograd, nn), (torch, torch.nn)):
+        weights = layers.ParameterList([library.ones(2), library.ones(2)])
+        a, b = library.autograd.grad((weights[0] * weights[1] * 3).sum(), weights)
+        assert a.tolist() == b.tolist() == [3.0, 3.0]
+        (a, b) = library.autograd.grad((weights[0] * weights[1] * 3).sum(), weights.parameters())
+        (weights[0] * weights[1]).sum().backward(inputs=iter([weights[0]]) if library is autograd else [weights[0]])
+        assert weights[1].grad is None and weights[0].grad is not None

@@ -1,0 +1,346 @@
+"""Scripts that import torch alone and write every name out, as many repositories do. See scripts.py."""
+
+# ruff: noqa: I001, E501, B905, B007, F841
+
+import math
+
+import numpy as np
+import torch
+
+SCRIPTS = {}
+
+
+def script(function):
+    SCRIPTS[function.__name__] = function
+    return function
+
+
+def tensor(*shape, seed=0):
+    return torch.from_numpy(np.random.default_rng(seed + sum(shape)).standard_normal(shape).astype(np.float32))
+
+
+def integers(high, *shape, seed=0):
+    return torch.from_numpy(np.random.default_rng(seed + sum(shape)).integers(0, high, shape))
+
+
+def fill(model, seed=0):
+    rng = np.random.default_rng(seed)
+    with torch.no_grad():
+        for p in model.parameters():
+            p.copy_(torch.tensor(0.3 * rng.standard_normal(tuple(p.shape))))
+    return model
+
+
+@script
+def language_model_with_switches():
+    torch.backends.cuda.matmul.allow_tf32 = True
+    torch.backends.cudnn.benchmark = True
+    device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    precisions = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+    def squared_relu(x):
+        return torch.relu(x) * torch.relu(x)
+
+    class Block(torch.nn.Module):
+        def __init__(self, width, heads, length):
+            super().__init__()
+            self.heads = heads
+            self.qkv = torch.nn.Linear(width, 3 * width, bias=False)
+            self.proj = torch.nn.Linear(width, width, bias=False)
+            self.norms = torch.nn.ModuleList([torch.nn.LayerNorm(width) for _ in range(2)])
+            self.up, self.down = torch.nn.Linear(width, 2 * width), torch.nn.Linear(2 * width, width)
+            mask = torch.tril(torch.ones(length, length)).view(1, 1, length, length)
+            self.register_buffer("mask", mask, persistent=False)
+
+        @torch.jit.ignore
+        def no_weight_decay(self):
+            return {"norms"}
+
+        def attend(self, x):
+            b, t, c = x.size()
+            q, k, v = (y.view(b, t, self.heads, c // self.heads).transpose(1, 2) for y in self.qkv(x).split(c, dim=2))
+            scores = (q @ k.transpose(-2, -1)) / math.sqrt(k.size(-1))
+            scores = scores.masked_fill(self.mask[:, :, :t, :t] == 0, float("-inf"))
+            y = torch.nn.functional.softmax(scores, dim=-1) @ v
+            return self.proj(y.transpose(1, 2).contiguous().view(b, t, c))
+
+        def forward(self, x):
+            x = x + self.attend(self.norms[0](x))
+            if x.dtype in (torch.float16, torch.bfloat16):
+                x = x.clamp(-1e4, 1e4)
+            return x + self.down(squared_relu(self.up(self.norms[1](x))))
+
+    class Model(torch.nn.Module):
+        def __init__(self, vocabulary=20, width=16, length=9):
+            super().__init__()
+            self.tokens = torch.nn.Embedding(vocabulary, width)
+            self.places = torch.nn.Parameter(torch.zeros(1, length, width))
+            self.blocks = torch.nn.ModuleList([Block(width, 4, length) for _ in range(2)])
+            self.head = torch.nn.Linear(width, vocabulary, bias=False)
+            self.head.weight = self.tokens.weight
+            self.apply(self.start)
+
+        def start(self, module):
+            if isinstance(module, (torch.nn.Linear, torch.nn.Embedding)):
+                torch.nn.init.normal_(module.weight, mean=0.0, std=0.02)
+            if getattr(module, "bias", None) is not None:
+                torch.nn.init.zeros_(module.bias)
+
+        def forward(self, x):
+            x = self.tokens(x) + self.places[:, : x.size(1)]
+            for block in self.blocks:
+                x = torch.utils.checkpoint.checkpoint(block, x, use_reentrant=False)
+            return self.head(x)
+
+    model = fill(Model()).to(device)
+    decay = [p for p in model.parameters() if p.dim() >= 2]
+    rest = [p for p in model.parameters() if p.dim() < 2]
+    groups = [{"params": decay, "weight_decay": 0.1}, {"params": rest, "weight_decay": 0.0}]
+    optimizer = torch.optim.AdamW(groups, lr=1e-2, betas=(0.9, 0.95))
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=2e-2, total_steps=6)
+    scaler = torch.amp.GradScaler("cpu", enabled=precisions["float32"] == precisions["float16"])
+    data = torch.utils.data.TensorDataset(integers(20, 12, 10))
+    log = [sorted(model.blocks[0].no_weight_decay()), list(model.state_dict()), torch.jit.is_scripting()]
+    for (batch,) in torch.utils.data.DataLoader(data, batch_size=4):
+        with torch.autocast(device_type=device, dtype=torch.bfloat16, enabled=False):
+            logits = model(batch[:, :-1])
+            loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1), batch[:, 1:].reshape(-1))
+        scaler.scale(loss).backward()
+        scaler.unscale_(optimizer)
+        norm = torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        scaler.step(optimizer)
+        scaler.update()
+        optimizer.zero_grad(set_to_none=True)
+        schedule.step()
+        log += [loss.item(), norm, scaler.get_scale()]
+    return [*log, *model.parameters()]
+
+
+@script
+def proximal_policy():
+    class Agent(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.body = torch.nn.Sequential(torch.nn.Linear(4, 16), torch.nn.Tanh())
+            self.choice, self.value = torch.nn.Linear(16, 3), torch.nn.Linear(16, 1)
+            self.mean, self.log_std = torch.nn.Linear(16, 2), torch.nn.Parameter(torch.zeros(1, 2))
+
+        def forward(self, x, action, force):
+            h = self.body(x)
+            choice = torch.distributions.Categorical(logits=self.choice(h))
+            mean = self.mean(h)
+            push = torch.distributions.Normal(mean, self.log_std.expand_as(mean).exp())
+            push = torch.distributions.Independent(push, 1)
+            log_prob = choice.log_prob(action) + push.log_prob(force)
+            return log_prob, choice.entropy() + push.entropy(), self.value(h).flatten(), (choice, push)
+
+    agent, old = fill(Agent()), fill(Agent(), 1)
+    optimizer = torch.optim.Adam(agent.parameters(), lr=1e-2, eps=1e-5)
+    states, actions, forces, returns = tensor(12, 4), integers(3, 12), tensor(12, 2), tensor(12, seed=3)
+    with torch.no_grad():
+        before, _, values, (choice, push) = old(states, actions, forces)
+        drawn, pushed = choice.sample((5,)), push.sample()
+    log = [drawn.shape, drawn.dtype, pushed.shape, choice.probs, choice.logits, push.batch_shape, push.event_shape]
+    for order in np.split(np.random.default_rng(0).permutation(12), 2):
+        now, entropy, value, (new_choice, _) = agent(states[order], actions[order], forces[order])
+        ratio = (now - before[order]).exp()
+        advantage = returns[order] - values[order]
+        advantage = (advantage - advantage.mean()) / (advantage.std() + 1e-8)
+        gain = torch.min(ratio * advantage, ratio.clamp(0.8, 1.2) * advantage).mean()
+        was = torch.distributions.Categorical(probs=choice.probs[order])
+        kl = torch.distributions.kl_divergence(was, new_choice).mean()
+        loss = -gain + 0.5 * (value - returns[order]).pow(2).mean() - 0.01 * entropy.mean() + 0.1 * kl
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(agent.parameters(), 0.5)
+        optimizer.step()
+        log += [loss.item(), kl.item()]
+    return [*log, *agent.parameters()]
+
+
+@script
+def text_in_pictures():
+    class Net(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.where = torch.nn.Linear(8 * 24, 6)
+            self.where.weight.data.zero_()
+            self.cnn = torch.nn.Sequential()
+            for i, (a, b) in enumerate([(1, 4), (4, 6)]):
+                self.cnn.add_module(f"conv{i}", torch.nn.Conv2d(a, b, 3, 1, 1))
+                self.cnn.add_module(f"norm{i}", torch.nn.BatchNorm2d(b))
+                self.cnn.add_module(f"pool{i}", torch.nn.MaxPool2d((2, 2), (2, 1), (0, 1)))
+            self.rnn = torch.nn.LSTM(12, 8, bidirectional=True)
+            self.out = torch.nn.Linear(16, 5)
+
+        def forward(self, x):
+            theta = self.where(x.flatten(1)).view(-1, 2, 3) * 0.1 + torch.eye(2, 3)
+            grid = torch.nn.functional.affine_grid(theta, x.size(), align_corners=False)
+            x = torch.nn.functional.grid_sample(x, grid, padding_mode="border", align_corners=False)
+            x = self.cnn(x).flatten(1, 2).permute(2, 0, 1)
+            return torch.nn.functional.log_softmax(self.out(self.rnn(x)[0]), dim=2)
+
+    net = fill(Net())
+    criterion = torch.nn.CTCLoss(blank=0, zero_infinity=True)
+    optimizer = torch.optim.Adadelta(net.parameters())
+    lengths = torch.IntTensor([3, 1, 4])
+    log = []
+    for k in range(3):
+        out = net(tensor(3, 1, 8, 24, seed=k))
+        text = (integers(4, 8, seed=k) + 1).int()
+        loss = criterion(out, text, torch.IntTensor([out.size(0)] * 3), lengths)
+        net.zero_grad()
+        loss.backward()
+        optimizer.step()
+        log += [loss.item(), out.max(2)[1].transpose(1, 0).contiguous().view(-1)]
+    return log + list(net.state_dict().values())
+
+
+@script
+def gaussian_process():
+    class Kernel(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.length, self.noise = (torch.nn.Parameter(torch.tensor([v])) for v in (0.0, -1.0))
+
+        def forward(self, a, b):
+            return torch.exp(-0.5 * (torch.cdist(a, b) / self.length.exp()) ** 2)
+
+        def factor(self, x):
+            return torch.linalg.cholesky(self(x, x) + self.noise.exp() * torch.eye(len(x)))
+
+    x, y, kernel = tensor(12, 2), tensor(12, 1), Kernel()
+    optimizer = torch.optim.LBFGS(kernel.parameters(), lr=0.5, max_iter=6, line_search_fn="strong_wolfe")
+
+    def closure():
+        optimizer.zero_grad()
+        root = kernel.factor(x)
+        loss = 0.5 * (y * torch.cholesky_solve(y, root)).sum() + root.diagonal().log().sum()
+        loss.backward()
+        return loss
+
+    log = [optimizer.step(closure).item() for _ in range(2)]
+    with torch.no_grad():
+        root, across = kernel.factor(x), kernel(x, tensor(4, 2))
+        half = torch.linalg.solve_triangular(root, across, upper=False)
+        log += [across.T @ torch.cholesky_solve(y, root), 1 - half.pow(2).sum(0)]
+        prior = torch.distributions.MultivariateNormal(torch.zeros(12), scale_tril=root)
+        log += [prior.log_prob(y.T), prior.entropy()]
+    return [*log, *kernel.parameters()]
+
+
+@script
+def skip_gram_with_sparse_gradients():
+    class SkipGram(torch.nn.Module):
+        def __init__(self, n=30, d=8):
+            super().__init__()
+            self.u = torch.nn.Embedding(n, d, sparse=True)
+            self.v = torch.nn.Embedding.from_pretrained(torch.zeros(n, d), freeze=False, sparse=True)
+
+        def forward(self, word, near, far):
+            u = self.u(word)
+            score = torch.clamp((u * self.v(near)).sum(1), -10, 10)
+            away = torch.bmm(self.v(far), u.unsqueeze(2)).squeeze(2).neg().clamp(-10, 10)
+            logsigmoid = torch.nn.functional.logsigmoid
+            return -(logsigmoid(score) + logsigmoid(away).sum(1)).mean()
+
+    model = fill(SkipGram())
+    optimizer = torch.optim.SparseAdam(list(model.parameters()), lr=0.05)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 5)
+    log = []
+    for k in range(3):
+        loss = model(integers(30, 10, seed=k), integers(30, 10, seed=k + 1), integers(30, 10, 4, seed=k))
+        optimizer.zero_grad()
+        loss.backward()
+        log += [model.u.weight.grad.is_sparse, loss.item()]
+        optimizer.step()
+        schedule.step()
+    return [*log, *model.parameters()]
+
+
+@script
+def low_rank_adapters():
+    class LowRank(torch.nn.Module):
+        def __init__(self, rows, columns, rank=2):
+            super().__init__()
+            self.a = torch.nn.Parameter(torch.zeros(rank, columns))
+            self.b = torch.nn.Parameter(torch.zeros(rows, rank))
+
+        def forward(self, weight):
+            return weight + (self.b @ self.a).view(weight.shape) / 2
+
+    model = torch.nn.Sequential(torch.nn.Linear(4, 6), torch.nn.GELU(), torch.nn.Linear(6, 3)).requires_grad_(False)
+    for layer in model:
+        if isinstance(layer, torch.nn.Linear):
+            torch.nn.utils.parametrize.register_parametrization(layer, "weight", LowRank(*layer.weight.shape))
+    fill(model)
+    optimizer = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], lr=0.1, momentum=0.9)
+    log = [[n for n, p in model.named_parameters() if p.requires_grad]]
+    for k in range(3):
+        loss = torch.nn.functional.mse_loss(model(tensor(5, 4, seed=k)), tensor(5, 3, seed=k))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        log.append(loss.item())
+    for layer in (model[0], model[2]):
+        torch.nn.utils.parametrize.remove_parametrizations(layer, "weight", leave_parametrized=True)
+    log += [list(model.state_dict()), *model.parameters()]
+    weights = {k: v.detach() for k, v in model.named_parameters()}
+
+    def loss_of(weights, x, y):
+        out = torch.func.functional_call(model, weights, (x.unsqueeze(0),))
+        return torch.nn.functional.mse_loss(out, y.unsqueeze(0))
+
+    each = torch.func.vmap(torch.func.grad(loss_of), in_dims=(None, 0, 0))(weights, tensor(3, 4), tensor(3, 3))
+    return log + [each[k] for k in sorted(each)]
+
+
+@script
+def loss_scaling_and_averaging():
+    model = fill(torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.BatchNorm1d(4), torch.nn.Linear(4, 1)))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+    scaler = torch.amp.GradScaler("cpu", init_scale=256.0, growth_interval=2)
+    average = torch.optim.swa_utils.AveragedModel(model)
+    rates = torch.optim.swa_utils.SWALR(optimizer, swa_lr=0.05, anneal_epochs=2)
+    log = []
+    for k in range(5):
+        loss = model(tensor(6, 3, seed=k)).pow(2).mean() * (float("inf") if k == 2 else 1.0)
+        optimizer.zero_grad()
+        scaler.scale(loss).backward()
+        if k % 2:
+            scaler.unscale_(optimizer)
+            torch.nn.utils.clip_grad_value_(model.parameters(), 0.1)
+        scaler.step(optimizer)
+        scaler.update()
+        rates.step()
+        average.update_parameters(model)
+        log += [loss.item(), scaler.get_scale(), optimizer.param_groups[0]["lr"]]
+    state = scaler.state_dict()
+    again = torch.amp.GradScaler("cpu")
+    again.load_state_dict(state)
+    torch.optim.swa_utils.update_bn([tensor(6, 3, seed=k) for k in range(2)], average)
+    return [
+        *log,
+        sorted(state.items()),
+        again.get_scale(),
+        *model.state_dict().values(),
+        *average.state_dict().values(),
+    ]
+
+
+@script
+def shared_steps_that_keep_nothing():
+    """What views, sums and joins gave once is used in every iteration: they hold no tensor, so their tape stays."""
+    table, start = torch.nn.Parameter(tensor(4, 3)), torch.nn.Parameter(torch.ones(1))
+    tied = table.t().unsqueeze(0).expand(2, 3, 4)
+    hidden = torch.cat([start.expand(2, 2), -start.view(1, 1).repeat(2, 1)], 1)
+    optimizer = torch.optim.SGD([table, start], lr=0.1)
+    log = []
+    for k in range(3):
+        loss = (tensor(2, 5, 3, seed=k) @ tied).tanh().mean() + (hidden * tensor(2, 3, seed=k)).sum()
+        optimizer.zero_grad()
+        loss.backward()
+        for p in (table, start):
+            p.grad.mul_(0.5)
+        log += [loss.item(), table.grad.clone(), start.grad.clone()]
+    return log
