@@ -60,6 +60,9 @@ class Linear(Module):
             init.uniform_(self.bias, -bound, bound)
 
     def forward(self, input: Tensor, activation: str | None = None) -> Tensor:
+        own = self._parameters  # an attribute that only __getattr__ finds costs ten times as much
+        if "weight" in own and "bias" in own:
+            return F.linear(input, own["weight"], own["bias"], activation=activation)
         return F.linear(input, self.weight, self.bias, activation=activation)
 
     def extra_repr(self) -> str:

@@ -115,24 +115,28 @@ class Optimizer:
             for group in self.param_groups:
                 if not 0.0 <= float(group.get("lr", 0.0)) < math.inf:
                     check_range(type(self).__name__, lr=float(group["lr"]))
-                self._step_group(group, [p for p in group["params"] if p.grad is not None])
+                self._step_group(group)
         for hook in list(self._post_hooks.values()):
             hook(self, (closure,), {})
         return loss
 
-    def _step_group(self, group: dict[str, Any], params: list[Tensor]) -> None:
-        name, dense, grads = type(self).__name__, [], []
-        for p in params:
-            g = p.grad
+    def _step_group(self, group: dict[str, Any]) -> None:
+        name, held = type(self).__name__, self.state
+        dense, params, grads, states = [], [], [], []
+        for p in group["params"]:
+            g = None if p._box is None else p._box.grad
+            if g is None:
+                continue
             if isinstance(g, SparseRows):
                 self._update_sparse(p, g, self._state_of(p, group), group)
                 p._cell.written(name)
             else:
                 dense.append(p)
+                params.append(p._data)
                 grads.append(g._data)
+                states.append(held.get(p) or self._state_of(p, group))
         if dense:
-            states = [self.state.get(p) or self._state_of(p, group) for p in dense]
-            self._update_all([p._data for p in dense], grads, states, group)
+            self._update_all(params, grads, states, group)
             for p in dense:
                 p._cell.written(name)
 

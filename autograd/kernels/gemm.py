@@ -186,6 +186,7 @@ class _Plan:
     void: bool
     odd: bool
     copy_vector: bool
+    quick: bool
     a_order: int
     b_order: int
 
@@ -238,6 +239,7 @@ class _Plan:
         self.bands = batch * self.pieces * -(-M // rows)
         self.threads = batch * M * N * K > SERIAL
         self.simple = not (self.threads or pack_b or self.pieces > 1)
+        self.tasks = self.bands * -(-N // columns)
         left = (1, MR, MR * K) if pack_a else (am, ak, MR * am)
         right = (P, P * K) if pack_b or own else (bk, bn if inner else P)
         cut = (M, N, K, chunk, rows, columns, block, piece)
@@ -272,7 +274,7 @@ def _run(
     numbers, N, K, product = plan.numbers, plan.N, plan.K, plan.product
     floor = 0.0 if activation == RELU else -np.inf
     if plan.simple:
-        product(0, plan.bands * -(-N // plan.columns), numbers, 0, A, a0, B, b0, C, start, bias, floor)
+        product(0, plan.tasks, numbers, 0, A, a0, B, b0, C, start, bias, floor)
     elif plan.pack_b:
         if plan.pack_a:
             packed = workspace("gemm A", -(-plan.M // MR) * MR * K, C.dtype)
@@ -285,7 +287,7 @@ def _run(
             _pack(K, width, B, b0 + n0 * plan.bn, plan.bk, plan.bn, plan.panel, packed)
             _do(product, plan.threads, tasks, C.dtype, numbers, n0, A, a0, packed, 0, C, start, bias, floor)
     else:
-        tasks = plan.bands * -(-N // plan.columns)
+        tasks = plan.tasks
         if plan.pieces == 1:
             _do(product, plan.threads, tasks, C.dtype, numbers, 0, A, a0, B, b0, C, start, bias, floor)
         else:
@@ -324,6 +326,8 @@ def _prepare(name: str, a: np.ndarray, b: np.ndarray, key: tuple[Any, ...]) -> _
         C_ORDER if x.flags.c_contiguous else F_ORDER if x.flags.f_contiguous and x.ndim == 2 else ANY_ORDER
         for x in (a, b)
     )
+    awkward = plan.swap or plan.empty or plan.void or plan.odd or plan.copy_vector
+    plan.quick = plan.simple and not awkward and ANY_ORDER not in (plan.a_order, plan.b_order)
     if len(_plans) >= 4096:
         _plans.clear()
     _plans[key] = plan
@@ -377,6 +381,17 @@ def matmul(
         raise ValueError("matmul: accumulate=True adds to `out`, which is None; pass the array to add to")
     if bias is not None and (bias.shape != plan.shape[1:] or bias.dtype != plan.dtype):
         raise ShapeError(f"matmul: bias is {bias.dtype} {bias.shape}; expected {plan.dtype} {plan.shape[1:]}")
+    act = ACTIVATIONS[activation]
+    if plan.quick and out is None and act <= RELU and a.flags.behaved and b.flags.behaved:
+        # small networks spend their time in these calls: straight to the kernel
+        out, start, offsets, floor = np.empty(plan.shape, plan.dtype), FROM_ZERO, _NOTHING[plan.dtype], -np.inf
+        if bias is not None:
+            start, offsets = FROM_BIAS, bias if bias.flags.carray else bias.copy()
+        if act == RELU:
+            floor = 0.0
+        A, B = a if plan.a_order == C_ORDER else a.T, b if plan.b_order == C_ORDER else b.T
+        plan.product(0, plan.tasks, plan.numbers, 0, A.ravel(), 0, B.ravel(), 0, out.ravel(), start, offsets, floor)
+        return out
     out = np.empty(plan.shape, plan.dtype) if out is None else _checked("matmul", plan, out)
     if plan.empty:
         return out
@@ -395,7 +410,7 @@ def matmul(
             start = FROM_C
         else:
             start, offsets = FROM_BIAS, bias if bias.flags.carray else bias.copy()
-    _multiply(plan, a, b, out, start, offsets, ACTIVATIONS[activation])
+    _multiply(plan, a, b, out, start, offsets, act)
     return out
 
 

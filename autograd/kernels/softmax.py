@@ -8,25 +8,99 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import prange
+from llvmlite import ir
+from numba import prange, types
+from numba.extending import intrinsic
 
 from .compile import kernel
-from .functions import exp
+from .functions import _mapped, exp
+from .simd import LANES, _Emit, broadcast, load, load_first, store_first, total
 from .threads import launch
 from .view import part
 
-GATE = 1 << 13  # elements below which a parallel launch costs more than it saves
+GATE = 1 << 14  # elements below which a parallel launch costs more than it saves
+PIECE = 1 << 13  # elements of a task at most
 
-# R rows of C columns, flat C-contiguous.
+# R rows of C columns, flat C-contiguous. A row is read in vectors whose sums are added in one order wherever it lies.
+
+_vector_exp = _mapped("exp")
+
+
+@intrinsic
+def _larger(tyctx, x, y):  # type: ignore[no-untyped-def]
+    """The larger of two vectors, lane by lane; x where y is NaN."""
+
+    def codegen(context, b, sig, args):  # type: ignore[no-untyped-def]
+        return b.select(b.fcmp_ordered(">", args[1], args[0]), args[1], args[0])
+
+    return x(x, x), codegen
+
+
+@intrinsic
+def _largest(tyctx, x):  # type: ignore[no-untyped-def]
+    """The largest lane of a vector."""
+
+    def codegen(context, b, sig, args):  # type: ignore[no-untyped-def]
+        emit, v = _Emit(context, b, x.dtype), args[0]
+        span = emit.width
+        while span > 1:
+            span //= 2
+            other = emit.shuffle(v, v, [(lane + span) % emit.width for lane in range(emit.width)])
+            v = b.select(b.fcmp_ordered(">", other, v), other, v)
+        return b.extract_element(v, ir.Constant(ir.IntType(32), 0))
+
+    return x.dtype(x), codegen
+
+
+@intrinsic
+def _only_first(tyctx, v, count, rest):  # type: ignore[no-untyped-def]
+    """The first `count` lanes of v, and `rest` in the others."""
+
+    def codegen(context, b, sig, args):  # type: ignore[no-untyped-def]
+        emit = _Emit(context, b, v.dtype)
+        return b.select(emit.mask(args[1]), args[0], emit.splat(args[2]))
+
+    return v(v, types.intp, v.dtype), codegen
+
+
+@kernel
+def _cut(x, C):
+    """Elements of a vector, and the whole vectors in a row of C: divided once for all rows."""
+    lanes = LANES * 4 // x.itemsize
+    return lanes, C // lanes
 
 
 @kernel(fastmath={"nnan", "nsz"})
-def _row_max(x):
-    """The largest element; any number where one is NaN: the sum of exponentials is NaN then whatever is subtracted."""
-    top = x[0]
+def _max_rest(x, top):
     for c in range(x.size):
         top = max(top, x[c])
     return top
+
+
+@kernel
+def _row_max(x, lanes, full):
+    """The largest element; any number where one is NaN: the sum of exponentials is NaN then whatever is subtracted."""
+    top = broadcast(x, x.dtype.type(-np.inf))
+    for k in range(full):
+        top = _larger(top, load(x, k * lanes))
+    return _max_rest(part(x, full * lanes, x.size), _largest(top))
+
+
+@kernel(fastmath={"reassoc", "contract"})
+def _exp_rest(x, top):
+    s = x.dtype.type(0)
+    for c in range(x.size):
+        s += exp(x[c] - top)
+    return s
+
+
+@kernel
+def _exp_sum(x, lanes, full, top):
+    """The sum of exp(x - top)."""
+    t, s = broadcast(x, top), broadcast(x, x.dtype.type(0))
+    for k in range(full):
+        s = s + _vector_exp(load(x, k * lanes) - t)
+    return total(s) + _exp_rest(part(x, full * lanes, x.size), top)
 
 
 @kernel
@@ -35,25 +109,29 @@ def _log_probability(x, top, log):
     return (x - top) - log
 
 
-@kernel(fastmath={"reassoc", "contract"})
+@kernel
 def _softmax_rows(x, y, log, C, r0, r1):
+    lanes, full = _cut(x, C)
+    zero, pieces = x.dtype.type(0), full + (C > full * lanes)
     for r in range(r0, r1):
-        xr, yr = part(x, r * C, (r + 1) * C), part(y, r * C, (r + 1) * C)
-        top, s = _row_max(xr), x.dtype.type(0)
+        a, xr = r * C, part(x, r * C, (r + 1) * C)
+        top = _row_max(xr, lanes, full)
+        t, s = broadcast(x, top), broadcast(x, zero)
         if log:
-            for c in range(C):
-                s += exp(xr[c] - top)
-            s = x.dtype.type(np.log(s))
-            for c in range(C):
-                yr[c] = _log_probability(xr[c], top, s)
+            shift = broadcast(x, x.dtype.type(np.log(_exp_sum(xr, lanes, full, top))))
+            for k in range(pieces):
+                c = k * lanes
+                store_first(y, a + c, (load_first(x, a + c, C - c) - t) - shift, C - c)
         else:
-            for c in range(C):
-                yr[c] = exp(xr[c] - top)
-            for c in range(C):  # apart: in a loop that also writes, the order of a sum depends on where x and y lie
-                s += yr[c]
-            s = x.dtype.type(1) / s
-            for c in range(C):
-                yr[c] *= s
+            for k in range(pieces):
+                c = k * lanes
+                e = _only_first(_vector_exp(load_first(x, a + c, C - c) - t), C - c, zero)
+                store_first(y, a + c, e, C - c)
+                s = s + e
+            factor = broadcast(x, x.dtype.type(1) / total(s))
+            for k in range(pieces):
+                c = k * lanes
+                store_first(y, a + c, load_first(y, a + c, C - c) * factor, C - c)
 
 
 @kernel(parallel=True)
@@ -189,30 +267,35 @@ def _by_columns(function: Any, out: np.ndarray, log: bool, *arrays: np.ndarray) 
 
 
 @kernel(fastmath={"reassoc", "contract"})
+def _spread(x, weight, top, log):
+    """Minus the sum of a row's log probabilities, each with its class's weight."""
+    s = 0.0
+    if weight.size:
+        for c in range(x.size):
+            s -= weight[c] * _log_probability(x[c], top, log)
+    else:
+        for c in range(x.size):
+            s -= _log_probability(x[c], top, log)
+    return s
+
+
+@kernel
 def _loss_rows(x, labels, weight, ignored, smoothing, mass, tops, sums, loss, C, r0, r1):
     """tops[r] = the row's maximum, sums[r] = the sum of exp(x[r] - top); loss[r] its weighted loss, 0 where ignored."""
+    lanes, full = _cut(x, C)
     for r in range(r0, r1):
-        xr, s = part(x, r * C, (r + 1) * C), x.dtype.type(0)
-        t = labels[r]
+        xr, t = part(x, r * C, (r + 1) * C), labels[r]
         if t == ignored or not 0 <= t < C:
             loss[r], tops[r], sums[r] = 0, 0, 1
             continue
-        top = _row_max(xr)
-        for c in range(C):
-            s += exp(xr[c] - top)
+        top = _row_max(xr, lanes, full)
+        s = _exp_sum(xr, lanes, full, top)
         tops[r], sums[r] = top, s
         log = x.dtype.type(np.log(s))
         w = weight[t] if weight.size else x.dtype.type(1)
         loss[r] = -w * (1 - smoothing) * _log_probability(xr[t], top, log)
         if smoothing > 0:
-            spread = 0.0
-            if weight.size:
-                for c in range(C):
-                    spread -= weight[c] * _log_probability(xr[c], top, log)
-            else:
-                for c in range(C):
-                    spread -= _log_probability(xr[c], top, log)
-            loss[r] += smoothing / C * spread
+            loss[r] += smoothing / C * _spread(xr, weight, top, log)
 
 
 @kernel(parallel=True)
@@ -237,19 +320,41 @@ def _check_and_count(labels, weight, ignored, C):
 
 
 @kernel(fastmath={"reassoc", "contract"})
+def _sum(x):
+    s = 0.0
+    for i in range(x.size):
+        s += x[i]
+    return s
+
+
+@kernel
+def _loss_serial(x, labels, weight, ignored, smoothing, mass, tops, sums, loss, C):
+    """All of a small loss in one call: the first wrong row (-1 for none), the total weight, the sum of the rows' losses."""
+    wrong, total = _check_and_count(labels, weight, ignored, C)
+    if wrong >= 0:
+        return wrong, total, 0.0
+    _loss_rows(x, labels, weight, ignored, smoothing, mass, tops, sums, loss, C, 0, labels.size)
+    return wrong, total, _sum(loss)
+
+
+@kernel
 def _loss_back_rows(g, x, labels, weight, ignored, smoothing, mass, scale, tops, sums, gx, C, r0, r1):
     """gx = g scale (a p - b at the label - spread everywhere), p the softmax; g has one value or one a row."""
+    lanes, full = _cut(x, C)
+    pieces = full + (C > full * lanes)
     for r in range(r0, r1):
-        xr, out, t = part(x, r * C, (r + 1) * C), part(gx, r * C, (r + 1) * C), labels[r]
+        out, t = part(gx, r * C, (r + 1) * C), labels[r]
         if t == ignored or not 0 <= t < C:
             out[:] = 0
             continue
         outer = g[r if g.size > 1 else 0] * scale
         w = weight[t] if weight.size else x.dtype.type(1)
         a = x.dtype.type(outer * ((1 - smoothing) * w + smoothing / C * mass))
-        top, b = tops[r], a / sums[r]
-        for c in range(C):
-            out[c] = b * exp(xr[c] - top)
+        top, b = broadcast(x, tops[r]), broadcast(x, a / sums[r])
+        for k in range(pieces):
+            c = k * lanes
+            n = C - c
+            store_first(gx, r * C + c, b * _vector_exp(load_first(x, r * C + c, n) - top), n)
         if smoothing > 0:
             share = x.dtype.type(outer * smoothing / C)
             for c in range(C):
@@ -265,7 +370,7 @@ def _loss_back_parallel(g, x, labels, weight, ignored, smoothing, mass, scale, t
 
 
 def _step(R: int, C: int) -> int:
-    return max(1, min(-(-R // 8), GATE // max(C, 1)))
+    return max(1, min(-(-R // 8), PIECE // max(C, 1)))
 
 
 def _softmax(x: np.ndarray, log: bool) -> np.ndarray:
@@ -324,7 +429,7 @@ def _class_weights(weight: np.ndarray | None, C: int, dtype: np.dtype) -> tuple[
 
 
 @np.errstate(all="ignore")
-def _over_zero(value: np.floating) -> np.floating:
+def _over_zero(value: float) -> np.floating:
     return value / np.float64(0)
 
 
@@ -346,23 +451,26 @@ def softmax_cross_entropy(
     logits, labels = np.ascontiguousarray(logits), np.ascontiguousarray(labels)
     R, C = logits.shape
     weight, mass = _class_weights(weight, C, logits.dtype)
-    wrong, total = _check_and_count(labels, weight, ignore_index, C)
+    rows, loss, value = np.empty((2, R), logits.dtype), np.empty(R, logits.dtype), 0.0
+    arrays = logits.reshape(-1), labels, weight, ignore_index, float(label_smoothing), mass, rows[0], rows[1], loss
+    serial = logits.size < GATE
+    if serial:
+        wrong, total, value = _loss_serial(*arrays, C)
+    else:
+        wrong, total = _check_and_count(labels, weight, ignore_index, C)
     if wrong >= 0:
         raise ValueError(
             f"cross_entropy: label {labels[wrong]} in row {wrong} is no class of the {C} (0 to {C - 1}), nor "
             f"ignore_index ({ignore_index}); number the classes from 0"
         )
-    rows, loss = np.empty((2, R), logits.dtype), np.empty(R, logits.dtype)
-    arrays = logits.reshape(-1), labels, weight, ignore_index, float(label_smoothing), mass, rows[0], rows[1], loss
-    if logits.size < GATE:
-        _loss_rows(*arrays, C, 0, R)
-    else:
+    if not serial:
         _loss_parallel(*arrays, C, R, _step(R, C))
     if reduction == "none":
         return loss, rows, total
-    value = np.add.reduce(loss, dtype=np.float64)
+    if not serial:
+        value = _sum(loss)
     if reduction == "mean":
-        value = value / total if total else _over_zero(value)
+        value = value / total if total else float(_over_zero(value))
     return np.asarray(value, logits.dtype), rows, total
 
 

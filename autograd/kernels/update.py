@@ -74,7 +74,7 @@ def _adam_piece(p, g, m, v, top, numbers):
             v[i] = s
             s = top[i] if top[i] > s else s
             top[i] = s
-            p[i] = p[i] * shrink - step * (a / (np.sqrt(s) / root + eps))
+            p[i] = p[i] * shrink - step * (a / (np.sqrt(s) * root + eps))
     else:
         for i in range(p.size):
             d = sign * g[i] + decay * p[i]
@@ -82,7 +82,7 @@ def _adam_piece(p, g, m, v, top, numbers):
             m[i] = a
             s = v[i] * b2 + c2 * d * d
             v[i] = s
-            p[i] = p[i] * shrink - step * (a / (np.sqrt(s) / root + eps))
+            p[i] = p[i] * shrink - step * (a / (np.sqrt(s) * root + eps))
 
 
 @kernel(parallel=True)
@@ -267,7 +267,8 @@ def adam(
     """
     b1, b2 = betas
     shrink, decay = (1 - lr * weight_decay, 0.0) if decoupled else (1.0, weight_decay)
-    root, rate, sign = (1 - b2**step) ** 0.5, lr / (1 - b1**step), -1.0 if maximize else 1.0
+    # a reciprocal: the loop's time is that of its divisions and roots
+    root, rate, sign = (1 - b2**step) ** -0.5, lr / (1 - b1**step), -1.0 if maximize else 1.0
     numbers = [shrink, decay, sign, 1 - b1, b2, 1 - b2, eps, root, rate]
     _update_all(_ADAM, held, grads, (params, means, squares, tops or [None] * len(params)), numbers)
 

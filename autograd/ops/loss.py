@@ -178,8 +178,11 @@ def cross_entropy(
         # what every classifier does, without the checks it cannot fail
         x, label = getattr(input, "_data", input), target._data
         usual = x.ndim == 2 and x.dtype.kind == "f" and label.dtype is dtypes.int64 and label.shape == x.shape[:1]
-        if usual and label.size and np.maximum.reduce(label.view(np.uint64), None) < x.shape[1]:
-            return _softmax_cross_entropy(input, label, None, ignore_index, 0.0, reduction)[0]
+        if usual and label.size:
+            try:
+                return _softmax_cross_entropy(input, label, None, ignore_index, 0.0, reduction)[0]
+            except ValueError:  # a wrong label, whose place is named below
+                pass
     C = _logits("cross_entropy", input)
     weight = _class_weight("cross_entropy", input, weight, C)
     if not 0 <= label_smoothing <= 1:
