@@ -465,6 +465,40 @@ def owned(g: ndarray) -> ndarray:
     return g.copy()
 
 
+class Masked:
+    """The gradient behind a ReLU, not yet computed: `g`, and 0 where the ReLU's `output` is 0 or less.
+
+    A formula that reads the gradient anyway takes the mask in the same pass over memory (`takes_masked`); everything
+    else gets `array()`, after which `g` is that and `output` None.
+    """
+
+    __slots__ = ("dtype", "g", "output", "shape")
+    __array_ufunc__ = None
+
+    def __init__(self, g: ndarray, output: ndarray) -> None:
+        self.g, self.shape, self.dtype = g, g.shape, g.dtype
+        self.output: ndarray | None = output
+
+    def array(self) -> ndarray:
+        if self.output is not None:
+            self.g, self.output = elementwise.relu_backward(self.g, self.output), None
+        return self.g
+
+    def __radd__(self, other: Any) -> Any:
+        if type(other) is not ndarray:
+            return other + self.array()
+        return (
+            elementwise.add(other, self.g)
+            if self.output is None
+            else elementwise.add_passed(other, self.g, self.output)
+        )
+
+
+LARGE = 1 << 14  # elements from which a pass over memory is worth saving
+relu_op: Any = None  # the registered relu; set by ops/activation.py
+takes_masked: set[Any] = set()  # the ops whose formulas take a Masked for the gradient, each added where it is defined
+
+
 class Walk:
     """One backward pass: the gradients that wait, and the newest node first."""
 
@@ -474,11 +508,45 @@ class Walk:
         self.heap: list[tuple[int, AnyNode]] = []
         self.own: set[AnyNode] = set()  # nodes whose waiting array this walk made itself, so may add to
         self.capture: dict[AnyNode, Any] | None = None
+        self.masked = False  # whether a Masked may be waiting
+
+    def settle(self) -> None:
+        """Compute what is Masked: code of the user's is to run, which may change an output that a mask is read from."""
+        self.masked = False
+        for node, g in self.pending.items():
+            if type(g) is Masked:
+                self.pending[node] = g.array()
+
+    def _unmask(self, node: AnyNode, captured: bool) -> None:
+        """Compute what is Masked where the gradient of this node is to be seen, and all of it before code of the user's."""
+        users: Any = node.post_hooks if type(node) is Leaf else None
+        if type(node) is Node and type(node.op) is not type(relu_op):
+            users = node.op  # a Function, or one of the library's that stands before an op and may call the user's
+        if node.hooks or users:
+            self.settle()
+        elif type(node) is not Node or captured or node.retained is not None or node.op not in takes_masked:
+            g = self.pending[node]
+            if type(g) is Masked:
+                self.pending[node] = g.array()
+
+    def _pull(self, node: Node, g: Any, values: list[Any]) -> Sequence[Any]:
+        """The contribution of a ReLU to its input; the mask is left to what made that if it can take it."""
+        below = node.edges[0]
+        if (
+            type(below) is Node and below.op in takes_masked and type(g) is ndarray and g.size >= LARGE
+            and g.shape == below.shape and g.dtype is below.dtype
+        ):  # fmt: skip
+            self.masked = True
+            return (Masked(g, values[node.op.y_at]),)
+        return node.op.pull(g, values, node.edges)
 
     def add(self, node: AnyNode, g: Any) -> None:
         """A contribution to the gradient of `node`'s output."""
         if self.create_graph:
             g = fit(g, node.shape, node.dtype)
+        elif type(g) is Masked:
+            if g.shape != node.shape or g.dtype is not node.dtype:
+                g = fit_array(g.array(), node.shape, node.dtype)
         elif type(g) is not SparseRows and not (type(g) is RowSums and self._stays(node, g)):
             g = fit_array(g, node.shape, node.dtype)
         pending = self.pending
@@ -487,6 +555,15 @@ class Walk:
             heappush(self.heap, (-node.number, node))  # type: ignore[misc]
             return
         held = pending[node]
+        if type(held) is Masked:
+            held, g = g, held
+            if type(held) is Masked:
+                held = held.array()
+        if type(g) is Masked:
+            pending[node] = total = held + g
+            if type(total) is ndarray:
+                self.own.add(node)
+            return
         if node in self.own and type(g) is ndarray:
             elementwise.add(held, g, out=held)
             return
@@ -518,6 +595,8 @@ class Walk:
             while heap:
                 node = heappop(heap)[1]
                 kind = type(node)
+                if self.masked:
+                    self._unmask(node, capture is not None and node in capture)
                 if node.hooks:
                     self._hooks(node)
                 last = False
@@ -553,7 +632,10 @@ class Walk:
                         raise node.stale(cell)
                 if create_graph:
                     values = node.op.revive(node)
-                g = node.op.pull(g, values, node.edges)
+                if node.op is relu_op and not create_graph:
+                    g = self._pull(node, g, values)
+                else:
+                    g = node.op.pull(g, values, node.edges)
                 if not self.retain_graph and node.cells:  # what saved no tensor can be passed again, as in torch
                     node.values = values = None
                 for edge, contribution in zip(node.edges, g):  # noqa: B905 - checked when the op was defined

@@ -65,11 +65,10 @@ def leaky_relu(g, x, slope):
     return g if x > like(0, x) else g * slope
 
 
-@elementwise(2)
-def add_relu(x, residual):
-    """max(x + residual, 0)."""
-    total = x + residual
-    return like(0, x) if total <= like(0, x) else total
+@elementwise(3)
+def add_passed(x, g, y):
+    """x + `relu_backward` of g and y."""
+    return x + (like(0, g) if y <= like(0, y) else g)
 
 
 @kernel

@@ -9,14 +9,29 @@ from __future__ import annotations
 
 import numpy as np
 from numba import prange
+from numba.extending import intrinsic
 
+from .buffer import flat
 from .compile import kernel
 from .pool import channels_first, channels_last
+from .simd import LANES, _Emit, fma, load, load_first, store, store_first
 from .view import part
 
 GATE = 1 << 14  # elements below which a parallel launch costs more than it saves
 BLOCK = 32  # rows summed in the array's own precision before they join a float64 total
 PIECES = 64  # partial sums at most
+
+
+@intrinsic
+def _passed(tyctx, g, y):  # type: ignore[no-untyped-def]
+    """g, and 0 where y is 0 or less; NaN in y lets g through, as in torch."""
+
+    def codegen(context, b, sig, args):  # type: ignore[no-untyped-def]
+        zero = _Emit(context, b, g.dtype).constant(0.0)
+        return b.select(b.fcmp_ordered("<=", args[1], zero), zero, args[0])
+
+    return g(g, y), codegen
+
 
 # M rows (batch and space together), C channels, flat C-contiguous (M, C) arrays; piece k owns the rows from k·step on,
 # and its partial is row k of `sums`, float64 (pieces, 2C).
@@ -79,21 +94,19 @@ def _moments_merge(sums, mean, var, rstd, C, M, step, eps):
         rstd[c] = 1 / np.sqrt(q / M + eps)
 
 
-@kernel(fastmath={"contract"})
+@kernel
 def _apply_piece(x, y, residual, mean, scale, bias, relu, C, r0, r1):
-    """y = (x - mean) scale + bias (+ residual), and its positive sums where relu."""
-    floor = y.dtype.type(0 if relu else -np.inf)
+    """y = (x - mean) scale + bias (+ residual), and 0 for what is not positive where relu."""
+    add = residual.size > 0
     for r in range(r0, r1):
-        xr, yr = part(x, r * C, (r + 1) * C), part(y, r * C, (r + 1) * C)
-        if residual.size:
-            rr = part(residual, r * C, (r + 1) * C)
-            for c in range(C):
-                v = (xr[c] - mean[c]) * scale[c] + bias[c] + rr[c]
-                yr[c] = floor if v < floor else v
-        else:
-            for c in range(C):
-                v = (xr[c] - mean[c]) * scale[c] + bias[c]
-                yr[c] = floor if v < floor else v
+        for c in range(0, C, LANES * 4 // x.itemsize):
+            i, n = r * C + c, C - c
+            v = fma(load_first(x, i, n) - load_first(mean, c, n), load_first(scale, c, n), load_first(bias, c, n))
+            if add:
+                v = v + load_first(residual, i, n)
+            if relu:
+                v = _passed(v, v)
+            store_first(y, i, v, n)
 
 
 @kernel(parallel=True)
@@ -102,54 +115,39 @@ def _apply_parallel(x, y, residual, mean, scale, bias, relu, C, M, step):
         _apply_piece(x, y, residual, mean, scale, bias, relu, C, k * step, min(M, (k + 1) * step))
 
 
-@kernel(fastmath={"contract"})
-def _sums_piece(g, x, y, mean, sums, C, k, r0, r1):
-    """Sums over rows of g and of g (x - mean), g taken as 0 where y (if given) is not positive."""
+@kernel
+def _sums_piece(g, step, x, y, mean, sums, C, k, r0, r1):
+    """Sums over rows of g and of g (x - mean), g taken as 0 where y (if given) is 0 or less."""
+    lanes, masked = LANES * 4 // x.itemsize, y.size > 0
     total, product = part(sums, 2 * k * C, (2 * k + 1) * C), part(sums, (2 * k + 1) * C, (2 * k + 2) * C)
-    s, q = np.empty(C, x.dtype), np.empty(C, x.dtype)
+    s, q = np.empty(C + lanes, x.dtype), np.empty(C + lanes, x.dtype)
     total[:] = 0
     product[:] = 0
     for b in range(r0, r1, BLOCK):
         s[:] = 0
         q[:] = 0
-        r, e = b, min(b + BLOCK, r1)
-        while r + 3 < e and not y.size:
-            x0, x1 = part(x, r * C, (r + 1) * C), part(x, (r + 1) * C, (r + 2) * C)
-            x2, x3 = part(x, (r + 2) * C, (r + 3) * C), part(x, (r + 3) * C, (r + 4) * C)
-            g0, g1 = part(g, r * C, (r + 1) * C), part(g, (r + 1) * C, (r + 2) * C)
-            g2, g3 = part(g, (r + 2) * C, (r + 3) * C), part(g, (r + 3) * C, (r + 4) * C)
-            for c in range(C):
-                m = mean[c]
-                s[c] += (g0[c] + g1[c]) + (g2[c] + g3[c])
-                q[c] += (g0[c] * (x0[c] - m) + g1[c] * (x1[c] - m)) + (g2[c] * (x2[c] - m) + g3[c] * (x3[c] - m))
-            r += 4
-        while r < e:
-            xr, gr = part(x, r * C, (r + 1) * C), part(g, r * C, (r + 1) * C)
-            if y.size:
-                yr = part(y, r * C, (r + 1) * C)
-                for c in range(C):
-                    v = gr[c] if yr[c] > 0 else x.dtype.type(0)
-                    s[c] += v
-                    q[c] += v * (xr[c] - mean[c])
-            else:
-                for c in range(C):
-                    s[c] += gr[c]
-                    q[c] += gr[c] * (xr[c] - mean[c])
-            r += 1
+        for r in range(b, min(b + BLOCK, r1)):
+            for c in range(0, C, lanes):
+                i, n = r * C + c, C - c
+                v = load_first(g, r * step + c, n)
+                if masked:
+                    v = _passed(v, load_first(y, i, n))
+                store(s, c, load(s, c) + v)
+                store(q, c, fma(v, load_first(x, i, n) - load_first(mean, c, n), load(q, c)))
         for c in range(C):
             total[c] += s[c]
             product[c] += q[c]
 
 
 @kernel(parallel=True)
-def _sums_parallel(g, x, y, mean, sums, C, M, step):
+def _sums_parallel(g, gstep, x, y, mean, sums, C, M, step):
     for k in prange((M + step - 1) // step):
-        _sums_piece(g, x, y, mean, sums, C, k, k * step, min(M, (k + 1) * step))
+        _sums_piece(g, gstep, x, y, mean, sums, C, k, k * step, min(M, (k + 1) * step))
 
 
 @kernel
-def _sums_merge(sums, rstd, weight, gw, gb, scale, slope, shift, C, M, pieces, train):
-    """gw, gb, and the coefficients of gx = scale g - slope (x - mean) - shift."""
+def _sums_merge(sums, rstd, weight, gw, gb, scale, slope, shift, C, M, pieces):
+    """gw, gb, and the coefficients of gx = scale g + slope (mean - x) + shift."""
     for c in range(C):
         s, q = 0.0, 0.0
         for k in range(pieces):
@@ -159,40 +157,50 @@ def _sums_merge(sums, rstd, weight, gw, gb, scale, slope, shift, C, M, pieces, t
         gw[c] = q * rstd[c]
         a = np.float64(rstd[c]) * (weight[c] if weight.size else 1.0)
         scale[c] = a
-        slope[c] = a * q * rstd[c] * rstd[c] / M if train else 0
-        shift[c] = a * s / M if train else 0
+        slope[c] = a * q * rstd[c] * rstd[c] / M
+        shift[c] = -a * s / M
 
 
-@kernel(fastmath={"contract"})
-def _input_piece(g, x, y, gx, mean, scale, slope, shift, C, r0, r1):
-    """Two rows at a time, which share the loads of the coefficients; an odd last row is its own partner."""
-    for r in range(r0, r1, 2):
-        p = min(r + 1, r1 - 1)
-        x0, g0, out0 = part(x, r * C, (r + 1) * C), part(g, r * C, (r + 1) * C), part(gx, r * C, (r + 1) * C)
-        x1, g1, out1 = part(x, p * C, (p + 1) * C), part(g, p * C, (p + 1) * C), part(gx, p * C, (p + 1) * C)
-        if y.size:
-            y0, y1, zero = part(y, r * C, (r + 1) * C), part(y, p * C, (p + 1) * C), x.dtype.type(0)
-            for c in range(C):
-                v0, v1 = g0[c] if y0[c] > 0 else zero, g1[c] if y1[c] > 0 else zero
-                out0[c] = scale[c] * v0 - slope[c] * (x0[c] - mean[c]) - shift[c]
-                out1[c] = scale[c] * v1 - slope[c] * (x1[c] - mean[c]) - shift[c]
-        else:
-            for c in range(C):
-                m, a, k, d = mean[c], scale[c], slope[c], shift[c]
-                out0[c] = a * g0[c] - k * (x0[c] - m) - d
-                out1[c] = a * g1[c] - k * (x1[c] - m) - d
+@kernel
+def _input_piece(g, step, x, y, gx, mean, scale, slope, shift, C, r0, r1):
+    """gx = scale g + slope (mean - x) + shift; scale g alone where x is empty."""
+    masked, centred = y.size > 0, x.size > 0
+    for r in range(r0, r1):
+        for c in range(0, C, LANES * 4 // x.itemsize):
+            i, n = r * C + c, C - c
+            v, a = load_first(g, r * step + c, n), load_first(scale, c, n)
+            if masked:
+                v = _passed(v, load_first(y, i, n))
+            if centred:
+                less = load_first(mean, c, n) - load_first(x, i, n)
+                store_first(gx, i, fma(a, v, fma(load_first(slope, c, n), less, load_first(shift, c, n))), n)
+            else:
+                store_first(gx, i, a * v, n)
 
 
 @kernel(parallel=True)
-def _input_parallel(g, x, y, gx, mean, scale, slope, shift, C, M, step):
+def _input_parallel(g, gstep, x, y, gx, mean, scale, slope, shift, C, M, step):
     for k in prange((M + step - 1) // step):
-        _input_piece(g, x, y, gx, mean, scale, slope, shift, C, k * step, min(M, (k + 1) * step))
+        _input_piece(g, gstep, x, y, gx, mean, scale, slope, shift, C, k * step, min(M, (k + 1) * step))
 
 
 def _rows_a_piece(M: int, C: int) -> int:
     """Whole blocks, so that pieces and blocks depend on the shape alone."""
     rows = max(-(-M // PIECES), GATE // 2 // max(C, 1), 1)
     return -(-rows // BLOCK) * BLOCK
+
+
+def _rows(x: np.ndarray) -> tuple[np.ndarray, int]:
+    """x (N, C, *space) as rows of C contiguous values, flat from its first value on, and how far the rows lie apart.
+
+    That is x's own memory where it can be, also of some channels of a channels-last array; else a copy.
+    """
+    moved = x.transpose(0, *range(2, x.ndim), 1)
+    sizes, strides = moved.shape, moved.strides
+    even = all(strides[i] == strides[i + 1] * sizes[i + 1] for i in range(x.ndim - 2))
+    if even and strides[-1] == x.itemsize and strides[-2] % x.itemsize == 0 < strides[-2] and x.size:
+        return flat(moved)[0], strides[-2] // x.itemsize
+    return channels_last(x).reshape(-1), x.shape[1]
 
 
 def _flat(x: np.ndarray | None, dtype: np.dtype) -> np.ndarray:
@@ -280,28 +288,27 @@ def batch_norm_backward(
 ) -> tuple[np.ndarray | None, np.ndarray | None, np.ndarray | None]:
     """Gradients of batch norm in x, weight and bias; None where not needed.
 
-    train: mean and rstd came from x itself. y: the output, if a ReLU was fused: g passes only where y > 0 (the
-    residual's gradient is then g * (y > 0)).
+    train: mean and rstd came from x itself. y: the output of a ReLU behind it: g passes not where y is 0 or less.
     """
     last = channels_last(x)
     C = last.shape[-1]
     M = last.size // max(C, 1)
     step = _rows_a_piece(M, C)
-    flat, gf, yf = last.reshape(-1), channels_last(g).reshape(-1), _flat(y, x.dtype)
+    xf, (gf, apart), yf = last.reshape(-1), _rows(g), _flat(y, x.dtype)
     mean, rstd = np.ascontiguousarray(mean, x.dtype), np.ascontiguousarray(rstd, x.dtype)
     pieces = -(-M // step) if train or needed[1] or needed[2] else 0
     sums = np.empty(pieces * 2 * C, np.float64)
     if last.size < GATE or pieces <= 1:
         for k in range(pieces):
-            _sums_piece(gf, flat, yf, mean, sums, C, k, k * step, min(M, (k + 1) * step))
+            _sums_piece(gf, apart, xf, yf, mean, sums, C, k, k * step, min(M, (k + 1) * step))
     else:
-        _sums_parallel(gf, flat, yf, mean, sums, C, M, step)
+        _sums_parallel(gf, apart, xf, yf, mean, sums, C, M, step)
     gw, gb, scale, slope, shift = np.empty((5, C), x.dtype)
-    _sums_merge(sums, rstd, _flat(weight, x.dtype), gw, gb, scale, slope, shift, C, M, pieces, train)
+    _sums_merge(sums, rstd, _flat(weight, x.dtype), gw, gb, scale, slope, shift, C, M, pieces)
     gx = None
     if needed[0]:
         out = np.empty(last.shape, x.dtype)
-        arrays = gf, flat, yf, out.reshape(-1), mean, scale, slope, shift
+        arrays = gf, apart, xf if train else _flat(None, x.dtype), yf, out.reshape(-1), mean, scale, slope, shift
         if last.size < GATE:
             _input_piece(*arrays, C, 0, M)
         else:

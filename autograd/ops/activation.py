@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
+from .. import tape
 from ..errors import DTypeError, NumberError, ShapeError
 from ..kernels import elementwise as kernels
-from ..op import function, op
+from ..op import REGISTRY, function, op
 from ..samples import unary
 from .chain import quiet, times
 from .compare import _where
@@ -70,6 +71,9 @@ def relu(input: Any) -> Any:
     if np.asarray(input).dtype.kind == "b":
         raise DTypeError("relu: bools have no sign; convert with to()")
     return np.maximum(input, 0)
+
+
+tape.relu_op = REGISTRY["relu"]
 
 
 @op(

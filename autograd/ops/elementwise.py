@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from .. import dtypes
+from .. import dtypes, tape
 from ..errors import DivisionError, DTypeError, NumberError
 from ..kernels import elementwise as kernels
-from ..op import function, op
+from ..op import REGISTRY, function, op
 from ..samples import Draw, binary, unary
 from ..tensor import Tensor
 from .alias import alias
@@ -47,6 +47,9 @@ _FLOATS = (dtypes.float32, dtypes.float64)
 def _add(input: Any, other: Any) -> Any:
     """input + other, broadcast."""
     return np.add(input, other)
+
+
+tape.takes_masked.add(REGISTRY["_add"])
 
 
 def _no_bools(*operands: Any) -> None:

@@ -14,7 +14,8 @@ from numpy import ndarray
 
 from ..errors import DTypeError, ShapeError
 from ..kernels import norm as kernels
-from ..op import function, op
+from ..op import REGISTRY, function, op
+from ..tape import Masked, takes_masked
 from ..tensor import Tensor
 from .compare import clamp_min
 from .elementwise import pow, rsqrt
@@ -54,8 +55,9 @@ def _composed(g: Any, input: Any, weight: Any, mean: Any, var: Any, eps: float, 
 
 
 def _batch_norm_train_pull(g: Any, input: Any, weight: Any, y: Any, eps: float, needs: list[bool]) -> Any:
-    if type(g) is ndarray:
-        return kernels.batch_norm_backward(g, input, weight, y[1], y[3], True, tuple(needs))  # type: ignore[arg-type]
+    if type(g) is ndarray or type(g) is Masked:
+        g, output = (g.g, g.output) if type(g) is Masked else (g, None)
+        return kernels.batch_norm_backward(g, input, weight, y[1], y[3], True, tuple(needs), output)  # type: ignore[arg-type]
     return _composed(g, input, weight, None, None, eps, needs)[:3]
 
 
@@ -70,13 +72,17 @@ def _batch_norm_train(input: Any, weight: Any, bias: Any, eps: float) -> Any:
     return kernels.batch_norm_train(input, weight, bias, eps)
 
 
+takes_masked.add(REGISTRY["_batch_norm_train"])
+
+
 def _batch_norm_eval_pull(g: Any, input: Any, weight: Any, mean: Any, var: Any, eps: float, needs: list[bool]) -> Any:
+    g, output = (g.g, g.output) if type(g) is Masked else (g, None)
     if type(g) is not ndarray or needs[3] or needs[4]:
+        g = g if output is None else Masked(g, output).array()
         return _composed(g, input, weight, mean, var, eps, needs)
+    rstd = 1 / np.sqrt(var + eps)
     return [
-        *kernels.batch_norm_backward(
-            g, input, weight, mean, 1 / np.sqrt(var + eps), False, (needs[0], needs[1], needs[2])
-        ),
+        *kernels.batch_norm_backward(g, input, weight, mean, rstd, False, (needs[0], needs[1], needs[2]), output),
         None,
         None,
     ]
@@ -92,6 +98,9 @@ def _batch_norm_eval_pull(g: Any, input: Any, weight: Any, mean: Any, var: Any, 
 def _batch_norm_eval(input: Any, weight: Any, bias: Any, mean: Any, var: Any, eps: float) -> Any:
     """Normalised by given moments."""
     return kernels.batch_norm_eval(input, weight, bias, mean, var, eps)
+
+
+takes_masked.add(REGISTRY["_batch_norm_eval"])
 
 
 def _vector(name: str, argument: str, v: Any, n: int, dtype: np.dtype) -> None:
