@@ -131,6 +131,10 @@ ALONG = {
     "nanmedian": lambda x, dim: autograd.nanmedian(x, dim),
     "gather": lambda x, dim: (autograd.gather(x, dim, autograd.argsort(x.detach(), dim) // 2),),
     "gather of few": lambda x, dim: (autograd.gather(x, dim, autograd.argsort(x.detach(), dim).narrow(dim, 0, 12)),),
+    "cumsum": lambda x, dim: (autograd.cumsum(x, dim),),
+    "cumprod": lambda x, dim: (autograd.cumprod(x, dim),),
+    "cummax": lambda x, dim: autograd.cummax(x, dim),
+    "cummin": lambda x, dim: autograd.cummin(x, dim),
     "scatter_add": lambda x, dim: (autograd.scatter_add(x, dim, autograd.argsort(x.detach(), dim) // 2, x * 3),),
 }
 

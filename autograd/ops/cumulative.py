@@ -11,6 +11,7 @@ from numpy import ndarray
 
 from .. import dtypes
 from ..errors import DTypeError, NumberError, ShapeError
+from ..kernels import scan
 from ..kernels import special as kernels
 from ..op import function, op
 from ..samples import Draw
@@ -34,12 +35,22 @@ def _wide(name: str, input: Any, dtype: Any) -> Any:
     return input if input.dtype.kind == "f" else input.astype(dtypes.int64, copy=False)
 
 
-def _accumulated(combine: np.ufunc, x: ndarray, d: int) -> ndarray:
-    """Running `combine`; float32 is carried in float64, since errors add up along the way."""
+def _accumulated(combine: np.ufunc, x: ndarray, d: int, reverse: bool = False) -> ndarray:
+    """Running `combine`, from the end where `reverse`; float32 is carried in float64, since errors add up along the way."""
+    if _in_kernel(x):
+        return scan.running(x, d, combine is np.multiply, reverse)
+    x = np.flip(x, d) if reverse else x
     if x.dtype == dtypes.float32:
-        return combine.accumulate(x, axis=d, dtype=np.float64).astype(np.float32)
-    y = combine.accumulate(x, axis=d)
-    return y if x.dtype.kind == "f" else y.astype(x.dtype, copy=False)  # numpy widens small integers
+        y = combine.accumulate(x, axis=d, dtype=np.float64).astype(np.float32)
+    else:
+        y = combine.accumulate(x, axis=d)
+        y = y if x.dtype.kind == "f" else y.astype(x.dtype, copy=False)  # numpy widens small integers
+    return np.flip(y, d) if reverse else y
+
+
+def _in_kernel(x: Any) -> bool:
+    """Whether the kernels of `scan` take x and are worth their call."""
+    return type(x) is ndarray and x.size >= 2048 and x.dtype in (dtypes.float32, dtypes.float64)
 
 
 @op(lambda g, input_shape, dim: _cumsum_back(g, dim), samples=_along, inplace=True)
@@ -60,7 +71,7 @@ def cumsum(input: Any, dim: int, dtype: Any = None) -> Any:
 def _cumsum_back(input: Any, dim: int) -> Any:
     """The running sum from the end."""
     d = dim_of("cumsum", dim, np.ndim(input))
-    return np.flip(_accumulated(np.add, np.flip(input, d), d), d) if np.ndim(input) else np.array(input)
+    return _accumulated(np.add, input, d, True) if np.ndim(input) else np.array(input)
 
 
 # Products: with P the running product and x_j the factors, the gradient of x_i is P_(i-1) S_i, where
@@ -150,6 +161,8 @@ def _running(name: str, combine: np.ufunc, input: Any, dim: int) -> tuple[Any, A
     d = dim_of(name, dim, input.ndim)
     if not input.ndim:
         return input.copy(), np.zeros((), np.int64)
+    if _in_kernel(input):
+        return scan.extremes(input, d, combine is np.maximum)
     values = combine.accumulate(input, axis=d)
     places = np.arange(input.shape[d]).reshape((-1,) + (1,) * (input.ndim - 1 - d))
     found = np.where((input == values) | (input != input), places, 0)

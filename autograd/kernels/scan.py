@@ -1,0 +1,145 @@
+"""Running sums, products and extremes along one axis."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from .compile import kernel
+from .threads import launch
+from .view import part
+
+GATE = 1 << 14  # elements below which a parallel launch costs more than it saves
+STRIP, ROWS = 128, 4
+
+# Arrays (O, N, K), flat: outer, along the axis, inner. Task t is a strip of up to STRIP of the K columns of one o, or where
+# K is 1 four rows. Sums and products of float32 are carried in float64, since errors add up along the way.
+
+
+@kernel
+def _strip(t, N, K):
+    """Where the strip begins, and its width."""
+    strips = (K + STRIP - 1) // STRIP
+    first = t % strips * STRIP
+    return t // strips * N * K + first, min(STRIP, K - first)
+
+
+@kernel
+def _advance(x, total, y, product):
+    if product:
+        for k in range(total.size):
+            total[k] *= x[k]
+            y[k] = total[k]
+    else:
+        for k in range(total.size):
+            total[k] += x[k]
+            y[k] = total[k]
+
+
+@kernel
+def _row(x, y, product, reverse):
+    total = 1.0 if product else -0.0  # which leaves a first -0 as it is
+    for j in range(x.size):
+        i = np.uint64(x.size - 1 - j if reverse else j)
+        total = total * x[i] if product else total + x[i]
+        y[i] = total
+
+
+@kernel
+def _four_rows(x, y, product, reverse):
+    """`_row` of four at once, for each addition waits for the one before."""
+    a = b = c = d = 1.0 if product else -0.0
+    n = x.size // 4
+    for j in range(n):
+        i = np.uint64(n - 1 - j if reverse else j)
+        p, q, r = i + np.uint64(n), i + np.uint64(2 * n), i + np.uint64(3 * n)
+        if product:
+            a, b, c, d = a * x[i], b * x[p], c * x[q], d * x[r]
+        else:
+            a, b, c, d = a + x[i], b + x[p], c + x[q], d + x[r]
+        y[i], y[p], y[q], y[r] = a, b, c, d
+
+
+@kernel
+def _running(first, last, x, y, product, reverse, N, K):
+    totals = np.empty(STRIP, np.float64)
+    for t in range(first, last):
+        if K == 1:
+            i, rows = t * ROWS * N, min(ROWS, x.size // N - t * ROWS)
+            if rows == 4:
+                _four_rows(part(x, i, i + 4 * N), part(y, i, i + 4 * N), product, reverse)
+            else:
+                for r in range(rows):
+                    _row(part(x, i + r * N, i + r * N + N), part(y, i + r * N, i + r * N + N), product, reverse)
+            continue
+        at, n = _strip(t, N, K)
+        total = part(totals, 0, n)
+        total[:] = 1.0 if product else -0.0
+        for j in range(N):
+            i = at + (N - 1 - j if reverse else j) * K
+            _advance(part(x, i, i + n), total, part(y, i, i + n), product)
+
+
+@kernel
+def _extreme_row(x, before, y, place, place_before, j, largest):
+    for k in range(x.size):
+        v, best = x[k], before[k]
+        new = v != v or (v >= best if largest else v <= best)  # of equal ones the last; nothing follows NaN but NaN
+        y[k] = v if new else best
+        place[k] = j if new else place_before[k]
+
+
+@kernel
+def _extreme_run(x, y, places, largest):
+    best, at = x[0], 0
+    for j in range(x.size):
+        v = x[j]
+        if v != v or (v >= best if largest else v <= best):
+            best, at = v, j
+        y[j], places[j] = best, at
+
+
+@kernel
+def _extremes(first, last, x, y, places, largest, N, K):
+    for t in range(first, last):
+        if K == 1:
+            for i in range(t * ROWS * N, min(x.size, (t + 1) * ROWS * N), N):
+                _extreme_run(part(x, i, i + N), part(y, i, i + N), part(places, i, i + N), largest)
+            continue
+        at, n = _strip(t, N, K)
+        y[at : at + n] = x[at : at + n]
+        places[at : at + n] = 0
+        for j in range(1, N):
+            i = at + j * K
+            _extreme_row(
+                part(x, i, i + n), part(y, i - K, i - K + n), part(y, i, i + n),
+                part(places, i, i + n), part(places, i - K, i - K + n), j, largest,
+            )  # fmt: skip
+
+
+def _run(function: Any, x: np.ndarray, axis: int, *args: Any) -> None:
+    O, N, K = prod(x.shape[:axis]), x.shape[axis], prod(x.shape[axis + 1 :])
+    tasks = -(-O // ROWS) if K == 1 else O * -(-K // STRIP)
+    if not x.size:
+        return
+    args = np.ascontiguousarray(x).reshape(-1), *args, N, K
+    if x.size < GATE:
+        function(0, tasks, *args)
+    else:
+        launch(function, x.dtype, tasks, *args)
+
+
+def running(x: np.ndarray, axis: int, product: bool = False, reverse: bool = False) -> np.ndarray:
+    """The running sum or product of x, float32 or float64, along `axis` >= 0, from the end where `reverse`."""
+    y = np.empty(x.shape, x.dtype)
+    _run(_running, x, axis, y.reshape(-1), product, reverse)
+    return y
+
+
+def extremes(x: np.ndarray, axis: int, largest: bool) -> tuple[np.ndarray, np.ndarray]:
+    """The running maximum or minimum along `axis` >= 0, and where it stood last; NaN stays."""
+    y, places = np.empty(x.shape, x.dtype), np.empty(x.shape, np.int64)
+    _run(_extremes, x, axis, y.reshape(-1), places.reshape(-1), largest)
+    return y, places
