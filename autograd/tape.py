@@ -574,15 +574,10 @@ class Walk:
             pending[node] = np.asarray(total)
 
     def _stays(self, node: AnyNode, g: RowSums) -> bool:
-        """Whether sums may wait for `node` as they are: nobody but its operation sees its gradient."""
+        """Whether sums may wait for `node` as they are."""
         held = self.pending.get(node)
-        return (
-            node is g.owner
-            and (held is None or (type(held) is RowSums and held.first is g.first))
-            and not node.hooks
-            and node.retained is None
-            and (self.capture is None or node not in self.capture)
-        )
+        alike = held is None or (type(held) is RowSums and held.first is g.first)
+        return alike and node is g.owner and (self.capture is None or node not in self.capture)
 
     @np.errstate(all="ignore")  # gradients meet inf and NaN silently, as values do
     def run(

@@ -108,11 +108,11 @@ def characters(kind: str) -> Callable[[Any, Any, Any], Any]:
 def dates(fused: bool) -> Callable[[Any, Any, Any], Any]:
     """Attention from 10 steps of a decoder to 30 of a bidirectional encoder: a written date to an ISO date.
 
-    Bahdanau's score is written out, as torch's users do; fused: by `additive_attention` where the library has it.
+    The decoder is written out, as torch's users do; fused: by `attention_lstm` where the library has it.
     """
 
     def build(base: Any, nn: Any, F: Any) -> Any:
-        attention = getattr(F, "additive_attention", None) if fused else None
+        decoder = getattr(F, "attention_lstm", None) if fused else None
 
         class Dates(nn.Module):
             def __init__(self) -> None:
@@ -123,20 +123,21 @@ def dates(fused: bool) -> Callable[[Any, Any, Any], Any]:
                 self.score = nn.Linear(64, 1, bias=False)
                 self.decoder, self.output = nn.LSTMCell(64, 64), nn.Linear(64, 11)
 
-            def context(self, s: Any, keys: Any, states: Any) -> Any:
-                if attention is not None:
-                    return attention(self.query(s), keys, states, self.score.weight)[0]
-                scores = self.score((keys + self.query(s).unsqueeze(1)).tanh()).squeeze(2)
-                return base.bmm(scores.softmax(1).unsqueeze(1), states).squeeze(1)
+            def decoded(self, keys: Any, states: Any) -> Any:
+                if decoder is not None:
+                    cell = self.decoder
+                    weights = self.query.weight, self.score.weight, cell.weight_ih, cell.weight_hh
+                    return decoder(cell.bias_ih + cell.bias_hh, keys, states, *weights, None, None, 10)[0]
+                outputs, s, c = [], base.zeros(len(keys), 64), base.zeros(len(keys), 64)
+                for _ in range(10):
+                    scores = self.score((keys + self.query(s).unsqueeze(1)).tanh()).squeeze(2)
+                    s, c = self.decoder(base.bmm(scores.softmax(1).unsqueeze(1), states).squeeze(1), (s, c))
+                    outputs.append(s)
+                return base.stack(outputs, 1)
 
             def forward(self, x: Any) -> Any:
                 states, _ = self.encoder(self.embedding(x))
-                keys, outputs = self.key(states), []
-                s, c = base.zeros(len(x), 64), base.zeros(len(x), 64)
-                for _ in range(10):
-                    s, c = self.decoder(self.context(s, keys, states), (s, c))
-                    outputs.append(s)
-                return self.output(base.stack(outputs, 1)).reshape(-1, 11)
+                return self.output(self.decoded(self.key(states), states)).reshape(-1, 11)
 
         return Dates()
 

@@ -32,6 +32,7 @@ from autograd.ops.conv import col2im as fold
 from autograd.ops.conv import conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d
 from autograd.ops.conv import im2col as unfold
 from autograd.ops.ctc import ctc_loss
+from autograd.ops.decoder import attention_lstm
 from autograd.ops.elementwise import sigmoid, tanh
 from autograd.ops.embedding import embedding, embedding_bag
 from autograd.ops.fractional import fractional_max_pool2d, fractional_max_pool3d

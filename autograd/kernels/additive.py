@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
+from .attention import _top
 from .compile import kernel
 from .functions import exp, vector_tanh
 from .rows import dot
 from .simd import LANES, broadcast, fma, load_first, store_first, total
-from .softmax import _row_max
 from .threads import launch
 from .view import part
 
@@ -45,27 +45,71 @@ def _scaled(x, factor):
 
 
 @kernel
-def additive_forward(first, last, sizes, query, keys, values, weight, mask, hidden, weights, context):
-    """hidden (B, S, W) = tanh(keys + query), weights (B, S) = softmax of hidden . weight, context (B, V) the mean."""
+def look(sizes, b, query, q, keys, values, weight, mask, hidden, h, weights, a, context, c):
+    """One query, from q on, at the places of sequence b: its hidden units from h on, its weights from a, its mean from c."""
     S, W, V, lanes = sizes[0], sizes[1], sizes[2], LANES * 4 // keys.itemsize
     one, least, zero = hidden.dtype.type(1), hidden.dtype.type(-np.inf), broadcast(keys, 0.0)
-    for b in range(first, last):
-        a = part(weights, b * S, b * S + S)
+    shares = part(weights, a, a + S)
+    for s in range(S):
+        k, score = b * sizes[3] + s * sizes[4], zero
+        for i in range(0, W, lanes):
+            n = W - i
+            y = vector_tanh(load_first(keys, k + i, n) + load_first(query, q + i, n))
+            store_first(hidden, h + s * W + i, y, n)
+            score = fma(y, load_first(weight, i, n), score)
+        shares[s] = total(score) if not mask.size or mask[b * S + s] else least
+    _exponentials(shares, _top(shares, least))
+    _scaled(shares, one / _sum(shares))
+    for j in range(0, V, lanes):
+        mean, v = zero, b * sizes[5] + j
         for s in range(S):
-            k, h, score = b * sizes[3] + s * sizes[4], (b * S + s) * W, zero
-            for i in range(0, W, lanes):
-                n = W - i
-                y = vector_tanh(load_first(keys, k + i, n) + load_first(query, b * W + i, n))
-                store_first(hidden, h + i, y, n)
-                score = fma(y, load_first(weight, i, n), score)
-            a[s] = total(score) if not mask.size or mask[b * S + s] else least
-        _exponentials(a, _row_max(a))
-        _scaled(a, one / _sum(a))
-        for j in range(0, V, lanes):
-            mean, v = zero, b * sizes[5] + j
-            for s in range(S):
-                mean = fma(broadcast(weights, a[s]), load_first(values, v + s * sizes[6], V - j), mean)
-            store_first(context, b * V + j, mean, V - j)
+            mean = fma(broadcast(weights, shares[s]), load_first(values, v + s * sizes[6], V - j), mean)
+        store_first(context, c + j, mean, V - j)
+
+
+@kernel
+def look_back(
+    sizes, b, gc, c, gw, values, weight, mask, hidden, h, weights, a, work, dquery, q, dkeys, dvalues, dweight, more
+):
+    """The gradients of `look` from those of its mean, gc from c on, and of its weights, gw from a on; gc and gw may be
+    empty. work (B, S). more: add to dkeys, dvalues and dweight (B, W), of which sequence b's parts change."""
+    S, W, V, lanes = sizes[0], sizes[1], sizes[2], LANES * 4 // hidden.itemsize
+    nothing, zero, one = hidden.dtype.type(0), broadcast(hidden, 0.0), broadcast(hidden, 1.0)
+    shares, d = part(weights, a, a + S), part(work, b * S, b * S + S)
+    for s in range(S):
+        v, slope = b * sizes[5] + s * sizes[6], zero
+        if gc.size:
+            share = broadcast(weights, shares[s])
+            for j in range(0, V, lanes):
+                n = V - j
+                g, old = load_first(gc, c + j, n), load_first(dvalues, v + j, n) if more else zero
+                slope = fma(g, load_first(values, v + j, n), slope)
+                store_first(dvalues, v + j, fma(share, g, old), n)
+        d[s] = total(slope)
+        if gw.size:
+            d[s] += gw[a + s]
+    inner = dot(shares, d)
+    for s in range(S):
+        d[s] = shares[s] * (d[s] - inner) if not mask.size or mask[b * S + s] else nothing
+    for i in range(0, W, lanes):
+        n, dq, w = W - i, zero, load_first(weight, i, W - i)
+        dw = load_first(dweight, b * W + i, n) if more else zero
+        for s in range(S):
+            factor, y = broadcast(hidden, d[s]), load_first(hidden, h + s * W + i, n)
+            x, k = factor * w * (one - y * y), b * sizes[3] + s * sizes[4] + i
+            store_first(dkeys, k, load_first(dkeys, k, n) + x if more else x, n)
+            dq = dq + x
+            dw = fma(factor, y, dw)
+        store_first(dquery, q + i, dq, n)
+        store_first(dweight, b * W + i, dw, n)
+
+
+@kernel
+def additive_forward(first, last, sizes, query, keys, values, weight, mask, hidden, weights, context):
+    """hidden (B, S, W) = tanh(keys + query), weights (B, S) = softmax of hidden . weight, context (B, V) the mean."""
+    S, W, V = sizes[0], sizes[1], sizes[2]
+    for b in range(first, last):
+        look(sizes, b, query, b * W, keys, values, weight, mask, hidden, b * S * W, weights, b * S, context, b * V)
 
 
 @kernel
@@ -76,45 +120,23 @@ def additive_backward(
 
     dkeys and dvalues lie as keys and values do; dweight (B, W): the part of each sequence. work (B, S).
     """
-    S, W, V, lanes = sizes[0], sizes[1], sizes[2], LANES * 4 // hidden.itemsize
-    nothing, zero, one = hidden.dtype.type(0), broadcast(hidden, 0.0), broadcast(hidden, 1.0)
+    S, W, V = sizes[0], sizes[1], sizes[2]
     for b in range(first, last):
-        a, d = part(weights, b * S, b * S + S), part(work, b * S, b * S + S)
-        for s in range(S):
-            v, slope = b * sizes[5] + s * sizes[6], zero
-            if gc.size:
-                share = broadcast(weights, a[s])
-                for j in range(0, V, lanes):
-                    g = load_first(gc, b * V + j, V - j)
-                    slope = fma(g, load_first(values, v + j, V - j), slope)
-                    store_first(dvalues, v + j, share * g, V - j)
-            d[s] = total(slope)
-            if gw.size:
-                d[s] += gw[b * S + s]
-        inner = dot(a, d)
-        for s in range(S):
-            d[s] = a[s] * (d[s] - inner) if not mask.size or mask[b * S + s] else nothing
-        for i in range(0, W, lanes):
-            n, dq, dw, w = W - i, zero, zero, load_first(weight, i, W - i)
-            for s in range(S):
-                factor, y = broadcast(hidden, d[s]), load_first(hidden, (b * S + s) * W + i, n)
-                x = factor * w * (one - y * y)
-                store_first(dkeys, b * sizes[3] + s * sizes[4] + i, x, n)
-                dq = dq + x
-                dw = fma(factor, y, dw)
-            store_first(dquery, b * W + i, dq, n)
-            store_first(dweight, b * W + i, dw, n)
+        look_back(
+            sizes, b, gc, b * V, gw, values, weight, mask, hidden, b * S * W, weights, b * S, work, dquery, b * W, dkeys,
+            dvalues, dweight, False,
+        )  # fmt: skip
 
 
 @lru_cache(256)
-def _numbers(*sizes: int) -> ndarray:
+def numbers(*sizes: int) -> ndarray:
     return np.array(sizes, np.int64)
 
 
-_NO_MASK = np.zeros(0, np.bool_)
+NO_MASK = np.zeros(0, np.bool_)
 
 
-def _flat(x: ndarray) -> tuple[ndarray, int, int]:
+def flat(x: ndarray) -> tuple[ndarray, int, int]:
     """x (B, S, W) flat, and how far apart in it the sequences and the places are."""
     B, S, W = x.shape
     if x.flags.carray:
@@ -125,14 +147,16 @@ def _flat(x: ndarray) -> tuple[ndarray, int, int]:
     return np.array(x, order="C").reshape(-1), S * W, W
 
 
-def _like(x: ndarray, steps: list[int]) -> ndarray:
+def like(x: ndarray, steps: list[int]) -> ndarray:
     """Memory for the gradient of x (B, S, W), in the order that `_flat` found."""
     B, S, W = x.shape
     return np.empty((B, S, W), x.dtype) if steps[1] == W else np.empty((S, B, W), x.dtype).transpose(1, 0, 2)
 
 
-def _line(x: ndarray) -> ndarray:
-    return (x if x.flags.carray else np.array(x, order="C")).reshape(-1)
+def line(x: ndarray, ndim: int = 1) -> ndarray:
+    """x C-contiguous and writeable, which numba would else compile every kernel once more for; flat, or of ndim 2."""
+    x = x if x.flags.carray else np.array(x, order="C")
+    return x.reshape(-1) if ndim == 1 else x
 
 
 def _do(function: Any, keys: ndarray, *args: Any) -> None:
@@ -151,12 +175,12 @@ def forward(
     (B, S) of bools or None. Shapes are the caller's to check.
     """
     (B, S, W), V, dtype = keys.shape, values.shape[2], keys.dtype
-    (k, *key_steps), (v, *value_steps) = _flat(keys), _flat(values)
+    (k, *key_steps), (v, *value_steps) = flat(keys), flat(values)
     hidden, weights, context = np.empty((B, S, W), dtype), np.empty((B, S), dtype), np.empty((B, V), dtype)
-    seen = _NO_MASK if mask is None else _line(mask)
-    numbers = _numbers(S, W, V, *key_steps, *value_steps)
-    flats = _line(query), k, v, _line(weight), seen, hidden.reshape(-1), weights.reshape(-1), context.reshape(-1)
-    _do(additive_forward, keys, numbers, *flats)
+    seen = NO_MASK if mask is None else line(mask)
+    sizes = numbers(S, W, V, *key_steps, *value_steps)
+    flats = line(query), k, v, line(weight), seen, hidden.reshape(-1), weights.reshape(-1), context.reshape(-1)
+    _do(additive_forward, keys, sizes, *flats)
     return context, weights, hidden
 
 
@@ -172,14 +196,14 @@ def backward(
 ) -> tuple[ndarray, ndarray, ndarray | None, ndarray]:
     """The gradients of query, keys, values (None for zero) and weight, from those of context and weights (None: zero)."""
     (B, S, W), V, dtype = keys.shape, values.shape[2], keys.dtype
-    (_, *key_steps), (v, *value_steps) = _flat(keys), _flat(values)
-    dquery, dkeys, dweight = np.empty((B, W), dtype), _like(keys, key_steps), np.empty((B, W), dtype)
-    dvalues, nothing = None if g_context is None else _like(values, value_steps), np.empty(0, dtype)
-    gradients = [nothing if g is None else _line(g) for g in (g_context, g_weights)]
-    seen = _NO_MASK if mask is None else _line(mask)
-    out = [nothing if d is None else _flat(d)[0] for d in (dkeys, dvalues)]
+    (_, *key_steps), (v, *value_steps) = flat(keys), flat(values)
+    dquery, dkeys, dweight = np.empty((B, W), dtype), like(keys, key_steps), np.empty((B, W), dtype)
+    dvalues, nothing = None if g_context is None else like(values, value_steps), np.empty(0, dtype)
+    gradients = [nothing if g is None else line(g) for g in (g_context, g_weights)]
+    seen = NO_MASK if mask is None else line(mask)
+    out = [nothing if d is None else flat(d)[0] for d in (dkeys, dvalues)]
     work = np.empty(B * S, dtype)
-    read = v, _line(weight), seen, hidden.reshape(-1), weights.reshape(-1), work
-    numbers = _numbers(S, W, V, *key_steps, *value_steps)
-    _do(additive_backward, keys, numbers, *gradients, *read, dquery.reshape(-1), *out, dweight.reshape(-1))
+    read = v, line(weight), seen, hidden.reshape(-1), weights.reshape(-1), work
+    sizes = numbers(S, W, V, *key_steps, *value_steps)
+    _do(additive_backward, keys, sizes, *gradients, *read, dquery.reshape(-1), *out, dweight.reshape(-1))
     return dquery, dkeys, dvalues, np.add.reduce(dweight, 0, keepdims=True)

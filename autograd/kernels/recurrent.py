@@ -320,13 +320,52 @@ def gru_before_backward(first, last, sizes, steps, words, W, wn, states, gates, 
 
 
 @kernel
+def lstm_gates(H, gates, at, cells, before, c, tanhs, q, hidden, y):
+    """One row: from the sums of i, f, g, o at `at` the gates, from the cells at `before` those at c, and their tanh and
+    the units at q and y."""
+    lanes = LANES * 4 // gates.itemsize
+    for j in range(0, H, lanes):
+        n, g = H - j, at + j
+        i, f = vector_sigmoid(load_first(gates, g, n)), vector_sigmoid(load_first(gates, g + H, n))
+        x, o = vector_tanh(load_first(gates, g + 2 * H, n)), vector_sigmoid(load_first(gates, g + 3 * H, n))
+        cell = fma(i, x, f * load_first(cells, before + j, n))
+        t = vector_tanh(cell)
+        store_first(gates, g, i, n)
+        store_first(gates, g + H, f, n)
+        store_first(gates, g + 2 * H, x, n)
+        store_first(gates, g + 3 * H, o, n)
+        store_first(cells, c + j, cell, n)
+        store_first(tanhs, q + j, t, n)
+        store_first(hidden, y + j, o * t, n)
+
+
+@kernel
+def lstm_slopes(H, dhidden, d, gates, at, cells, before, tanhs, q, dc, dgates):
+    """The gradients of one row of `lstm_gates`: of its sums at `at`, and dc at d, before and after; of the units: dhidden."""
+    lanes, one = LANES * 4 // gates.itemsize, broadcast(gates, 1.0)
+    for j in range(0, H, lanes):
+        n, a = H - j, at + j
+        g, i, f = load_first(dhidden, d + j, n), load_first(gates, a, n), load_first(gates, a + H, n)
+        c, o = load_first(gates, a + 2 * H, n), load_first(gates, a + 3 * H, n)
+        t = load_first(tanhs, q + j, n)
+        x = fma(g * o, one - t * t, load_first(dc, d + j, n))
+        store_first(dc, d + j, x * f, n)
+        di, df = x * c * i * (one - i), x * load_first(cells, before + j, n) * f * (one - f)
+        dg, do = x * i * (one - c * c), g * t * o * (one - o)
+        store_first(dgates, a, di, n)
+        store_first(dgates, a + H, df, n)
+        store_first(dgates, a + 2 * H, dg, n)
+        store_first(dgates, a + 3 * H, do, n)
+
+
+@kernel
 def lstm_forward(first, last, sizes, steps, W, wr, states, cells, tanhs, gates, hidden):
     """gates (P, 4H): on entry the input's part; then i, f, g, o. cells like states; tanhs (P, H): tanh of the cells.
 
     hidden: the states, or with a projection (P, H), which W from wr on takes to the states.
     """
     T, H, O, chunk, shift, init = sizes[0], sizes[1], sizes[2], sizes[3], sizes[4], sizes[5]
-    lanes, N = LANES * 4 // states.itemsize, 4 * H
+    N = 4 * H
     for task in range(first, last):
         for s in range(T):
             row, m, before, k, initial = _step(steps, s, task * chunk, chunk, init)
@@ -337,20 +376,7 @@ def lstm_forward(first, last, sizes, steps, W, wr, states, cells, tanhs, gates, 
                 at, q, c, p = (row + r) * N, (row + r) * H, (shift + row + r) * H, before + r
                 if r >= k:
                     p = initial + r
-                y = q if O != H else c
-                for j in range(0, H, lanes):
-                    n, g = H - j, at + j
-                    i, f = vector_sigmoid(load_first(gates, g, n)), vector_sigmoid(load_first(gates, g + H, n))
-                    x, o = vector_tanh(load_first(gates, g + 2 * H, n)), vector_sigmoid(load_first(gates, g + 3 * H, n))
-                    cell = fma(i, x, f * load_first(cells, p * H + j, n))
-                    t = vector_tanh(cell)
-                    store_first(gates, g, i, n)
-                    store_first(gates, g + H, f, n)
-                    store_first(gates, g + 2 * H, x, n)
-                    store_first(gates, g + 3 * H, o, n)
-                    store_first(cells, c + j, cell, n)
-                    store_first(tanhs, q + j, t, n)
-                    store_first(hidden, y + j, o * t, n)
+                lstm_gates(H, gates, at, cells, p * H, c, tanhs, q, hidden, q if O != H else c)
             if O != H:
                 y = (shift + row) * O
                 _times(hidden, row * H, H, H, W, wr, O, states, y, O, FROM_ZERO, W, 0, -np.inf, m)
@@ -363,8 +389,7 @@ def lstm_backward(first, last, sizes, steps, words, W, wr, cells, tanhs, gates, 
     W: W_hh, and from wr on W_hr, packed; work (tasks, chunk, H). See `rnn_backward`.
     """
     T, H, O, chunk, init = sizes[0], sizes[1], sizes[2], sizes[3], sizes[5]
-    lanes, N = LANES * 4 // dh.itemsize, 4 * H
-    one = broadcast(dh, 1.0)
+    N = 4 * H
     for task in range(first, last):
         sums, many = task * sizes[6] * N, words.size > 0
         for s in range(T - 1, -1, -1):
@@ -382,20 +407,7 @@ def lstm_backward(first, last, sizes, steps, words, W, wr, cells, tanhs, gates, 
                 at, q, d, p = (row + r) * N, (row + r) * H, (task * chunk + r) * H, before + r
                 if r >= k:
                     p = initial + r
-                for j in range(0, H, lanes):
-                    n, a = H - j, at + j
-                    g = load_first(work, d + j, n) if O != H else load_first(dh, d + j, n)
-                    i, f = load_first(gates, a, n), load_first(gates, a + H, n)
-                    c, o = load_first(gates, a + 2 * H, n), load_first(gates, a + 3 * H, n)
-                    t = load_first(tanhs, q + j, n)
-                    x = fma(g * o, one - t * t, load_first(dc, d + j, n))
-                    store_first(dc, d + j, x * f, n)
-                    di, df = x * c * i * (one - i), x * load_first(cells, p * H + j, n) * f * (one - f)
-                    dg, do = x * i * (one - c * c), g * t * o * (one - o)
-                    store_first(dgates, a, di, n)
-                    store_first(dgates, a + H, df, n)
-                    store_first(dgates, a + 2 * H, dg, n)
-                    store_first(dgates, a + 3 * H, do, n)
+                lstm_slopes(H, work if O != H else dh, d, gates, at, cells, p * H, tanhs, q, dc, dgates)
                 w = sums + (words[row + r] * N if many else 0)
                 _add(part(dgates, at, at + N), part(db, w, w + N))
             _times(dgates, row * N, N, N, W, 0, O, dh, state, O, FROM_ZERO, W, 0, -np.inf, m)
@@ -596,10 +608,10 @@ def backward(
     needs: Sequence[bool],
     words: Words | None = None,
     by_word: bool = False,
-) -> list[Any]:
+) -> list[ndarray | None]:
     """The gradients of x, h, c, weight_ih, weight_hh, bias_ih, bias_hh and weight_hr from those of `forward`'s
-    results, None for zero. `needs`: which of the eight are wanted. That of x is in the order of time; with by_word it is
-    a pair: its sums by the words (V, I), and a function that gives it whole."""
+    results, None for zero. `needs`: which of the eight are wanted. That of x is in the order of time, or with by_word its
+    sums by the words (V, I)."""
     weight_ih, weight_hh, bias_ih, bias_hh, weight_hr = weights
     assert weight_ih is not None and weight_hh is not None
     x, weight_ih, weight_hh, dtype = _c(x), _c(weight_ih), _c(weight_hh), x.dtype
@@ -616,7 +628,7 @@ def backward(
     gy = empty if g[0] is None else _c(g[0]).reshape(-1)
     dh = np.zeros((B, O), dtype) if g[1] is None else np.array(g[1], dtype, order="C")
     dc = empty
-    dgates = np.empty((P, wide), dtype) if by_word else workspace("recurrent gates", P * wide, dtype).reshape(P, wide)
+    dgates = workspace("recurrent gates", P * wide, dtype).reshape(P, wide)
     db = np.zeros((tasks, int(numbers[6]), wide), dtype)
     dproj = empty
     states, cells, gates, inner, hidden = saved
@@ -649,11 +661,9 @@ def backward(
     of_input = dgates[:, :N]
     sums = np.add.reduce(db, 0)
     bias = np.add.reduce(sums, 0)
-    result: list[Any] = [None] * 8
-    if needs[0] and by_word:
-        result[0] = matmul(sums[:, :N], weight_ih), lambda: matmul(of_input, weight_ih)
-    elif needs[0]:
-        result[0] = matmul(of_input, weight_ih)
+    result: list[ndarray | None] = [None] * 8
+    if needs[0]:
+        result[0] = matmul(sums[:, :N] if by_word else of_input, weight_ih)
     if needs[1]:
         result[1] = dh
     if needs[2]:

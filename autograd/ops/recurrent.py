@@ -150,14 +150,22 @@ def _pull(
         if known is None:
             return kernels.backward(kind, g, input, weights, saved, sizes, reverse, needs)
         words, batch_first, lookup = known
-        rows, by_word, shape = input.reshape(-1, input.shape[2]), needs[0] and lookup is not None, input.shape
-        result = kernels.backward(kind, g, rows, weights, saved, sizes, reverse, needs, words, by_word)
-        if lookup is not None and needs[0]:
-            sums, whole = result[0]
-            numbers = _unpacked(words.numbers.reshape(-1, 1), (*shape[:2], 1), batch_first)[..., 0]
-            result[0] = RowSums(lookup, sums, words.first, numbers, lambda: _unpacked(whole(), shape, batch_first))
-        elif needs[0]:
+        rows, shape = input.reshape(-1, input.shape[2]), input.shape
+
+        def gradients(needs: list[bool], by_word: bool) -> list[Any]:
+            return kernels.backward(kind, g, rows, weights, saved, sizes, reverse, needs, words, by_word)
+
+        def whole() -> ndarray:  # worked out again: it is rare that someone asks
+            return _unpacked(gradients([True] + [False] * 7, False)[0], shape, batch_first)
+
+        result = gradients(needs, lookup is not None)
+        if not needs[0]:
+            return result
+        if lookup is None:
             result[0] = _unpacked(result[0], shape, batch_first)
+        else:
+            numbers = _unpacked(words.numbers.reshape(-1, 1), (*shape[:2], 1), batch_first)[..., 0]
+            result[0] = RowSums(lookup, result[0], words.first, numbers, whole)
         return result
 
     def body(input: Any, *others: Any) -> Any:

@@ -159,17 +159,25 @@ class Seq2Seq(nn.Module):
         """Teacher forcing: source (B, S) and `target` (B, T), the boundary and then the right characters but the last, to the
         logits (B, T, target) and the weights (B, T, S), the mean over the heads."""
         memory, (s, c) = self.encode(source, lengths)
-        words = autograd.unbind(self.dropout(self.target_embedding(target)), 1)
-        states, contexts, looked = [], [], []
-        for word in words:
-            context, weights = self.attend(s, memory)
+        words = self.dropout(self.target_embedding(target))
+        if isinstance(self.score, AdditiveScore):  # all steps are one operation
+            cell, width = self.decoder, words.shape[2]
+            inner = F.linear(words, cell.weight_ih[:, :width], cell.bias_ih + cell.bias_hh)
+            weights = self.score.query.weight, self.score.v.weight, cell.weight_ih[:, width:], cell.weight_hh
+            *both, looked = F.attention_lstm(
+                inner, memory.keys, memory.values, *weights, s, c, words.shape[1], memory.mask
+            )
+            return self.output(self.dropout(autograd.cat(both, 2))), looked
+        states, contexts, looks = [], [], []
+        for word in autograd.unbind(words, 1):
+            context, look = self.attend(s, memory)
             s, c = self.decoder(autograd.cat([word, context], 1), (s, c))
             states.append(s)
             contexts.append(context)
-            looked.append(weights)
+            looks.append(look)
         seen = autograd.cat([autograd.stack(states, 1), autograd.stack(contexts, 1)], 2)
         logits = self.output(self.dropout(seen))
-        return logits, autograd.mean(autograd.stack(looked, 1), 2)
+        return logits, autograd.mean(autograd.stack(looks, 1), 2)
 
     def translate(
         self, source: Sequence[np.ndarray], max_length: int, beam: int = 1, length_penalty: float = 0.7
