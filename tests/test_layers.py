@@ -106,6 +106,17 @@ def test_embedding_max_norm_scales_the_rows_in_use():
     np.testing.assert_array_equal(values(out)[0], values(layer.weight)[2])
 
 
+def test_embedding_of_many_rows_in_any_layout():
+    rng = np.random.default_rng(0)
+    table, indices = rng.normal(size=(50, 64)), rng.integers(0, 50, (2, 1300))
+    locked = table.copy()
+    locked.flags.writeable = False
+    for weight in (table, table.astype(np.float32), table[::-1], np.asfortranarray(table), locked):
+        for places in (indices, indices[:, ::-1], indices.astype(np.int32)):
+            rows = nn.functional.embedding(autograd.from_numpy(places), autograd.from_numpy(weight))
+            np.testing.assert_array_equal(values(rows), weight[places])
+
+
 def test_sparse_embedding_gives_rows():
     layer = nn.Embedding(1000, 3, sparse=True)
     layer(autograd.tensor([5, 7, 5])).sum().backward()

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
+from ..dtypes import int64
 from ..errors import DTypeError, NumberError, RangeError, ShapeError
 from ..kernels import scatter
 from ..op import function, op
@@ -45,6 +46,9 @@ def _rows_gradient(
 )
 def _embedding(weight: Any, indices: ndarray, padding_idx: int | None, by_frequency: bool, sparse: bool) -> Any:
     """Rows `indices` of weight."""
+    large = weight.ndim == 2 and weight.dtype.kind == "f" and indices.size * weight.shape[1] >= 1 << 17
+    if large and weight.flags.carray and indices.flags.carray and indices.dtype == int64:
+        return scatter.embedding(weight, indices)  # on all threads; numpy's is as fast on one
     return weight.take(indices, 0)
 
 
@@ -88,7 +92,8 @@ def indices_of(name: str, indices: Any, rows: int, what: str = "input") -> ndarr
     array = indices.numpy_view() if isinstance(indices, Tensor) else np.asarray(indices)
     if array.dtype.kind not in "iu":
         raise DTypeError(f"{name}: {what} is {array.dtype}; expected integer indices, cast with long()")
-    array = array.astype(np.int64, copy=False)
+    if array.dtype is not int64:
+        array = array.astype(int64, copy=False)
     if array.size and np.maximum.reduce(array.view(np.uint64), None) >= rows:  # a negative number is large too
         bad = tuple(np.argwhere((array < 0) | (array >= rows))[0])
         raise RangeError(
@@ -133,9 +138,10 @@ def embedding(
     tensor([[3., 4.],
             [1., 2.]])
     """
-    if weight.ndim != 2:
-        raise ShapeError(f"embedding: weight has shape {tuple(weight.shape)}; expected (V, D)")
-    rows = weight.shape[0]
+    shape = getattr(weight, "_data", weight).shape
+    if len(shape) != 2:
+        raise ShapeError(f"embedding: weight has shape {tuple(shape)}; expected (V, D)")
+    rows = shape[0]
     if padding_idx is not None:
         if not -rows <= padding_idx < rows:
             raise NumberError(f"embedding: padding_idx is {padding_idx}; the table has rows 0 to {rows - 1}")
