@@ -201,6 +201,7 @@ def full(
     """
     value = fill_value.item() if isinstance(fill_value, Tensor) else fill_value
     chosen = dtypes._scalar_dtype(value) if dtype is None else dtypes.as_dtype(dtype)
+    value = dtypes.fitting("full", value, chosen)
     return _finish(np.full(_shape("full", (), size), value, chosen), device, requires_grad)
 
 
@@ -277,7 +278,8 @@ def full_like(
     """
     x = _like("full_like", input)
     value = fill_value.item() if isinstance(fill_value, Tensor) else fill_value
-    return _finish(np.full_like(x, value, _like_dtype(x, dtype)), device, requires_grad)
+    chosen = _like_dtype(x, dtype)
+    return _finish(np.full_like(x, dtypes.fitting("full_like", value, chosen), chosen), device, requires_grad)
 
 
 def eye(n: int, m: int | None = None, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:

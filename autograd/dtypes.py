@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .errors import DTypeError
+from .errors import DTypeError, NumberError
 
 float32 = np.dtype(np.float32)
 float64 = np.dtype(np.float64)
@@ -131,6 +131,20 @@ def promote_types(a: np.dtype, b: np.dtype) -> np.dtype:
     if b.kind == "f" and a.kind != "f":
         return b
     return np.promote_types(a, b)
+
+
+def fitting(name: str, value: Any, dtype: np.dtype) -> Any:
+    """A number as an element of an integer dtype, its fraction cut off, the negative ones of uint8 from the other end.
+
+    Other values and dtypes are handed on. Raises NumberError for a number outside the dtype's range, infinity and NaN.
+    """
+    if dtype.kind not in "iu" or not isinstance(value, (int, float)):
+        return value
+    limits = np.iinfo(dtype)
+    low = limits.min or -limits.max
+    if not low <= value < limits.max + 1:
+        raise NumberError(f"{name}: value {value} cannot be converted to {dtype} without overflow")
+    return np.int64(value).astype(dtype)
 
 
 def promote(operands: Sequence[Any], to_float: bool = False) -> list[Any]:

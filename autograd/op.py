@@ -478,7 +478,11 @@ def _general(entry: Op) -> Callable[..., Any]:
                     values[i] = synced(tensor)
                     edges[i] = node_of(tensor) if wanted else None
         if not found:
-            return fn(*args)
+            try:
+                return fn(*args)
+            except AttributeError:
+                _array(entry, args[0], numbers=False)
+                raise
         if promote:
             cast = dtypes.promote([_operand(entry, v) for v in values[:n] if v is not None], to_float)
             if len(cast) == n:
@@ -620,9 +624,11 @@ def followed(out: Any, activation: str) -> Any:
 new = object.__new__
 
 
-def _array(entry: Op, value: Any) -> Any:
-    """An argument that is not a Tensor: arrays and numbers pass through, anything else is an error."""
-    if type(value) is ndarray or isinstance(value, (int, float, np.generic, tape.SparseRows)):
+def _array(entry: Op, value: Any, numbers: bool = True) -> Any:
+    """An argument that is not a Tensor: arrays and, if so, numbers pass through, anything else is an error."""
+    if type(value) is ndarray or isinstance(value, (np.generic, tape.SparseRows)):
+        return value
+    if numbers and isinstance(value, (int, float)):
         return value
     raise DTypeError(f"{entry.name}: expected a Tensor, got {type(value).__name__}")
 
@@ -776,6 +782,7 @@ def _write_through(view: View, data: ndarray) -> None:
 def inplace(name: str, call: Callable[..., Any], tensor: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """`tensor.name_()`: compute as out of place, write the result into the tensor's memory, take over its history."""
     check_writable(tensor, name)
+    started = tick()
     out = call(tensor, *args, **kwargs)
     data, x = out._data, tensor._data
     if data.shape != x.shape:
@@ -784,7 +791,7 @@ def inplace(name: str, call: Callable[..., Any], tensor: Any, args: tuple[Any, .
         raise DTypeError(f"{name}: result type {data.dtype} can't be cast to the desired output type {x.dtype}")
     node = out._node
     if node is not None:
-        _keep_old(node, x, tensor._cell)
+        _keep_old(node, x, tensor._cell, started)
         if data.dtype != x.dtype:
             node.dtype = x.dtype
     np.copyto(x, data, casting="unsafe")
@@ -886,10 +893,17 @@ def written(name: str, call: Callable[..., Any], how: str, args: tuple[Any, ...]
     return result._make(targets) if hasattr(result, "_make") else type(result)(targets)
 
 
-def _keep_old(node: Any, x: ndarray, cell: Cell) -> None:
-    """The op that computes the new values may read the old ones in backward: give it a copy before they are overwritten."""
-    owner = node.node if isinstance(node, Output) else node
-    if isinstance(owner, Node) and owner.values is not None:
+def _keep_old(node: Any, x: ndarray, cell: Cell, started: int) -> None:
+    """The ops that computed the new values, since `started`, may read the old ones in backward: give them copies."""
+    waiting: list[Any] = [node]
+    seen: set[Any] = {None}
+    while waiting:
+        edge = waiting.pop()
+        owner = edge.node if isinstance(edge, Output) else edge
+        if owner in seen or not isinstance(owner, Node) or owner.number <= started or owner.values is None:
+            continue
+        seen.add(owner)
+        waiting.extend(owner.edges)
         for i, value in enumerate(owner.values):
             if type(value) is ndarray and np.may_share_memory(value, x):
                 owner.values[i] = value.copy()

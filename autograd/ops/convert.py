@@ -125,7 +125,7 @@ def fill_(self: Tensor, value: Any) -> Tensor:
         raise ShapeError(f"fill_: value must be a number or 0-dim, got shape {tuple(value.shape)}")
     if not isinstance(value, (Tensor, int, float, np.generic, ndarray)):
         raise DTypeError(f"fill_: expected a number or a 0-dim tensor, got {type(value).__name__}")
-    return _write(self, "fill_", value)
+    return _write(self, "fill_", dtypes.fitting("fill_", value, self.dtype))
 
 
 def zero_(self: Tensor) -> Tensor:

@@ -31,7 +31,10 @@ def _along(s: Draw) -> list[tuple[Any, ...]]:
 def _wide(name: str, input: Any, dtype: Any) -> Any:
     """The input in `dtype`; without one, integers and bools as int64."""
     if dtype is not None:
-        return input.astype(dtypes.as_dtype(dtype), copy=False)
+        target = dtypes.as_dtype(dtype)
+        if target == dtypes.bool_:
+            raise DTypeError(f"{name}: dtype is bool; expected numbers, compare the result with 0")
+        return input.astype(target, copy=False)
     return input if input.dtype.kind == "f" else input.astype(dtypes.int64, copy=False)
 
 
@@ -142,7 +145,7 @@ def _logcumsumexp_pull(g: Any, input: Any, dim: int, y: Any) -> Any:
     return times(exp(input - y), _carry(g, exp(_shifted(y, d, 1, -inf) - y), d, True))
 
 
-@op(lambda g, input, dim, y: _logcumsumexp_pull(g, input, dim, y), promote="float", samples=_along)
+@op(lambda g, input, dim, y: _logcumsumexp_pull(g, input, dim, y), samples=_along)
 @quiet
 def logcumsumexp(input: Any, dim: int) -> Any:
     """The logarithm of the running sum of exponentials along `dim`, without overflow.
@@ -150,6 +153,8 @@ def logcumsumexp(input: Any, dim: int) -> Any:
     >>> autograd.logcumsumexp(autograd.zeros(3), 0)
     tensor([0.0000, 0.6931, 1.0986])
     """
+    if input.dtype.kind != "f":
+        raise DTypeError(f"logcumsumexp: input is {input.dtype}; expected float32 or float64, convert with to()")
     d = dim_of("logcumsumexp", dim, input.ndim)
     return np.logaddexp.accumulate(input, axis=d) if input.ndim else input.copy()
 

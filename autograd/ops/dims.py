@@ -6,13 +6,15 @@ from collections.abc import Sequence
 from operator import index
 from typing import Any
 
-from ..errors import RangeError, ShapeError
+from ..errors import DTypeError, RangeError, ShapeError
 
 
 def dim_of(op: str, dim: Any, ndim: int) -> int:
     """`dim` in [0, ndim); a 0-dim tensor counts as one-dimensional, as in torch. Raises IndexError out of range."""
     n = ndim or 1
     try:
+        if dim is True or dim is False:
+            raise TypeError
         d = index(dim)
     except TypeError:
         raise TypeError(f"{op}: dim must be an int, got {type(dim).__name__}") from None
@@ -27,6 +29,14 @@ def dims_of(op: str, dims: Any, ndim: int) -> tuple[int, ...]:
     if len(set(found)) != len(found):
         raise ShapeError(f"{op}: dim {max(found, key=found.count)} appears more than once in {tuple(dims)}")
     return found
+
+
+def ndim_of(op: str, argument: str, x: Any) -> int:
+    """The number of dimensions of a Tensor or array. Raises TypeError for a plain number."""
+    try:
+        return x.ndim
+    except AttributeError:
+        raise DTypeError(f"{op}: {argument} must be a Tensor, got {type(x).__name__}") from None
 
 
 def sizes_of(sizes: Sequence[Any]) -> tuple[Any, ...]:

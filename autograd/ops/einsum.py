@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from math import prod
+from string import ascii_letters
 from typing import Any
 
 import numpy as np
 
-from ..errors import DTypeError, ShapeError
+from ..errors import DTypeError, NumberError, ShapeError
 from ..op import function
 from ..samples import Draw
 from .linalg import matmul
@@ -127,8 +128,10 @@ def _samples(s: Draw) -> list[tuple[Any, ...]]:
 
 
 @function(method=False, samples=_samples)
-def einsum(equation: str, *operands: Any) -> Any:
+def einsum(equation: Any, *operands: Any) -> Any:
     """Products of the operands summed by Einstein's convention: `einsum("bij,bjk->bik", a, b)`.
+
+    Or with numbers below 52 for letters, a list behind each operand: `einsum(a, [0, 1], b, [1, 2], [0, 2])`.
 
     Letters name dimensions, `...` stands for broadcast ones, a repeated letter takes the diagonal, what the result
     does not name is summed; without `->` the result names the letters that occur once, in alphabetical order. All of
@@ -141,9 +144,7 @@ def einsum(equation: str, *operands: Any) -> Any:
     if len(operands) == 1 and isinstance(operands[0], (list, tuple)):
         operands = tuple(operands[0])
     if not isinstance(equation, str):
-        raise TypeError(
-            "einsum: the first argument must be the equation, a string; the form with lists is not supported"
-        )
+        equation, operands = _spelled(equation, *operands)
     if not operands:
         raise ShapeError("einsum: expected at least one operand")
     for k, x in enumerate(operands):
@@ -159,6 +160,22 @@ def einsum(equation: str, *operands: Any) -> Any:
         work.append(_pair(*left, *right, needed))
     y, term = _only(*work[0], out)
     return permute(y, tuple(term.index(c) for c in out)) if term != out else y
+
+
+def _spelled(*given: Any) -> tuple[str, tuple[Any, ...]]:
+    """The equation and the operands of the form with lists."""
+    operands, lists = given[::2], given[1::2]
+    out: Any = None
+    if len(given) % 2:
+        operands, out = given[:-1:2], given[-1]
+    terms = []
+    for term in (*lists, *(() if out is None else (out,))):
+        if not isinstance(term, (list, tuple)) or not all(k is Ellipsis or isinstance(k, int) for k in term):
+            raise DTypeError(f"einsum: expected the equation, a string, or lists of numbers, got {term!r}")
+        if not all(k is Ellipsis or 0 <= k < 52 for k in term):
+            raise NumberError(f"einsum: the numbers in place of letters must be below 52, got {term}")
+        terms.append("".join(["..." if k is Ellipsis else ascii_letters[k + 26 if k < 26 else k - 26] for k in term]))
+    return ",".join(terms[: len(operands)]) + ("" if out is None else f"->{terms[-1]}"), tuple(operands)
 
 
 def _order(terms: list[str], out: str, sizes: dict[str, int]) -> list[Any]:

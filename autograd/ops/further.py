@@ -218,7 +218,7 @@ def fill(input: Any, value: Any) -> Any:
     """
     if np.ndim(value):
         raise ShapeError(f"fill: value must be a number or 0-dim, got shape {np.shape(value)}")
-    return np.full_like(input, value)
+    return np.full_like(input, dtypes.fitting("fill", value, input.dtype))
 
 
 @function(samples=lambda s: [(s.ints(5, 3, 4), s.ints(5, 3)), (s.ints(5, 4), 2), (2, s.ints(5, 4))], method=False)

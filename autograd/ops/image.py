@@ -76,10 +76,14 @@ def _taps(mode: str, size: int, out: int, scale: float, align_corners: bool, ant
     """How `out` values are read from `size`, neighbouring outputs being `scale` inputs apart."""
     o = np.arange(out)
     if mode in ("nearest", "nearest-exact"):
+        if mode == "nearest" and out == 2 * size:
+            scale = 0.5  # whatever scale_factor is, as in torch
         # torch computes these places in float32
         at = (o + np.float32(0.5 if mode == "nearest-exact" else 0)).astype(np.float32) * np.float32(scale)
         return Taps(np.minimum(at.astype(np.int64), size - 1)[:, None], np.ones((out, 1)), size)
     if antialias:
+        if align_corners:
+            scale = (size - 1) / (out - 1) if out > 1 else 0.0
         reach = (1 if mode == "linear" else 2) * max(scale, 1.0)
         center = (o + 0.5) * scale
         first = np.maximum((center - reach + 0.5).astype(np.int64), 0)
@@ -182,7 +186,8 @@ def interpolate(
     y = input
     for k, (n, m) in enumerate(zip(space, out, strict=True)):
         scale = n / m if factors is None else 1 / factors[k]
-        if n != m or (kind == "cubic" or scale != 1):
+        # where a size stays, torch reads scale_factor only to place cubic curves and the nearest centre
+        if n != m or (scale != 1 and (kind == "nearest-exact" or (kind == "cubic" and not antialias))):
             y = _resample(y, k + 2, _taps(kind, n, m, scale, bool(align_corners), antialias))
     return y * 1.0 if y is input else y
 

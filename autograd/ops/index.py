@@ -17,7 +17,7 @@ from ..op import REGISTRY as _REGISTRY
 from ..op import check_writable, function, op, rebase, record_node
 from ..tape import mode, node_of, synced
 from ..tensor import Tensor, to_array
-from .dims import dim_of
+from .dims import dim_of, ndim_of
 
 Basic = tuple[int | slice | None | EllipsisType, ...]
 _ALL = slice(None)
@@ -146,13 +146,21 @@ def _overwrite(input: Any, other: Any) -> Any:
     return np.array(np.broadcast_to(other, input.shape), input.dtype)
 
 
+def _several(index: list[Any]) -> bool:
+    """Whether a list stands for a tuple of subscripts, as it does in torch if a part of it is more than a number."""
+    return any([part is None or part is Ellipsis or isinstance(part, _PARTS) for part in index])
+
+
+_PARTS = (Tensor, ndarray, slice, list, tuple)
+
+
 def parse(shape: tuple[int, ...], index: Any) -> tuple[Basic | None, Subscript | None]:
     """A subscript as torch reads it: first the ints, slices and Nones (a view), then integer arrays and masks (a copy).
 
     The first part is None where it would take everything as it is. Ints beside arrays are taken first: unlike numpy,
     they do not move the arrays' dims to the front.
     """
-    items = index if type(index) is tuple else (index,)
+    items = index if type(index) is tuple or (type(index) is list and _several(index)) else (index,)
     basic: list[Any] = []
     arrays = False
     used = 0
@@ -349,6 +357,9 @@ def _assign(x: ndarray, advanced: Subscript | None, value: ndarray) -> None:
     """x[advanced] = value, cast as torch casts; numpy checks shapes and indices before it writes."""
     try:
         if advanced is not None:
+            first = advanced.items[0]
+            if value.ndim > 1 and type(first) is ndarray and first.dtype.kind == "b" and first.ndim == x.ndim:
+                value = _without_ones(value, 1)  # numpy does so for every other subscript
             x[advanced.items] = value
         else:
             np.copyto(x, value if value.ndim <= x.ndim else _without_ones(value, x.ndim), casting="unsafe")
@@ -515,11 +526,14 @@ def _gather_sum(input: Any, index: Any, shape: tuple[int, ...], dim: int) -> Any
 
 
 def check_gather(name: str, shape: tuple[int, ...], dim: int, index: Any, exact: bool = False) -> tuple[int, ndarray]:
-    """`dim` made non-negative and the index array, checked: as many dims, no longer than the input but along `dim`."""
+    """`dim` made non-negative and the index array, checked: as many dims, no longer than the input but along `dim`.
+
+    0-dim counts as one-dimensional on both sides.
+    """
     array = index.numpy_view() if isinstance(index, Tensor) else np.asarray(index)
     n = len(shape)
     d = dim_of(name, dim, n)
-    if array.ndim != n and array.size:
+    if max(array.ndim, 1) != max(n, 1) and array.size:
         raise ShapeError(f"{name}: index must have as many dimensions as input, {n}, got shape {array.shape}")
     for i in range(n):
         if array.size and i != d and array.shape[i] > shape[i]:
@@ -540,8 +554,8 @@ def gather(input: Any, dim: int, index: Any, *, sparse_grad: bool = False) -> An
             [3.]])
     """
     d, array = check_gather("gather", tuple(input.shape), dim, index)
-    if not len(input.shape):
-        return reshape(_gather(reshape(input, (1,)), reshape(index, (1,)), 0), tuple(array.shape))
+    if not len(input.shape) or not array.ndim:
+        return reshape(_gather(reshape(input, (-1,)), reshape(index, (-1,)), 0), tuple(array.shape))
     if not array.size:  # torch lets an empty index have any number of dims
         return _index(reshape(input, (-1,)), Subscript(array.astype(np.int64)))
     return _gather(input, index, d)
@@ -554,6 +568,8 @@ def take(input: Any, index: Any) -> Any:
     >>> autograd.take(autograd.arange(6).reshape(2, 3), autograd.tensor([0, 5]))
     tensor([0, 5])
     """
+    for argument, x in (("input", input), ("index", index)):
+        ndim_of("take", argument, x)
     flat = reshape(input, (-1,))
     array = index.numpy_view() if isinstance(index, Tensor) else np.asarray(index)
     check_index("take", array, flat.shape[0], 0, negative=True)
@@ -643,7 +659,7 @@ def masked_fill(input: Any, mask: Any, value: Any) -> Any:
     _mask("masked_fill", mask)
     if len(getattr(value, "shape", ())):
         raise ShapeError(f"masked_fill: value must be a number or 0-dim, got shape {tuple(value.shape)}")
-    return _masked_fill(input, mask, value)
+    return _masked_fill(input, mask, dtypes.fitting("masked_fill", value, input.dtype))
 
 
 @op(None, samples=lambda s: [(s.ints(2, 3, 4),), (s.bools(4),), (s.ints(2),)])

@@ -15,7 +15,7 @@ from ..op import REGISTRY, followed, function, fusible, op
 from ..samples import Draw
 from .chain import over
 from .compare import _where
-from .dims import dim_of, dims_of
+from .dims import dim_of, dims_of, ndim_of
 from .elementwise import mul
 from .reduce import _vector_norm, sum
 from .shape import broadcast_tensors, clone, diagonal, permute, reshape, roll, transpose, unsqueeze
@@ -134,7 +134,7 @@ def matmul(input: Any, other: Any) -> Any:
 
 
 def _of_rank(name: str, argument: str, x: Any, ndim: int) -> None:
-    if x.ndim != ndim:
+    if ndim_of(name, argument, x) != ndim:
         raise ShapeError(f"{name}: {argument} has shape {tuple(x.shape)}; expected a {ndim}-dimensional tensor")
 
 
@@ -415,7 +415,7 @@ def inner(input: Any, other: Any) -> Any:
     >>> autograd.inner(autograd.tensor([1.0, 2.0, 4.0]), autograd.tensor([1.0, 2.0, 4.0]))
     tensor(21.)
     """
-    if not input.ndim or not other.ndim:
+    if not ndim_of("inner", "input", input) or not ndim_of("inner", "other", other):
         return mul(input, other)
     if input.shape[-1] != other.shape[-1]:
         raise ShapeError(
@@ -467,7 +467,7 @@ def kron(input: Any, other: Any) -> Any:
     >>> autograd.kron(autograd.tensor([1, 2]), autograd.tensor([1, 10]))
     tensor([ 1, 10,  2, 20])
     """
-    n = max(input.ndim, other.ndim)
+    n = max(ndim_of("kron", "input", input), ndim_of("kron", "other", other))
     a = (1,) * (n - input.ndim) + tuple(input.shape)
     b = (1,) * (n - other.ndim) + tuple(other.shape)
     left = reshape(input, tuple(m for size in a for m in (size, 1)))
@@ -483,6 +483,7 @@ def cross(input: Any, other: Any, dim: int | None = None) -> Any:
     tensor([0., 0., 1.])
     """
     if dim is None:
+        ndim_of("cross", "input", input)
         threes = [i for i, n in enumerate(input.shape) if n == 3]
         if not threes:
             raise ShapeError(f"cross: no dimension of size 3 in input, shape {tuple(input.shape)}")
@@ -497,9 +498,10 @@ def linalg_cross(input: Any, other: Any, *, dim: int = -1) -> Any:
     >>> autograd.linalg.cross(autograd.tensor([1.0, 0.0, 0.0]), autograd.tensor([0.0, 1.0, 0.0]))
     tensor([0., 0., 1.])
     """
-    first, second = tuple(input.shape), tuple(other.shape)
-    if len(first) != len(second):
+    if ndim_of("cross", "input", input) != ndim_of("cross", "other", other):
+        first, second = tuple(input.shape), tuple(other.shape)
         raise ShapeError(f"cross: input has shape {first} and other {second}; expected as many dimensions")
+    first, second = tuple(input.shape), tuple(other.shape)
     input, other = broadcast_tensors(input, other)
     dim = dim_of("cross", dim, input.ndim)
     at = dim - input.ndim
@@ -652,7 +654,7 @@ def cdist(x1: Any, x2: Any, p: float = 2.0, compute_mode: str | None = None) -> 
     tensor([[5., 1.]])
     """
     for argument, x in (("x1", x1), ("x2", x2)):
-        if x.ndim < 2:
+        if ndim_of("cdist", argument, x) < 2:
             raise ShapeError(f"cdist: {argument} has shape {tuple(x.shape)}; expected (..., P, M)")
     if x1.shape[-1] != x2.shape[-1]:
         raise ShapeError(f"cdist: x1 has {x1.shape[-1]} columns and x2 {x2.shape[-1]}; expected as many")

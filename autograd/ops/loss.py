@@ -20,7 +20,7 @@ from .activation import logsigmoid
 from .compare import clamp, clamp_min, where
 from .elementwise import abs, exp, log, sgn, sigmoid
 from .reduce import mean, sum
-from .shape import movedim, reshape, unsqueeze
+from .shape import broadcast_tensors, movedim, reshape, unsqueeze
 from .softmax import _log_softmax, _softmax
 from .special import xlogy
 
@@ -50,6 +50,13 @@ def _warn_sizes(name: str, input: Any, target: Any) -> None:
             "meant; give them the same size",
             stacklevel=3,
         )
+
+
+def _of_one_rank(input: Any, target: Any) -> tuple[Any, Any]:
+    """Both as broadcast, where a 0-dim one has another dtype: it counts in full here, as the losses of torch have it."""
+    if input.dtype != target.dtype and not (len(input.shape) and len(target.shape)):
+        return broadcast_tensors(input, target)
+    return input, target
 
 
 # ------------------------------------------------------------------------------------------------ class labels
@@ -387,6 +394,7 @@ def mse_loss(
     """
     reduction = _reduction("mse_loss", reduction, size_average, reduce)
     _warn_sizes("mse_loss", input, target)
+    input, target = _of_one_rank(input, target)
     if reduction != "none" and _in_kernel(input, target, weight):
         return _total(input, target, reduction, "squared")
     return _weighted(_squared_difference(input, target), weight, reduction)
@@ -525,6 +533,7 @@ def l1_loss(
     """
     reduction = _reduction("l1_loss", reduction, size_average, reduce)
     _warn_sizes("l1_loss", input, target)
+    input, target = _of_one_rank(input, target)
     if reduction != "none" and _in_kernel(input, target, weight):
         return _total(input, target, reduction, "distance")
     return _weighted(abs(input - target), weight, reduction)
@@ -553,7 +562,7 @@ def smooth_l1_loss(
         raise NumberError(f"smooth_l1_loss: beta is {beta}; expected 0 or more")
     if beta == 0:
         return l1_loss(input, target, reduction=reduction)
-    return _huber(input, target, reduction, beta, 1 / beta)
+    return _huber(*_of_one_rank(input, target), reduction, beta, 1 / beta)
 
 
 @function(

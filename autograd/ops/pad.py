@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ShapeError
+from ..errors import NumberError, ShapeError
 from ..op import function, op
 
 Pads = tuple[tuple[int, int], ...]
@@ -124,7 +124,7 @@ def pad(input: Any, pad: Any, mode: str = "constant", value: float | None = None
             input = _crop(input, tuple([(max(-a, 0), max(-b, 0)) for a, b in pads]))
         return _pad_constant(input, tuple([(max(a, 0), max(b, 0)) for a, b in pads]), 0 if value is None else value)
     if mode not in ("reflect", "replicate", "circular"):
-        raise ValueError(f"pad: mode must be constant, reflect, replicate or circular, got {mode!r}")
+        raise NumberError(f"pad: mode must be constant, reflect, replicate or circular, got {mode!r}")
     if value not in (None, 0):
         raise ShapeError(f"pad: mode {mode!r} takes no value, got {value}")
     padded = len(sizes) // 2
@@ -134,6 +134,9 @@ def pad(input: Any, pad: Any, mode: str = "constant", value: float | None = None
             f"got sizes for {padded} dims of {n}"
         )
     _check(mode, shape, pads)
+    if mode == "circular" and min(sizes) < 0:  # what is cut off is not repeated
+        input = _crop(input, tuple([(max(-a, 0), max(-b, 0)) for a, b in pads]))
+        pads = tuple([(max(a, 0), max(b, 0)) for a, b in pads])
     return _pad_copies(input, pads, mode)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
+from .. import dtypes
 from ..errors import DTypeError, PlaceError, RangeError, ShapeError
 from ..op import function, op
 from ..tensor import Tensor
@@ -69,10 +70,9 @@ def _prepared(name: str, input: Any, dim: int, index: Any, src: Any) -> tuple[An
     d, array = check_gather(name, tuple(input.shape), dim, index)
     if not array.size:
         return None
-    if not len(input.shape):
-        input, index = _fresh(input, (1,)), reshape(index, (1,))
-        src = reshape(src, (1,)) if hasattr(src, "shape") else src
-        array = array.reshape(1)
+    if not len(input.shape) or not array.ndim:
+        input, index, array = _fresh(input, (-1,)), reshape(index, (-1,)), array.reshape(-1)
+        src = src if len(getattr(src, "shape", (1,))) else reshape(src, (1,))
     if hasattr(src, "shape") and len(src.shape):
         if src.dtype != input.dtype:
             raise DTypeError(f"{name}: src has dtype {src.dtype}, input {input.dtype}; convert one with to(dtype)")
@@ -112,7 +112,7 @@ def scatter(input: Any, dim: int, index: Any, src: Any = None, *, value: Any = N
             else np.broadcast_to(np.asarray(_array(src), input.dtype), shape)
         )
         return scatter_reduce(input, dim, index, full, kinds[reduce])
-    ready = _prepared("scatter", input, dim, index, src)
+    ready = _prepared("scatter", input, dim, index, dtypes.fitting("scatter", src, input.dtype))
     return clone(input) if ready is None else _shaped(_scatter(*ready), input)
 
 
@@ -334,6 +334,7 @@ def index_fill(input: Any, dim: int, index: Any, value: Any) -> Any:
     if len(getattr(value, "shape", ())):
         raise ShapeError(f"index_fill: value must be a number or 0-dim, got shape {tuple(value.shape)}")
     x, index, d = _vector("index_fill", input, dim, index)
+    value = dtypes.fitting("index_fill", value, input.dtype)
     index = np.unique(
         _array(index) % max(x.shape[d], 1)
     )  # each place once, so that the value's gradient counts it once

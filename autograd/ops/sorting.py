@@ -16,7 +16,7 @@ from ..samples import Draw
 from ..tensor import Tensor
 from .alias import axis_too
 from .compare import _data, _like, _where
-from .dims import dim_of
+from .dims import dim_of, ndim_of
 from .elementwise import lerp
 from .index import _gather, _gather_sum, index_select
 from .reduce import _evenly, _kept_shape, _over_dim, _put_back, sum
@@ -306,6 +306,8 @@ def _quantiles(
         raise NumberError(f"{name}: expected interpolation one of {', '.join(_INTERPOLATIONS)}, got {interpolation!r}")
     if input.dtype.kind != "f":
         raise DTypeError(f"{name}: expected a floating-point tensor, got {input.dtype}; convert it with float()")
+    if isinstance(q, Tensor) and q.dtype != input.dtype:
+        raise DTypeError(f"{name}: q is {q.dtype} and input {input.dtype}; expected one dtype")
     shape = tuple(input.shape)
     if 0 in shape:
         raise ShapeError(f"{name}: expected a nonempty input, got shape {shape}")
@@ -473,6 +475,7 @@ def searchsorted(
     >>> autograd.searchsorted(autograd.tensor([0, 2, 4]), autograd.tensor([1, 5]))
     tensor([1, 3])
     """
+    ndim_of("searchsorted", "sorted_sequence", sorted_sequence)
     edges, x = _data(sorted_sequence), np.asarray(_data(input))
     if side not in (None, "left", "right"):
         raise NumberError(f"searchsorted: expected side 'left' or 'right', got {side!r}")
@@ -502,7 +505,7 @@ def bucketize(input: Any, boundaries: Any, *, out_int32: bool = False, right: bo
     >>> autograd.bucketize(autograd.tensor([1, 5]), autograd.tensor([0, 2, 4]))
     tensor([1, 3])
     """
-    if _data(boundaries).ndim != 1:
+    if ndim_of("bucketize", "boundaries", boundaries) != 1:
         raise ShapeError(f"bucketize: boundaries must be a vector, got shape {tuple(boundaries.shape)}")
     return searchsorted(boundaries, input, out_int32=out_int32, right=right)
 

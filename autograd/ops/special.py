@@ -153,7 +153,10 @@ def logit(input: Any, eps: float | None = None) -> Any:
     tensor([-1.0986,  0.0000])
     """
     if eps is not None:
-        input = np.minimum(np.maximum(input, input.dtype.type(eps)), input.dtype.type(1 - eps))
+        low, high = input.dtype.type(eps), input.dtype.type(1 - eps)
+        input = np.where(
+            input < low, low, np.where(input > high, high, input)
+        )  # from below first, as eps may exceed 1/2
     return np.log(input / (1 - input))
 
 

@@ -6,13 +6,23 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as TF
-from torch_beside import compare
+from torch_beside import agree, compare
 
 import autograd
 import nn.functional as F
 
 X = np.array([[1.5, -2.0, 0.5, 3.0], [0.5, 2.0, -1.0, 3.0]])
+
+
+def _set(x, index, value):
+    x[index] = value
+    return x
+
+
 CALLS = {
+    "renorm_ with a gradient": (lambda x: (x * 1).renorm_(2, 0, 1.0), (X,)),
+    "a mask of everything, a value with a leading 1": (lambda x: _set(x * 1, x[0, 0] > 0, x[:1]), (X,)),
+    "an empty mask, a value with a leading 1": (lambda x: _set(x * 1, x > 9, x[:1, :0]), (X,)),
     "a mask without elements": (lambda x: x[x[:0] > 0], (X,)),
     "a mask one row short": (lambda x: x[x[:1] > 0], (X,)),
     "a mask behind an ellipsis": (lambda x: x[..., x[0] > 0], (X,)),
@@ -75,3 +85,51 @@ def test_a_dtype_asked_for_is_the_results(name, dtype, kwargs):
     expected = getattr(torch.tensor(x), name)(**kwargs, dtype=getattr(torch, dtype))
     assert str(got.dtype) == str(expected.dtype).removeprefix("torch.")
     assert got.tolist() == expected.tolist()
+
+
+EXPRESSIONS = [
+    # a plain number where a tensor must stand
+    *(f"lib.{name}(x, 2)" for name in ("mm", "mv", "inner", "kron", "cross", "cdist", "take", "bucketize")),
+    *(f"lib.{name}(2, x)" for name in ("mm", "mv", "inner", "kron", "cross", "cdist", "take", "searchsorted")),
+    "lib.dot(x[0], 2)", "lib.outer(x[0], 2)", "lib.outer(2, x[0])", "lib.sum(2)", "lib.logsumexp(2, 0)",
+    # 0-dim counts as one-dimensional
+    "lib.gather(x[0], 0, i[0, 1])", "lib.gather(x[0, 0], 0, i[0] * 0)", "lib.gather(x, 0, i[0, 0])",
+    "lib.scatter(x[0], 0, i[0, 1], x[1, 0])", "lib.scatter(x[0], 0, i[0, 1], 9.0)",
+    "lib.scatter(x[0, 0], 0, i[0, :1], x[1, :1])",
+    "lib.scatter_add(x[0], 0, i[0, 1], x[1, 0])", "lib.scatter_reduce(x[0], 0, i[0, 1], x[1, 0], 'sum')",
+    # a 0-dim target of another dtype
+    *(f"F.{name}(x, lib.tensor(1.0, dtype=lib.float64))" for name in ("mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss")),
+    "F.mse_loss(lib.tensor(1.0, dtype=lib.float64), x)",
+    # numbers that an integer dtype does not hold
+    "lib.index_fill(i, 0, i[0, :1], float('inf'))", "lib.index_fill(i, 0, i[0, :1], 1.5)", "i.fill_(float('nan'))",
+    "lib.masked_fill(i, i > 0, float('inf'))", "lib.masked_fill(i.to(lib.uint8), i > 0, 300)", "lib.fill(i, 1e30)",
+    "lib.full((2,), float('inf'), dtype=lib.int64)", "lib.full((2,), -1, dtype=lib.uint8)", "lib.full_like(i, float('nan'))",
+    "lib.full((2,), -256, dtype=lib.uint8)", "lib.scatter(i, 0, i, float('inf'))", "lib.full((2,), 2.0**64, dtype=lib.int64)",
+    # a dim is no bool
+    "lib.sum(x, dim=True)", "lib.softmax(x, True)", "lib.cumsum(x, True)", "lib.mean(x, (True,))", "lib.amax(x, True)",
+    "lib.squeeze(x, True)", "lib.split(x, 1, True)", "lib.gather(x, True, i)", "lib.select(x, True, 0)", "lib.unbind(x, True)",
+    # dtypes without the operation
+    "lib.cumsum(x, 0, dtype=lib.bool)", "lib.cumprod(x, 0, dtype=lib.bool)", "lib.logcumsumexp(i, 0)",
+    # a list that holds more than numbers is a tuple of subscripts
+    "x[[[0, 1], [1, 2]]]", "x[[lib.tensor([0, 1]), lib.tensor([1, 2])]]", "x[[slice(0, 2), 1]]", "x[[None, 1]]",
+    "x[[0, [1, 2]]]",
+    "x[[True, False]]", "x[[0, 1]]", "x[[[0, 1]]]",
+    # einsum's form with lists
+    "lib.einsum(x, [0, 1], x, [2, 1], [0, 2])", "lib.einsum(x, [0, 30], x, [2, 30])", "lib.einsum(x, [..., 1], [...])",
+    "lib.einsum(x, [0, 52], [0])", "lib.einsum(x, [0, 'a'], [0])",
+    # resampling where a size stays, or by corners without aliasing; a circle without what is cut off
+    *(f"F.interpolate(x.double()[None, None], scale_factor=(1.3, 2.2), mode='{mode}')" for mode in ("nearest", "bilinear", "bicubic")),
+    "F.interpolate(x.double()[None], scale_factor=1.3, mode='linear')", "F.interpolate(x.double()[None], scale_factor=1.1, mode='nearest-exact')",
+    "F.interpolate(x.double()[None, None], size=(2, 2), mode='bilinear', antialias=True, align_corners=True)",
+    "F.interpolate(x.double()[None, None], scale_factor=(1.2, 1.3), mode='bicubic', antialias=True)",
+    "F.interpolate(x.double()[None, None], scale_factor=(1.2, 1.1), mode='bilinear', antialias=True)",
+    "F.pad(x, (-1, 2), mode='circular')", "F.pad(x, (1, -2), mode='circular')", "F.pad(x, (1, 1), mode='nope')",
+    "lib.quantile(x, lib.tensor([0.5], dtype=lib.float64))",
+    # limits that cross
+    "lib.logit(x, 1)", "lib.logit(i, eps=1)", "lib.logit(x, 0.6)", "lib.logit(i.double(), 0.3)",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", EXPRESSIONS)
+def test_expressions(text):
+    agree(text)

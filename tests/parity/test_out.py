@@ -2,36 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 import pytest
-import torch
+from torch_beside import both
 
 import autograd
-
-
-def both(text):
-    """An expression in `lib`, `x`, `i` here and in torch: the values and dtypes, or the kind of error; and the warnings."""
-    outcomes = []
-    for lib in (autograd, torch):
-        x = lib.tensor([[1.5, -2.0, 3.0], [4.0, 0.5, -6.0]])
-        names = {"lib": lib, "x": x, "i": lib.tensor([[0, 1, 0]]), "w": lib.ones(2, 3, requires_grad=True)}
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
-            try:
-                result = eval(text, names)
-            except (RuntimeError, TypeError, ValueError, IndexError) as error:
-                outcomes.append((error, len(caught)))
-                continue
-        parts = result if isinstance(result, tuple) else (result,)
-        shown = [
-            (str(p.dtype).removeprefix("torch."), tuple(p.shape), np.round(np.asarray(p.tolist(), float), 5).tolist())
-            for p in parts
-        ]
-        outcomes.append((shown, len(caught)))
-    return outcomes
-
 
 TAKEN = [
     "lib.add(x, x, out=lib.empty(0))",

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from numpy import ndarray
 
 import autograd
+import nn.functional as F
 from autograd.tensor import Tensor, wrap
 
 NAMES = {torch.float32: "float32", torch.float64: "float64", torch.int64: "int64", torch.int32: "int32"}
@@ -176,6 +177,43 @@ def compare(call: Any, target: Any, args: Any, kwargs: Any, orders: int = 2, wid
         for x, y in pairs:
             if x is None or not x.requires_grad:  # constant here, and so it must be in torch
                 a_outs, b_outs = [o for o in a_outs if o is not x], [o for o in b_outs if o is not y]
+
+
+def both(text: str) -> list[tuple[Any, int]]:
+    """An expression evaluated here and in torch: dtypes, shapes and rounded values, or the error; the number of warnings.
+
+    It speaks of `lib`, `F` and the tensors x (2, 3), i (2, 3) of int64, and w, which requires grad.
+    """
+    outcomes: list[tuple[Any, int]] = []
+    for lib, functional in ((autograd, F), (torch, torch.nn.functional)):
+        module: Any = lib
+        names = {"lib": lib, "F": functional, "x": module.tensor([[1.5, -2.0, 3.0], [4.0, 0.5, -6.0]])}
+        names |= {"i": module.tensor([[0, 1, 0], [1, 0, 1]]), "w": module.ones(2, 3, requires_grad=True)}
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            result, error = run(lambda names=names: eval(text, names), (), {})
+        outcomes.append((error if error is not None else shown(result), len(caught)))
+    return outcomes
+
+
+def shown(result: Any) -> Any:
+    """A result as plain values: a tensor as its dtype, shape and elements."""
+    if isinstance(result, (list, tuple)) and not isinstance(result, (autograd.Size, torch.Size)):
+        return [shown(part) for part in result]
+    if not isinstance(result, (Tensor, torch.Tensor)):
+        return result
+    values = np.round(array(result).astype(float), 5).tolist()
+    return str(result.dtype).removeprefix("torch."), tuple(result.shape), str(values)
+
+
+def agree(text: str) -> None:
+    """The expression has the same outcome in both libraries: the value, or the kind of error."""
+    (mine, _), (theirs, _) = both(text)
+    if isinstance(theirs, Exception):
+        wanted = RuntimeError if isinstance(theirs, NotImplementedError) else type(theirs)
+        assert isinstance(mine, wanted), f"{text}: {mine!r} beside {theirs!r}"
+    else:
+        assert mine == theirs, f"{text}: {mine!r} beside {theirs!r}"
 
 
 # ------------------------------------------------------------------------------------------------ awkward inputs
