@@ -121,7 +121,9 @@ def conv2d(
     elif y.size and Cg * R * S:
         taps, Q = _taps(R, S, dilation, x.shape[1], groups)
         source, shape, first = channels_last(x), x.shape, (-padding[0][0], -padding[1][0])
-        if padding != PLAIN and Ho * Wo < conv_direct.PIXELS and groups < K:  # several tasks would copy the border anew
+        if (
+            padding != PLAIN and Ho * Wo < conv_direct.TOGETHER and groups < K
+        ):  # several tasks would copy the border anew
             source, shape, first = *_bordered(source, x.shape, padding), (0, 0)
         way = conv_direct.plan_pass(
             shape, (Ho, Wo), stride, first, taps, Q, (Ho, Wo, K), ((1, 0), (1, 0)), groups, x.itemsize,
@@ -159,9 +161,10 @@ def _is_product(w_shape: tuple[int, ...], padding: Padding, groups: int) -> bool
 
 def _rows(x: Array, stride: Pair) -> Array:
     """(pixels, C): the channels of every pixel that a 1x1 window of that stride meets."""
+    flat = channels_last(x)
     if stride != (1, 1):
-        x = x[:, :, :: stride[0], :: stride[1]]
-    return channels_last(x).reshape(-1, x.shape[1])
+        flat = conv_direct.picked(flat, x.shape, stride)
+    return flat.reshape(-1, x.shape[1])
 
 
 @lru_cache(maxsize=1024)
@@ -260,7 +263,7 @@ def conv2d_weight(
         return np.zeros(w_shape, g.dtype)
     if _is_product(w_shape, padding, groups):
         return matmul(channels_last(g).reshape(-1, K).T, _rows(x, stride)).reshape(w_shape)
-    if winograd.suits(g.dtype, x.shape[1], w_shape, stride, dilation, for_weight=True):
+    if winograd.suits(g.dtype, x.shape[1], w_shape, stride, dilation):
         start = (-padding[0][0], -padding[1][0])
         return winograd.weight(channels_last(g), channels_last(x), x.shape, (Ho, Wo, K), start, (R, S)).reshape(w_shape)
     gw = np.zeros(w_shape, g.dtype)

@@ -20,10 +20,13 @@ import numpy as np
 from autograd.kernels.buffer import aligned
 from autograd.kernels.compile import kernel
 from autograd.kernels.conv_simd import (
-    CHANNEL_ROWS,
+    PIXELS,
     ROWS,
+    RUN,
+    RUNS,
     WIDTHS,
-    channel_tile,
+    channel_row,
+    channel_sums,
     clear,
     copy,
     prefetch,
@@ -40,7 +43,7 @@ BLOCK = 1 << 17  # values of a block of source rows: it stays in the second-leve
 CHUNK = 1 << 15  # values of a chunk of a weight panel: it too
 AHEAD = 1 << 10  # values by which a stream from memory is fetched before it is needed
 SERIAL = 1 << 19  # multiply-adds below which a parallel launch costs more than it gives
-PIXELS = 256  # whose images are taken together
+TOGETHER = 256  # pixels whose images are taken together
 PARTS = 8  # into which a pass is cut at least if it can be
 PANEL = 1 << 13  # values of a panel of gradients: it stays in the first-level cache
 SUMS = 1 << 21  # values of all partial sums of a weight gradient
@@ -268,52 +271,74 @@ def weight_sums(first, last, width, plan, rows, places, lines, x, g, zeros, sums
 
 
 @kernel
-def depthwise_windows(first, last, width, plan, rows, places, taps, x, w, bias, y):
-    """`windows` where every channel is a group of its own; w is (T, C)."""
+def depthwise_windows(first, last, kind, plan, rows, columns, none, x, w, bias, y):
+    """`windows` where every channel is a group of its own: a block of result rows of an image a task; w is (T*Q, C).
+
+    A window is T runs of Q taps; rows and columns say where each begins.
+    """
     p = plan[0]
-    C, M, T, relu = p.C, p.M, p.T, p.relu != 0
-    work = scratch(((p.block - 1) * p.sh + p.reach) * p.span * C if p.copied else 0, x)
-    source = work if p.copied else x
-    lanes = LANES * 4 // x.itemsize
+    C, H, W, Wo, T, Q, sw, relu = p.C, p.H, p.W, p.Wo, p.T, p.Q, p.sw, p.relu != 0
+    lanes, reach = LANES * 4 // x.itemsize, (PIXELS - 1) * sw + columns[:T].max() + Q
     for task in range(first, last):
         n = task // p.blocks
         h = (task - n * p.blocks) * p.block
-        count = min(p.block, p.Ho - h)
-        a = bring(x, n, h, count, plan, work, 0)
-        o = ((n * p.Hd + p.row0 + h * p.rstep) * p.Wd + p.col0) * C
-        pixels = count * p.Wo
-        for i in range(0, pixels, M):
-            for c in range(0, C, lanes):
-                channel_tile(
-                    width, source, a + c, rows, i, min(M, pixels - i), taps, 0, T, 1, 1, w, p.start * C + c, C, y,
-                    o + c, places, C - c, bias, c, False, relu,
-                )  # fmt: skip
+        for i in range(h, min(h + p.block, p.Ho)):
+            for j in range(0, Wo, PIXELS):
+                row, column, m = i * p.sh + p.top, j * sw + p.left, Wo - j
+                whole = m >= PIXELS and column >= 0 and column + reach <= W
+                o = ((n * p.Hd + p.row0 + i * p.rstep) * p.Wd + p.col0 + j * p.cstep) * C
+                for c in range(0, C, lanes):
+                    a, b, step = n * H * W * C + c, p.start * C + c, p.cstep * C
+                    if whole:
+                        channel_row(
+                            kind, 0, x, a, row, column, H, W, C, sw, rows, columns, T, w, b, y, o + c, step, m, C - c,
+                            bias, c, relu,
+                        )  # fmt: skip
+                    else:
+                        channel_row(
+                            kind, 1, x, a, row, column, H, W, C, sw, rows, columns, T, w, b, y, o + c, step, m, C - c,
+                            bias, c, relu,
+                        )  # fmt: skip
 
 
 @kernel
-def depthwise_sums(first, last, width, plan, rows, places, lines, x, g, zeros, sums):
+def depthwise_sums(first, last, kind, plan, rows, columns, none, x, g, zeros, sums):
     """sums[piece, tap, c]: the sum over one piece of the blocks a task."""
     p = plan[0]
-    C, M, T, Wo, block = p.C, p.M, p.T, p.Wo, p.block
-    work = scratch(((block - 1) * p.sh + p.reach) * p.span * C if p.copied else 0, x)
-    source = work if p.copied else x
-    lanes = LANES * 4 // x.itemsize
-    units = p.N * p.blocks
+    C, H, W, Ho, Wo, T, Q, sw, units = p.C, p.H, p.W, p.Ho, p.Wo, p.T, p.Q, p.sw, p.N * p.blocks
+    lanes, reach = LANES * 4 // x.itemsize, (PIXELS - 1) * sw + columns[:T].max() + Q
     for piece in range(first, last):
-        begin = piece * units // p.pieces
-        for unit in range(begin, (piece + 1) * units // p.pieces):
+        clear(sums, piece * T * Q * C, T * Q * C)
+        for unit in range(piece * units // p.pieces, (piece + 1) * units // p.pieces):
             n = unit // p.blocks
-            h = (unit - n * p.blocks) * block
-            count = min(block, p.Ho - h)
-            a = bring(x, n, h, count, plan, work, 0)
-            prefetch(g, (n * p.Ho + h) * Wo * C, count * Wo * C)
-            for c in range(0, C, lanes):
-                for t in range(0, T, M):
-                    channel_tile(
-                        width, source, a + c, rows, t, min(M, T - t), lines, 0, count, Wo, p.sw * C, g,
-                        (n * p.Ho + h) * Wo * C + c, C, sums, piece * T * C + c, places, C - c, zeros, c, unit > begin,
-                        False,
-                    )  # fmt: skip
+            h = (unit - n * p.blocks) * p.block
+            for i in range(h, min(h + p.block, Ho)):
+                for j in range(0, Wo, PIXELS):
+                    row, column, m = i * p.sh + p.top, j * sw + p.left, Wo - j
+                    whole = m >= PIXELS and column >= 0 and column + reach <= W
+                    o = ((n * Ho + i) * Wo + j) * C
+                    for c in range(0, C, lanes):
+                        a, b = n * H * W * C + c, piece * T * Q * C + c
+                        if whole:
+                            channel_sums(
+                                kind, 0, x, a, row, column, H, W, C, sw, rows, columns, T, g, o + c, m, C - c, sums, b
+                            )  # fmt: skip
+                        else:
+                            channel_sums(
+                                kind, 1, x, a, row, column, H, W, C, sw, rows, columns, T, g, o + c, m, C - c, sums, b
+                            )  # fmt: skip
+
+
+@kernel
+def pick(first, last, width, plan, rows, places, taps, x, w, bias, y):
+    """y[n, i, j] = the pixel x[n, i*sh, j*sw], a row of results a task."""
+    p = plan[0]
+    C, Ho, Wo = p.C, p.Ho, p.Wo
+    for task in range(first, last):
+        n = task // Ho
+        a = (n * p.H + (task - n * Ho) * p.sh) * p.W
+        for j in range(Wo):
+            copy(x, (a + j * p.sw) * C, y, (task * Wo + j) * C, C)
 
 
 @kernel
@@ -382,6 +407,15 @@ def run(function: Any, tasks: int, parallel: bool, kind: np.ndarray, *args: Any)
         function(0, tasks, kind, *args)
 
 
+def _runs(taps: tuple[Pair, ...]) -> tuple[int, int, np.ndarray, np.ndarray]:
+    """The taps of a depthwise window as runs along a row: how many, their length, where each begins."""
+    length = sum(r == taps[0][0] for r, _ in taps)
+    if length > RUN or any(c != taps[0][1] + i for i, (_, c) in enumerate(taps[:length])):
+        length = 1
+    rows, columns = np.array(taps[::length], np.int64).T.copy()
+    return len(taps) // length, length, rows, columns
+
+
 @lru_cache(maxsize=1024)
 def plan_pass(
     x_shape: tuple[int, int, int, int], out: Pair, stride: Pair, start: Pair, taps: tuple[Pair, ...], Q: int,
@@ -411,20 +445,25 @@ def plan_pass(
     T, qc = len(taps), min(Q, CHUNK // P)
     extent = ((block - 1) * sh + reach) * span * C
     between = extent if copied else H * W * C  # images in a block
-    images = max(1, min(N, PIXELS // (Ho * Wo), BLOCK // extent)) if blocks == 1 and not depthwise else 1
+    images = max(1, min(N, TOGETHER // (Ho * Wo), BLOCK // extent)) if blocks == 1 and not depthwise else 1
     parts = min(G * -(-Kg // P), -(-PARTS // (-(-N // images) * blocks)))
-    M = CHANNEL_ROWS if depthwise else ROWS[width]
+    M = PIXELS if depthwise else ROWS[width]
+    table = np.array([(r * span + c) * C for r, c in taps], np.int64)
+    if depthwise:
+        T, Q, rows, written = _runs(taps)
     plan = np.array(
         [(N, H, W, C, Ho, Wo, sh, sw, top, left, span, reach, copied, Hd, Wd, K, rstep, row0, cstep, col0, G, Kg,
           -(-Kg // P), T, Q, P, M, block, blocks, max(1, CHUNK // P // Q), qc, relu, images, parts,
           *(packed or (T * Q, 0)), 1, 0, *[0] * 17)],
         PLAN,
     )  # fmt: skip
+    if depthwise:
+        return Pass(plan, rows, written, table)
     i, j = np.arange(block)[:, None], np.arange(Wo)
     n = np.arange(images)[:, None, None]
     rows = (n * between + (i * sh * span + j * sw) * C).reshape(-1)
     written = (n * Hd * Wd * K + (i * rstep * Wd + j * cstep) * K).reshape(-1)
-    return Pass(plan, rows, written, np.array([(r * span + c) * C for r, c in taps], np.int64))
+    return Pass(plan, rows, written, table)
 
 
 @lru_cache(maxsize=1024)
@@ -433,12 +472,16 @@ def plan_weight(
     G: int, itemsize: int,
 ) -> Pass:  # fmt: skip
     """How the weight gradient is summed: the rows of its tiles are the values of a window, the sum runs over pixels."""
-    plan, _, _, table = plan_pass(x_shape, out, stride, start, taps, Q, (*out, K), ((1, 0), (1, 0)), G, itemsize)
-    p, N = plan[0], x_shape[0]
-    values, panels = len(taps) * Q, 1 if 1 < K == G == p["C"] else G * p["panels"]
+    plan, runs, places, table = plan_pass(
+        x_shape, out, stride, start, taps, Q, (*out, K), ((1, 0), (1, 0)), G, itemsize
+    )
+    p, N, depthwise = plan[0], x_shape[0], 1 < K == G == x_shape[1]
+    values, panels = len(taps) * Q, 1 if depthwise else G * p["panels"]
     extent = int((p["block"] - 1) * p["sh"] + p["reach"]) * int(p["span"] * p["C"])
     images = int(p["images"])
     p["pieces"] = max(1, min(-(-N // images) * int(p["blocks"]), -(-TASKS // int(panels)), SUMS // (values * K)))
+    if depthwise:
+        return Pass(plan, runs, places, table)
     p["parts"] = max(1, min(-(-TASKS // int(panels * p["pieces"])), values // int(8 * p["M"])))
     p["step"] = -(-values // int(p["parts"] * p["M"])) * p["M"]
     p["parts"] = -(-values // int(p["step"]))
@@ -460,6 +503,17 @@ def channels_last(x: np.ndarray) -> np.ndarray:
     return y
 
 
+def picked(x: np.ndarray, shape: tuple[int, ...], stride: Pair) -> np.ndarray:
+    """The pixels of flat images (N, H, W, C), given as (N, C, H, W), that a 1x1 window of that stride meets."""
+    N, C, H, W = shape
+    plan, none = np.zeros(1, PLAN), np.zeros(1, np.int64)
+    Ho, Wo = -(-H // stride[0]), -(-W // stride[1])
+    plan["C"], plan["H"], plan["W"], plan["Ho"], plan["Wo"], plan["sh"], plan["sw"] = C, H, W, Ho, Wo, *stride
+    y = np.empty(N * Ho * Wo * C, x.dtype)
+    run(pick, N * Ho, y.size > 1 << 16, WIDTHS[1], plan, none, none, none, x, x, x, y)
+    return y
+
+
 def packed_weights(w: np.ndarray, layout: np.ndarray, way: Pass) -> np.ndarray:
     """The flat weights as a pass takes them; they stand as `layout` tells `pack`."""
     p = way.numbers
@@ -476,7 +530,8 @@ def forward(x: np.ndarray, packed: np.ndarray, bias: np.ndarray, y: np.ndarray, 
     p = way.numbers
     work = int(p["N"] * p["Ho"] * p["Wo"] * p["K"] * p["T"] * p["Q"])
     if 1 < p["G"] == p["C"] == p["K"]:
-        run(depthwise_windows, int(p["N"] * p["blocks"]), work > SERIAL, WIDTHS[1], *way, x, packed, bias, y)
+        kind = RUNS[int(p["Q"]), min(3, int(p["sw"]))]
+        run(depthwise_windows, int(p["N"] * p["blocks"]), work > SERIAL, kind, *way, x, packed, bias, y)
     else:
         width = WIDTHS[int(p["P"]) * x.itemsize // (LANES * 4)]
         tasks = -(-int(p["N"]) // int(p["images"])) * int(p["blocks"] * p["parts"])
@@ -490,7 +545,8 @@ def weight_gradient(g: np.ndarray, x: np.ndarray, way: Pass) -> np.ndarray:
     width = WIDTHS[int(p["P"]) * x.itemsize // (LANES * 4)]
     sums, gw = np.empty(pieces * values * K, g.dtype), np.empty(values * K, g.dtype)
     if 1 < p["G"] == p["C"] == K:
-        run(depthwise_sums, pieces, g.size * values > SERIAL, WIDTHS[1], *way, x, g, np.zeros(K, g.dtype), sums)
+        kind = RUNS[int(p["Q"]), min(3, int(p["sw"]))]
+        run(depthwise_sums, pieces, g.size * values > SERIAL, kind, *way, x, g, g, sums)
     else:
         tasks = pieces * int(p["G"] * p["panels"] * p["parts"])
         run(weight_sums, tasks, g.size * values > SERIAL, width, *way, x, g, np.zeros(int(p["P"]), g.dtype), sums)

@@ -265,7 +265,7 @@ def suits_weight(itemsize: int, w_shape: tuple[int, ...], columns: int, stride: 
     """Whether the weight gradient is best summed along the pixels."""
     K, C, R, S = w_shape
     lanes = LANES * 4 // itemsize
-    full = 2 * columns > -(-columns // lanes) * lanes
+    full = 4 * columns > 3 * -(-columns // lanes) * lanes
     return K <= (lanes if full else lanes // 2) and stride == (1, 1) and groups == 1 and K * C * R * S * lanes <= SUMS
 
 

@@ -1,6 +1,8 @@
-"""One register tile of a convolution: rows gathered by offset tables, columns along the vector lanes."""
+"""The register tiles of a convolution: rows gathered by offset tables, columns along the vector lanes."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 from llvmlite import ir
@@ -12,10 +14,17 @@ from autograd.kernels.simd import LANES, _Emit
 
 # Rows of a tile by its width in vectors: the sums fill the register file (32 registers with AVX-512, else 16).
 ROWS = {1: 14, 2: 12, 3: 8, 4: 6} if LANES == 16 else {1: 10, 2: 6}
-CHANNEL_ROWS = 9  # of a depthwise tile: the taps of a 3x3 window
+PIXELS = 8  # of a depthwise tile
+RUN = 7  # taps of a depthwise tile at most
 
 # What a kernel is told its tile's width with: an array of so many dimensions, which is a part of its type.
 WIDTHS = {width: np.zeros((1,) * width, np.int8) for width in ROWS}
+# What a depthwise kernel is told its taps and its step with.
+RUNS = {
+    (taps, step): np.zeros((1,) * taps, kind)
+    for taps in range(1, RUN + 1)
+    for step, kind in enumerate((np.int8, np.int16, np.int32), 1)
+}
 
 _INT = types.intp
 _I64 = ir.IntType(64)
@@ -75,9 +84,16 @@ def prefetch(tyctx, x, i, count):  # type: ignore[no-untyped-def]
     return types.void(x, _INT, _INT), codegen
 
 
-def _tile(width, A, rows, taps, B, C, places, start, depthwise):  # type: ignore[no-untyped-def]
-    """Signature and code of the two tiles below, which differ in how they read A."""
-    nr, mr = width.ndim, CHANNEL_ROWS if depthwise else ROWS[width.ndim]
+@intrinsic
+def window_tile(  # type: ignore[no-untyped-def]
+    tyctx, width, A, a0, rows, r0, m, taps, t0, T, Q, astep, B, b0, bstep, C, c0, places, n, start, s0, accumulate, relu
+):
+    """C[c0 + places[r0+i] + j] = sum over t < T, q < Q of A[a0 + rows[r0+i] + taps[t0+t] + q*astep] * B[b0 + (t*Q+q)*bstep + j].
+
+    For i < m and j < n, at most width.ndim vectors; i < m <= ROWS[width.ndim]. The sum starts from C with `accumulate`, else from start[s0 + j]; `relu` clips below at zero on the way out.
+    B, C and start are neither read nor written beyond n columns, A and C not beyond m rows.
+    """  # noqa: E501
+    nr, mr = width.ndim, ROWS[width.ndim]
     flag = types.boolean
     signature = types.void(
         width, A, _INT, rows, _INT, _INT, taps, _INT, _INT, _INT, _INT, B, _INT, _INT, C, _INT, places, _INT, start,
@@ -115,10 +131,7 @@ def _tile(width, A, rows, taps, B, C, places, start, depthwise):  # type: ignore
                 row = [emit.load(B_, b.add(b_row, columns[j]), masks[j]) for j in range(nr)]
                 a_column = b.mul(inner.index, astep)
                 for i in range(mr):
-                    if depthwise:
-                        value = emit.load(base[i], a_column, masks[0])
-                    else:
-                        value = emit.splat(b.load(b.gep(base[i], [a_column])))
+                    value = emit.splat(b.load(b.gep(base[i], [a_column])))
                     for j in range(nr):
                         b.store(emit.fma(value, row[j], b.load(sums[i][j])), sums[i][j])
         zero = emit.constant(0.0)
@@ -133,21 +146,154 @@ def _tile(width, A, rows, taps, B, C, places, start, depthwise):  # type: ignore
     return signature, codegen
 
 
-@intrinsic
-def window_tile(  # type: ignore[no-untyped-def]
-    tyctx, width, A, a0, rows, r0, m, taps, t0, T, Q, astep, B, b0, bstep, C, c0, places, n, start, s0, accumulate, relu
-):
-    """C[c0 + places[r0+i] + j] = sum over t < T, q < Q of A[a0 + rows[r0+i] + taps[t0+t] + q*astep] * B[b0 + (t*Q+q)*bstep + j].
+def _run(kind: types.Array) -> tuple[int, Any]:
+    """Taps of a run, and the step from window to window where the code is made for one."""
+    return kind.ndim, {8: 1, 16: 2}.get(kind.dtype.bitwidth)
 
-    For i < m and j < n, at most width.ndim vectors; i < m <= ROWS[width.ndim]. The sum starts from C with `accumulate`, else from start[s0 + j]; `relu` clips below at zero on the way out.
-    B, C and start are neither read nor written beyond n columns, A and C not beyond m rows.
+
+class _Values:
+    """The vectors that PIXELS windows meet along a run of taps, each loaded once where windows overlap."""
+
+    def __init__(self, emit: _Emit, x: Any, base: Any, step: Any, of_step: int | None, C: Any, mask: Any) -> None:
+        self.emit, self.x, self.base, self.C, self.mask = emit, x, base, C, mask
+        self.step, self.of_step = step, of_step
+        self.found: dict[int, Any] = {}
+
+    def at(self, i: int, s: int, column: Any = None, W: Any = None) -> Any:
+        """What window i meets at tap s; zero outside of 0 <= column + ... < W, if that is given."""
+        b, k = self.emit.b, self.of_step and i * self.of_step + s
+        if k in self.found:
+            return self.found[k]
+        place = b.add(b.mul(_I64(i), self.step), _I64(s)) if k is None else _I64(k)
+        mask = self.mask
+        if W is not None:
+            inside = b.icmp_unsigned("<", b.add(column, place), W)
+            mask = b.select(inside, mask, ir.Constant(mask.type, [0] * self.emit.width))
+        value = self.emit.load(self.x, b.add(self.base, b.mul(place, self.C)), mask)
+        if k is not None:
+            self.found[k] = value
+        return value
+
+
+@intrinsic(prefer_literal=True)
+def channel_row(  # type: ignore[no-untyped-def]
+    tyctx,
+    kind,
+    checked,
+    x,
+    x0,
+    row,
+    column,
+    H,
+    W,
+    C,
+    step,
+    rows,
+    columns,
+    T,
+    w,
+    w0,
+    y,
+    y0,
+    ystep,
+    m,
+    n,
+    start,
+    s0,
+    relu,
+):
+    """y[y0 + i*ystep + c] = start[s0 + c] + sum over t < T, s < S of w[w0 + (t*S+s)*C + c] times the value at row + rows[t], column + i*step + columns[t] + s of the image x[x0 + (h*W + v)*C + c].
+
+    For i < PIXELS and c < n, at most a vector; `kind` tells S and may tell the step. Rows outside of 0 <= h < H are left out; with `checked`, a literal, so are columns, and i < m alone is written. `relu` clips below at zero.
     """  # noqa: E501
-    return _tile(width, A, rows, taps, B, C, places, start, False)
+    if not isinstance(checked, types.IntegerLiteral):
+        return None
+    (S, of_step), check = _run(kind), checked.literal_value
+    flag = types.boolean
+    signature = types.void(
+        kind, checked, x, _INT, _INT, _INT, _INT, _INT, _INT, _INT, rows, columns, _INT, w, _INT, y, _INT, _INT, _INT,
+        _INT, start, _INT, flag,
+    )  # fmt: skip
+
+    def codegen(context, b, sig, args):  # type: ignore[no-untyped-def]
+        emit = _Emit(context, b, x.dtype)
+        _, _, x_, x0, row, column, H, W, C, step, rows_, columns_, T, w_, w0, y_, y0, ystep, m, n, start_, s0, relu = (
+            args
+        )
+        x_, rows_, columns_, w_, y_, start_ = (emit.data(sig.args[i], args[i]) for i in (2, 10, 11, 13, 15, 20))
+        mask, zero = emit.mask(n), emit.constant(0.0)
+        first = emit.load(start_, s0, mask)
+        sums = [cgutils.alloca_once(b, emit.type) for _ in range(PIXELS)]
+        for place in sums:
+            b.store(first, place)
+        with cgutils.for_range(b, T) as loop:
+            h = b.add(row, b.load(b.gep(rows_, [loop.index])))
+            with b.if_then(b.icmp_unsigned("<", h, H)):
+                v = b.add(column, b.load(b.gep(columns_, [loop.index])))
+                base = b.add(x0, b.mul(b.add(b.mul(h, W), v), C))
+                tap = b.add(w0, b.mul(b.mul(loop.index, _I64(S)), C))
+                weights = [emit.load(w_, b.add(tap, b.mul(_I64(s), C)), mask) for s in range(S)]
+                values = _Values(emit, x_, base, step, of_step, C, mask)
+                for i in range(PIXELS):
+                    for s in range(S):
+                        value = values.at(i, s, v, W) if check else values.at(i, s)
+                        b.store(emit.fma(value, weights[s], b.load(sums[i])), sums[i])
+        for i in range(PIXELS):
+            with b.if_then(b.icmp_signed("<", _I64(i), m) if check else ir.Constant(ir.IntType(1), 1)):
+                total = b.load(sums[i])
+                total = b.select(relu, emit.at_least(total, zero), total)
+                emit.store(y_, b.add(y0, b.mul(_I64(i), ystep)), total, mask)
+        return context.get_dummy_value()
+
+    return signature, codegen
 
 
-@intrinsic
-def channel_tile(  # type: ignore[no-untyped-def]
-    tyctx, width, A, a0, rows, r0, m, taps, t0, T, Q, astep, B, b0, bstep, C, c0, places, n, start, s0, accumulate, relu
+@intrinsic(prefer_literal=True)
+def channel_sums(  # type: ignore[no-untyped-def]
+    tyctx, kind, checked, x, x0, row, column, H, W, C, step, rows, columns, T, g, g0, m, n, y, y0
 ):
-    """`window_tile` of width 1 where column j multiplies A's own value there, A[... + j], as in a depthwise product."""
-    return _tile(width, A, rows, taps, B, C, places, start, True)
+    """y[y0 + (t*S+s)*C + c] += sum over i < PIXELS of g[g0 + i*C + c] times the value that `channel_row` meets there."""
+    if not isinstance(checked, types.IntegerLiteral):
+        return None
+    (S, of_step), check = _run(kind), checked.literal_value
+    signature = types.void(
+        kind, checked, x, _INT, _INT, _INT, _INT, _INT, _INT, _INT, rows, columns, _INT, g, _INT, _INT, _INT, y, _INT
+    )
+
+    def codegen(context, b, sig, args):  # type: ignore[no-untyped-def]
+        emit = _Emit(context, b, x.dtype)
+        _, _, x_, x0, row, column, H, W, C, step, rows_, columns_, T, g_, g0, m, n, y_, y0 = args
+        x_, rows_, columns_, g_, y_ = (emit.data(sig.args[i], args[i]) for i in (2, 10, 11, 13, 17))
+        mask = emit.mask(n)
+        used = [b.icmp_signed("<", _I64(i), m) for i in range(PIXELS)]
+        nothing = ir.Constant(mask.type, [0] * emit.width)
+        gradients = [
+            emit.load(g_, b.add(g0, b.mul(_I64(i), C)), b.select(used[i], mask, nothing) if check else mask)
+            for i in range(PIXELS)
+        ]
+        sums = [cgutils.alloca_once(b, emit.type) for _ in range(S)]
+        with cgutils.for_range(b, T) as loop:
+            h = b.add(row, b.load(b.gep(rows_, [loop.index])))
+            with b.if_then(b.icmp_unsigned("<", h, H)):
+                v = b.add(column, b.load(b.gep(columns_, [loop.index])))
+                base = b.add(x0, b.mul(b.add(b.mul(h, W), v), C))
+                tap = b.add(y0, b.mul(b.mul(loop.index, _I64(S)), C))
+                cells = [b.add(tap, b.mul(_I64(s), C)) for s in range(S)]
+                for s in range(S):
+                    b.store(emit.load(y_, cells[s], mask), sums[s])
+                values = _Values(emit, x_, base, step, of_step, C, mask)
+                for i in range(PIXELS):
+                    if check:  # a value beyond the last window may be NaN: zero times it is not nothing
+                        with b.if_then(used[i]):
+                            own = _Values(emit, x_, base, step, of_step, C, mask)
+                            for s in range(S):
+                                value = own.at(i, s, v, W)
+                                b.store(emit.fma(value, gradients[i], b.load(sums[s])), sums[s])
+                    else:
+                        for s in range(S):
+                            b.store(emit.fma(values.at(i, s), gradients[i], b.load(sums[s])), sums[s])
+                for s in range(S):
+                    emit.store(y_, cells[s], b.load(sums[s]), mask)
+        return context.get_dummy_value()
+
+    return signature, codegen

@@ -121,10 +121,8 @@ KINDS = {(form, width): np.zeros((1,) * width, tell) for form, tell in enumerate
 _TOLD = {from_dtype(np.dtype(tell)): form for form, tell in enumerate(_TELLS)}
 
 
-def suits(
-    dtype: Any, channels: int, w_shape: Sequence[int], stride: Any, dilation: Any, for_weight: bool = False
-) -> bool:
-    """Whether the Winograd form is allowed for a convolution (or its weight gradient), and faster as measured."""
+def suits(dtype: Any, channels: int, w_shape: Sequence[int], stride: Any, dilation: Any) -> bool:
+    """Whether the Winograd form is allowed for a convolution or one of its gradients, and faster as measured."""
     K, C, R, S = w_shape
     return (
         enabled
@@ -133,7 +131,7 @@ def suits(
         and stride == dilation == (1, 1)
         and C == channels
         and min(C, K) >= 16
-        and C * K >= (1024 if for_weight else 512)
+        and C * K >= 512
     )
 
 

@@ -188,8 +188,21 @@ def test_few_result_channels(case):
 @given(depthwise_cases)
 @example(plain._replace(groups=33, Cg=1, Kg=1))
 @example(plain._replace(groups=70, Cg=1, Kg=1, size=(30, 31), stride=(2, 2)))
+@example(plain._replace(groups=20, Cg=1, Kg=1, size=(9, 31), window=(5, 5), stride=(2, 3)))
+@example(
+    plain._replace(groups=20, Cg=1, Kg=1, size=(5, 26), window=(4, 9), padding=((3, 1), (2, 5)))
+)  # longer than a run
+@example(plain._replace(groups=20, Cg=1, Kg=1, size=(9, 40), dilation=(2, 3)))
 def test_depthwise(case):
     assert_right(case)
+
+
+def test_depthwise_takes_no_value_between_or_beyond_its_windows():
+    case = plain._replace(groups=20, Cg=1, Kg=1, size=(7, 40), window=(2, 2), stride=(3, 3), padding=((0, 0), (0, 0)))
+    x, w, g, bias = case.arrays()
+    x[:, :, 2::3], x[:, :, :, 2::3], x[:, :, :, 38:] = np.nan, np.nan, np.inf
+    assert np.isfinite(conv.conv2d(x, w, bias, *case.how)).all()
+    assert np.isfinite(conv.conv2d_weight(g, x, w.shape, *case.how)).all()
 
 
 @settings(max_examples=30, deadline=None)
@@ -312,6 +325,8 @@ GUARDED = [
     plain._replace(Cg=3, Kg=6, size=(20, 33), dilation=(2, 3), padding=((3, 0), (7, 1)), dtype=np.float32),
     plain._replace(Cg=1, Kg=1, groups=33, dtype=np.float32),
     plain._replace(Cg=1, Kg=1, groups=33, stride=(2, 2)),
+    plain._replace(Cg=1, Kg=1, groups=33, size=(9, 30), dtype=np.float32),
+    plain._replace(Cg=1, Kg=1, groups=32, size=(7, 40), stride=(2, 2), window=(5, 5), dtype=np.float32),
     plain._replace(Cg=3, Kg=5, groups=2, stride=(3, 2), dilation=(2, 1), padding=((5, 0), (0, 4))),
     plain._replace(window=(1, 1), padding=((0, 0), (0, 0)), Cg=37, Kg=70),
     plain._replace(window=(1, 1), padding=((0, 0), (0, 0)), stride=(2, 2), Cg=37, Kg=70, dtype=np.float32),
