@@ -29,6 +29,7 @@ from autograd.kernels.conv_simd import (
     channel_sums,
     clear,
     copy,
+    interleave,
     prefetch,
     scratch,
     vectors,
@@ -120,6 +121,16 @@ def to_channels_last(first, last, width, plan, rows, places, taps, x, w, bias, y
         n = task // p.blocks
         begin = (task - n * p.blocks) * step
         end = min(begin + step, pixels)
+        if 2 <= C <= 4:
+            for i in range(begin, end, lanes):
+                a, o, count = n * C * pixels + i, (n * pixels + i) * C, min(lanes, end - i)
+                if C == 2:
+                    interleave(2, x, a, pixels, y, o, count)
+                elif C == 3:
+                    interleave(3, x, a, pixels, y, o, count)
+                else:
+                    interleave(4, x, a, pixels, y, o, count)
+            continue
         if C < 8:
             for i in range(begin, end):
                 for c in range(C):

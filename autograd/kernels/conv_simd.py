@@ -84,6 +84,35 @@ def prefetch(tyctx, x, i, count):  # type: ignore[no-untyped-def]
     return types.void(x, _INT, _INT), codegen
 
 
+@intrinsic(prefer_literal=True)
+def interleave(tyctx, C, A, a0, lda, B, b0, count):  # type: ignore[no-untyped-def]
+    """B[b0 + i*C + c] = A[a0 + c*lda + i] for c < C, a literal, and i < count, at most a vector; nothing else is touched."""
+    if not isinstance(C, types.IntegerLiteral):
+        return None
+    channels = C.literal_value
+
+    def codegen(context, b, sig, args):  # type: ignore[no-untyped-def]
+        emit = _Emit(context, b, A.dtype)
+        _, A_, a0, lda, B_, b0, count = args
+        A_, B_ = emit.data(A, A_), emit.data(B, B_)
+        read = emit.mask(count)
+        planes = [emit.load(A_, b.add(a0, b.mul(lda, _I64(c))), read) for c in range(channels)]
+        for first in range(0, channels * emit.width, emit.width):
+            places = [divmod(first + lane, channels) for lane in range(emit.width)]  # of each lane: pixel and channel
+            line = planes[0]
+            for c in range(1, channels):
+                own = [pixel if c == 1 else lane for lane, (pixel, _) in enumerate(places)]
+                line = emit.shuffle(
+                    line,
+                    planes[c],
+                    [pixel + emit.width if k == c else o for o, (pixel, k) in zip(own, places, strict=True)],
+                )
+            emit.store(B_, b.add(b0, _I64(first)), line, emit.mask(b.sub(b.mul(count, _I64(channels)), _I64(first))))
+        return context.get_dummy_value()
+
+    return types.void(C, A, _INT, _INT, B, _INT, _INT), codegen
+
+
 @intrinsic
 def window_tile(  # type: ignore[no-untyped-def]
     tyctx, width, A, a0, rows, r0, m, taps, t0, T, Q, astep, B, b0, bstep, C, c0, places, n, start, s0, accumulate, relu

@@ -321,6 +321,9 @@ GUARDED = [
     plain._replace(padding=((0, 0), (0, 0))),
     plain._replace(Cg=1, Kg=6, window=(5, 5), padding=((0, 0), (0, 0)), dtype=np.float32),
     plain._replace(Cg=3, Kg=4, size=(20, 33)),
+    plain._replace(Cg=3, Kg=20, size=(9, 11), dtype=np.float32),  # planes interleaved
+    plain._replace(Cg=2, Kg=20, size=(9, 11), dtype=np.float32),
+    plain._replace(Cg=4, Kg=20, size=(9, 11), dtype=np.float32),
     plain._replace(Cg=6, Kg=16, size=(20, 33), window=(5, 5), dtype=np.float32),
     plain._replace(Cg=3, Kg=6, size=(20, 33), dilation=(2, 3), padding=((3, 0), (7, 1)), dtype=np.float32),
     plain._replace(Cg=1, Kg=1, groups=33, dtype=np.float32),
