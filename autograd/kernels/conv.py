@@ -104,7 +104,7 @@ def conv2d(
             y[there] += conv2d(x[here], w[:, :, r : r + 1, s : s + 1], groups=groups)
         if activation == "relu":
             y = relu(y)
-    elif y.size and Cg and stride == (1, 1) and _is_product(w.shape, padding, groups):
+    elif y.size and Cg and stride == (1, 1) and _is_product(w.shape, padding, groups) and not _one_panel(y):
         clipped = "relu" if activation == "relu" else None
         matmul(channels_last(x).reshape(-1, Cg), w.reshape(K, Cg).T, bias, clipped, out=flat.reshape(-1, K))
     elif y.size and winograd.suits(x.dtype, x.shape[1], w.shape, stride, dilation):
@@ -157,6 +157,13 @@ def _activate(y: Array, activation: str | None) -> Array:
 def _is_product(w_shape: tuple[int, ...], padding: Padding, groups: int) -> bool:
     """Whether each output pixel is a matrix times one input pixel."""
     return w_shape[2:] == (1, 1) and groups == 1 and padding == PLAIN
+
+
+def _one_panel(y: Array) -> bool:
+    """Whether one panel of the direct form's widest tile holds all channels of y: it then reads every pixel of the input
+    once, where a product of matrices reads it for each of its narrower panels."""
+    widest = max(conv_direct.ROWS) * 4 * conv_direct.LANES // y.itemsize
+    return widest < 2 * y.shape[1] <= 2 * widest and y.size >= 512 * y.shape[1]
 
 
 def _rows(x: Array, stride: Pair) -> Array:

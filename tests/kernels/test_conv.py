@@ -333,6 +333,7 @@ GUARDED = [
     plain._replace(Cg=3, Kg=5, groups=2, stride=(3, 2), dilation=(2, 1), padding=((5, 0), (0, 4))),
     plain._replace(window=(1, 1), padding=((0, 0), (0, 0)), Cg=37, Kg=70),
     plain._replace(window=(1, 1), padding=((0, 0), (0, 0)), stride=(2, 2), Cg=37, Kg=70, dtype=np.float32),
+    plain._replace(window=(1, 1), padding=((0, 0), (0, 0)), Cg=37, Kg=60, size=(23, 24), dtype=np.float32),
     plain._replace(size=(2, 2), window=(5, 5), padding=((4, 4), (4, 4)), stride=(7, 7)),
     plain._replace(N=4, Cg=40, Kg=130, size=(14, 14), stride=(2, 2), dtype=np.float32),  # several images a task
 ]
@@ -387,6 +388,7 @@ BIG = [
     plain._replace(Cg=3, Kg=6, size=(64, 64), N=6, window=(5, 5), dtype=np.float32),
     plain._replace(Cg=1, Kg=1, groups=96, size=(40, 40), dtype=np.float32),
     plain._replace(window=(1, 1), padding=((0, 0), (0, 0)), Cg=130, Kg=200, size=(20, 20)),
+    plain._replace(window=(1, 1), padding=((0, 0), (0, 0)), Cg=130, Kg=60, size=(23, 24), dtype=np.float32),
 ]
 
 
