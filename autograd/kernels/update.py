@@ -16,7 +16,8 @@ from numba import prange
 from .compile import kernel
 from .view import located, part
 
-GATE = 1 << 14  # elements below which a parallel launch costs more than it saves
+GATE = 1 << 16  # elements below which a parallel launch costs more than it saves
+SMALL = 1 << 14  # elements below which a parameter is updated together with others
 STEP = 1 << 13  # elements a piece
 
 Arrays = Sequence[np.ndarray]
@@ -190,7 +191,7 @@ class Held:
                 if p is None or p.dtype != dtype:
                     continue
                 fits = [a is None or (a.flags.carray and a.dtype == dtype and a.size == p.size) for a in (p, *state)]
-                if p.size < GATE and all(fits):
+                if p.size < SMALL and all(fits):
                     chosen.append(k)
                     table.append((start, p.size, *[0 if a is None else a.ctypes.data for a in (p, *state)]))
                     start += p.size
