@@ -15,6 +15,7 @@ from numpy import ndarray
 
 from .. import dtypes
 from ..errors import DTypeError, NumberError, RangeError, ShapeError
+from ..kernels import reduce as kernels
 from ..op import function, op
 from ..samples import Draw
 from ..tensor import Tensor
@@ -119,11 +120,30 @@ def _reduce(combine: np.ufunc, x: ndarray, axes: tuple[int, ...] | None, keepdim
     if (
         len(inside) > 1 and inside[-1] == view.ndim - 1
     ):  # the innermost axis pairwise, so that the next one can be folded
-        view, inside = combine.reduce(view, axis=-1), inside[:-1]
-    y = combine.reduce(_folded(combine, view, inside), axis=inside)
+        view, inside = _innermost(combine, view), inside[:-1]
+    alone = inside == (view.ndim - 1,)
+    y = _innermost(combine, view) if alone else combine.reduce(_folded(combine, view, inside), axis=inside)
     y = np.asarray(y).reshape([x.shape[i] for i in kept])
     y = y.transpose([kept.index(i) for i in sorted(kept)])
     return y.reshape([1 if axes is None or i in axes else n for i, n in enumerate(x.shape)]) if keepdim else y
+
+
+_KINDS: dict[np.ufunc, int] = {np.add: kernels.SUM, np.maximum: kernels.MAXIMUM, np.minimum: kernels.MINIMUM}
+
+
+def _innermost(combine: np.ufunc, x: ndarray) -> Any:
+    """combine.reduce over the last axis; long rows of float32 or float64 in parts of equal length first."""
+    kind, n, part = _KINDS.get(combine), x.shape[-1], kernels.LONGEST // 2
+    if kind is None or x.size <= _SMALL or x.dtype not in (dtypes.float32, dtypes.float64) or not x.flags.c_contiguous:
+        return combine.reduce(x, axis=-1)
+    if n <= kernels.LONGEST:
+        return kernels.rows(x.reshape(-1, n), kind).reshape(x.shape[:-1])
+    if n % part == 0:
+        return _innermost(combine, kernels.rows(x.reshape(-1, part), kind).reshape(*x.shape[:-1], n // part))
+    if x.ndim > 1:
+        return combine.reduce(x, axis=-1)
+    whole = n - n % part
+    return combine(_innermost(combine, x[:whole]), combine.reduce(x[whole:]))
 
 
 def _folded(combine: np.ufunc, x: ndarray, axes: tuple[int, ...]) -> ndarray:

@@ -1,0 +1,59 @@
+"""Sums and extremes of rows against numpy, at the ends of memory and on any number of threads."""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+import pytest
+from guard import guarded
+from hypothesis import given
+from hypothesis import strategies as st
+
+import autograd
+from autograd.kernels import reduce
+
+DTYPES = [np.float32, np.float64]
+
+
+@given(st.sampled_from([0, 1, 5, 600]), st.sampled_from([1, 3, 64, 333, 1024]), st.sampled_from(DTYPES), st.booleans())
+def test_rows(R, C, dtype, at_end):
+    rng = np.random.default_rng(0)
+    x = guarded(rng.standard_normal((R, C)).astype(dtype), at_end)
+    bound = 8 * np.finfo(dtype).eps
+    sums, exact = reduce.rows(x, reduce.SUM), x.sum(1, dtype=np.longdouble)
+    np.testing.assert_allclose(sums, exact.astype(float), 0, bound * abs(x).sum(1, dtype=float).max(initial=1))
+    x[::4, C // 2], x[1::4, C // 3], x[2::4] = np.nan, -np.inf, np.inf
+    np.testing.assert_array_equal(reduce.rows(x, reduce.MAXIMUM), x.max(1))
+    np.testing.assert_array_equal(reduce.rows(x, reduce.MINIMUM), x.min(1))
+    np.testing.assert_array_equal(np.isnan(reduce.rows(x, reduce.SUM)), np.isnan(x.sum(1)))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_reductions_of_tensors_over_the_last_dimension(dtype):
+    x = np.random.default_rng(0).standard_normal((40, 30, 20)).astype(dtype)
+    for a in (x, x[::2], x.transpose(1, 0, 2), x[:, :, ::-1], np.asfortranarray(x)):
+        for ours, numpys in (("sum", np.sum), ("amax", np.max), ("amin", np.min)):
+            for dim in (-1, (0, 2), (1, 2), None):
+                y = getattr(autograd.from_numpy(np.array(a, order="K")), ours)(*([] if dim is None else [dim]))
+                assert y.numpy().dtype == dtype
+                np.testing.assert_allclose(y.numpy(), numpys(a.astype(float), dim), 1e-5, 1e-4)
+
+
+@pytest.mark.parametrize("shape", [(70_001,), (5, 4096), (3, 5000), (4, 1025), (1024, 9)])
+def test_long_rows(shape):
+    x = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
+    for dim in range(len(shape)):
+        ours = autograd.from_numpy(x).sum(dim).numpy()
+        np.testing.assert_allclose(ours, x.sum(dim, dtype=float), 0, 1e-6 * abs(x).sum(dim).max())
+    np.testing.assert_array_equal(autograd.from_numpy(x).amax(-1).numpy(), x.max(-1))
+    x.reshape(-1)[-1] = np.nan
+    assert np.isnan(autograd.from_numpy(x).amax().numpy())
+
+
+def test_same_bits_on_any_number_of_threads():
+    x = np.random.default_rng(0).normal(size=(3000, 50)).astype(np.float32)
+    results = []
+    for threads in (1, numba.config.NUMBA_NUM_THREADS):
+        numba.set_num_threads(threads)
+        results.append(reduce.rows(x, reduce.SUM))
+    np.testing.assert_array_equal(*results)
