@@ -76,6 +76,15 @@ def as_dtype(dtype: Any) -> np.dtype:
     return found
 
 
+def of_legacy(name: str) -> np.dtype:
+    """The dtype in the older name of a tensor type, as FloatTensor."""
+    kinds = {"Bool": bool_, "Byte": uint8, "Char": int8, "Double": float64, "Float": float32, "Int": int32}
+    kinds |= {"Long": int64, "Short": int16, "": _default}
+    if name.removesuffix("Tensor") not in kinds:
+        raise DTypeError(f"type: {name} is not a type of tensor here; expected one of {', '.join(kinds)} before Tensor")
+    return kinds[name.removesuffix("Tensor")]
+
+
 def is_float(dtype: np.dtype) -> bool:
     return dtype.kind == "f"
 

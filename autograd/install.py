@@ -5,7 +5,10 @@ from __future__ import annotations
 import functools
 from typing import Any
 
+from numpy import ndarray
+
 from . import creation, random, settings
+from .errors import DTypeError, ShapeError
 from .op import REGISTRY, inplace
 from .ops import convert, index, shape, strided
 from .tensor import Tensor
@@ -19,7 +22,39 @@ def _inplace_method(name: str, call: Any) -> Any:
 
 
 def _reflected(call: Any) -> Any:
-    return lambda self, other: call(other, self)
+    def method(self: Tensor, other: Any) -> Any:
+        try:
+            return call(other, self)
+        except DTypeError:
+            if isinstance(other, (list, tuple, str)):  # [0] * tensor(3) is the list's own affair
+                return NotImplemented
+            raise
+
+    return method
+
+
+def _equality(call: Any) -> Any:
+    """== and !=, which know no wrong type: beside anything but numbers they tell tensors apart as objects."""
+
+    def method(self: Tensor, other: Any) -> Any:
+        try:
+            return call(self, other)
+        except DTypeError:
+            if isinstance(other, (Tensor, ndarray)):
+                raise
+            return NotImplemented
+
+    return method
+
+
+def _conjugate(self: Tensor) -> Tensor:
+    if self.ndim not in (0, 2):
+        raise ShapeError(f"H: expected a matrix, got shape {tuple(self.shape)}; use mH for the last two dimensions")
+    return shape.matrix_transpose(self) if self.ndim else self
+
+
+def _imaginary(self: Tensor) -> Tensor:
+    raise DTypeError("imag: the tensor is real; there are no complex dtypes")
 
 
 OPERATORS = {
@@ -34,7 +69,9 @@ PROPERTIES = {
     "T": shape.reversed_dims,
     "mT": shape.matrix_transpose,
     "mH": shape.matrix_transpose,
-    "H": shape.matrix_transpose,
+    "H": _conjugate,
+    "real": lambda self: self,
+    "imag": _imaginary,
 }
 
 
@@ -53,7 +90,8 @@ def install() -> None:
             setattr(Tensor, f"__i{name}__", _inplace_method(f"{name}_", call))
     for key, name in {**COMPARISONS, **UNARY}.items():
         if key in REGISTRY:
-            setattr(Tensor, f"__{name}__", REGISTRY[key].call)
+            call = REGISTRY[key].call
+            setattr(Tensor, f"__{name}__", _equality(call) if name in ("eq", "ne") else call)
     for methods in (SUBSCRIPTS, *(module.METHODS for module in (convert, strided, settings, creation, random))):
         for name, method in methods.items():
             setattr(Tensor, name, method)

@@ -32,6 +32,21 @@ class Size(tuple):
             n *= length
         return n
 
+    def __getitem__(self, index: Any) -> Any:
+        found = tuple.__getitem__(self, index)
+        return Size(found) if type(index) is slice else found
+
+    def __add__(self, other: Any) -> Any:
+        return Size(tuple(self) + tuple(other)) if isinstance(other, tuple) else NotImplemented
+
+    def __radd__(self, other: Any) -> Any:
+        return Size(tuple(other) + tuple(self)) if isinstance(other, tuple) else NotImplemented
+
+    def __mul__(self, times: Any) -> Any:
+        return Size(tuple(self) * times)
+
+    __rmul__ = __mul__
+
     def __repr__(self) -> str:
         return f"Size({list(self)})"
 
@@ -99,10 +114,12 @@ class Tensor:
     __hash__ = object.__hash__
 
     def __init__(self, *data: Any) -> None:
+        if len(data) == 1 and isinstance(data[0], Size):
+            data = tuple(data[0])
         if len(data) == 1 and not isinstance(data[0], int):
             array = np.array(to_array(data[0]), dtype=dtypes.get_default_dtype())
         else:
-            array = np.empty(data, dtypes.get_default_dtype())
+            array = np.empty(data or (0,), dtypes.get_default_dtype())
         self._data = array
         self._cell = Cell()
 
@@ -330,6 +347,8 @@ class Tensor:
     def data(self, value: Tensor) -> None:
         if not isinstance(value, Tensor):
             raise DTypeError(f"data: expected a Tensor, got {type(value).__name__}")
+        if isinstance(self._node, Leaf) and value._data.dtype.kind != "f":
+            raise TapeError(f"data: {value.dtype} for a tensor that requires grad; expected float32 or float64")
         self._data, self._cell, self._view = value.numpy_view(), value._cell, None
         if isinstance(self._box, Leaf):
             self._box.shape, self._box.dtype = self._data.shape, self._data.dtype
@@ -389,7 +408,12 @@ class Tensor:
             raise TypeError("iteration over a 0-d tensor")
         return iter(self.unbind(0))  # type: ignore[attr-defined]
 
+    def __reversed__(self) -> Tensor:
+        return self.flip(0) if self._data.ndim else self  # type: ignore[attr-defined]
+
     def __contains__(self, element: Any) -> bool:
+        if not isinstance(element, (Tensor, int, float, np.generic, ndarray)):
+            raise DTypeError(f"in: expected a Tensor or a number, got {type(element).__name__}")
         other = element.numpy_view() if isinstance(element, Tensor) else element
         return bool((self.numpy_view() == other).any())
 
@@ -411,6 +435,9 @@ class Tensor:
         """The tensor as `dtype`; without one, the name of the type it has."""
         if dtype is None:
             return f"autograd.{self.dtype}"
+        name = (dtype if isinstance(dtype, str) else getattr(dtype, "__name__", "")).rpartition(".")[2]
+        if name.endswith("Tensor"):
+            dtype = dtypes.of_legacy(name)
         return self.to(dtype)  # type: ignore[attr-defined]
 
     def __reduce_ex__(self, protocol: Any) -> Any:
@@ -519,7 +546,13 @@ def to_array(data: Any, dtype: Any = None) -> ndarray:
                 kinds.append(dtypes.get_default_dtype())
             array = array.astype(np.result_type(*kinds), copy=False)
     if dtype is not None:
-        return array.astype(dtypes.as_dtype(dtype), copy=False)
+        target = dtypes.as_dtype(dtype)
+        if target.kind in "iu" and array.size and not isinstance(data, (Tensor, ndarray)) and array.dtype.kind in "iuf":
+            for bound in (array.min().item(), array.max().item()):  # NaN is both
+                dtypes.fitting("tensor", bound, target)
+        return array.astype(target, copy=False)
+    if array.dtype == np.uint64 and not isinstance(data, (Tensor, ndarray, np.generic)):
+        dtypes.fitting("tensor", array.max().item(), dtypes.int64)
     if array.dtype not in dtypes.SUPPORTED:
         if array.dtype.kind not in "iubf":
             raise DTypeError(f"tensor: cannot make a tensor of {array.dtype}; expected numbers")

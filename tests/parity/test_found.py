@@ -118,13 +118,29 @@ EXPRESSIONS = [
     "lib.einsum(x, [0, 1], x, [2, 1], [0, 2])", "lib.einsum(x, [0, 30], x, [2, 30])", "lib.einsum(x, [..., 1], [...])",
     "lib.einsum(x, [0, 52], [0])", "lib.einsum(x, [0, 'a'], [0])",
     # resampling where a size stays, or by corners without aliasing; a circle without what is cut off
-    *(f"F.interpolate(x.double()[None, None], scale_factor=(1.3, 2.2), mode='{mode}')" for mode in ("nearest", "bilinear", "bicubic")),
-    "F.interpolate(x.double()[None], scale_factor=1.3, mode='linear')", "F.interpolate(x.double()[None], scale_factor=1.1, mode='nearest-exact')",
+    "F.interpolate(x.double()[None, None], scale_factor=(1.3, 2.2), mode='nearest')",
+    "F.interpolate(x.double()[None, None], scale_factor=(1.3, 2.2), mode='bilinear')",
+    "F.interpolate(x.double()[None, None], scale_factor=(1.3, 2.2), mode='bicubic')",
+    "F.interpolate(x.double()[None], scale_factor=1.3, mode='linear')",
+    "F.interpolate(x.double()[None], scale_factor=1.1, mode='nearest-exact')",
     "F.interpolate(x.double()[None, None], size=(2, 2), mode='bilinear', antialias=True, align_corners=True)",
     "F.interpolate(x.double()[None, None], scale_factor=(1.2, 1.3), mode='bicubic', antialias=True)",
     "F.interpolate(x.double()[None, None], scale_factor=(1.2, 1.1), mode='bilinear', antialias=True)",
     "F.pad(x, (-1, 2), mode='circular')", "F.pad(x, (1, -2), mode='circular')", "F.pad(x, (1, 1), mode='nope')",
     "lib.quantile(x, lib.tensor([0.5], dtype=lib.float64))",
+    # what is neither tensor nor number beside a tensor
+    "x == None", "x != None", "x == 'a'", "x == [1]", "x != (1, 2)", "x < 'a'", "x < None", "[1] * i[0, 1]", "'ab' * i[0, 1]",
+    "[1] * x[0, 0]", "x + None", "x + [1]", "None in i", "'a' in i", "[1] in i", "1 in i", "i[0] in i", "2.5 in i",
+    "reversed(i)", "reversed(i[0, 0])", "i.real", "i.imag", "x.H", "x[0].H", "x[None].H",
+    # shapes, older constructors, data
+    "tuple(x.shape[1:])", "x.shape[1:].numel()", "(x.shape + (1,)).numel()", "((4,) + x.shape).numel()",
+    "(x.shape * 2).numel()", "x.shape[-1]", "x.shape + [1]", "tuple(lib.Tensor().shape)",
+    "tuple(lib.Tensor(lib.Size([2, 3])).shape)",
+    "tuple(lib.Tensor(2, 3).shape)", "lib.Tensor([2, 3])", "lib.Tensor((2, 3))", "x.type(lib.DoubleTensor)",
+    "x.type(lib.int64)",
+    "lib.tensor([300], dtype=lib.uint8)", "lib.tensor([-1], dtype=lib.uint8)", "lib.tensor([float('inf')], dtype=lib.int64)",
+    "lib.tensor([1.0, float('nan')], dtype=lib.int32)", "lib.tensor(2**40, dtype=lib.int32)", "lib.tensor(2**63)",
+    "lib.tensor([1.7, -1.7], dtype=lib.int64)", "setattr(w, 'data', i)", "setattr(w, 'data', x.double())",
     # limits that cross
     "lib.logit(x, 1)", "lib.logit(i, eps=1)", "lib.logit(x, 0.6)", "lib.logit(i.double(), 0.3)",
 ]  # fmt: skip
