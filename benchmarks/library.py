@@ -61,6 +61,7 @@ ON_TORCH = {
     "import nn": "import torch.nn as nn",
     "import nn.functional as F": "import torch.nn.functional as F",
     "from autograd import Tensor": "from torch import Tensor",
+    "from nn.container import chain": "chain = lambda x, *modules: chain(modules[0](x), *modules[1:]) if modules else x",
     "from ._shapes import explain_shapes": "explain_shapes = lambda forward: forward",
     "from .weights import build": "build = lambda network, *args, weights, **options: network(*args, **options)",
     "from .weights import build, load_weights": "build = lambda network, *args, weights, **options: network(*args, **options)",

@@ -9,10 +9,12 @@ from typing import Any
 from autograd import Tensor
 from autograd.errors import RangeError
 
+from . import functional as F
 from .activation import ReLU
 from .conv import Conv2d
 from .linear import Linear
 from .module import Module
+from .norm import BatchNorm1d, BatchNorm2d, BatchNorm3d
 from .parameter import Parameter
 
 
@@ -111,15 +113,35 @@ class _Row(Module):
         return self.extend(other)
 
 
-def _fusible(module: Module, after: Module) -> bool:
-    """Whether `module` can take the ReLU `after` into its own pass: nobody looks in between or has changed either."""
+def _plain(module: Module) -> bool:
+    """Whether nobody looks at what the module gets and gives, or has changed what it does."""
+    return module._hooks is None and "forward" not in module.__dict__
+
+
+def _fusible(module: Any, after: Any) -> bool:
+    """Whether `module` can take the ReLU `after` into its own pass."""
     return (
-        type(after) is ReLU
-        and type(module) in (Linear, Conv2d)
-        and module._hooks is after._hooks is None
-        and "forward" not in module.__dict__
-        and "forward" not in after.__dict__
+        (after is F.relu or (type(after) is ReLU and _plain(after)))
+        and type(module) in (Linear, Conv2d, BatchNorm1d, BatchNorm2d, BatchNorm3d)
+        and _plain(module)
     )
+
+
+def chain(input: Any, *modules: Any) -> Any:
+    """Modules, or functions such as F.relu, applied one after the other, as `Sequential` does.
+
+    The values and the tape are those of the calls in turn; a ReLU behind a linear layer, a 2-d convolution or a batch
+    norm runs in that layer's own pass over memory.
+    """
+    i = 0
+    while i < len(modules):
+        if i + 1 < len(modules) and _fusible(modules[i], modules[i + 1]):
+            input = modules[i](input, activation="relu")
+            i += 2
+        else:
+            input = modules[i](input)
+            i += 1
+    return input
 
 
 class Sequential(_Row):
@@ -139,17 +161,7 @@ class Sequential(_Row):
                 self.register_module(str(i), module)
 
     def forward(self, input: Any) -> Any:
-        modules = list(self._modules.values())
-        i = 0
-        while i < len(modules):
-            if i + 1 < len(modules) and _fusible(modules[i], modules[i + 1]):
-                # the values and the tape of the two modules in turn, without the pass over memory between them
-                input = modules[i](input, activation="relu")
-                i += 2
-            else:
-                input = modules[i](input)
-                i += 1
-        return input
+        return chain(input, *self._modules.values())
 
     def __mul__(self, times: int) -> Sequential:
         if not isinstance(times, int):

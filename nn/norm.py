@@ -100,7 +100,7 @@ class _BatchNorm(_Norm):
     ) -> None:
         super().__init__(num_features, eps, momentum, affine, track_running_stats, device, dtype, bias)
 
-    def forward(self, input: Tensor) -> Tensor:
+    def forward(self, input: Tensor, activation: str | None = None) -> Tensor:
         self._check(input)
         momentum = 0.0 if self.momentum is None else self.momentum
         if self.training and self.num_batches_tracked is not None:
@@ -121,6 +121,7 @@ class _BatchNorm(_Norm):
             from_batch,
             momentum,
             self.eps,
+            activation=activation,
         )
 
 

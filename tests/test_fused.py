@@ -31,6 +31,9 @@ LAYERS = [
     (lambda: nn.Conv2d(4, 8, 3, groups=2, padding_mode="reflect", padding=1), (2, 4, 6, 6)),
     (lambda: nn.Conv2d(32, 32, 3, padding=1), (2, 32, 16, 16)), (lambda: nn.Conv2d(16, 16, 3, groups=16), (2, 16, 9, 9)),
     (lambda: nn.Conv2d(16, 8, 1), (2, 16, 5, 5)),
+    (lambda: nn.BatchNorm1d(5), (6, 5)), (lambda: nn.BatchNorm2d(8, affine=False), (4, 8, 9, 8)),
+    (lambda: nn.BatchNorm2d(24), (4, 24, 20, 20)), (lambda: nn.BatchNorm2d(24).eval(), (4, 24, 20, 20)),
+    (lambda: nn.BatchNorm3d(4, track_running_stats=False), (2, 4, 5, 5, 5)),
 ]  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from numpy import ndarray
 
 from ..errors import DTypeError, ShapeError
 from ..kernels import norm as kernels
-from ..op import REGISTRY, function, op
+from ..op import REGISTRY, followed, function, fusible, op
 from ..tape import Masked, takes_masked
 from ..tensor import Tensor
 from .compare import clamp_min
@@ -67,9 +67,9 @@ def _batch_norm_train_pull(g: Any, input: Any, weight: Any, y: Any, eps: float, 
     aux=3,
     samples=lambda s: [(s(4, 3), s(3), s(3), 1e-5), (s(2, 3, 2, 3), None, None, 1e-3), (s(3, 2, 4), s(2), None, 1e-5)],
 )
-def _batch_norm_train(input: Any, weight: Any, bias: Any, eps: float) -> Any:
-    """Normalised by the batch's moments; also mean, biased variance and 1/std."""
-    return kernels.batch_norm_train(input, weight, bias, eps)
+def _batch_norm_train(input: Any, weight: Any, bias: Any, eps: float, relu: bool = False) -> Any:
+    """Normalised by the batch's moments, clipped below at 0 with relu; also mean, biased variance and 1/std."""
+    return kernels.batch_norm_train(input, weight, bias, eps, relu)
 
 
 takes_masked.add(REGISTRY["_batch_norm_train"])
@@ -95,9 +95,9 @@ def _batch_norm_eval_pull(g: Any, input: Any, weight: Any, mean: Any, var: Any, 
         (s(4, 3), s(3), s(3), s(3), s.positive(3), 1e-5), (s(2, 3, 2, 3), None, None, s(3), s.positive(3), 1e-3),
     ],
 )  # fmt: skip
-def _batch_norm_eval(input: Any, weight: Any, bias: Any, mean: Any, var: Any, eps: float) -> Any:
-    """Normalised by given moments."""
-    return kernels.batch_norm_eval(input, weight, bias, mean, var, eps)
+def _batch_norm_eval(input: Any, weight: Any, bias: Any, mean: Any, var: Any, eps: float, relu: bool = False) -> Any:
+    """Normalised by given moments, clipped below at 0 with relu."""
+    return kernels.batch_norm_eval(input, weight, bias, mean, var, eps, relu)
 
 
 takes_masked.add(REGISTRY["_batch_norm_eval"])
@@ -142,12 +142,13 @@ def _array(x: Any) -> ndarray:
 )  # fmt: skip
 def batch_norm(
     input: Any, running_mean: Any, running_var: Any, weight: Any = None, bias: Any = None, training: bool = False,
-    momentum: float = 0.1, eps: float = 1e-5,
+    momentum: float = 0.1, eps: float = 1e-5, *, activation: str | None = None,
 ) -> Any:  # fmt: skip
     """Each channel of input (N, C, *) normalised over batch and space, times weight (C,), plus bias (C,).
 
     training: by the batch's moments, and running_mean, running_var (C,) move towards them, in place, by `momentum` (the
-    variance unbiased); else by the running ones. Source: Ioffe and Szegedy, https://arxiv.org/abs/1502.03167. Raises
+    variance unbiased); else by the running ones. activation: None, or "relu", taken of the result in the same pass.
+    Source: Ioffe and Szegedy, https://arxiv.org/abs/1502.03167. Raises
     ShapeError, DTypeError, and ValueError for a single value a channel in training.
 
     >>> autograd.batch_norm(autograd.tensor([[1.0], [3.0]]), None, None, training=True)
@@ -157,6 +158,7 @@ def batch_norm(
     if input.ndim < 2:
         raise ShapeError(f"batch_norm: input has shape {tuple(input.shape)}; expected (N, C, *)")
     _floating("batch_norm", input)
+    relu = activation is not None and fusible("batch_norm", activation)
     C = input.shape[1]
     for argument, v in (("weight", weight), ("bias", bias)):
         _vector("batch_norm", argument, v, C, input.dtype)
@@ -169,18 +171,27 @@ def batch_norm(
             raise DTypeError(
                 f"batch_norm: running_mean is {running_mean.dtype} and input {input.dtype}; expected one dtype"
             )
-        return _batch_norm_eval(input, weight, bias, running_mean, running_var, float(eps))
+        return _behind(
+            _batch_norm_eval(input, weight, bias, running_mean, running_var, float(eps), relu), activation, relu
+        )
     count = prod(input.shape) // max(C, 1)
     if count <= 1 and C:
         raise ShapeError(
             f"batch_norm: expected more than 1 value per channel when training, got input of shape {tuple(input.shape)}"
         )
-    y, mean, var, _ = _batch_norm_train(input, weight, bias, float(eps))
+    y, mean, var, _ = _batch_norm_train(input, weight, bias, float(eps), relu)
     if running_mean is not None:
         _update(running_mean, _array(mean), momentum)
     if running_var is not None:
         _update(running_var, _array(var), momentum, count / (count - 1))
-    return y
+    return _behind(y, activation, relu)
+
+
+def _behind(y: Any, activation: str | None, taken: bool) -> Any:
+    """The activation of y, which y's own op has `taken` or which is still to be taken."""
+    if activation is None:
+        return y
+    return followed(y, activation) if taken else REGISTRY[activation].call(y)
 
 
 # ------------------------------------------------------------------------------------------------ layer norm

@@ -10,6 +10,7 @@ import autograd
 import nn
 import nn.functional as F
 from autograd import Tensor
+from nn.container import chain
 
 from ._shapes import explain_shapes
 from .weights import build
@@ -32,7 +33,7 @@ class BasicConv2d(nn.Module):
         self.bn = nn.BatchNorm2d(out_channels, eps=0.001) if batch_norm else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.relu(self.bn(self.conv(x)))
+        return chain(x, self.conv, self.bn, F.relu)
 
 
 class Inception(nn.Module):

@@ -10,6 +10,7 @@ import autograd
 import nn
 import nn.functional as F
 from autograd import Tensor
+from nn.container import chain
 
 from ._shapes import explain_shapes
 from .googlenet import to_unit_range
@@ -34,7 +35,7 @@ class BasicConv2d(nn.Module):
             self.bn.weight = None
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.relu(self.bn(self.conv(x)))
+        return chain(x, self.conv, self.bn, F.relu)
 
 
 class InceptionA(nn.Module):

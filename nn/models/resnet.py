@@ -8,6 +8,7 @@ from typing import Any
 
 import nn
 from autograd import Tensor
+from nn.container import chain
 
 from ._shapes import explain_shapes
 from .weights import build
@@ -46,7 +47,7 @@ class BasicBlock(nn.Module):
         self.downsample = downsample
 
     def forward(self, x: Tensor) -> Tensor:
-        out = self.relu(self.bn1(self.conv1(x)))
+        out = chain(x, self.conv1, self.bn1, self.relu)
         out = self.bn2(self.conv2(out))
         identity = x if self.downsample is None else self.downsample(x)
         return self.relu(out + identity)
@@ -87,8 +88,8 @@ class Bottleneck(nn.Module):
         self.downsample = downsample
 
     def forward(self, x: Tensor) -> Tensor:
-        out = self.relu(self.bn1(self.conv1(x)))
-        out = self.relu(self.bn2(self.conv2(out)))
+        out = chain(x, self.conv1, self.bn1, self.relu)
+        out = chain(out, self.conv2, self.bn2, self.relu)
         out = self.bn3(self.conv3(out))
         identity = x if self.downsample is None else self.downsample(x)
         return self.relu(out + identity)
@@ -173,7 +174,7 @@ class ResNet(nn.Module):
 
     @explain_shapes
     def forward(self, x: Tensor) -> Tensor:
-        x = self.maxpool(self.relu(self.bn1(self.conv1(x))))
+        x = self.maxpool(chain(x, self.conv1, self.bn1, self.relu))
         x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
         return self.fc(self.avgpool(x).flatten(1))
 
