@@ -512,11 +512,12 @@ class Module:
         after = []
         for path, module in self.named_modules(remove_duplicate=False):
             dot = f"{path}." if path else ""
-            if module._hooks is not None:
-                if module._hooks.load_pre and not isinstance(state_dict, _Changed):
+            own = type(module)._load_from_state_dict is not Module._load_from_state_dict
+            if own or module._hooks is not None:
+                if not isinstance(state_dict, _Changed):
                     state_dict = _Changed(state_dict)  # hooks may change it, but not the caller's
-                for hook in list(module._hooks.load_pre.values()):
-                    hook(module, state_dict, dot, {}, strict, missing, unexpected, misfits)
+                module._load_from_state_dict(state_dict, dot, {}, strict, missing, unexpected, misfits)
+            if module._hooks is not None:
                 after += [(hook, module) for hook in module._hooks.load.values()]
             slots.update((dot + name, tensor) for name, tensor in module._own_state())
             if module.get_extra_state() is not None:
@@ -556,6 +557,17 @@ class Module:
             if hook(module, keys) is not None:
                 raise RuntimeError("a load_state_dict post hook may change the keys it is given, but return nothing")
         return keys
+
+    def _load_from_state_dict(
+        self, state_dict: Any, prefix: str, local_metadata: dict[str, Any], strict: bool, *lists: list[str]
+    ) -> None:
+        """What comes before this module's own values are read: a layer that overrides it may change the dict, as in torch.
+
+        lists: missing_keys, unexpected_keys, error_msgs.
+        """
+        if self._hooks is not None:
+            for hook in list(self._hooks.load_pre.values()):
+                hook(self, state_dict, prefix, local_metadata, strict, *lists)
 
     # ------------------------------------------------------------------------------------------- hooks
 

@@ -64,6 +64,9 @@ class LRScheduler:
         return [group["lr"] for group in self.optimizer.param_groups]
 
 
+_LRScheduler = LRScheduler  # torch's older name, from which schedules are derived
+
+
 class LambdaLR(LRScheduler):
     """lr = initial lr * lr_lambda(epoch); one function, or one a group.
 

@@ -266,13 +266,16 @@ def _split(input: Any, sizes: tuple[int, ...], dim: int) -> Any:
 
 
 @function(samples=lambda s: [(s(5, 2), 2), (s(2, 5), [1, 4], 1), (s(4), 4), (s(3, 2), 5, -2)])
-def split(input: Any, split_size_or_sections: Any, dim: int = 0, *, split_size: Any = None) -> Any:
+def split(input: Any, split_size_or_sections: Any = None, dim: int = 0, *, split_size: Any = None) -> Any:
     """Consecutive pieces along `dim`, of that size (the last may be smaller) or of those sizes; views, in a tuple.
 
     >>> autograd.split(autograd.arange(6), 4)
     (tensor([0, 1, 2, 3]), tensor([4, 5]))
     """
+    # the function and the method name it differently in torch
     sections = split_size_or_sections if split_size is None else split_size
+    if sections is None:
+        raise TypeError("split: missing the size of the pieces, or the list of their sizes (split_size)")
     if not len(input.shape):
         raise ShapeError("split: expected at least a 1-dimensional tensor, got 0 dimensions")
     if isinstance(sections, int) and sections < 0:

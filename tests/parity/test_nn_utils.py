@@ -222,3 +222,22 @@ def test_functional_call_reaches_lists_and_tied_weights():
     apart = nn.utils.functional_call(net, {"weights.0": value}, autograd.ones(2), tie_weights=False)
     same(apart, autograd.tensor([4.0, 6.0]))
     assert net.weights[0] is net.again and isinstance(net.again, nn.Parameter)
+
+
+def test_a_layer_that_changes_the_state_it_loads():
+    for library, layers in ((autograd, nn), (torch, torch.nn)):
+
+        class Frozen(layers.Module):
+            def __init__(self, zeros):
+                super().__init__()
+                for name in ("weight", "bias", "running_mean", "running_var"):
+                    self.register_buffer(name, zeros)
+
+            def _load_from_state_dict(self, state_dict, prefix, *rest):
+                state_dict.pop(prefix + "num_batches_tracked", None)
+                super()._load_from_state_dict(state_dict, prefix, *rest)
+
+        source = layers.Sequential(layers.BatchNorm2d(2)).state_dict()
+        target = layers.Sequential(Frozen(library.zeros(2)))
+        target.load_state_dict(source)
+        assert target[0].running_var.tolist() == [1.0, 1.0] and "0.num_batches_tracked" in source

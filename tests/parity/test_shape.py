@@ -448,3 +448,17 @@ def test_contiguous_after_permuting_a_channels_last_image():
     a.mul_(2)
     np.testing.assert_array_equal(x.numpy(), data)
     np.testing.assert_array_equal(x.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2).contiguous().numpy(), data)
+
+
+def test_split_by_either_name_of_its_sizes():
+    x = np.arange(10.0).reshape(2, 5)
+    for ours, theirs in zip(
+        autograd.tensor(x).split(split_size=[2, 3], dim=-1),
+        torch.tensor(x).split(split_size=[2, 3], dim=-1),
+        strict=True,
+    ):
+        assert ours.tolist() == theirs.tolist()
+    assert len(autograd.split(autograd.tensor(x), split_size_or_sections=2, dim=1)) == 3
+    for library in (autograd, torch):
+        with pytest.raises(TypeError):
+            library.tensor(x).split()
