@@ -17,28 +17,37 @@ from typing import Any
 import numpy as np
 
 from autograd.kernels import conv_direct, conv_few, winograd
+from autograd.kernels.conv_direct import in_order
 from autograd.kernels.elementwise import relu, sigmoid_forward, tanh_forward
 from autograd.kernels.gemm import matmul
+from autograd.kernels.winograd import Target, Window
 
 Array = np.ndarray[Any, Any]
 Pair = tuple[int, int]
 Padding = tuple[Pair, Pair]
 
 PLAIN: Padding = ((0, 0), (0, 0))
+PLANE = 128  # pixels from which on numpy sums an image's channel faster than its values are brought to channels last
 SPARSE = 1 << 24  # values of a block's copy above which a convolution is done tap by tap
 
 
 def channels_last(x: Array) -> Array:
     """The values of a (N, C, H, W) array as a flat (N, H, W, C) block; a copy unless they already stand so."""
-    if x.flags.c_contiguous and x.flags.writeable and x.flags.aligned and x.shape[1] > 1 and x.size:
+    if x.shape[1] > 1 and _of_planes(x) and not x.transpose(0, 2, 3, 1).flags.c_contiguous:
         return conv_direct.channels_last(x)
-    return _flat(x.transpose(0, 2, 3, 1))
+    return in_order(x.transpose(0, 2, 3, 1))
 
 
-def _flat(w: Array) -> Array:
-    """The values of an array in C order, as the kernels take them: one-dimensional, contiguous, aligned, writeable."""
-    flat = np.ascontiguousarray(w).reshape(-1)
-    return flat if flat.flags.writeable and flat.flags.aligned else flat.copy()
+def _of_planes(x: Array) -> bool:
+    """Whether the values of each channel of an image (N, C, H, W) stand side by side."""
+    _, _, H, W = x.shape
+    return (
+        x.size > 0
+        and x.flags.aligned
+        and (W == 1 or x.strides[3] == x.itemsize)
+        and (H == 1 or x.strides[2] == W * x.itemsize)
+        and all(s % x.itemsize == 0 for s in x.strides[:2])
+    )
 
 
 def empty(shape: tuple[int, ...], dtype: Any) -> tuple[Array, Array]:
@@ -107,10 +116,10 @@ def conv2d(
     elif y.size and Cg and stride == (1, 1) and _is_product(w.shape, padding, groups) and not _one_panel(y):
         clipped = "relu" if activation == "relu" else None
         matmul(channels_last(x).reshape(-1, Cg), w.reshape(K, Cg).T, bias, clipped, out=flat.reshape(-1, K))
-    elif y.size and winograd.suits(x.dtype, x.shape[1], w.shape, stride, dilation):
+    elif y.size and (form := winograd.suits(x.dtype, w.shape, stride, dilation, (x.shape[0], Ho, Wo), groups)):
         winograd.convolve(
-            channels_last(x), x.shape, _flat(w), False, bias, activation == "relu", flat, (Ho, Wo, K),
-            (-padding[0][0], -padding[1][0]), (R, S),
+            form, channels_last(x), x.shape, w, False, bias, activation == "relu", flat, (Ho, Wo, K),
+            Window(stride, (-padding[0][0], -padding[1][0]), dilation), Target((Ho, Wo, K)),
         )  # fmt: skip
     elif y.size and Cg and conv_few.suits(x.itemsize, K, stride, groups):
         source, planar = _planes(x)
@@ -130,8 +139,8 @@ def conv2d(
             activation == "relu",
         )  # fmt: skip
         layout = _layout(w.shape, groups, ((range(R), range(S)),), False)
-        start = np.zeros(K, x.dtype) if bias is None else _flat(bias)
-        packed = conv_direct.packed_weights(_flat(w), layout, way)
+        start = np.zeros(K, x.dtype) if bias is None else in_order(bias)
+        packed = conv_direct.packed_weights(in_order(w), layout, way)
         conv_direct.forward(source, packed, start, flat, way)
     else:
         y[...] = 0 if bias is None else bias.reshape(-1, 1, 1)
@@ -200,62 +209,153 @@ def _phase(window: int, stride: int, before: int, dilation: int, phase: int) -> 
 
 def conv2d_input(
     g: Array, w: Array, x_shape: tuple[int, int, int, int], stride: Pair = (1, 1),
-    padding: Padding = ((0, 0), (0, 0)), dilation: Pair = (1, 1), groups: int = 1,
+    padding: Padding = ((0, 0), (0, 0)), dilation: Pair = (1, 1), groups: int = 1, bias: Array | None = None,
 ) -> Array:  # fmt: skip
-    """Gradient of `conv2d` for its input: g is (N, K, Ho, Wo), the result of shape x_shape in channels-last memory."""
+    """Gradient of `conv2d` for its input: g is (N, K, Ho, Wo), the result of shape x_shape in channels-last memory.
+
+    A bias (C,) is added in the same pass, as a transposed convolution does.
+    """
     N, C, H, W = x_shape
     K, Cg, R, S = w.shape
     gx, flat = empty(x_shape, g.dtype)
     sparse = _sparse(x_shape, w.shape, stride, padding, dilation)
+    if sparse or not (g.size and gx.size and w.size):
+        gx[...] = 0 if bias is None else bias.reshape(-1, 1, 1)
     if not (g.size and gx.size and w.size):
-        gx[...] = 0
-    elif sparse:
-        gx[...] = 0
+        return gx
+    if sparse:
         for r, s, there, here in _by_tap(x_shape, w.shape, g.shape[2:], stride, padding, dilation):
             part = g[there]
             shape = (N, C, part.shape[2], part.shape[3])
             gx[here] += conv2d_input(part, w[:, :, r : r + 1, s : s + 1], shape, groups=groups)
     elif stride == (1, 1) and _is_product(w.shape, padding, groups):
-        matmul(channels_last(g).reshape(-1, K), w.reshape(K, C), out=flat.reshape(-1, C))
-    elif winograd.suits(g.dtype, C, w.shape, stride, dilation):
-        start = (padding[0][0] - R + 1, padding[1][0] - S + 1)
-        winograd.convolve(channels_last(g), g.shape, _flat(w), True, None, False, flat, (H, W, C), start, (R, S))
+        matmul(channels_last(g).reshape(-1, K), w.reshape(K, C), bias, out=flat.reshape(-1, C))
+    elif (
+        stride == w.shape[2:] and dilation == (1, 1) and groups == 1 and padding == PLAIN
+        and (H, W) == (g.shape[2] * R, g.shape[3] * S)
+    ):  # fmt: skip
+        _spread(g, w, bias, flat)
+    elif stride == (1, 1) and (form := winograd.suits(g.dtype, (C, K, R, S), stride, dilation, (N, H, W), groups)):
+        start = (padding[0][0] - dilation[0] * (R - 1), padding[1][0] - dilation[1] * (S - 1))
+        winograd.convolve(
+            form, channels_last(g), g.shape, w, True, bias, False, flat, (H, W, C), Window(stride, start, dilation),
+            Target((H, W, C)),
+        )  # fmt: skip
     elif conv_few.suits(g.itemsize, C, stride, groups):
         source, planar = _planes(g)
         start = (padding[0][0] - dilation[0] * (R - 1), padding[1][0] - dilation[1] * (S - 1))
         turned = w[:, :, ::-1, ::-1].transpose(1, 0, 2, 3)
-        conv_few.convolve(source, g.shape, planar, turned, 0, False, flat, (H, W, C), start, dilation)
+        first = 0 if bias is None else bias
+        conv_few.convolve(source, g.shape, planar, turned, first, False, flat, (H, W, C), start, dilation)
     else:
-        _input_by_phases(g, w, gx, flat, stride, padding, dilation, groups)
+        _input_by_phases(g, w, gx, flat, stride, padding, dilation, groups, bias)
     return gx
 
 
+def spread(x: Array, w: Array, bias: Array | None = None) -> Array:
+    """Every pixel of x (N, C, *space), of two or three axes of space, times a window of w (C, K, *window).
+
+    The windows stand side by side. The result is (N, K, *(space * window)) in channels-last memory, the bias (K,)
+    added.
+    """
+    sizes = [n * size for n, size in zip(x.shape[2:], w.shape[2:], strict=True)]
+    y, flat = empty((x.shape[0], w.shape[1], math.prod(sizes[:-1]), sizes[-1]), x.dtype)
+    if y.size and x.size:
+        _spread(x, w, bias, flat)
+    else:
+        y[...] = 0 if bias is None else bias.reshape(-1, 1, 1)
+    return np.moveaxis(flat.reshape(x.shape[0], *sizes, w.shape[1]), -1, 1)
+
+
+def _spread(x: Array, w: Array, bias: Array | None, flat: Array) -> None:
+    """`spread` into a flat array. The values of a row that come from one pixel stand together: a product for each row."""
+    (N, C, *space), (_, K, *window) = x.shape, w.shape
+    (D, H, W), (T, R, S) = ((1,) * (3 - len(space)) + tuple(axes) for axes in (space, window))
+    source = channels_last(x.reshape(N, C, D * H, W))
+    rows = w.reshape(C, K, T * R, S).transpose(2, 3, 1, 0)  # (row of the window, column, K, C)
+    first = np.zeros(S * K, x.dtype) if bias is None else np.tile(bias, S)
+    for row in range(T * R):
+        way = conv_direct.plan_pass(
+            (N * D, C, H, W), (H, W), (1, 1), (0, 0), ((0, 0),), C, (T * H * R, W, S * K),
+            ((R, row // R * H * R + row % R), (1, 0)), 1, x.itemsize,
+        )  # fmt: skip
+        layout = _layout((S * K, C, 1, 1), 1, ((range(1), range(1)),), False)
+        conv_direct.forward(source, conv_direct.packed_weights(in_order(rows[row]), layout, way), first, flat, way)
+
+
+def _side_by_side(x: Array, window: tuple[int, ...]) -> tuple[Array, Any, Pair, Pair, tuple[Pair, ...], int]:
+    """x (N, K, D*T, H*R, W*S) as images (N*D, K, T*H*R, W*S), in which a window is T*R runs of S*K values.
+
+    The flat images, their shape, the numbers of windows, the step between them, and places and length of the runs.
+    """
+    (N, K, *_), (T, R, S) = x.shape, window
+    D, H, W = (m // s for m, s in zip(x.shape[2:], window, strict=True))
+    taps = tuple((t * H * R + r, 0) for t in range(T) for r in range(R))
+    source = channels_last(x.reshape(N, K, D * T * H * R, W * S))
+    return source, (N * D, K, T * H * R, W * S), (H, W), (R, S), taps, S * K
+
+
+def gather(x: Array, w: Array) -> Array:
+    """The adjoint of `spread` for volumes: x (N, K, D*T, H*R, W*S) and w (C, K, T, R, S) give (N, C, D, H, W)."""
+    C, K, T, R, S = w.shape
+    sizes = [m // s for m, s in zip(x.shape[2:], w.shape[2:], strict=True)]
+    y, flat = empty((x.shape[0], C, sizes[0] * sizes[1], sizes[2]), x.dtype)
+    if y.size:
+        source, shape, out, stride, taps, Q = _side_by_side(x, w.shape[2:])
+        way = conv_direct.plan_pass(
+            shape, out, stride, (0, 0), taps, Q, (*out, C), ((1, 0), (1, 0)), 1, x.itemsize
+        )  # fmt: skip
+        layout = _layout((C, K, T * R, S), 1, ((range(T * R), range(S)),), False)
+        packed = conv_direct.packed_weights(in_order(w), layout, way)
+        conv_direct.forward(source, packed, np.zeros(C, x.dtype), flat, way)
+    return np.moveaxis(flat.reshape(x.shape[0], *sizes, C), -1, 1)
+
+
+def gather_weight(g: Array, x: Array, w_shape: tuple[int, ...]) -> Array:
+    """Gradient of `gather` for its weights: g (N, C, D, H, W), x (N, K, D*T, H*R, W*S); the result is contiguous."""
+    if not g.size:
+        return np.zeros(w_shape, g.dtype)
+    N, C, D, H, W = g.shape
+    source, shape, out, stride, taps, Q = _side_by_side(x, w_shape[2:])
+    way = conv_direct.plan_weight(shape, out, stride, (0, 0), taps, Q, C, 1, g.itemsize)
+    return conv_direct.weight_gradient(channels_last(g.reshape(N, C, D * H, W)), source, way).reshape(w_shape)
+
+
 def _input_by_phases(
-    g: Array, w: Array, gx: Array, flat: Array, stride: Pair, padding: Padding, dilation: Pair, groups: int
-) -> None:
+    g: Array, w: Array, gx: Array, flat: Array, stride: Pair, padding: Padding, dilation: Pair, groups: int,
+    bias: Array | None,
+) -> None:  # fmt: skip
     """Every phase of gx on its own: the taps that reach it, backwards, the channel axes exchanged inside each group."""
     (_, C, H, W), (K, _, R, S) = gx.shape, w.shape
-    source, weights, zeros = channels_last(g), _flat(w), np.zeros(C, g.dtype)
+    source, weights = channels_last(g), in_order(w)
+    first = np.zeros(C, g.dtype) if bias is None else in_order(bias)
     down = [(a, *_phase(R, stride[0], padding[0][0], dilation[0], a)) for a in range(min(stride[0], H))]
     across = [(b, *_phase(S, stride[1], padding[1][0], dilation[1], b)) for b in range(min(stride[1], W))]
     if not all(phase[3] for phase in down + across):
-        gx[...] = 0
+        gx[...] = first.reshape(-1, 1, 1)
     phases = [(i, j) for i in down if i[3] for j in across if j[3]]
     order = tuple(
         (range(r, R, rstep)[::-1], range(s, S, sstep)[::-1]) for (_, r, rstep, *_), (_, s, sstep, *_) in phases
     )
     wide, done, packed = sum(len(r) * len(s) for r, s in order) * (K // groups), 0, None
-    for (a, _, rstep, rows, top), (b, _, sstep, columns, left) in phases:
+    for (a, r, rstep, rows, top), (b, s, sstep, columns, left) in phases:
         dilated = (rstep * dilation[0] // stride[0], sstep * dilation[1] // stride[1])
+        start = (top - (rows - 1) * dilated[0], left - (columns - 1) * dilated[1])
+        out = (-(-(H - a) // stride[0]), -(-(W - b) // stride[1]))
+        places = (stride[0], a), (stride[1], b)
         taps, Q = _taps(rows, columns, dilated, K, groups)
-        way = conv_direct.plan_pass(
-            g.shape, (-(-(H - a) // stride[0]), -(-(W - b) // stride[1])), (1, 1),
-            (top - (rows - 1) * dilated[0], left - (columns - 1) * dilated[1]), taps, Q, (H, W, C),
-            ((stride[0], a), (stride[1], b)), groups, g.itemsize, packed=(wide, done),
-        )  # fmt: skip
-        if packed is None:
-            packed = conv_direct.packed_weights(weights, _layout(w.shape, groups, order, True), way)
-        conv_direct.forward(source, packed, zeros, flat, way)
+        if form := winograd.suits(g.dtype, (C, K, rows, columns), (1, 1), dilated, (g.shape[0], *out), groups):
+            winograd.convolve(
+                form, source, g.shape, w[:, :, r::rstep, s::sstep], True, first, False, flat, (*out, C),
+                Window((1, 1), start, dilated), Target((H, W, C), places),
+            )  # fmt: skip
+        else:
+            way = conv_direct.plan_pass(
+                g.shape, out, (1, 1), start, taps, Q, (H, W, C), places, groups, g.itemsize, packed=(wide, done)
+            )
+            if packed is None:
+                packed = conv_direct.packed_weights(weights, _layout(w.shape, groups, order, True), way)
+            conv_direct.forward(source, packed, first, flat, way)
         done += len(taps) * Q
 
 
@@ -270,9 +370,9 @@ def conv2d_weight(
         return np.zeros(w_shape, g.dtype)
     if _is_product(w_shape, padding, groups):
         return matmul(channels_last(g).reshape(-1, K).T, _rows(x, stride)).reshape(w_shape)
-    if winograd.suits(g.dtype, x.shape[1], w_shape, stride, dilation):
-        start = (-padding[0][0], -padding[1][0])
-        return winograd.weight(channels_last(g), channels_last(x), x.shape, (Ho, Wo, K), start, (R, S)).reshape(w_shape)
+    if form := winograd.suits(g.dtype, w_shape, stride, dilation, (N, Ho, Wo), groups):
+        window = Window(stride, (-padding[0][0], -padding[1][0]), dilation)
+        return winograd.weight(form, channels_last(g), channels_last(x), x.shape, (Ho, Wo, K), w_shape, window)
     gw = np.zeros(w_shape, g.dtype)
     if _sparse(x.shape, w_shape, stride, padding, dilation):
         for r, s, there, here in _by_tap(x.shape, w_shape, (Ho, Wo), stride, padding, dilation):
@@ -301,4 +401,6 @@ def _bordered(flat: Array, shape: tuple[int, ...], padding: Padding) -> tuple[Ar
 
 def conv2d_bias(g: Array) -> Array:
     """Gradient of `conv2d` for its bias: the sum of g (N, K, Ho, Wo) over all but its second axis."""
+    if _of_planes(g) and g.shape[2] * g.shape[3] >= PLANE:
+        return g.reshape(*g.shape[:2], -1).sum(axis=2).sum(axis=0)
     return conv_direct.bias_gradient(channels_last(g), g.shape[1]) if g.size else np.zeros(g.shape[1], g.dtype)

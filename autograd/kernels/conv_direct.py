@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from autograd.kernels.buffer import aligned
+from autograd.kernels.buffer import aligned, flat
 from autograd.kernels.compile import kernel
 from autograd.kernels.conv_simd import (
     PIXELS,
@@ -62,7 +62,8 @@ PLAN = np.dtype(
             "block blocks tc qc "  # rows of windows in a block, blocks of an image; taps and values in a chunk
             "relu images parts wide start "  # images together, parts of the panels; a panel's values, the first one used
             "pieces step "  # weight gradient: pieces of the sum; `parts` are the window's, `step` their values
-            "TB cb sk sc back fly far mh mw nh nw t0 tiles begun alone "  # see `winograd`
+            "TB cb sk sc back fly far t0 tiles begun alone depth Kd "  # see `winograd`
+            "mh mw nh nw th tw dh dw eh ew "
             "rows planar"  # see `conv_few`
         ).split()
     ]
@@ -113,35 +114,37 @@ def bring(x, n, h, count, plan, work, to):
 
 @kernel
 def to_channels_last(first, last, width, plan, rows, places, taps, x, w, bias, y):
-    """y[n, pixel, c] = x[n, c, pixel], `step` pixels of an image a task."""
+    """y[n, pixel, c] = x[start + n*far + c*wide + pixel], `step` pixels of an image a task."""
     p = plan[0]
-    C, pixels, step = p.C, p.H * p.W, p.step
+    C, pixels, step, wide = p.C, p.H * p.W, p.step, p.wide
     lanes = LANES * 4 // x.itemsize
     for task in range(first, last):
         n = task // p.blocks
         begin = (task - n * p.blocks) * step
         end = min(begin + step, pixels)
+        first = p.start + n * p.far
         if 2 <= C <= 4:
             for i in range(begin, end, lanes):
-                a, o, count = n * C * pixels + i, (n * pixels + i) * C, min(lanes, end - i)
+                a, o, count = first + i, (n * pixels + i) * C, min(lanes, end - i)
                 if C == 2:
-                    interleave(2, x, a, pixels, y, o, count)
+                    interleave(2, x, a, wide, y, o, count)
                 elif C == 3:
-                    interleave(3, x, a, pixels, y, o, count)
+                    interleave(3, x, a, wide, y, o, count)
                 else:
-                    interleave(4, x, a, pixels, y, o, count)
+                    interleave(4, x, a, wide, y, o, count)
             continue
         if C < 8:
             for i in range(begin, end):
                 for c in range(C):
-                    y[(n * pixels + i) * C + c] = x[(n * C + c) * pixels + i]
+                    y[(n * pixels + i) * C + c] = x[first + c * wide + i]
             continue
-        for i in range(begin, end, lanes):
-            count = min(lanes, pixels - i)
+        for j in range(begin, end, 4 * lanes):  # further along the rows of x, whose distance may be a power of two
             for c in range(0, C, lanes):
-                transpose_tile(
-                    x, (n * C + c) * pixels + i, pixels, y, (n * pixels + i) * C + c, C, min(lanes, C - c), count
-                )  # fmt: skip
+                for i in range(j, min(end, j + 4 * lanes), lanes):
+                    transpose_tile(
+                        x, first + c * wide + i, wide, y, (n * pixels + i) * C + c, C, min(lanes, C - c),
+                        min(lanes, pixels - i),
+                    )  # fmt: skip
 
 
 @kernel
@@ -465,7 +468,7 @@ def plan_pass(
     plan = np.array(
         [(N, H, W, C, Ho, Wo, sh, sw, top, left, span, reach, copied, Hd, Wd, K, rstep, row0, cstep, col0, G, Kg,
           -(-Kg // P), T, Q, P, M, block, blocks, max(1, CHUNK // P // Q), qc, relu, images, parts,
-          *(packed or (T * Q, 0)), 1, 0, *[0] * 17)],
+          *(packed or (T * Q, 0)), 1, 0, *[0] * 25)],
         PLAN,
     )  # fmt: skip
     if depthwise:
@@ -503,13 +506,15 @@ def plan_weight(
 
 
 def channels_last(x: np.ndarray) -> np.ndarray:
-    """The values of a C-contiguous (N, C, H, W) array as a flat (N, H, W, C) block."""
+    """The values of a (N, C, H, W) array, each plane of which is contiguous, as a flat (N, H, W, C) block."""
     N, C, H, W = x.shape
+    source, start, (far, wide, _, _) = flat(x)
     plan, none = np.zeros(1, PLAN), np.zeros(1, np.int64)
     step = -(-(1 << 14) // C // LANES) * LANES
     blocks = -(-H * W // step)
     plan["C"], plan["H"], plan["W"], plan["step"], plan["blocks"] = C, H, W, step, blocks
-    source, y = x.reshape(-1), np.empty(x.size, x.dtype)
+    plan["start"], plan["far"], plan["wide"] = start, far, wide
+    y = np.empty(x.size, x.dtype)
     run(to_channels_last, N * blocks, x.size > 1 << 16, WIDTHS[1], plan, none, none, none, source, source, source, y)
     return y
 
@@ -523,6 +528,12 @@ def picked(x: np.ndarray, shape: tuple[int, ...], stride: Pair) -> np.ndarray:
     y = np.empty(N * Ho * Wo * C, x.dtype)
     run(pick, N * Ho, y.size > 1 << 16, WIDTHS[1], plan, none, none, none, x, x, x, y)
     return y
+
+
+def in_order(w: np.ndarray) -> np.ndarray:
+    """The values of an array in C order, as the kernels take them: one-dimensional, contiguous, aligned, writeable."""
+    values = np.ascontiguousarray(w).reshape(-1)
+    return values if values.flags.writeable and values.flags.aligned else values.copy()
 
 
 def packed_weights(w: np.ndarray, layout: np.ndarray, way: Pass) -> np.ndarray:

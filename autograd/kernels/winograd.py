@@ -1,17 +1,20 @@
-"""Winograd convolution: windows of stride 1 with fewer products, 3x3 and 5x5, and rows or columns of 3, 5 or 7.
+"""Winograd convolution: windows with fewer products, along both axes of an image or along one.
 
-Along one axis F(m, r) computes m results of a window of r values from n = m + r - 1 values, with n products where the
-direct sum takes m*r: F(4, 3) a half of them, F(4, 5) two fifths, F(4, 7) a little more than a third. A window of two
-axes takes the form along each: F(4x4, 3x3) a quarter, F(4x4, 5x5) a sixth. float32 only.
+A form F(m, r) computes m results of a window of r from n = m + r - 1 values, with n products where the direct sum takes
+m*r: F(4, 2) 5 for 8, F(4, 3) a half of them, F(4, 5) 8 for 20. Along both axes the gains multiply. float32 only.
 Y = A' [ (G w G') * (B' x B) ] A (Lavin & Gray, https://arxiv.org/abs/1509.09308), where the middle product runs over
-the channels: a matrix product for each of the points. Both gradients are the adjoints of the same three transforms. The
-results differ from the exact ones by 8e-6 of the largest with 64 channels and 2e-5 with 512 (the weight gradient of
-seven values by 1.4e-5 with any), where the direct float32 sum differs by 1e-6 and 4e-6. `enabled = False` turns it off.
+the channels: one matrix product a point. Both gradients are the adjoints of the same three transforms. The results
+differ from the exact ones by 8e-6 of the largest with 64 channels and 2e-5 with 512, where the direct float32 sum
+differs by 1e-6 and 4e-6. `enabled = False` turns it off.
 
-Letters: N images; H, W source rows and columns; Ho, Wo result rows and columns; C source channels; K result channels;
-mh, mw rows and columns of a tile of results, nh, nw of the values it is computed from; E = nh*nw points of the
-transform; T values of a window; P columns of a weight panel; "block" a run of result tiles, in (image, row, column)
-order.
+A longer window is cut into several of r taps, and one of stride s into s windows of every s-th tap (the last filled up
+with zeros): blocks, each of which reads the source elsewhere and counts as so many channels more. With a dilation the
+results of a tile stand as far apart as the taps.
+
+Letters: N images; H, W source rows and columns; Ho, Wo result rows and columns; C source channels, `depth` those of all
+blocks; K result channels; mh, rh, nh and mw, rw, nw of the form along rows and columns; E = nh*nw points of the
+transform; P columns of a weight panel; a tile is mh x mw results, a run of them is taken at once, in (image, row,
+column) order.
 """
 
 from __future__ import annotations
@@ -19,22 +22,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from llvmlite import ir
+from numba import typeof
 from numba.core import cgutils, types
 from numba.extending import intrinsic
-from numba.np.numpy_support import from_dtype
 
 from autograd.kernels.buffer import aligned
 from autograd.kernels.compile import kernel
-from autograd.kernels.conv_direct import PLAN, run
+from autograd.kernels.conv_direct import PLAN, in_order, run
 from autograd.kernels.conv_simd import ROWS, clear, copy, prefetch, scratch, vectors, window_tile
 from autograd.kernels.simd import LANES, transpose_tile
 
+Pair = tuple[int, int]
+
 enabled = True
-"""Whether float32 convolutions with stride 1 may take the Winograd form."""
+"""Whether float32 convolutions may take the Winograd form."""
 
 Matrix = list[list[float]]
 
@@ -74,9 +79,13 @@ def _sum(terms: Sequence[tuple[float, Any]]) -> Any:
 
 
 def to_points(matrix: Matrix, v: Sequence[Any]) -> list[Any]:
-    """matrix times v, where the rows of points p and -p agree in every second column and differ in sign in the rest."""
-    points = [_sum([(f, x) for f, x in zip(matrix[0], v, strict=True) if f])]
-    for row, mirrored in zip(matrix[1:-1:2], matrix[2:-1:2], strict=True):
+    """matrix times v, where the rows of points p and -p agree in every second column and differ in sign in the rest.
+
+    The pairs stand before the last row, infinity, and behind a row for 0 where the number of rows is even.
+    """
+    first = 1 - len(matrix) % 2
+    points = [_sum([(f, x) for f, x in zip(row, v, strict=True) if f]) for row in matrix[:first]]
+    for row, mirrored in zip(matrix[first:-1:2], matrix[first + 1 : -1 : 2], strict=True):
         terms = list(zip(row, mirrored, v, strict=True))
         even, odd = (_sum([(f, x) for f, g, x in terms if f and (f == g) == same]) for same in (True, False))
         points += [even + odd, even - odd]
@@ -85,22 +94,23 @@ def to_points(matrix: Matrix, v: Sequence[Any]) -> list[Any]:
 
 def from_points(matrix: Matrix, u: Sequence[Any]) -> list[Any]:
     """The transpose of matrix times u: the adjoint of `to_points`."""
-    pairs = [(u[i] + u[i + 1], u[i] - u[i + 1]) for i in range(1, len(u) - 1, 2)]
+    first = 1 - len(matrix) % 2
+    pairs = [(u[i] + u[i + 1], u[i] - u[i + 1]) for i in range(first, len(u) - 1, 2)]
     values = []
     for column in zip(*matrix, strict=True):
-        ends = [(column[0], u[0]), (column[-1], u[-1])]
-        middle = zip(column[1:-1:2], column[2:-1:2], pairs, strict=True)
+        ends = [(column[i], u[i]) for i in (*range(first), -1)]
+        middle = zip(column[first:-1:2], column[first + 1 : -1 : 2], pairs, strict=True)
         values.append(_sum([(f, x) for f, x in ends + [(f, p[f != g]) for f, g, p in middle] if f]))
     return values
 
 
 class Axis:
-    """F(m, r) along one axis; its transforms, each a matrix and the direction it is applied in."""
+    """F(m, r), and its transforms: each a matrix and the direction it is applied in."""
 
     def __init__(self, m: int, r: int) -> None:
         self.m, self.r, self.n = m, r, m + r - 1
-        points = ("0", "1", "-1", "2", "-2", "1/2", "-1/2", "3/4", "-3/4")[: self.n - 1]
-        B, A, G = cook_toom([Fraction(p) for p in points], m, r)
+        points = [Fraction(p) for p in ("0", "1", "-1", "2", "-2", "1/2", "-1/2", "3/4", "-3/4")]
+        B, A, G = cook_toom(points[: self.n - 1] if self.n % 2 == 0 else points[1 : self.n], m, r)
         self.lines = {
             "input": (B, to_points),
             "output": (A, from_points),
@@ -110,29 +120,93 @@ class Axis:
         }
 
 
-_THREE, _FIVE, _SEVEN = Axis(4, 3), Axis(4, 5), Axis(4, 7)
-# One axis serves rows and columns alike.
-FORMS: tuple[tuple[Axis, ...], ...] = ((_THREE, _THREE), (_FIVE, _FIVE), (_THREE,), (_FIVE,), (_SEVEN,))
-WINDOWS = {(3, 3): 0, (5, 5): 1, (1, 3): 2, (3, 1): 2, (1, 5): 3, (5, 1): 3, (1, 7): 4, (7, 1): 4}  # number of the form
+class Form(NamedTuple):
+    """What is done along the rows' axis and along the columns'."""
 
-# What a kernel is told its form and its tile's width with: an array whose type says both.
-_TELLS = (np.int8, np.int16, np.int32, np.int64, np.uint8)
-KINDS = {(form, width): np.zeros((1,) * width, tell) for form, tell in enumerate(_TELLS) for width in ROWS}
-_TOLD = {from_dtype(np.dtype(tell)): form for form, tell in enumerate(_TELLS)}
+    down: Axis
+    across: Axis
+
+    @property
+    def points(self) -> int:
+        return self.down.n * self.across.n
 
 
-def suits(dtype: Any, channels: int, w_shape: Sequence[int], stride: Any, dilation: Any) -> bool:
-    """Whether the Winograd form is allowed for a convolution or one of its gradients, and faster as measured."""
+_AXES = {1: Axis(1, 1), 2: Axis(4, 2), 3: Axis(4, 3), 5: Axis(4, 5), 7: Axis(4, 7)}
+_WINDOWS = ((3, 3), (5, 5), (2, 2), (1, 2), (1, 3), (1, 5), (1, 7), (2, 1), (3, 1), (5, 1), (7, 1))
+FORMS = [Form(_AXES[r], _AXES[s]) for r, s in _WINDOWS]
+
+# What a kernel is told its form and its tile's width with: an array whose type says both. One along the rows' axis is
+# the one along the columns' with other steps.
+_TYPES = {r: dtype for r, dtype in zip(_WINDOWS, ("i1", "i2", "i4", "i8", "u1", "u2", "u4"), strict=False)}
+KINDS = {
+    (FORMS[i], width): np.zeros((1,) * width, _TYPES.get((r, s)) or _TYPES[s, r])
+    for i, (r, s) in enumerate(_WINDOWS) for width in ROWS
+}  # fmt: skip
+WINDOWS = {window: form for window, form in zip(_WINDOWS, FORMS, strict=True) if 2 not in window}
+_FORM_OF = {typeof(np.zeros(1, dtype)).dtype: FORMS[i] for i, dtype in enumerate(_TYPES.values())}
+
+
+class Blocks(NamedTuple):
+    """How a window is cut along one axis: `groups` of r taps for each of `phases`, the taps that are a stride apart."""
+
+    groups: int
+    phases: int
+
+    @classmethod
+    def of(cls, window: int, stride: int, r: int) -> Blocks:
+        return cls(-(-window // (stride * r)), min(window, stride))
+
+
+def _cut(form: Form, window: Sequence[int], stride: Pair) -> tuple[Blocks, Blocks]:
+    return Blocks.of(window[0], stride[0], form.down.r), Blocks.of(window[1], stride[1], form.across.r)
+
+
+def _tiles(out: int, m: int, dilation: int) -> int:
+    """The tiles of m results along an axis, those of a tile `dilation` apart."""
+    return -(-out // (m * dilation)) * dilation
+
+
+def suits(
+    dtype: Any, w_shape: tuple[int, ...], stride: Pair, dilation: Pair, out: tuple[int, int, int], groups: int = 1
+) -> Form | None:  # fmt: skip
+    """The form for a convolution or one of its gradients, None unless it is faster as measured.
+
+    out are images, and rows and columns of results.
+    """
+    if not enabled or dtype != np.float32 or groups != 1:
+        return None
+    return _fastest(w_shape, stride, dilation, out)
+
+
+@lru_cache(maxsize=1024)
+def _fastest(w_shape: tuple[int, ...], stride: Pair, dilation: Pair, out: tuple[int, int, int]) -> Form | None:
     K, C, R, S = w_shape
-    return (
-        enabled
-        and dtype == np.float32
-        and (R, S) in WINDOWS
-        and stride == dilation == (1, 1)
-        and C == channels
-        and min(C, K) >= 16
-        and C * K >= 512
-    )
+    if min(C, K) < 16 or C * K < 512:
+        return None
+    if (R, S) in WINDOWS and stride == dilation == (1, 1):
+        return WINDOWS[R, S]
+    if R == S == 1 or any(s > 1 and d > 1 for s, d in zip(stride, dilation, strict=True)):
+        return None
+    direct = out[0] * out[1] * out[2] * R * S * C * K
+    best, bound = None, GAIN * direct
+    for form in FORMS:
+        (jh, bh), (jw, bw) = _cut(form, (R, S), stride)
+        blocks = jh * bh * jw * bw
+        if blocks > 1 and C % LANES:
+            continue
+        tiles = out[0] * _tiles(out[1], form.down.m, _apart(stride[0], dilation[0]))
+        tiles *= _tiles(out[2], form.across.m, _apart(stride[1], dilation[1]))
+        depth = blocks * C
+        cost = form.points * (tiles * (depth * K + TRANSFORM * (depth + K)) + WEIGHTS * depth * K)
+        cost += CUT * direct if blocks > 1 else 0
+        if cost < bound:
+            best, bound = form, cost
+    return best
+
+
+def _apart(stride: int, dilation: int) -> int:
+    """How far apart the results of a tile stand: as the taps do, where that is no stride of the window."""
+    return dilation if stride == 1 else 1
 
 
 class _Vector:
@@ -157,10 +231,10 @@ class _Vector:
 
 
 def _transform(name: str) -> Any:
-    """The intrinsic that takes vectors through the form's lines of that name along each axis.
+    """The intrinsic that takes vectors through the form's lines of that name along both axes.
 
-    From x[x0 + i*xi + j*xj] to y[y0 + i*yi + j*yj], one vector of float32 each, plus the vector start[s0]; `relu` clips
-    below at zero. A form of one axis has only j = 0. The form is the one that the type of `kind` tells.
+    from x[x0 + i*xi + j*xj] to y[y0 + i*yi + j*yj], one vector of float32 each, plus the vector start[s0]; `relu`
+    clips below at zero. The form is the one that the type of `kind` tells.
     """
 
     @intrinsic  # type: ignore[untyped-decorator]
@@ -181,8 +255,9 @@ def _transform(name: str) -> Any:
     ) -> Any:
         i8 = types.intp
         sig = types.void(kind, x, i8, i8, i8, y, i8, i8, i8, start, i8, types.boolean)
-        lines = [axis.lines[name] for axis in FORMS[_TOLD[kind.dtype]]]
-        sizes = [len(matrix[0]) if apply is to_points else len(matrix) for matrix, apply in lines]
+        form = _FORM_OF[kind.dtype]
+        (matrix, apply), (row, _) = form.down.lines[name], form.across.lines[name]
+        rows, columns = (len(lines[0]) if apply is to_points else len(lines) for lines in (matrix, row))
 
         def codegen(ctx: Any, b: Any, sig: Any, args: Any) -> Any:
             vector = ir.VectorType(ir.FloatType(), LANES)
@@ -195,19 +270,14 @@ def _transform(name: str) -> Any:
                 k = [ir.Constant(ir.IntType(64), v) for v in (i, j)]
                 return b.add(args[first], b.add(b.mul(args[first + 1], k[0]), b.mul(args[first + 2], k[1])))
 
-            def along(axis: int, values: list[Any]) -> list[Any]:
-                matrix, apply = lines[axis]
-                return apply(matrix, values)  # type: ignore[no-any-return]
-
             def column(j: int) -> list[Any]:
-                return along(0, [_Vector(b, b.load(at(1, place(2, i, j)), align=4)) for i in range(sizes[0])])
+                return apply(matrix, [_Vector(b, b.load(at(1, place(2, i, j)), align=4)) for i in range(rows)])
 
-            columns = [column(j) for j in range(sizes[1] if len(sizes) > 1 else 1)]
+            transformed = [column(j) for j in range(columns)]
             first = _Vector(b, b.load(at(9, args[10]), align=4))
             zero = ir.Constant(vector, [0.0] * LANES)
-            for i in range(len(columns[0])):
-                row = [values[i] for values in columns]
-                for j, result in enumerate(along(1, row) if len(lines) > 1 else row):
+            for i in range(len(transformed[0])):
+                for j, result in enumerate(apply(row, [values[i] for values in transformed])):
                     v = (result + first).value
                     clipped = b.select(b.fcmp_ordered("<=", v, zero), zero, v)
                     b.store(b.select(args[11], clipped, v), at(5, place(6, i, j)), align=4)
@@ -226,92 +296,112 @@ filter_transform = _transform("filter")
 
 
 @kernel
-def gather_patch(x, n, h, w, H, W, C, rows, columns, patch, step):
-    """patch[i, j, c] = x[n, h+i, w+j, c] for i < rows, j < columns, `step` values a pixel; zero outside the image."""
-    first = min(max(-w, 0), columns)
-    last = max(first, min(W - w, columns))
-    for i in range(rows):
-        o, a = i * columns * step, ((n * H + h + i) * W + w) * C
-        if not 0 <= h + i < H:
-            clear(patch, o, columns * step)
-        elif step == C:
+def gather_patch(x, n, h, w, H, W, C, down, hstep, across, wstep, patch, step):
+    """patch[i, j, c] = x[n, h + i*hstep, w + j*wstep, c] for i < down, j < across, in rows of `step` values.
+
+    Zero outside the image.
+    """
+    first = min(max(-w, 0), across)
+    last = max(first, min(W - w, across))
+    for i in range(down):
+        row = h + i * hstep
+        o, a = i * across * step, ((n * H + row) * W + w) * C
+        if not 0 <= row < H:
+            clear(patch, o, across * step)
+        elif step == C and wstep == 1:
             clear(patch, o, first * C)
             copy(x, a + first * C, patch, o + first * C, (last - first) * C)
-            clear(patch, o + last * C, (columns - last) * C)
+            clear(patch, o + last * C, (across - last) * C)
         else:
-            for j in range(columns):
-                if first <= j < last:
-                    copy(x, a + j * C, patch, o + j * step, C)
+            for j in range(across):
+                if 0 <= w + j * wstep < W:
+                    copy(x, a + j * wstep * C, patch, o + j * step, C)
                 else:
                     clear(patch, o + j * step, C)
 
 
 @kernel
-def place(tile, Ho, Wo, mh, mw):
+def place(tile, plan):
     """Image, first row and first column of a tile of results."""
-    th, tw = (Ho + mh - 1) // mh, (Wo + mw - 1) // mw
-    n = tile // (th * tw)
-    h = (tile - n * th * tw) // tw
-    return n, h * mh, (tile - (n * th + h) * tw) * mw
+    p = plan[0]
+    line = tile // p.tw
+    w = tile - line * p.tw
+    n = line // p.th
+    h = line - n * p.th
+    if p.dh > 1:
+        h = h // p.dh * p.dh * p.mh + h % p.dh
+    else:
+        h *= p.mh
+    if p.dw > 1:
+        w = w // p.dw * p.dw * p.mw + w % p.dw
+    else:
+        w *= p.mw
+    return n, h, w
 
 
 @kernel
-def input_points(kind, first, last, t0, plan, x, V, ve, step, wide):
+def input_points(kind, first, last, t0, plan, blocks, x, V, ve, step, wide):
     """V[e*ve + part*step + t*wide + c]: the transformed patches of the tiles t0 + t.
 
-    The channels lie in parts of `wide`, in whole vectors.
+    The channels, of one block after the other, lie in parts of `wide`, in whole vectors. blocks[1 + 2*i], [2 + 2*i]
+    are how far down and across a block's patches stand.
     """
     p = plan[0]
-    H, W, C, mh, mw, nh, nw = p.H, p.W, p.C, p.mh, p.mw, p.nh, p.nw
-    line, side = (W, nw) if nh > 1 else (1, 1)  # from one value of the first axis to the next, in the image, the patch
+    H, W, C, nh, nw, eh, ew = p.H, p.W, p.C, p.nh, p.nw, p.eh, p.ew
+    down, aside = eh * W * C, ew * C if nw > 1 else eh * W * C
     Cs = (C + LANES - 1) // LANES * LANES
     zeros = np.zeros(LANES, np.float32)
     patch = scratch(nh * nw * Cs, x)
     patch[:] = 0
     for t in range(first, last):
-        image, h, w = place(t0 + t, p.Ho, p.Wo, mh, mw)
-        h, w = h + p.top, w + p.left
-        inside = Cs == C and h >= 0 and w >= 0 and h + nh <= H and w + nw <= W
-        if not inside:
-            gather_patch(x, image, h, w, H, W, C, nh, nw, patch, Cs)
-        a = ((image * H + h) * W + w) * C
-        if inside:
-            for i in range(nh):  # what the tile after the next one brings
-                prefetch(x, a + (i * W + mw + nw) * C, mw * C)
-        for part in range(0, Cs, wide):
-            for c in range(0, min(wide, Cs - part), LANES):
-                v = part // wide * step + t * wide + c
+        image, row, column = place(t0 + t, plan)
+        part, v = 0, t * wide
+        for i in range(1, len(blocks), 2):
+            h, w = row * p.sh + p.top + blocks[i], column * p.sw + p.left + blocks[i + 1]
+            inside = Cs == C and h >= 0 and w >= 0 and h + (nh - 1) * eh < H and w + (nw - 1) * ew < W
+            if not inside:
+                gather_patch(x, image, h, w, H, W, C, nh, eh, nw, ew, patch, Cs)
+            a = ((image * H + h) * W + w) * C
+            if inside and len(blocks) == 3:
+                for j in range(nh):  # what the tile after the next one brings
+                    prefetch(x, a + (j * eh * W + p.mw + nw) * C, p.mw * C)
+            for c in range(0, Cs, LANES):
                 if inside:
-                    input_transform(kind, x, a + part + c, line * C, C, V, v, side * ve, ve, zeros, 0, False)
+                    input_transform(kind, x, a + c, down, aside, V, v, nw * ve, ve, zeros, 0, False)
                 else:
-                    input_transform(kind, patch, part + c, side * Cs, Cs, V, v, side * ve, ve, zeros, 0, False)
+                    input_transform(kind, patch, c, nw * Cs, Cs, V, v, nw * ve, ve, zeros, 0, False)
+                part += LANES
+                v += LANES
+                if part == wide:
+                    part = 0
+                    v += step - wide
 
 
 @kernel
 def result_points(kind, first, last, t0, plan, g, Z, ze):
     """Z[e*ze + panel*TB*P + t*P + k]: the transformed tiles t0 + t of g."""
     p = plan[0]
-    Ho, Wo, K, P, mh, mw = p.Ho, p.Wo, p.K, p.P, p.mh, p.mw
-    line, tile, side = (Wo, mw, p.nw) if mh > 1 else (1, 1, 1)  # steps along the first axis
+    Ho, Wo, K, P, mh, mw, dh, dw, nw = p.Ho, p.Wo, p.K, p.P, p.mh, p.mw, p.dh, p.dw, p.nw
+    down, aside = dh * Wo * K, dw * K if nw > 1 else dh * Wo * K
     Ks = p.panels * P
     zeros = np.zeros(LANES, np.float32)
     patch = scratch(mh * mw * Ks, g)
     patch[:] = 0
     for t in range(first, last):
-        image, h, w = place(t0 + t, Ho, Wo, mh, mw)
-        inside = Ks == K and h + mh <= Ho and w + mw <= Wo
+        image, h, w = place(t0 + t, plan)
+        inside = Ks == K and h + (mh - 1) * dh < Ho and w + (mw - 1) * dw < Wo
         if not inside:
-            gather_patch(g, image, h, w, Ho, Wo, K, mh, mw, patch, Ks)
+            gather_patch(g, image, h, w, Ho, Wo, K, mh, dh, mw, dw, patch, Ks)
         a = ((image * Ho + h) * Wo + w) * K
         for i in range(mh):
-            prefetch(g, a + (i * Wo + 2 * mw) * K, mw * K)
+            prefetch(g, a + (i * dh * Wo + 2 * mw) * K, mw * K)
         for panel in range(p.panels):
             for j in range(0, P, LANES):
                 k, z = panel * P + j, (panel * p.TB + t) * P + j
                 if inside:
-                    result_transform(kind, g, a + k, line * K, K, Z, z, side * ze, ze, zeros, 0, False)
+                    result_transform(kind, g, a + k, down, aside, Z, z, nw * ze, ze, zeros, 0, False)
                 else:
-                    result_transform(kind, patch, k, tile * Ks, Ks, Z, z, side * ze, ze, zeros, 0, False)
+                    result_transform(kind, patch, k, mw * Ks, Ks, Z, z, nw * ze, ze, zeros, 0, False)
 
 
 @kernel
@@ -322,8 +412,7 @@ def weight_points(kind, plan, w, k, c0, cn, U, u, ue, taps):
     channels c.
     """
     p = plan[0]
-    P, sk, sc, T = p.P, p.sk, p.sc, p.T
-    window, side = (p.nw - p.mw + 1, p.nw) if p.nh > 1 else (1, 1)  # steps along the first axis
+    P, sk, sc, T, nw, rw = p.P, p.sk, p.sc, p.T, p.nw, p.nw - p.mw + 1
     kn = min(P, p.K - k)
     zeros = np.zeros(LANES, np.float32)
     if kn < P:
@@ -345,14 +434,14 @@ def weight_points(kind, plan, w, k, c0, cn, U, u, ue, taps):
         for i in range(i0, i1):
             for j in range(0, P, LANES):
                 from_ = (i - i0) * T * P + j
-                weight_transform(kind, taps, from_, window * P, P, U, u + i * P + j, side * ue, ue, zeros, 0, False)
+                weight_transform(kind, taps, from_, rw * P, P, U, u + i * P + j, nw * ue, ue, zeros, 0, False)
 
 
 @kernel
 def transform_weights(first, last, kind, plan, rows, places, none, x, w, bias, U):
     """U[panel, e, c, P]: every filter transformed, `step` channels c a task."""
     p = plan[0]
-    C, P, step, E = p.C, p.P, p.step, p.nh * p.nw
+    C, P, step, E = p.depth, p.P, p.step, p.nh * p.nw
     ue = C * P + LANES
     parts = (C + step - 1) // step
     taps = scratch(8 * p.T * P, w)
@@ -363,32 +452,33 @@ def transform_weights(first, last, kind, plan, rows, places, none, x, w, bias, U
 
 
 @kernel
-def transform_inputs(first, last, kind, plan, rows, places, none, x, w, bias, V):
+def transform_inputs(first, last, kind, plan, rows, places, blocks, x, w, bias, V):
     """The points of the source, `step` tiles a task."""
     p = plan[0]
-    Cs = (p.C + LANES - 1) // LANES * LANES
+    Cs = (p.depth + LANES - 1) // LANES * LANES
     for task in range(first, last):
         input_points(
-            kind, task * p.step, min((task + 1) * p.step, p.tiles), 0, plan, x, V, p.tiles * Cs + LANES, 0, Cs
+            kind, task * p.step, min((task + 1) * p.step, p.tiles), 0, plan, blocks, x, V, p.tiles * Cs + LANES, 0, Cs
         )  # fmt: skip
 
 
 @kernel
-def convolve_tiles(first, last, kind, plan, rows, places, none, x, w, bias, y):
+def convolve_tiles(first, last, kind, plan, rows, places, blocks, x, w, bias, y):
     """A block of tiles and a part of the weight panels a task: a product a point, then the transform back.
 
     x are the points of the source where there are several parts, else the source. w are the points of the weights, or
     with `fly` the weights, which are transformed cb channels at a time just before their use.
     """
     p = plan[0]
-    C, K, P, M, TB, cb, chunk, Ho, Wo, panels = p.C, p.K, p.P, p.M, p.TB, p.cb, p.tc, p.Ho, p.Wo, p.panels
-    mh, mw, E = p.mh, p.mw, p.nh * p.nw
-    line, tile, side = (Wo, mw, p.nw) if mh > 1 else (1, 1, 1)  # steps along the first axis
+    C, K, P, M, TB, cb, chunk, Ho, Wo, panels = p.depth, p.K, p.P, p.M, p.TB, p.cb, p.tc, p.Ho, p.Wo, p.panels
+    mh, mw, nw, E, T = p.mh, p.mw, p.nw, p.nh * p.nw, p.T
+    down, aside = p.dh * p.rstep * p.Wd * p.Kd, p.dw * p.cstep * p.Kd  # from one result of a tile to the next
+    along = aside if nw > 1 else down
     relu, shared = p.relu != 0, p.parts > 1
     Cs, across = (C + LANES - 1) // LANES * LANES, (panels + p.parts - 1) // p.parts * P
     ve, re, ue = (p.tiles if shared else TB) * Cs + LANES, TB * across + LANES, (cb if p.fly else C) * P + LANES
     own, R = scratch(0 if shared else E * ve, x), scratch(E * re, x)
-    fresh, taps = scratch(E * ue if p.fly else 0, x), scratch(8 * p.T * P if p.fly else 0, x)
+    fresh, taps = scratch(E * ue if p.fly else 0, x), scratch(8 * T * P if p.fly else 0, x)
     V, U = x if shared else own, fresh if p.fly else w
     edge, zeros = scratch(mh * mw * P, x), np.zeros(P, np.float32)
     for task in range(first, last):
@@ -399,7 +489,7 @@ def convolve_tiles(first, last, kind, plan, rows, places, none, x, w, bias, y):
         share = (chunk * P * M + tiles - 1) // tiles  # of the next chunk of weights, fetched beside one of tiles
         v = t0 * Cs if shared else 0
         if not shared:
-            input_points(kind, 0, tiles, t0, plan, x, V, ve, 0, Cs)
+            input_points(kind, 0, tiles, t0, plan, blocks, x, V, ve, 0, Cs)
         begin, end = part * panels // p.parts, (part + 1) * panels // p.parts
         for outer in range(begin, end if p.fly else begin + 1):
             for c0 in range(0, C, cb):
@@ -415,39 +505,41 @@ def convolve_tiles(first, last, kind, plan, rows, places, none, x, w, bias, y):
                                 ahead = ((panel + 1) * E + e if panel + 1 < end else begin * E + e + 1) * ue
                             for i in range(0, tiles, M):
                                 window_tile(
-                                    kind, V, v + e * ve + c0 + c, rows, i, min(M, tiles - i), none, 0, 1,
+                                    kind, V, v + e * ve + c0 + c, rows, i, min(M, tiles - i), blocks, 0, 1,
                                     min(chunk, cn - c), 1, U, u + c * P, P, R, e * re + (panel - begin) * P, places, P,
                                     zeros, 0, c0 + c > 0, False,
                                 )  # fmt: skip
                                 if p.far:
                                     prefetch(U, ahead + i // M * share, share)
         for t in range(tiles):
-            image, h, v = place(t0 + t, Ho, Wo, mh, mw)
-            for i in range(mh if begin == 0 else 0):
-                prefetch(y, ((image * Ho + h + i) * Wo + v + 2 * mw) * K, mw * K)
+            image, h, v = place(t0 + t, plan)
+            first_ = ((image * p.Hd + p.row0 + h * p.rstep) * p.Wd + p.col0 + v * p.cstep) * p.Kd
+            high, wide = min(mh, (Ho - h + p.dh - 1) // p.dh), min(mw, (Wo - v + p.dw - 1) // p.dw)
+            for i in range(mh if begin == 0 and p.dw == p.cstep == 1 else 0):
+                prefetch(y, first_ + i * down + 2 * mw * K, mw * K)
             for panel in range(begin, end):
                 k0, r0 = panel * P, t * across + (panel - begin) * P
-                o = ((image * Ho + h) * Wo + v) * K + k0
-                if k0 + P <= K and h + mh <= Ho and v + mw <= Wo:
+                o = first_ + k0
+                if k0 + P <= K and high == mh and wide == mw:
                     for j in range(0, P, LANES):
-                        output_transform(kind, R, r0 + j, side * re, re, y, o + j, line * K, K, bias, k0 + j, relu)
+                        output_transform(kind, R, r0 + j, nw * re, re, y, o + j, down, along, bias, k0 + j, relu)
                 else:
                     for j in range(0, P, LANES):
-                        output_transform(kind, R, r0 + j, side * re, re, edge, j, tile * P, P, bias, k0 + j, relu)
-                    for i in range(min(mh, Ho - h)):
-                        for j in range(min(mw, Wo - v)):
-                            copy(edge, (i * mw + j) * P, y, o + (i * Wo + j) * K, min(P, K - k0))
+                        output_transform(kind, R, r0 + j, nw * re, re, edge, j, mw * P, P, bias, k0 + j, relu)
+                    for i in range(high):
+                        for j in range(wide):
+                            copy(edge, (i * mw + j) * P, y, o + i * down + j * aside, min(P, K - k0))
 
 
 @kernel
-def gradient_points(first, last, kind, plan, rows, places, none, x, g, V, Z):
+def gradient_points(first, last, kind, plan, rows, places, blocks, x, g, V, Z):
     """V and Z, the points of `step` tiles of x and of g a task; V's channels in parts of cb, Z's in panels."""
     p = plan[0]
-    parts = (p.C + p.cb - 1) // p.cb
+    parts = (p.depth + p.cb - 1) // p.cb
     ve, ze = p.TB * parts * p.cb + LANES, p.TB * p.panels * p.P + LANES
     for task in range(first, last):
         begin, end = task * p.step, min((task + 1) * p.step, p.tiles)
-        input_points(kind, begin, end, p.t0, plan, x, V, ve, p.TB * p.cb, p.cb)
+        input_points(kind, begin, end, p.t0, plan, blocks, x, V, ve, p.TB * p.cb, p.cb)
         result_points(kind, begin, end, p.t0, plan, g, Z, ze)
 
 
@@ -455,14 +547,14 @@ def gradient_points(first, last, kind, plan, rows, places, none, x, g, V, Z):
 def filters(kind, plan, U, u, ue, k0, c0, lines, gw):
     """gw[k, c, T]: the filters of a panel's channels k and cb channels c, from their points in U; lines is scratch."""
     p = plan[0]
-    C, K, P, T, zeros = p.C, p.K, p.P, p.T, np.zeros(LANES, np.float32)
-    window, side = (p.nw - p.mw + 1, p.nw) if p.nh > 1 else (1, 1)  # steps along the first axis
+    C, K, P, T, nw, rw = p.depth, p.K, p.P, p.T, p.nw, p.nw - p.mw + 1
+    zeros = np.zeros(LANES, np.float32)
     for c1 in range(c0, min(c0 + p.cb, C), 8):
         cn = min(8, min(c0 + p.cb, C) - c1)
         for c in range(cn):
             for j in range(0, P, LANES):
                 from_ = u + (c1 - c0 + c) * P + j
-                filter_transform(kind, U, from_, side * ue, ue, lines, c * T * P + j, window * P, P, zeros, 0, False)
+                filter_transform(kind, U, from_, nw * ue, ue, lines, c * T * P + j, rw * P, P, zeros, 0, False)
         for t in range(0, cn * T, LANES):
             for j in range(0, min(P, K - k0), LANES):
                 transpose_tile(
@@ -478,7 +570,7 @@ def gradient_sums(first, last, kind, plan, rows, places, none, V, Z, sums, gw):
     A task that has all points and all tiles goes on to the filters.
     """
     p = plan[0]
-    C, P, M, TB, cb, chunk, tiles, E = p.C, p.P, p.M, p.TB, p.cb, p.tc, p.tiles, p.nh * p.nw
+    C, P, M, TB, cb, chunk, tiles, E = p.depth, p.P, p.M, p.TB, p.cb, p.tc, p.tiles, p.nh * p.nw
     begun, alone = p.begun != 0, p.alone != 0
     parts = (C + cb - 1) // cb
     ve, ze, ue = TB * parts * cb + LANES, TB * p.panels * P + LANES, cb * P + LANES
@@ -509,7 +601,7 @@ def filter_sums(first, last, kind, plan, rows, places, none, V, Z, sums, gw):
     """The filters of a panel of channels k and cb channels c a task."""
     p = plan[0]
     E = p.nh * p.nw
-    parts, ue = (p.C + p.cb - 1) // p.cb, p.cb * p.P + LANES
+    parts, ue = (p.depth + p.cb - 1) // p.cb, p.cb * p.P + LANES
     lines = scratch(8 * p.T * p.P, V)
     for task in range(first, last):
         panel = task // parts
@@ -517,101 +609,166 @@ def filter_sums(first, last, kind, plan, rows, places, none, V, Z, sums, gw):
 
 
 NEAR = 1 << 19  # points of the weights that stay in the second-level cache
-TILES = 24  # tiles of a block where they do
-MANY = 128  # tiles of a block where they do not
+TILES = 24 * 36  # points of the tiles of a block where they do
+MANY = 128 * 36  # points of the tiles of a block where they do not
 FEW = 80  # tiles up to which each task transforms the weights it needs
 FLY = 128  # channels whose weights it transforms at once
 CHUNK = 1 << 13  # values of a weight panel, or of a panel of g's points, that stay in the first-level cache
 POINTS = 1 << 22  # values of the transformed arrays that the weight gradient keeps at once
 SIDE = 64  # channels c of a task of the weight gradient
 TASKS = 8  # into which the work is cut at least, if it can be
+GAIN = 0.85  # of the direct form's products: where the transforms still leave a gain
+TRANSFORM = 14  # multiply-adds that take as long as the transform of one value
+WEIGHTS = 15  # and that of one weight
+CUT = 0.1  # what it costs to cut a window up, in the direct form's products
+
+
+class Window(NamedTuple):
+    """Where windows stand: how far apart, the source place of the first one, and the step between their taps."""
+
+    stride: Pair
+    start: Pair
+    dilation: Pair = (1, 1)
+
+
+class Target(NamedTuple):
+    """Where results go: rows, columns and channels of the array, and (step, first) of the rows and columns written."""
+
+    shape: tuple[int, int, int]
+    places: tuple[Pair, Pair] = ((1, 0), (1, 0))
 
 
 @lru_cache(maxsize=1024)
 def _plan(
-    shape: tuple[int, int, int, int], out: tuple[int, int, int], start: tuple[int, int], relu: bool, back: bool,
-    window: tuple[int, int],
+    shape: tuple[int, int, int, int], out: tuple[int, int, int], r: Pair, window: Window, target: Target, relu: bool,
+    back: bool, form: Form,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:  # fmt: skip
-    """The plan of `convolve` and its tables: rows of V, rows of the products, no tap."""
-    (N, C, H, W), (Ho, Wo, K) = shape, out
-    axes = {axis.r: axis for axis in FORMS[WINDOWS[window]]}
-    (mh, nh), (mw, nw) = ((axes[r].m, axes[r].n) if r > 1 else (1, 1) for r in window)
-    E, values_of = nh * nw, window[0] * window[1]
+    """The plan of `convolve` and its tables: rows of V, rows of the products, the blocks behind one tap of no offset."""
+    (N, C, H, W), (Ho, Wo, K), (down, across) = shape, out, form
+    (sh, sw), (Eh, Ew) = window.stride, window.dilation
+    dh, dw = _apart(sh, Eh), _apart(sw, Ew)
+    (jh, bh), (jw, bw) = _cut(form, r, window.stride)
+    blocks = [
+        offset
+        for j, b, i, a in np.ndindex(jh, bh, jw, bw)
+        for offset in ((j * down.r * sh + b) * Eh, (i * across.r * sw + a) * Ew)
+    ]
+    depth = len(blocks) // 2 * C
     width = vectors(K, 4)
     plan = np.zeros(1, PLAN)
-    T, P = N * -(-Ho // mh) * -(-Wo // mw), width * LANES
+    th, tw = _tiles(Ho, down.m, dh), _tiles(Wo, across.m, dw)
+    T, P, E = N * th * tw, width * LANES, form.points
     panels = -(-K // P)
-    fly, near = T <= FEW, E * C * K <= NEAR
-    TB = T if fly else TILES if near else MANY
-    blocks = -(-T // TB)
-    TB = -(-T // blocks)
-    parts = min(panels, -(-TASKS // blocks))
-    sk, sc = (values_of, values_of * K) if back else (values_of * C, values_of)
+    fly, near = T <= FEW, E * depth * K <= NEAR
+    TB = T if fly else max(1, (TILES if near else MANY) // E)
+    runs = -(-T // TB)
+    TB = -(-T // runs)
+    parts = min(panels, -(-TASKS // runs))
+    taps = down.r * across.r
+    sk, sc = (taps, taps * K) if back else (taps * depth, taps)
+    (rstep, row0), (cstep, col0) = target.places
+    Hd, Wd, Kd = target.shape
     values = dict(
-        N=N, H=H, W=W, C=C, Ho=Ho, Wo=Wo, K=K, top=start[0], left=start[1], relu=relu, P=P, M=ROWS[width],
-        panels=panels, tiles=T, TB=TB, blocks=blocks, parts=parts, sk=sk, sc=sc, back=back, fly=fly, mh=mh, mw=mw,
-        nh=nh, nw=nw, T=values_of, cb=FLY if fly else C, tc=CHUNK // P, step=8, far=not (fly or near),
+        N=N, H=H, W=W, C=C, Ho=Ho, Wo=Wo, K=K, sh=sh, sw=sw, top=window.start[0], left=window.start[1], relu=relu, P=P,
+        M=ROWS[width], panels=panels, tiles=T, TB=TB, blocks=runs, parts=parts, sk=sk, sc=sc, back=back, fly=fly,
+        mh=down.m, mw=across.m, nh=down.n, nw=across.n, th=th, tw=tw, dh=dh, dw=dw, eh=sh * Eh, ew=sw * Ew,
+        depth=depth, T=taps, Hd=Hd, Wd=Wd, Kd=Kd, rstep=rstep, row0=row0, cstep=cstep, col0=col0,
+        cb=FLY if fly else depth, tc=CHUNK // P, step=max(8, 8 * 36 // E), far=not (fly or near),
     )  # fmt: skip
     for name, value in values.items():
         plan[name] = value
     i = np.arange(TB)
-    return plan, i * (-(-C // LANES) * LANES), i * (-(-panels // parts) * P), np.zeros(1, np.int64)
+    return (
+        plan, i * (-(-depth // LANES) * LANES), i * (-(-panels // parts) * P), np.array([0, *blocks], np.int64)
+    )  # fmt: skip
 
 
 def convolve(
-    x: np.ndarray, shape: tuple[int, int, int, int], w: np.ndarray, back: bool, bias: np.ndarray | None, relu: bool,
-    y: np.ndarray, out: tuple[int, int, int], start: tuple[int, int], window: tuple[int, int],
+    form: Form, x: np.ndarray, shape: tuple[int, int, int, int], w: np.ndarray, back: bool, bias: np.ndarray | None,
+    relu: bool, y: np.ndarray, out: tuple[int, int, int], window: Window, target: Target,
 ) -> None:  # fmt: skip
-    """y (N, Ho, Wo, K) = the convolution of x (N, H, W, C), whose first window stands at `start`.
+    """y = the convolution of x (N, H, W, C), all `out` (rows, columns, channels K) results of it, as `target` says.
 
-    x, w and y are flat; shape is (N, C, H, W), out (Ho, Wo, K); w is (K, C, *window), or, with `back`, (C, K,
-    *window) and its windows are taken backwards.
+    x and y are flat, x of shape (N, C, H, W); w is (K, C, R, S), or, with `back`, (C, K, R, S) and its windows are
+    taken backwards.
     """
-    way = _plan(shape, out, start, relu, back, window)
+    r: Pair = w.shape[2:]
+    if r != (form.down.r, form.across.r) or window.stride != (1, 1):
+        w, back = cut_up(w[:, :, ::-1, ::-1].transpose(1, 0, 2, 3) if back else w, form, window.stride), False
+    w = in_order(w)
+    way = _plan(shape, out, r, window, target, relu, back, form)
     p = way[0][0]
-    C, P, panels, E = shape[1], int(p["P"]), int(p["panels"]), int(p["nh"] * p["nw"])
-    kind = KINDS[WINDOWS[window], P // LANES]
+    depth, P, panels, E = int(p["depth"]), int(p["P"]), int(p["panels"]), form.points
+    kind = KINDS[form, P // LANES]
     edge = np.zeros(panels * P, np.float32)
     if bias is not None:
         edge[: out[2]] = bias
     if not p["fly"]:
-        points = aligned(panels * E * (C * P + LANES), np.float32)
-        run(transform_weights, panels * -(-C // int(p["step"])), w.size > 1 << 13, kind, *way, x, w, edge, points)
+        points = aligned(panels * E * (depth * P + LANES), np.float32)
+        run(transform_weights, panels * -(-depth // int(p["step"])), w.size > 1 << 13, kind, *way, x, w, edge, points)
         w = points
     if p["parts"] > 1:
-        source = aligned(E * (int(p["tiles"]) * -(-C // LANES) * LANES + LANES), np.float32)
+        source = aligned(E * (int(p["tiles"]) * -(-depth // LANES) * LANES + LANES), np.float32)
         run(transform_inputs, -(-int(p["tiles"]) // int(p["step"])), True, kind, *way, x, w, edge, source)
         x = source
     run(convolve_tiles, int(p["blocks"] * p["parts"]), True, kind, *way, x, w, edge, y)
 
 
+def cut_up(w: np.ndarray, form: Form, stride: Pair) -> np.ndarray:
+    """Weights (K, C, R, S) as (K, blocks * C, r, s) of the form's windows, zeros behind the last taps."""
+    K, C, R, S = w.shape
+    full, part, order = _cuts(w.shape, form, stride)
+    cut = np.zeros((K, C, full[0] * full[1] * full[2], full[3] * full[4] * full[5]), w.dtype)
+    cut[:, :, :R, :S] = w
+    return np.ascontiguousarray(cut.reshape(K, C, *full)[part].transpose(order)).reshape(K, -1, full[1], full[4])
+
+
+def put_together(gw: np.ndarray, w_shape: tuple[int, int, int, int], form: Form, stride: Pair) -> np.ndarray:
+    """The adjoint of `cut_up`."""
+    K, C, R, S = w_shape
+    full, part, order = _cuts(w_shape, form, stride)
+    cut = np.zeros((K, C, *full), gw.dtype)
+    inner = cut[part].transpose(order)
+    inner[...] = gw.reshape(inner.shape)
+    return np.ascontiguousarray(cut.reshape(K, C, full[0] * full[1] * full[2], -1)[:, :, :R, :S])
+
+
+def _cuts(w_shape: tuple[int, ...], form: Form, stride: Pair) -> tuple[Any, Any, Any]:
+    """An axis of taps is (group, tap of the form, phase): those of both, which phases are in use, channels' order."""
+    (jh, bh), (jw, bw) = _cut(form, w_shape[2:], stride)
+    all_, sizes = slice(None), (jh, form.down.r, stride[0], jw, form.across.r, stride[1])
+    return sizes, (*[all_] * 4, slice(bh), all_, all_, slice(bw)), (0, 2, 4, 5, 7, 1, 3, 6)
+
+
 def weight(
-    g: np.ndarray, x: np.ndarray, shape: tuple[int, int, int, int], out: tuple[int, int, int], start: tuple[int, int],
-    window: tuple[int, int],
+    form: Form, g: np.ndarray, x: np.ndarray, shape: tuple[int, int, int, int], out: tuple[int, int, int],
+    w_shape: tuple[int, int, int, int], window: Window,
 ) -> np.ndarray:  # fmt: skip
-    """The gradient of `convolve` for its weights, flat (K, C, *window); g (N, Ho, Wo, K) and x (N, H, W, C) are flat."""
-    (_, C, _, _), (_, _, K) = shape, out
-    plan, _, _, none = _plan(shape, out, start, False, False, window)
+    """The gradient of `convolve` for its weights (K, C, R, S); g (N, Ho, Wo, K) and x (N, H, W, C) are flat."""
+    K, r = out[2], w_shape[2:]
+    plan, _, _, blocks = _plan(shape, out, r, window, Target(out), False, False, form)
     plan = plan.copy()
     p = plan[0]
-    P, T, panels, E = int(p["P"]), int(p["tiles"]), int(p["panels"]), int(p["nh"] * p["nw"])
-    cb = min(SIDE, -(-C // LANES) * LANES)
-    across, kind = -(-C // cb), KINDS[WINDOWS[window], P // LANES]
-    held = max(POINTS, min(4 * POINTS, E * C * K))  # rather more points of tiles than sums that go through memory
-    blocks = -(-T * E * (across * cb + panels * P) // held)
-    TB = -(-T // blocks)
-    parts = int(max(p["nh"], p["nw"])) if panels * across < TASKS else 1
-    alone = parts == blocks == 1
+    P, T, panels, E, depth = int(p["P"]), int(p["tiles"]), int(p["panels"]), form.points, int(p["depth"])
+    cb = min(SIDE, -(-depth // LANES) * LANES)
+    across, kind = -(-depth // cb), KINDS[form, P // LANES]
+    held = max(POINTS, min(4 * POINTS, E * depth * K))  # rather more points of tiles than sums that go through memory
+    runs = -(-T * E * (across * cb + panels * P) // held)
+    TB = -(-T // runs)
+    parts = max(form.down.n, form.across.n) if panels * across < TASKS else 1
+    alone = parts == runs == 1
     p["TB"], p["cb"], p["parts"], p["alone"] = TB, cb, parts, alone
     V, Z = aligned(E * (TB * across * cb + LANES), np.float32), aligned(E * (TB * panels * P + LANES), np.float32)
     sums = aligned(1 if alone else panels * across * E * (cb * P + LANES), np.float32)
-    gw = np.empty(K * C * int(p["T"]), np.float32)
+    gw = np.empty(K * depth * form.down.r * form.across.r, np.float32)
     rows = np.arange(cb)
-    way = plan, rows, rows * P, none
+    way = plan, rows, rows * P, blocks
     for t in range(0, T, TB):
         p["t0"], p["tiles"], p["begun"] = t, min(TB, T - t), t > 0
         run(gradient_points, -(-int(p["tiles"]) // int(p["step"])), True, kind, *way, x, g, V, Z)
         run(gradient_sums, panels * across * parts, True, kind, *way, V, Z, sums, gw)
     if not alone:
         run(filter_sums, panels * across, True, kind, *way, V, Z, sums, gw)
-    return gw
+    if r != (form.down.r, form.across.r) or window.stride != (1, 1):
+        return put_together(gw, w_shape, form, window.stride)
+    return gw.reshape(w_shape)

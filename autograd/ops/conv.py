@@ -45,7 +45,7 @@ def _conv_samples(s: Draw) -> list[tuple[Any, ...]]:
 
 @op(
     lambda g, weight, input_shape, stride, padding, dilation, groups: _conv2d_input(
-        g, weight, input_shape, stride, padding, dilation, groups
+        g, weight, None, input_shape, stride, padding, dilation, groups
     ),
     lambda g, input, weight_shape, stride, padding, dilation, groups: _conv2d_weight(
         g, input, weight_shape, stride, padding, dilation, groups
@@ -68,16 +68,19 @@ def _conv2d(
     lambda g, grad, weight_shape, stride, padding, dilation, groups: _conv2d_weight(
         grad, g, weight_shape, stride, padding, dilation, groups
     ),
+    lambda g: _conv2d_bias(g),
     samples=lambda s: [
-        (s(2, 3, 3, 3), s(3, 2, 2, 3), (2, 2, 4, 5), (1, 1), PLAIN, (1, 1), 1),
-        (s(1, 2, 3, 3), s(2, 2, 2, 2), (1, 4, 5, 4), (2, 1), ((1, 1), (0, 1)), (1, 2), 2),
+        (s(2, 3, 3, 3), s(3, 2, 2, 3), None, (2, 2, 4, 5), (1, 1), PLAIN, (1, 1), 1),
+        (s(1, 2, 3, 3), s(2, 2, 2, 2), s(4), (1, 4, 5, 4), (2, 1), ((1, 1), (0, 1)), (1, 2), 2),
+        (s(2, 3, 2, 3), s(3, 2, 2, 3), s(2), (2, 2, 4, 9), (2, 3), PLAIN, (1, 1), 1),
     ],
 )
 def _conv2d_input(
-    grad: Any, weight: Any, shape: tuple[int, ...], stride: Pair, padding: Padding, dilation: Pair, groups: int
-) -> Any:
-    """The adjoint of `_conv2d` in its input, of that `shape`; also the transposed convolution."""
-    return kernels.conv2d_input(grad, weight, shape, stride, padding, dilation, groups)  # type: ignore[arg-type]
+    grad: Any, weight: Any, bias: Any, shape: tuple[int, ...], stride: Pair, padding: Padding, dilation: Pair,
+    groups: int,
+) -> Any:  # fmt: skip
+    """The adjoint of `_conv2d` in its input, of that `shape`; also the transposed convolution, which has a bias."""
+    return kernels.conv2d_input(grad, weight, shape, stride, padding, dilation, groups, bias)  # type: ignore[arg-type]
 
 
 @op(
@@ -85,7 +88,7 @@ def _conv2d_input(
         _conv2d(input, g, None, stride, padding, dilation, groups), grad_shape
     ),
     lambda g, grad, input_shape, stride, padding, dilation, groups: _conv2d_input(
-        grad, g, input_shape, stride, padding, dilation, groups
+        grad, g, None, input_shape, stride, padding, dilation, groups
     ),
     samples=lambda s: [
         (s(2, 3, 3, 3), s(2, 2, 4, 5), (3, 2, 2, 3), (1, 1), PLAIN, (1, 1), 1),
@@ -97,6 +100,51 @@ def _conv2d_weight(
 ) -> Any:
     """The adjoint of `_conv2d` in its weight, of that `shape`."""
     return kernels.conv2d_weight(grad, input, shape, stride, padding, dilation, groups)  # type: ignore[arg-type]
+
+
+# Three more of volumes, for windows that stand side by side: no window is copied then.
+
+
+def _apart(size: Any, window: Any, stride: Any, padding: Any, dilation: Any, groups: int) -> bool:
+    """Whether windows cover an axis of that size, each value once."""
+    return (
+        tuple(stride) == tuple(window)
+        and all(n % s == 0 for n, s in zip(size, stride, strict=True))
+        and not any(map(any, padding))
+        and all(d == 1 for d in dilation)
+        and groups == 1
+    )
+
+
+@op(
+    lambda g, weight: _gathered(g, weight),
+    lambda g, input, weight_shape: _gathered_weight(input, g, weight_shape),
+    lambda g: _conv2d_bias(reshape(g, (*g.shape[:3], g.shape[3] * g.shape[4]))),
+    samples=lambda s: [(s(2, 3, 1, 2, 2), s(3, 2, 2, 1, 3), s(2)), (s(1, 2, 2, 1, 3), s(2, 3, 1, 2, 2), None)],
+)
+def _spread(input: Any, weight: Any, bias: Any) -> Any:
+    """The transposed convolution of volumes whose stride is its window (C, K, *window)."""
+    return kernels.spread(input, weight, bias)
+
+
+@op(
+    lambda g, weight: _spread(g, weight, None),
+    lambda g, input, weight_shape: _gathered_weight(g, input, weight_shape),
+    samples=lambda s: [(s(2, 2, 2, 2, 6), s(3, 2, 2, 1, 3))],
+)
+def _gathered(input: Any, weight: Any) -> Any:
+    """The adjoint of `_spread` in its input: the convolution whose stride is its window."""
+    return kernels.gather(input, weight)
+
+
+@op(
+    lambda g, input: _gathered(input, g),
+    lambda g, grad: _spread(grad, g, None),
+    samples=lambda s: [(s(2, 3, 1, 2, 2), s(2, 2, 2, 2, 6), (3, 2, 2, 1, 3))],
+)
+def _gathered_weight(grad: Any, input: Any, shape: tuple[int, ...]) -> Any:
+    """The adjoint of `_gathered` in its weight, of that `shape`."""
+    return kernels.gather_weight(grad, input, shape)
 
 
 @op(lambda g: reshape(g, (1, g.shape[0], 1, 1)), samples=lambda s: [(s(2, 3, 2, 4),)])
@@ -325,6 +373,9 @@ def conv3d(
     single = _check("conv3d", input, weight, bias, 3, groups)
     stride, padding, dilation = _settings("conv3d", input, weight, stride, padding, dilation, 3)
     x = unsqueeze(input, 0) if single else input
+    if _apart(x.shape[2:], weight.shape[2:], stride, padding, dilation, groups):
+        y = _with_bias(_gathered(x, weight), bias)
+        return squeeze(y, 0) if single else y
     if padding[0] != (0, 0):
         x = pad(x, (0, 0, 0, 0, *padding[0]))
     x = _windows(x, 2, weight.shape[2], stride[0], dilation[0])
@@ -399,9 +450,9 @@ def conv_transpose2d(
     if tuple(x.shape[2:]) == (1, 1) and size == tuple(weight.shape[2:]) and groups == 1 and pads == ((0, 0), (0, 0)):
         # one pixel spread over one window, as a generator of pictures begins: a product of matrices
         y = reshape(matmul(reshape(x, x.shape[:2]), reshape(weight, (weight.shape[0], -1))), shape)
+        y = _with_bias(y, bias)
     else:
-        y = _conv2d_input(x, weight, shape, stride, pads, dilation, groups)
-    y = _with_bias(y, bias)
+        y = _conv2d_input(x, weight, bias, shape, stride, pads, dilation, groups)
     return squeeze(y, 0) if single else y
 
 
@@ -427,8 +478,7 @@ def conv_transpose1d(
     (s,), (p,), (d,), (length,) = settings
     x = unsqueeze(unsqueeze(input, 0) if single else input, 2)
     shape = (x.shape[0], weight.shape[1] * groups, 1, length)
-    y = squeeze(_conv2d_input(x, unsqueeze(weight, 2), shape, (1, s), ((0, 0), p), (1, d), groups), 2)
-    y = _with_bias(y, bias)
+    y = squeeze(_conv2d_input(x, unsqueeze(weight, 2), bias, shape, (1, s), ((0, 0), p), (1, d), groups), 2)
     return squeeze(y, 0) if single else y
 
 
@@ -452,11 +502,14 @@ def conv_transpose3d(
     settings = _transposed("conv_transpose3d", input, weight, stride, padding, output_padding, dilation, 3)
     stride, pads, dilation, (depth, height, width) = settings
     x = unsqueeze(input, 0) if single else input
+    if _apart((depth, height, width), weight.shape[2:], stride, pads, dilation, groups):
+        y = _spread(x, weight, bias)
+        return squeeze(y, 0) if single else y
     N, C, D, H, W = x.shape
     K, T = weight.shape[1] * groups, weight.shape[2]
     x = reshape(permute(x, (0, 2, 1, 3, 4)), (N * D, C, H, W))
     shape = (N * D, K * T, height, width)
-    y = _conv2d_input(x, _flat_depth(weight), shape, stride[1:], pads[1:], dilation[1:], groups)
+    y = _conv2d_input(x, _flat_depth(weight), None, shape, stride[1:], pads[1:], dilation[1:], groups)
     y = permute(reshape(y, (N, D, K, T, height, width)), (0, 2, 1, 3, 4, 5))
     before = pads[0][0]
     y = _overlap(y, depth + 2 * before, 2, stride[0], dilation[0])[:, :, before : before + depth]

@@ -54,10 +54,22 @@ def _source(mode: str, length: int, before: int, after: int) -> Any:
 )  # fmt: skip
 def _pad_copies(input: Any, pads: Pads, mode: str) -> Any:
     """Borders made of the elements of `input`."""
+    if any(a < 0 or b < 0 for a, b in pads):  # what is cut off may still be repeated
+        for d, (a, b) in enumerate(pads):
+            if a or b:
+                input = np.take(input, _source(mode, input.shape[d], a, b), d)
+        return input
+    out = _pad_constant.__wrapped__(input, pads)
     for d, (a, b) in enumerate(pads):
-        if a or b:
-            input = np.take(input, _source(mode, input.shape[d], a, b), d)
-    return input
+        for to, at in _repeats(mode, input.shape[d], a, b):
+            out[(slice(None),) * d + (to,)] = out[(slice(None),) * d + (a + at,)]
+    return out
+
+
+def _repeats(mode: str, length: int, before: int, after: int) -> list[tuple[int, int]]:
+    """The places along a padded dim that repeat one of the input, and which."""
+    inner = range(before, before + length)
+    return [(i, int(at)) for i, at in enumerate(_source(mode, length, before, after)) if i not in inner]
 
 
 @op(
@@ -68,8 +80,13 @@ def _pad_fold(input: Any, shape: tuple[int, ...], pads: Pads, mode: str) -> Any:
     """The adjoint of `_pad_copies`: what the copies got is added to the elements they were made of."""
     for d, (a, b) in enumerate(pads):
         if a or b:
-            out = np.zeros((*input.shape[:d], shape[d], *input.shape[d + 1 :]), input.dtype)
-            np.add.at(out, (slice(None),) * d + (_source(mode, shape[d], a, b),), input)
+            before, n = (slice(None),) * d, shape[d]
+            out = _empty(input, (*input.shape[:d], n, *input.shape[d + 1 :]))
+            first, last = max(-a, 0), min(n, n + b)  # of the elements that are in the middle
+            out[(*before, slice(first))] = out[(*before, slice(last, None))] = 0
+            out[(*before, slice(first, last))] = input[(*before, slice(first + a, last + a))]
+            for i, at in _repeats(mode, n, a, b):
+                out[(*before, at)] += input[(*before, i)]
             input = out
     return input
 
@@ -133,6 +150,11 @@ def pad(input: Any, pad: Any, mode: str = "constant", value: float | None = None
             f"pad: mode {mode!r} pads the last 1 to 3 dims of a tensor with one or two more; "
             f"got sizes for {padded} dims of {n}"
         )
+    if mode == "circular" and min(sizes) < 0:  # what is cut off is not repeated
+        if any(n + min(a, 0) + min(b, 0) < 0 for n, (a, b) in zip(shape, pads, strict=True)):
+            raise ShapeError(f"pad: sizes {sizes} take more than all of a dim of {shape}")
+        input = _crop(input, tuple([(max(-a, 0), max(-b, 0)) for a, b in pads]))
+        shape, pads = tuple(input.shape), tuple([(max(a, 0), max(b, 0)) for a, b in pads])
     _check(mode, shape, pads)
     if mode == "circular" and min(sizes) < 0:  # what is cut off is not repeated
         input = _crop(input, tuple([(max(-a, 0), max(-b, 0)) for a, b in pads]))

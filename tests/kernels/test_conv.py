@@ -205,6 +205,11 @@ def test_depthwise_takes_no_value_between_or_beyond_its_windows():
     assert np.isfinite(conv.conv2d_weight(g, x, w.shape, *case.how)).all()
 
 
+def winograd_form(case):
+    _, w, g, _ = case.arrays()
+    return winograd.suits(w.dtype, w.shape, case.stride, case.dilation, (case.N, *g.shape[2:]), case.groups)
+
+
 @settings(max_examples=30, deadline=None)
 @given(winograd_cases)
 @example(plain._replace(Cg=32, Kg=70, dtype=np.float32, size=(40, 39), N=1))  # several blocks of tiles
@@ -216,8 +221,54 @@ def test_depthwise_takes_no_value_between_or_beyond_its_windows():
 @example(plain._replace(Cg=130, Kg=200, dtype=np.float32, size=(40, 39), window=(7, 1), padding=((3, 3), (0, 0))))
 @example(plain._replace(Cg=64, Kg=64, dtype=np.float32, size=(1, 90), window=(1, 3), padding=((0, 0), (1, 1))))
 def test_winograd(case):
-    assert winograd.suits(np.float32, case.Cg, (case.Kg, case.Cg, *case.window), (1, 1), (1, 1))
+    assert winograd_form(case) is winograd.WINDOWS[case.window]
     assert_right(case, WINOGRAD_BOUND)
+
+
+SEQUENCE = plain._replace(Cg=64, Kg=64, size=(1, 301), window=(1, 2), padding=((0, 0), (2, 1)), dtype=np.float32)
+OTHER_FORMS = [
+    (SEQUENCE._replace(Kg=50, dilation=(1, 16)), (1, 2)),
+    (SEQUENCE._replace(window=(1, 3), dilation=(1, 67)), (1, 3)),  # many tiles have less than four results
+    (SEQUENCE._replace(window=(1, 11), padding=((0, 0), (5, 5))), (1, 7)),  # two blocks of taps, one short
+    (SEQUENCE._replace(window=(1, 16), stride=(1, 8), padding=((0, 0), (4, 4))), (1, 2)),  # eight
+    (SEQUENCE._replace(Cg=63, Kg=50, size=(301, 1), window=(3, 1), padding=((2, 1), (0, 0)), dilation=(2, 1)), (3, 1)),
+    (SEQUENCE._replace(size=(33, 35), window=(2, 2), padding=((1, 0), (0, 1))), (2, 2)),
+    (SEQUENCE._replace(N=3, size=(33, 35), window=(4, 4), stride=(2, 2), padding=((1, 1), (1, 1))), (2, 2)),
+    (SEQUENCE._replace(size=(33, 35), window=(3, 3), dilation=(2, 3), padding=((2, 2), (3, 3))), (3, 3)),
+]
+
+
+@pytest.fixture(autouse=True)
+def forms_for_little_work(request, monkeypatch):
+    """Of the tests of these cases: there the transforms cost more than they save."""
+    called = getattr(request.node, "callspec", None)
+    if called is None or called.params.get("case") not in [case for case, _ in OTHER_FORMS]:
+        yield
+        return
+    monkeypatch.setattr(winograd, "GAIN", 10.0)
+    winograd._fastest.cache_clear()
+    yield
+    winograd._fastest.cache_clear()
+
+
+@pytest.mark.parametrize("case, form", OTHER_FORMS)
+def test_winograd_of_other_windows(case, form):
+    chosen = winograd_form(case)
+    assert chosen is not None and (chosen.down.r, chosen.across.r) == form
+    assert_right(case, WINOGRAD_BOUND)
+
+
+def test_winograd_of_strided_windows_writes_every_phase_of_the_input(monkeypatch):
+    """The taps of a phase have a form of their own, and one of 1x1 none."""
+    monkeypatch.setattr(winograd, "GAIN", 10.0)
+    winograd._fastest.cache_clear()
+    try:
+        for stride, window in (((2, 2), (3, 3)), ((3, 2), (4, 3)), ((1, 2), (1, 5))):
+            case = plain._replace(Cg=64, Kg=64, dtype=np.float32, size=(17, 22), stride=stride, window=window)
+            assert winograd_form(case)
+            assert_right(case, WINOGRAD_BOUND)
+    finally:
+        winograd._fastest.cache_clear()
 
 
 def test_winograd_weight_gradient_over_several_blocks_of_tiles(monkeypatch):
@@ -234,7 +285,7 @@ def test_winograd_switch_and_float64(monkeypatch):
     assert not np.array_equal(fast, direct)
     assert_close(direct, reference(x, w, bias, *plain.how), 1e-6)
     monkeypatch.setattr(winograd, "enabled", True)
-    assert not winograd.suits(np.float64, 32, w.shape, (1, 1), (1, 1))
+    assert not winograd_form(plain._replace(Cg=32, Kg=32))
 
 
 HOSTILE = [
@@ -318,6 +369,7 @@ GUARDED = [
     plain._replace(Cg=64, Kg=64, dtype=np.float32, window=(5, 5), size=(22, 23)),
     plain._replace(Cg=64, Kg=64, dtype=np.float32, window=(1, 7), size=(9, 23)),
     plain._replace(Cg=33, Kg=67, dtype=np.float32, window=(7, 1), size=(22, 9), padding=((3, 3), (0, 0))),
+    *[case for case, _ in OTHER_FORMS],
     plain._replace(padding=((0, 0), (0, 0))),
     plain._replace(Cg=1, Kg=6, window=(5, 5), padding=((0, 0), (0, 0)), dtype=np.float32),
     plain._replace(Cg=3, Kg=4, size=(20, 33)),
@@ -382,6 +434,9 @@ BIG = [
     plain._replace(Cg=256, Kg=130, size=(8, 8), dtype=np.float32),
     plain._replace(Cg=48, Kg=64, size=(31, 40), dtype=np.float32, window=(5, 5)),
     plain._replace(Cg=48, Kg=64, size=(31, 40), dtype=np.float32, window=(1, 7)),
+    OTHER_FORMS[0][0],
+    OTHER_FORMS[2][0],
+    OTHER_FORMS[6][0],
     plain._replace(Cg=24, Kg=40, size=(40, 40), stride=(2, 2)),
     plain._replace(N=4, Cg=130, Kg=200, size=(14, 14), stride=(2, 2), dtype=np.float32),
     plain._replace(Cg=3, Kg=16, size=(64, 64), N=6, window=(5, 5), dtype=np.float32),
@@ -435,7 +490,9 @@ def test_concurrent_calls():
     assert not failures
 
 
-@pytest.mark.parametrize("case", [plain, *GUARDED[2:5], *GUARDED[7:13], *GUARDED[-3:], HOSTILE[1], HOSTILE[4]])
+@pytest.mark.parametrize(
+    "case", [plain, *GUARDED[2:5], *GUARDED[7:10], *GUARDED[17:21], *GUARDED[-3:], HOSTILE[1], HOSTILE[4]]
+)
 def test_fused_activation_has_the_bits_of_the_separate_one(case):
     x, w, _, bias = case.arrays()
     y = conv.conv2d(x, w, bias, *case.how)
