@@ -197,7 +197,7 @@ def _fastest(w_shape: tuple[int, ...], stride: Pair, dilation: Pair, out: tuple[
         tiles = out[0] * _tiles(out[1], form.down.m, _apart(stride[0], dilation[0]))
         tiles *= _tiles(out[2], form.across.m, _apart(stride[1], dilation[1]))
         depth = blocks * C
-        cost = form.points * (tiles * (depth * K + TRANSFORM * (depth + K)) + WEIGHTS * depth * K)
+        cost: float = form.points * (tiles * (depth * K + TRANSFORM * (depth + K)) + WEIGHTS * depth * K)
         cost += CUT * direct if blocks > 1 else 0
         if cost < bound:
             best, bound = form, cost

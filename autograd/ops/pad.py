@@ -59,7 +59,8 @@ def _pad_copies(input: Any, pads: Pads, mode: str) -> Any:
             if a or b:
                 input = np.take(input, _source(mode, input.shape[d], a, b), d)
         return input
-    out = _pad_constant.__wrapped__(input, pads)
+    out = _empty(input, tuple([n + a + b for n, (a, b) in zip(input.shape, pads, strict=True)]))
+    out[tuple([slice(a, a + n) for n, (a, _) in zip(input.shape, pads, strict=True)])] = input
     for d, (a, b) in enumerate(pads):
         for to, at in _repeats(mode, input.shape[d], a, b):
             out[(slice(None),) * d + (to,)] = out[(slice(None),) * d + (a + at,)]

@@ -55,6 +55,54 @@ def _adaptive_max_pool2d(input: Any, output_size: Pair) -> Any:
     return kernels.adaptive_max_pool2d(input, output_size)
 
 
+def _volume(x: ndarray, space_pool: Any, depth_pool: Any) -> tuple[ndarray, ndarray]:
+    """Maxima of volumes (N, C, D, H, W): over (H, W), then over D; and their flat positions."""
+    N, C, D, H, W = x.shape
+    y, flat = space_pool(x.reshape(N, C * D, H, W))
+    P, Q = y.shape[2:]
+    y, deep = depth_pool(y.reshape(N, C, D, P * Q))
+    d = deep.astype(np.int64) // (P * Q)
+    flat = np.take_along_axis(flat.reshape(N, C, D, P * Q), d, 2) + d * (H * W)
+    return y.reshape(N, C, d.shape[2], P, Q), flat.reshape(N, C, d.shape[2], P, Q)
+
+
+def _volume_input(g: Any, index: ndarray, shape: tuple[int, ...]) -> Any:
+    """The adjoint: a volume is a plane of D*H rows to its flat positions."""
+    N, C, D, H, W = shape
+    flat = (N, C, index.shape[2] * index.shape[3], index.shape[4])
+    return reshape(_max_pool2d_input(reshape(g, flat), index.reshape(flat), (N, C, D * H, W), None), shape)
+
+
+@op(
+    lambda g, y, input_shape: _volume_input(g, y[1], input_shape),
+    aux=1,
+    samples=lambda s: [(s(1, 2, 4, 3, 4), (2, 2, 3), (2, 1, 1), (1, 0, 1), (1, 2, 1), False)],
+)
+def _max_pool3d(input: Any, kernel: Pair, stride: Pair, padding: Pair, dilation: Pair, ceil_mode: bool) -> Any:
+    """Maxima of windows of volumes and their flat positions."""
+    across = kernel[1:], stride[1:], padding[1:], dilation[1:]
+    down = (kernel[0], 1), (stride[0], 1), (padding[0], 0), (dilation[0], 1)
+    return _volume(
+        input,
+        lambda x: kernels.max_pool2d(x, *across, ceil_mode),
+        lambda x: kernels.max_pool2d(x, *down, ceil_mode),
+    )
+
+
+@op(
+    lambda g, y, input_shape: _volume_input(g, y[1], input_shape),
+    aux=1,
+    samples=lambda s: [(s(1, 2, 4, 3, 4), (2, 2, 3))],
+)
+def _adaptive_max_pool3d(input: Any, output_size: Any) -> Any:
+    """Maxima of nearly equal windows of volumes and their flat positions."""
+    return _volume(
+        input,
+        lambda x: kernels.adaptive_max_pool2d(x, output_size[1:]),
+        lambda x: kernels.adaptive_max_pool2d(x, (output_size[0], x.shape[3])),
+    )
+
+
 @op(
     lambda g, index: _pick(g, index),
     None,
@@ -190,28 +238,12 @@ def _indices(like: Any, index: Any) -> Any:
 # ------------------------------------------------------------------------------------------------ maxima
 
 
-def _volume(space_op: Any, depth_op: Any, x: Any) -> tuple[Any, Any]:
-    """Maxima of volumes (N, C, D, H, W): over (H, W) by `space_op`, then over D by `depth_op`; and the flat
-    positions."""
-    N, C, D, H, W = x.shape
-    y, flat = space_op(reshape(x, (N, C * D, H, W)))
-    P, Q = y.shape[2:]
-    y, deep = depth_op(reshape(y, (N, C, D, P * Q)))
-    d = _array(deep).astype(np.int64) // (P * Q)
-    flat = np.take_along_axis(_array(flat).reshape(N, C, D, P * Q), d, 2) + d * (H * W)
-    return reshape(y, (N, C, d.shape[2], P, Q)), flat.reshape(N, C, d.shape[2], P, Q)
-
-
 def _max_pool(name: str, n: int, input: Any, arguments: tuple[Any, ...], ceil_mode: bool, return_indices: bool) -> Any:
     x, single = _images(name, input, n)
     kernel, stride, padding, dilation = arguments
     k, s, p, d = _window(name, tuple(x.shape[2:]), kernel, stride, padding, dilation, ceil_mode)
     if n == 3:
-        y, index = _volume(
-            lambda a: _max_pool2d(a, k[1:], s[1:], p[1:], d[1:], ceil_mode),
-            lambda a: _max_pool2d(a, (k[0], 1), (s[0], 1), (p[0], 0), (d[0], 1), ceil_mode),
-            x,
-        )
+        y, index = _max_pool3d(x, k, s, p, d, ceil_mode)
     elif n == 1:
         y, index = _max_pool2d(unsqueeze(x, 2), (1, *k), (1, *s), (0, *p), (1, *d), ceil_mode)
         y, index = squeeze(y, 2), _array(index)[:, :, 0]
@@ -523,9 +555,7 @@ def _adaptive_max(name: str, n: int, input: Any, output_size: Any, return_indice
     x, single = _images(name, input, n, True)
     size = _adaptive_size(name, output_size, tuple(x.shape[2:]))
     if n == 3:
-        y, index = _volume(
-            lambda a: _adaptive_max_pool2d(a, size[1:]), lambda a: _adaptive_max_pool2d(a, (size[0], a.shape[3])), x
-        )
+        y, index = _adaptive_max_pool3d(x, size)
     elif n == 1:
         y, index = _adaptive_max_pool2d(unsqueeze(x, 2), (1, *size))
         y, index = squeeze(y, 2), _array(index)[:, :, 0]
