@@ -157,9 +157,6 @@ def pad(input: Any, pad: Any, mode: str = "constant", value: float | None = None
         input = _crop(input, tuple([(max(-a, 0), max(-b, 0)) for a, b in pads]))
         shape, pads = tuple(input.shape), tuple([(max(a, 0), max(b, 0)) for a, b in pads])
     _check(mode, shape, pads)
-    if mode == "circular" and min(sizes) < 0:  # what is cut off is not repeated
-        input = _crop(input, tuple([(max(-a, 0), max(-b, 0)) for a, b in pads]))
-        pads = tuple([(max(a, 0), max(b, 0)) for a, b in pads])
     return _pad_copies(input, pads, mode)
 
 
