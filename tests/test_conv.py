@@ -79,3 +79,11 @@ def test_a_bias_of_any_strides():
     assert view.numpy().strides[0] < 0
     for call in (autograd.conv2d, lambda *args: autograd.conv2d(*args, padding=1)):
         np.testing.assert_array_equal(call(x, w, view).numpy(), call(x, w, strided).numpy())
+
+
+def test_transposed_1x1_window_with_room_for_windows_that_are_not_there():
+    x, w = autograd.ones(1, 2, 3, 2), autograd.full((2, 1, 1, 1), 3.0)
+    y = autograd.conv_transpose2d(x, w, autograd.tensor([1.0]), output_padding=1, dilation=2)
+    expected = np.ones((1, 1, 4, 3), np.float32)
+    expected[:, :, :3, :2] = 7
+    assert np.array_equal(y.numpy(), expected)

@@ -228,7 +228,7 @@ def conv2d_input(
             part = g[there]
             shape = (N, C, part.shape[2], part.shape[3])
             gx[here] += conv2d_input(part, w[:, :, r : r + 1, s : s + 1], shape, groups=groups)
-    elif stride == (1, 1) and _is_product(w.shape, padding, groups):
+    elif stride == (1, 1) and (H, W) == g.shape[2:] and _is_product(w.shape, padding, groups):
         matmul(channels_last(g).reshape(-1, K), w.reshape(K, C), bias, out=flat.reshape(-1, C))
     elif (
         stride == w.shape[2:] and dilation == (1, 1) and groups == 1 and padding == PLAIN
@@ -369,6 +369,8 @@ def conv2d_weight(
     if not (g.size and K * Cg * R * S):
         return np.zeros(w_shape, g.dtype)
     if _is_product(w_shape, padding, groups):
+        if tuple(-(-n // s) for n, s in zip(x.shape[2:], stride, strict=True)) != (Ho, Wo):  # output_padding
+            x = x[:, :, : (Ho - 1) * stride[0] + 1, : (Wo - 1) * stride[1] + 1]
         return matmul(channels_last(g).reshape(-1, K).T, _rows(x, stride)).reshape(w_shape)
     if form := winograd.suits(g.dtype, w_shape, stride, dilation, (N, Ho, Wo), groups):
         window = Window(stride, (-padding[0][0], -padding[1][0]), dilation)
