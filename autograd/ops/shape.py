@@ -13,7 +13,7 @@ from numpy import ndarray
 
 from ..errors import DTypeError, RangeError, ShapeError
 from ..op import function, op
-from ..tensor import Size, Tensor
+from ..tensor import Size, Tensor, wrap
 from .dims import dim_of, dims_of, sizes_of
 
 # ------------------------------------------------------------------------------------------------------ reshape
@@ -482,12 +482,21 @@ def tile(input: Any, *dims: Any) -> Any:
 
 
 @function(samples=lambda s: [(s(2, 3), 2), (s(2, 3), 3, 1), (s(2, 3), s.ints(3, 3), -1), (s(), 2)])
-def repeat_interleave(input: Any, repeats: Any, dim: int | None = None, *, output_size: int | None = None) -> Any:
+def repeat_interleave(
+    input: Any, repeats: Any = None, dim: int | None = None, *, output_size: int | None = None
+) -> Any:
     """Each element, or each slice along `dim`, repeated: `repeats` times all, or one count each. No dim: flattened.
+
+    With a vector of counts alone, each index as often as its count says.
 
     >>> autograd.repeat_interleave(autograd.tensor([1, 2]), 2)
     tensor([1, 1, 2, 2])
     """
+    if repeats is None:
+        if len(input.shape) != 1:
+            raise ShapeError(f"repeat_interleave: repeats must be a vector, got shape {tuple(input.shape)}")
+        places = np.arange(input.shape[0], dtype=input.dtype)
+        input, repeats = (wrap(places) if isinstance(input, Tensor) else places), input
     if dim is None:
         input, dim = ravel(input), 0
     shape = tuple(input.shape)

@@ -141,6 +141,9 @@ EXPRESSIONS = [
     "lib.tensor([300], dtype=lib.uint8)", "lib.tensor([-1], dtype=lib.uint8)", "lib.tensor([float('inf')], dtype=lib.int64)",
     "lib.tensor([1.0, float('nan')], dtype=lib.int32)", "lib.tensor(2**40, dtype=lib.int32)", "lib.tensor(2**63)",
     "lib.tensor([1.7, -1.7], dtype=lib.int64)", "setattr(w, 'data', i)", "setattr(w, 'data', x.double())",
+    # counts alone
+    "lib.repeat_interleave(i[0])", "lib.repeat_interleave(i[1].to(lib.int32))", "lib.repeat_interleave(i)",
+    "lib.repeat_interleave(x[0])",
     # limits that cross
     "lib.logit(x, 1)", "lib.logit(i, eps=1)", "lib.logit(x, 0.6)", "lib.logit(i.double(), 0.3)",
 ]  # fmt: skip
