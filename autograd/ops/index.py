@@ -67,6 +67,7 @@ def _put_zeros(input: Any, shape: tuple[int, ...], index: Basic) -> Any:
     lambda g, input_shape, indices: _index_sum(g, input_shape, indices),
     samples=lambda s: [
         (s(4, 3), Subscript(s.ints(4, 5))), (s(4, 3), Subscript(_ALL, s.ints(3, 2, 2))),
+        (s(4, 3, 2), Subscript(_ALL, s.ints(3, 5, low=-3))),
         (s(4, 3), Subscript(s.bools(4, 3))),
         (s(3, 2, 4), Subscript(s.ints(3, 2), _ALL, s.ints(4, 3, 1))), (s(3, 2), Subscript(np.zeros(0, np.int64))),
         (s(3, 2, 2), Subscript(s.ints(3, 4), np.array([-1, 0, 1, -1]))),
@@ -88,12 +89,20 @@ def _index(input: Any, indices: Subscript) -> Any:
 )  # fmt: skip
 def _index_sum(input: Any, shape: tuple[int, ...], indices: Subscript) -> Any:
     """Zeros of `shape` to which `input` is added at `indices`: the adjoint of `_index`."""
+    d = len(indices.items) - 1  # slices end no subscript
+    last = indices.items[d]
+    if d and type(last) is ndarray and last.ndim == 1 and last.dtype.kind == "i" and _full(indices.items[:d]):
+        return _index_select_sum(input, last, shape, d)
     out = np.zeros(shape, input.dtype)
     if indices.repeats:
         add_at(out, indices.items, input)
     else:
         out[indices.items] = input
     return out
+
+
+def _full(items: tuple[slice | ndarray, ...]) -> bool:
+    return all(type(item) is slice for item in items)  # a `Subscript` has none but full slices
 
 
 @op(
