@@ -349,11 +349,17 @@ class saved_tensors_hooks:
         node.op = _Unpacking(node.op, self.unpack)
 
 
-def checkpoint(function: Callable[..., Any], *args: Any, use_reentrant: bool = False, **kwargs: Any) -> Any:
+def checkpoint(
+    function: Callable[..., Any],
+    *args: Any,
+    use_reentrant: bool = False,
+    preserve_rng_state: bool = True,
+    **kwargs: Any,
+) -> Any:
     """`function(*args)` without keeping what its operations save: backward computes them again when it needs them.
 
-    Random numbers drawn from the default generator come out the same the second time. use_reentrant is accepted as in torch;
-    there is one implementation, the one torch calls non-reentrant. Source: Chen et al., https://arxiv.org/abs/1604.06174.
+    Random numbers drawn from the default generator come out the same the second time, unless preserve_rng_state is False.
+    use_reentrant is accepted as in torch; there is one implementation, the one torch calls non-reentrant. Source: Chen et al., https://arxiv.org/abs/1604.06174.
 
     >>> x = autograd.tensor(3.0, requires_grad=True)
     >>> autograd.checkpoint(lambda x: x.exp().log(), x).backward()
@@ -374,12 +380,14 @@ def checkpoint(function: Callable[..., Any], *args: Any, use_reentrant: bool = F
     def recompute(place: int) -> Tensor:
         if not again:
             now = get_rng_state()
-            set_rng_state(state)
+            if preserve_rng_state:
+                set_rng_state(state)
             try:
                 with tape.enable_grad(), saved_tensors_hooks(lambda t: again.append(t), lambda _: _):
                     function(*args, **kwargs)
             finally:
-                set_rng_state(now)
+                if preserve_rng_state:
+                    set_rng_state(now)
             if len(again) != count:
                 raise TapeError(
                     f"checkpoint: the function saved {count} values at first and {len(again)} when computed again; "

@@ -806,6 +806,8 @@ def grad(
         capture: dict[AnyNode, Any] = dict.fromkeys(targets)
         walk.run(reaching(roots, set(targets)), capture, leaves=False)
     result: list[Any] = []
+    seeds = [seed._data for seed in _sequence(() if grad_outputs is None else grad_outputs) if seed is not None]
+    taken = {_memory(seed) for seed in seeds}  # what a sum hands to both its terms becomes two arrays
     for k, (tensor, node) in enumerate(zip(wanted, targets, strict=True)):
         g = capture[node]
         if g is None and not allow:
@@ -816,9 +818,16 @@ def grad(
         if g is None and materialize_grads:
             g = np.zeros(tensor._data.shape, tensor._data.dtype)
         if type(g) is ndarray:
-            g = wrap(g.copy() if any(g is other for other in capture.values() if other is not g) else g)
+            memory = _memory(g)
+            g = wrap(g.copy() if memory in taken else g)
+            taken.add(memory)
         result.append(g)
     return tuple(result)
+
+
+def _memory(x: ndarray) -> int:
+    """Which block of memory an array is in."""
+    return id(x if x.base is None else x.base)
 
 
 def _targets(name: str, inputs: tuple[Any, ...]) -> list[AnyNode]:

@@ -438,6 +438,8 @@ class Tensor:
         name = (dtype if isinstance(dtype, str) else getattr(dtype, "__name__", "")).rpartition(".")[2]
         if name.endswith("Tensor"):
             dtype = dtypes.of_legacy(name)
+        elif isinstance(dtype, str):
+            dtype = getattr(dtypes, name, dtype)
         return self.to(dtype)  # type: ignore[attr-defined]
 
     def __reduce_ex__(self, protocol: Any) -> Any:

@@ -165,6 +165,6 @@ __all__ = [name for name in dir() if name[0].isupper()] + ["functional", "init",
 
 
 def __getattr__(name: str) -> _Any:
-    if name in ("data", "metrics", "models", "text", "training", "vision"):  # read when first asked for
+    if name in ("data", "metrics", "models", "modules", "text", "training", "vision"):  # read when first asked for
         return _import_module(f"nn.{name}")
     raise AttributeError(f"module 'nn' has no attribute {name!r}", name=name)

@@ -23,7 +23,7 @@ def per_dimension(value: Any, dims: int, what: str) -> tuple[int, ...]:
     return values
 
 
-class _Conv(Module):
+class _ConvNd(Module):
     """What all convolutions share: the arguments, their checks, the parameters and their initial values."""
 
     dims: int
@@ -124,7 +124,7 @@ class _Conv(Module):
         return ", ".join(parts)
 
 
-class _Forward(_Conv):
+class _Forward(_ConvNd):
     def __init__(
         self,
         in_channels: int,
@@ -220,7 +220,7 @@ class Conv3d(_Forward):
     dims = 3
 
 
-class _Transposed(_Conv):
+class _Transposed(_ConvNd):
     transposed = True
 
     def __init__(

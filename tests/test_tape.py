@@ -42,6 +42,13 @@ def test_grads_are_never_shared_between_leaves_or_with_the_seed():
     assert a.grad.numpy().flags.writeable and b.grad.numpy().flags.writeable
 
 
+def test_grads_returned_are_never_shared_between_inputs_or_with_the_seed():
+    a, b, seed = leaf(1.0, 2.0), leaf(3.0, 4.0), wrap(np.ones(2))
+    first, second = autograd.grad(a + b, (a, b), seed)
+    first.numpy()[0] = 100
+    assert second.tolist() == [1.0, 1.0] and seed.tolist() == [1.0, 1.0]
+
+
 @pytest.mark.parametrize("shape", [(), (1,), (1, 1), (3,)])
 def test_grad_of_a_reduction_is_writeable(shape):
     x = autograd.ones(shape, requires_grad=True)

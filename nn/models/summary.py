@@ -10,7 +10,7 @@ from typing import Any
 import autograd
 from autograd import Tensor
 
-from ..conv import _Conv
+from ..conv import _ConvNd
 from ..linear import Linear
 from ..module import Module
 
@@ -129,7 +129,7 @@ def _shape(out: Any, batch: int) -> tuple[int, ...]:
 
 def _multiply_adds(module: Module, shape: tuple[int, ...]) -> int | None:
     """Every output of a convolution or linear layer is a sum over one row of its weight."""
-    if isinstance(module, _Conv):
+    if isinstance(module, _ConvNd):
         if module.transposed:
             return None
         return math.prod(shape) * math.prod(module.weight.shape[1:])
