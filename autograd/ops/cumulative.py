@@ -153,9 +153,9 @@ def logcumsumexp(input: Any, dim: int) -> Any:
     >>> autograd.logcumsumexp(autograd.zeros(3), 0)
     tensor([0.0000, 0.6931, 1.0986])
     """
+    d = dim_of("logcumsumexp", dim, input.ndim)
     if input.dtype.kind != "f":
         raise DTypeError(f"logcumsumexp: input is {input.dtype}; expected float32 or float64, convert with to()")
-    d = dim_of("logcumsumexp", dim, input.ndim)
     return np.logaddexp.accumulate(input, axis=d) if input.ndim else input.copy()
 
 
