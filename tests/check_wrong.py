@@ -445,7 +445,7 @@ def conv(name: str, input: Any = None, weight: Any = None) -> Callable[..., Any]
         input
         or (
             lambda g, weight, input_shape, stride, padding, dilation, groups: conv_input(
-                g, weight, input_shape, stride, padding, dilation, groups
+                g, weight, None, input_shape, stride, padding, dilation, groups
             )
         ),
         weight
@@ -467,7 +467,7 @@ wrong(
     conv(
         "conv2d",
         lambda g, weight, input_shape, stride, padding, dilation, groups: conv_input(
-            g, flipped(weight), input_shape, stride, padding, dilation, groups
+            g, flipped(weight), None, input_shape, stride, padding, dilation, groups
         ),
     ),
     normal(1, 2, 4, 4),
@@ -521,7 +521,7 @@ wrong(
     conv(
         "conv2d",
         lambda g, weight, input_shape, stride, padding, dilation, groups: ag.roll(
-            conv_input(g, weight, input_shape, stride, padding, dilation, groups), (1, 1), (2, 3)
+            conv_input(g, weight, None, input_shape, stride, padding, dilation, groups), (1, 1), (2, 3)
         ),
     ),
     normal(1, 1, 3, 3),

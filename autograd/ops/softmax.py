@@ -27,6 +27,7 @@ def _along(kernel: Callable[..., ndarray], dim: int, *arrays: ndarray) -> ndarra
         return kernel(*(a.reshape(1, 1) for a in arrays)).reshape(())
     if not first.size:
         return np.empty(first.shape, first.dtype)
+    dim %= first.ndim
     C, inner = first.shape[dim], prod(first.shape[dim + 1 :])
     if inner >= _COLUMNS and first.flags.c_contiguous:
         return kernel(*[a.reshape(-1, C, inner) for a in arrays]).reshape(first.shape)
