@@ -462,7 +462,7 @@ def owned(g: ndarray) -> ndarray:
             return g
         if type(base) is ndarray and base.base is None and base.size == g.size and getrefcount(base) <= 3:
             return g
-    return g.copy()
+    return g.copy("K")
 
 
 class Masked:
@@ -607,7 +607,7 @@ class Walk:
                     continue
                 g = pending.pop(node)
                 if node.retained is not None:
-                    node.retained.grad = g if create_graph else wrap(g.copy())
+                    node.retained.grad = g if create_graph else wrap(g.copy("K"))
                 if last:
                     continue
                 if kind is Output:
@@ -819,7 +819,7 @@ def grad(
             g = np.zeros(tensor._data.shape, tensor._data.dtype)
         if type(g) is ndarray:
             memory = _memory(g)
-            g = wrap(g.copy() if memory in taken else g)
+            g = wrap(g.copy("K") if memory in taken else g)
             taken.add(memory)
         result.append(g)
     return tuple(result)
