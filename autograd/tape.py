@@ -297,7 +297,10 @@ class RowSums:
         self, owner: Node, sums: ndarray, first: ndarray, numbers: ndarray, dense: Callable[[], ndarray]
     ) -> None:
         self.owner, self.sums, self.first, self.numbers = owner, sums, first, numbers
-        self.dense = self.copy = dense
+        self.dense = dense
+
+    def copy(self, order: str = "K") -> ndarray:
+        return self.dense()
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> ndarray:
         return self.dense() if dtype is None else self.dense().astype(dtype)
