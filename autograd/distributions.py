@@ -307,6 +307,14 @@ class _Discrete(Distribution):
         return self._logits
 
     @property
+    def mean(self) -> Tensor:
+        return self.probs
+
+    @property
+    def variance(self) -> Tensor:
+        return self.probs * (1 - self.probs)
+
+    @property
     def param_shape(self) -> Size:
         given = self._logits if self._probs is None else self._probs
         assert given is not None
@@ -328,14 +336,6 @@ class Bernoulli(_Discrete):
 
     def __init__(self, probs: Any = None, logits: Any = None, validate_args: bool | None = None) -> None:
         super().__init__(probs, logits, lambda given: (), validate_args)
-
-    @property
-    def mean(self) -> Tensor:
-        return self.probs
-
-    @property
-    def variance(self) -> Tensor:
-        return self.probs * (1 - self.probs)
 
     @property
     def mode(self) -> Tensor:
@@ -406,13 +406,7 @@ class OneHotCategorical(Categorical):
     def __init__(self, probs: Any = None, logits: Any = None, validate_args: bool | None = None) -> None:
         _Discrete.__init__(self, probs, logits, lambda given: given.shape[-1:], validate_args)
 
-    @property
-    def mean(self) -> Tensor:
-        return self.probs
-
-    @property
-    def variance(self) -> Tensor:
-        return self.probs * (1 - self.probs)
+    mean, variance = _Discrete.mean, _Discrete.variance
 
     @property
     def mode(self) -> Tensor:

@@ -8,40 +8,19 @@ else is flat and C-contiguous. A task is one sequence, so the bits do not depend
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 from numpy import ndarray
 
-from .attention import _top
+from .attention import _exponentials, _scaled, _top
 from .compile import kernel
-from .functions import exp, vector_tanh
+from .functions import vector_tanh
 from .rows import dot
 from .simd import LANES, broadcast, fma, load_first, store_first, total
-from .threads import launch
+from .threads import run
 from .view import part
 
 GATE = 1 << 13  # elements of the keys below which a parallel launch costs more than it saves
-
-
-@kernel
-def _exponentials(x, top):
-    for i in range(x.size):
-        x[i] = exp(x[i] - top)
-
-
-@kernel(fastmath={"reassoc", "contract"})
-def _sum(x):
-    s = x.dtype.type(0)
-    for i in range(x.size):
-        s += x[i]
-    return s
-
-
-@kernel
-def _scaled(x, factor):
-    for i in range(x.size):
-        x[i] *= factor
 
 
 @kernel
@@ -58,8 +37,7 @@ def look(sizes, b, query, q, keys, values, weight, mask, hidden, h, weights, a, 
             store_first(hidden, h + s * W + i, y, n)
             score = fma(y, load_first(weight, i, n), score)
         shares[s] = total(score) if not mask.size or mask[b * S + s] else least
-    _exponentials(shares, _top(shares, least))
-    _scaled(shares, one / _sum(shares))
+    _scaled(shares, one / _exponentials(shares, _top(shares, least)))
     for j in range(0, V, lanes):
         mean, v = zero, b * sizes[5] + j
         for s in range(S):
@@ -159,13 +137,6 @@ def line(x: ndarray, ndim: int = 1) -> ndarray:
     return x.reshape(-1) if ndim == 1 else x
 
 
-def _do(function: Any, keys: ndarray, *args: Any) -> None:
-    if keys.size > GATE and len(keys) > 1:
-        launch(function, keys.dtype, len(keys), *args)
-    else:
-        function(0, len(keys), *args)
-
-
 def forward(
     query: ndarray, keys: ndarray, values: ndarray, weight: ndarray, mask: ndarray | None
 ) -> tuple[ndarray, ndarray, ndarray]:
@@ -180,7 +151,7 @@ def forward(
     seen = NO_MASK if mask is None else line(mask)
     sizes = numbers(S, W, V, *key_steps, *value_steps)
     flats = line(query), k, v, line(weight), seen, hidden.reshape(-1), weights.reshape(-1), context.reshape(-1)
-    _do(additive_forward, keys, sizes, *flats)
+    run(additive_forward, dtype, B, keys.size > GATE, sizes, *flats)
     return context, weights, hidden
 
 
@@ -205,5 +176,16 @@ def backward(
     work = np.empty(B * S, dtype)
     read = v, line(weight), seen, hidden.reshape(-1), weights.reshape(-1), work
     sizes = numbers(S, W, V, *key_steps, *value_steps)
-    _do(additive_backward, keys, sizes, *gradients, *read, dquery.reshape(-1), *out, dweight.reshape(-1))
+    run(
+        additive_backward,
+        dtype,
+        B,
+        keys.size > GATE,
+        sizes,
+        *gradients,
+        *read,
+        dquery.reshape(-1),
+        *out,
+        dweight.reshape(-1),
+    )
     return dquery, dkeys, dvalues, np.add.reduce(dweight, 0, keepdims=True)

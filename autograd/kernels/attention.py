@@ -23,7 +23,7 @@ from .functions import exp
 from .gemm import pack
 from .rows import dot
 from .simd import FROM_C, FROM_ZERO, LANES, NR, outer_tile
-from .threads import launch
+from .threads import run
 from .view import part
 
 ROWS, FEW = (8, 4) if LANES == 16 else (6, 3)
@@ -308,10 +308,7 @@ def forward(
         call.sizes, at, steps, q_.data, k_.data, v_.data, bools, floats, o_.data, lse,
         *_numbers(scale, seed, p, q.dtype), work, space,
     )  # fmt: skip
-    if tasks > 1 and call.heads * L * S * (E + V) > GATE:
-        launch(attention_forward, q.dtype, tasks, *args)
-    else:
-        attention_forward(0, tasks, *args)
+    run(attention_forward, q.dtype, tasks, call.heads * L * S * (E + V) > GATE, *args)
     return out, lse
 
 
@@ -343,8 +340,5 @@ def backward(
         call.sizes, at, steps, q_.data, k_.data, v_.data, bools, floats, o_.data, lse, g_.data, dq_.data, dk_.data,
         dv_.data, *_numbers(scale, seed, p, q.dtype), work, space,
     )  # fmt: skip
-    if tasks > 1 and call.heads * len(lse) // call.heads * S * (E + V) > GATE:
-        launch(attention_backward, q.dtype, tasks, *args)
-    else:
-        attention_backward(0, tasks, *args)
+    run(attention_backward, q.dtype, tasks, call.heads * len(lse) // call.heads * S * (E + V) > GATE, *args)
     return dq, dk, dv

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from autograd.kernels.compile import kernel
-from autograd.kernels.threads import launch
+from autograd.kernels.threads import run
 
 _SERIAL = 1 << 16
 
@@ -99,8 +99,5 @@ def jitter(images: np.ndarray, factors: np.ndarray, order: np.ndarray) -> np.nda
     out = np.empty(images.shape, images.dtype)
     args = [np.ascontiguousarray(a) for a in (images, factors, order)]
     args = [a if a.flags.writeable else a.copy() for a in args]
-    if images.size < _SERIAL:
-        _pictures(0, len(images), *args, out)
-    else:
-        launch(_pictures, images.dtype, len(images), *args, out)
+    run(_pictures, images.dtype, len(images), images.size >= _SERIAL, *args, out)
     return out

@@ -8,7 +8,7 @@ from math import prod
 import numpy as np
 
 from .compile import kernel
-from .threads import launch
+from .threads import run
 from .view import part
 
 GATE = 1 << 15  # elements below which a parallel launch costs more than it saves
@@ -31,10 +31,7 @@ def _run(x: np.ndarray, x0: int, x_row: int, y: np.ndarray, y0: int, y_row: int,
     if R * width == 0:
         return
     step = max(1, STEP // width)
-    if R * width < GATE:
-        _copy(0, -(-R // step), *flat, step)
-    else:
-        launch(_copy, bits, -(-R // step), *flat, step)
+    run(_copy, bits, -(-R // step), R * width >= GATE, *flat, step)
 
 
 def join(arrays: Sequence[np.ndarray], axis: int) -> np.ndarray:

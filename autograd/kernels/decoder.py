@@ -10,7 +10,7 @@ states and cells (B, T + 1, H) begin with the initial ones.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy import ndarray
@@ -20,7 +20,7 @@ from .compile import kernel
 from .gemm import matmul
 from .recurrent import CHUNK, FEW, _add, _packed, _times, lstm_gates, lstm_slopes
 from .simd import FROM_C, FROM_ZERO
-from .threads import launch
+from .threads import run
 from .view import part
 
 GATE = 1 << 15  # multiplications below which a parallel launch costs more than it saves
@@ -106,13 +106,6 @@ def _sizes(keys: ndarray, values: ndarray, T: int, H: int) -> tuple[list[ndarray
     return [k, v], key_steps, value_steps, numbers(S, W, V, *key_steps, *value_steps, T, B, H, chunk), -(-B // chunk)
 
 
-def _do(function: Any, tasks: int, work: int, dtype: Any, *args: Any) -> None:
-    if tasks > 1 and work > GATE:
-        launch(function, dtype, tasks, *args)
-    else:
-        function(0, tasks, *args)
-
-
 def forward(
     inner: ndarray,
     keys: ndarray,
@@ -141,7 +134,7 @@ def forward(
     P, (_, wc, wh) = _packed("decoder W", line(query, 2).T, line(context, 2).T, line(hh, 2).T)
     seen = NO_MASK if mask is None else line(mask)
     out = [a.reshape(-1) for a in (states, cells, contexts, looks, gates, tanhs, hidden, queries)]
-    _do(decoder_forward, tasks, gates.size * H, dtype, sizes, P, wc, wh, *read, line(score), seen, *out)
+    run(decoder_forward, dtype, tasks, gates.size * H > GATE, sizes, P, wc, wh, *read, line(score), seen, *out)
     return states[:, 1:], contexts, looks, Saved(states, cells, gates, tanhs, hidden)
 
 
@@ -171,7 +164,7 @@ def backward(
     work = np.empty(B * S, dtype), np.empty(B * V, dtype)
     out = [dgates.reshape(-1), dqueries.reshape(-1), dh.reshape(-1), dc.reshape(-1), flat(dkeys)[0], flat(dvalues)[0]]
     args = sizes, P, wc, wh, *given, v, line(score), seen, *read, *work, *out, dscore.reshape(-1)
-    _do(decoder_backward, tasks, gates.size * H, dtype, *args)
+    run(decoder_backward, dtype, tasks, gates.size * H > GATE, *args)
     before, of_gates = states[:, :-1].reshape(B * T, H), dgates.reshape(B * T, N).T
     return [
         dgates, dkeys, dvalues, matmul(dqueries.reshape(B * T, W).T, before), np.add.reduce(dscore, 0, keepdims=True),

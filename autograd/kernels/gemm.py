@@ -35,7 +35,7 @@ from autograd.kernels.simd import (
     store_first,
     transpose_tile,
 )
-from autograd.kernels.threads import launch
+from autograd.kernels.threads import run
 
 NONE, RELU, TANH, SIGMOID = range(4)
 ACTIVATIONS = {None: NONE, "relu": RELU, "tanh": TANH, "sigmoid": SIGMOID}
@@ -249,15 +249,8 @@ class _Plan:
 _NOTHING = {np.dtype(kind): np.zeros(1, kind) for kind in (np.float32, np.float64)}
 
 
-def _do(function: Any, threads: bool, tasks: int, dtype: np.dtype, *args: Any) -> None:
-    if threads and tasks > 1:
-        launch(function, dtype, tasks, *args)
-    else:
-        function(0, tasks, *args)
-
-
 def _pack(K: int, N: int, X: np.ndarray, x0: int, xk: int, xn: int, P: int, packed: np.ndarray) -> None:
-    _do(pack, K * N > 2**16, -(-N // P), X.dtype, K, N, X, x0, xk, xn, P, packed)
+    run(pack, X.dtype, -(-N // P), K * N > 2**16, K, N, X, x0, xk, xn, P, packed)
 
 
 def _run(
@@ -285,17 +278,17 @@ def _run(
             width = min(plan.chunk, N - n0)
             tasks = plan.bands * -(-width // plan.columns)
             _pack(K, width, B, b0 + n0 * plan.bn, plan.bk, plan.bn, plan.panel, packed)
-            _do(product, plan.threads, tasks, C.dtype, numbers, n0, A, a0, packed, 0, C, start, bias, floor)
+            run(product, C.dtype, tasks, plan.threads, numbers, n0, A, a0, packed, 0, C, start, bias, floor)
     else:
         tasks = plan.tasks
         if plan.pieces == 1:
-            _do(product, plan.threads, tasks, C.dtype, numbers, 0, A, a0, B, b0, C, start, bias, floor)
+            run(product, C.dtype, tasks, plan.threads, numbers, 0, A, a0, B, b0, C, start, bias, floor)
         else:
             work = workspace("gemm C", plan.pieces * C.size, C.dtype)
-            _do(product, plan.threads, tasks, C.dtype, numbers, 0, A, a0, B, b0, work, FROM_ZERO, bias, -np.inf)
-            _do(add_up, work.size > 2**16, plan.bands // plan.pieces, C.dtype, numbers, work, C, start, bias, floor)
+            run(product, C.dtype, tasks, plan.threads, numbers, 0, A, a0, B, b0, work, FROM_ZERO, bias, -np.inf)
+            run(add_up, C.dtype, plan.bands // plan.pieces, work.size > 2**16, numbers, work, C, start, bias, floor)
     if activation >= TANH:
-        _do(activate, C.size > 2**13, -(-C.size // 2**12), C.dtype, 2**12, C, activation)
+        run(activate, C.dtype, -(-C.size // 2**12), C.size > 2**13, 2**12, C, activation)
 
 
 # How an operand becomes flat: dense in C or in Fortran order, or by way of `flat`.

@@ -24,7 +24,7 @@ from .compile import kernel
 from .functions import vector_sigmoid, vector_tanh
 from .gemm import matmul, pack
 from .simd import FROM_BIAS, FROM_C, FROM_ZERO, LANES, NR, broadcast, fma, load_first, outer_tile, store_first
-from .threads import launch
+from .threads import run
 from .view import part
 
 ROWS, FEW = (8, 4) if LANES == 16 else (6, 3)  # rows of a register tile: a task has few, so more would stand empty
@@ -471,13 +471,6 @@ _NO_WORDS = np.zeros(1, np.int64)[:0]
 _EMPTY = {np.dtype(kind): np.zeros(1, kind)[:0] for kind in (np.float32, np.float64)}
 
 
-def _do(function: Any, tasks: int, work: int, dtype: Any, *args: Any) -> None:
-    if tasks > 1 and work > GATE:
-        launch(function, dtype, tasks, *args)
-    else:
-        function(0, tasks, *args)
-
-
 def _packed(name: str, *matrices: ndarray) -> tuple[ndarray, list[int]]:
     """Matrices (K, N) in panels behind each other, and where each begins."""
     P = NR * LANES * 4 // matrices[0].itemsize
@@ -569,11 +562,13 @@ def forward(
         matmul(x, weight_ih.T, bias, out=gates)
     else:
         table = matmul(x[words.first], weight_ih.T, bias)
-        _do(_spread, -(-P // SPREAD), work, dtype, SPREAD, words.numbers, table.reshape(-1), N, gates.reshape(-1))
+        run(
+            _spread, dtype, -(-P // SPREAD), work > GATE, SPREAD, words.numbers, table.reshape(-1), N, gates.reshape(-1)
+        )
     if kind in (RELU, TANH):
         W, _ = _packed("recurrent W", weight_hh.T)
         floor = dtype.type(0 if kind == RELU else -np.inf)
-        _do(rnn_forward, tasks, work, dtype, numbers, plan.steps, W, states.reshape(-1), floor)
+        run(rnn_forward, dtype, tasks, work > GATE, numbers, plan.steps, W, states.reshape(-1), floor)
         gates = empty
     elif kind == LSTM:
         cells, inner = stack(initial[1], H), np.empty((P, H), dtype)
@@ -583,16 +578,16 @@ def forward(
             W, (_, wr) = _packed("recurrent W", weight_hh.T, _c(weight_hr).T)
             hidden = np.empty((P, H), dtype)
         flats = [a.reshape(-1) for a in (states, cells, inner, gates, states if weight_hr is None else hidden)]
-        _do(lstm_forward, tasks, work, dtype, numbers, plan.steps, W, wr, *flats)
+        run(lstm_forward, dtype, tasks, work > GATE, numbers, plan.steps, W, wr, *flats)
     else:
         inner = np.empty((P, H), dtype)
         W, (_, wn) = _packed("recurrent W", weight_hh[: 2 * H].T, weight_hh[2 * H :].T)
         flats = [a.reshape(-1) for a in (states, gates, inner)]
         if kind == GRU:
             offsets = np.zeros(H, dtype) if bias_hh is None else _c(bias_hh[2 * H :])
-            _do(gru_forward, tasks, work, dtype, numbers, plan.steps, W, wn, offsets, *flats)
+            run(gru_forward, dtype, tasks, work > GATE, numbers, plan.steps, W, wn, offsets, *flats)
         else:
-            _do(gru_before_forward, tasks, work, dtype, numbers, plan.steps, W, wn, *flats, kind == NOTES)
+            run(gru_before_forward, dtype, tasks, work > GATE, numbers, plan.steps, W, wn, *flats, kind == NOTES)
     last_c = cells[plan.last].copy() if kind == LSTM else empty
     return states[rows], states[plan.last].copy(), last_c, Saved(states, cells, gates, inner, hidden)
 
@@ -636,7 +631,7 @@ def backward(
     if kind in (RELU, TANH):
         W, _ = _packed("recurrent W", weight_hh)
         flats = [a.reshape(-1) for a in (states, gy, dgates, dh, db)]
-        _do(rnn_backward, tasks, work, dtype, numbers, plan.steps, numbered, W, *flats, kind == RELU)
+        run(rnn_backward, dtype, tasks, work > GATE, numbers, plan.steps, numbered, W, *flats, kind == RELU)
     elif kind == LSTM:
         dc = np.zeros((B, H), dtype) if g[2] is None else np.array(g[2], dtype, order="C")
         temporary = empty
@@ -647,16 +642,28 @@ def backward(
             dproj = workspace("recurrent states", P * O, dtype).reshape(P, O)
             temporary = workspace("recurrent work", tasks * chunk * H, dtype)
         flats = [a.reshape(-1) for a in (cells, inner, gates, gy, dgates, dproj, dh, dc, db, temporary)]
-        _do(lstm_backward, tasks, work, dtype, numbers, plan.steps, numbered, W, wr, *flats)
+        run(lstm_backward, dtype, tasks, work > GATE, numbers, plan.steps, numbered, W, wr, *flats)
     else:
         W, (_, wn) = _packed("recurrent W", weight_hh[: 2 * H], weight_hh[2 * H :])
         if kind == GRU:
             flats = [a.reshape(-1) for a in (states, gates, inner, gy, dgates, dh, db)]
-            _do(gru_backward, tasks, work, dtype, numbers, plan.steps, numbered, W, wn, *flats)
+            run(gru_backward, dtype, tasks, work > GATE, numbers, plan.steps, numbered, W, wn, *flats)
         else:
             temporary = workspace("recurrent work", tasks * 2 * chunk * H, dtype)
             flats = [a.reshape(-1) for a in (states, gates, gy, dgates, dh, db, temporary)]
-            _do(gru_before_backward, tasks, work, dtype, numbers, plan.steps, numbered, W, wn, *flats, kind == NOTES)
+            run(
+                gru_before_backward,
+                dtype,
+                tasks,
+                work > GATE,
+                numbers,
+                plan.steps,
+                numbered,
+                W,
+                wn,
+                *flats,
+                kind == NOTES,
+            )
 
     of_input = dgates[:, :N]
     sums = np.add.reduce(db, 0)

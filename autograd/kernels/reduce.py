@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .compile import kernel
-from .threads import launch
+from .threads import run
 from .view import part
 
 GATE = 1 << 15  # elements below which a parallel launch costs more than it saves
@@ -63,8 +63,5 @@ def rows(x: np.ndarray, kind: int) -> np.ndarray:
     """
     (R, C), y = x.shape, np.empty(x.shape[0], x.dtype)
     step = max(1, STEP // C)
-    if x.size < GATE:
-        _rows(0, -(-R // step), x.reshape(-1), y, kind, R, C, step)
-    else:
-        launch(_rows, x.dtype, -(-R // step), x.reshape(-1), y, kind, R, C, step)
+    run(_rows, x.dtype, -(-R // step), x.size >= GATE, x.reshape(-1), y, kind, R, C, step)
     return y

@@ -8,22 +8,15 @@ from typing import Any
 import numpy as np
 
 from .compile import kernel
-from .threads import launch
+from .strips import STRIP, strip
+from .threads import run
 from .view import part
 
 GATE = 1 << 14  # elements below which a parallel launch costs more than it saves
-STRIP, ROWS = 128, 4
+ROWS = 4
 
 # Arrays (O, N, K), flat: outer, along the axis, inner. Task t is a strip of up to STRIP of the K columns of one o, or where
 # K is 1 four rows. Sums and products of float32 are carried in float64, since errors add up along the way.
-
-
-@kernel
-def _strip(t, N, K):
-    """Where the strip begins, and its width."""
-    strips = (K + STRIP - 1) // STRIP
-    first = t % strips * STRIP
-    return t // strips * N * K + first, min(STRIP, K - first)
 
 
 @kernel
@@ -74,7 +67,7 @@ def _running(first, last, x, y, product, reverse, N, K):
                 for r in range(rows):
                     _row(part(x, i + r * N, i + r * N + N), part(y, i + r * N, i + r * N + N), product, reverse)
             continue
-        at, n = _strip(t, N, K)
+        at, n = strip(t, N, K)
         total = part(totals, 0, n)
         total[:] = 1.0 if product else -0.0
         for j in range(N):
@@ -108,7 +101,7 @@ def _extremes(first, last, x, y, places, largest, N, K):
             for i in range(t * ROWS * N, min(x.size, (t + 1) * ROWS * N), N):
                 _extreme_run(part(x, i, i + N), part(y, i, i + N), part(places, i, i + N), largest)
             continue
-        at, n = _strip(t, N, K)
+        at, n = strip(t, N, K)
         y[at : at + n] = x[at : at + n]
         places[at : at + n] = 0
         for j in range(1, N):
@@ -125,10 +118,7 @@ def _run(function: Any, x: np.ndarray, axis: int, *args: Any) -> None:
     if not x.size:
         return
     args = np.ascontiguousarray(x).reshape(-1), *args, N, K
-    if x.size < GATE:
-        function(0, tasks, *args)
-    else:
-        launch(function, x.dtype, tasks, *args)
+    run(function, x.dtype, tasks, x.size >= GATE, *args)
 
 
 def running(x: np.ndarray, axis: int, product: bool = False, reverse: bool = False) -> np.ndarray:

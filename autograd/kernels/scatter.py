@@ -11,7 +11,7 @@ import numpy as np
 from numba import prange
 
 from .compile import kernel
-from .threads import launch
+from .threads import run
 from .view import part
 
 GATE = 1 << 14  # elements moved below which a parallel launch costs more than it saves
@@ -168,6 +168,13 @@ def index_add(out: np.ndarray, indices: np.ndarray, rows: np.ndarray) -> None:
     _add(out, indices, rows, -1, False)
 
 
+def _alike(one: tuple[int, ...], other: tuple[int, ...], dim: int) -> bool:
+    """Whether two shapes are the same beside `dim`."""
+    if len(one) != len(other):
+        return False
+    return all(m == n for axis, (m, n) in enumerate(zip(one, other, strict=True)) if axis != dim % len(one))
+
+
 def _lengths(a: np.ndarray, dim: int) -> tuple[int, int]:
     """The products of the lengths before `dim` and behind it."""
     return prod(a.shape[:dim]), prod(a.shape[dim + 1 :])
@@ -175,9 +182,7 @@ def _lengths(a: np.ndarray, dim: int) -> tuple[int, int]:
 
 def gather(x: np.ndarray, dim: int, index: np.ndarray) -> np.ndarray:
     """x[.., index[.., e, ..], ..] along dim, 0 where an index is outside; all axes but dim agree. index int64."""
-    if x.ndim != index.ndim or any(
-        a != b for axis, (a, b) in enumerate(zip(x.shape, index.shape, strict=True)) if axis != dim % x.ndim
-    ):
+    if not _alike(x.shape, index.shape, dim):
         raise ValueError(f"gather: index {index.shape} and x {x.shape} differ beside dim {dim}")
     dim %= x.ndim
     D, E = x.shape[dim], index.shape[dim]
@@ -188,10 +193,7 @@ def gather(x: np.ndarray, dim: int, index: np.ndarray) -> np.ndarray:
     step = max(1, GATE // K)
     args = np.ascontiguousarray(x).reshape(-1), np.ascontiguousarray(index).reshape(-1), y.reshape(-1), D, E, K, step
     tasks = outer * -(-E // step)
-    if y.size < GATE:
-        _gather_rows(0, tasks, *args)
-    else:
-        launch(_gather_rows, x.dtype, tasks, *args)
+    run(_gather_rows, x.dtype, tasks, y.size >= GATE, *args)
     return y
 
 
@@ -202,9 +204,7 @@ def scatter_add(out: np.ndarray, dim: int, index: np.ndarray, src: np.ndarray) -
     """
     if not out.flags.c_contiguous:
         raise ValueError(f"scatter_add: out has strides {out.strides}; it must be C-contiguous, so pass a copy")
-    if index.shape != src.shape or any(
-        a != b for axis, (a, b) in enumerate(zip(out.shape, src.shape, strict=True)) if axis != dim % out.ndim
-    ):
+    if index.shape != src.shape or not _alike(out.shape, src.shape, dim):
         raise ValueError(f"scatter_add: index {index.shape}, src {src.shape}, out {out.shape} differ beside dim {dim}")
     dim %= out.ndim
     D, E = out.shape[dim], src.shape[dim]
@@ -214,7 +214,4 @@ def scatter_add(out: np.ndarray, dim: int, index: np.ndarray, src: np.ndarray) -
     step = max(64, -(-K * outer // PIECES))
     flat = out.reshape(-1), np.ascontiguousarray(index).reshape(-1), np.ascontiguousarray(src).reshape(-1)
     tasks = outer * -(-K // step)
-    if src.size < GATE:
-        _scatter_strips(0, tasks, *flat, D, E, K, step)
-    else:
-        launch(_scatter_strips, out.dtype, tasks, *flat, D, E, K, step)
+    run(_scatter_strips, out.dtype, tasks, src.size >= GATE, *flat, D, E, K, step)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from .compile import kernel
-from .threads import launch
+from .threads import run
 from .view import part
 
 GATE = 1 << 14  # elements below which a parallel launch costs more than it saves
@@ -100,10 +100,7 @@ def _ranked(first, last, x, values, places, rank, R, C, step):
 def _do(function: Any, x: np.ndarray, *args: Any) -> None:
     R, C = x.shape
     step = max(1, STEP // C)
-    if x.size < GATE:
-        function(0, -(-R // step), *args, step)
-    else:
-        launch(function, x.dtype, -(-R // step), *args, step)
+    run(function, x.dtype, -(-R // step), x.size >= GATE, *args, step)
 
 
 def top(x: np.ndarray, k: int, largest: bool) -> tuple[np.ndarray, np.ndarray]:

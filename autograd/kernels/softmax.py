@@ -15,7 +15,8 @@ from numba.extending import intrinsic
 from .compile import kernel
 from .functions import _mapped, exp
 from .simd import LANES, _Emit, broadcast, load, load_first, store_first, total
-from .threads import launch
+from .strips import STRIP, strip
+from .threads import run
 from .view import part
 
 GATE = 1 << 14  # elements below which a parallel launch costs more than it saves
@@ -165,16 +166,6 @@ def _softmax_back_parallel(g, y, gx, log, C, R, step):
 
 # O blocks of C rows of K values, the softmax down each column; task t is one strip of up to STRIP columns of one block.
 
-STRIP = 128
-
-
-@kernel
-def _strip(t, C, K):
-    """Where the strip begins, and its width."""
-    strips = (K + STRIP - 1) // STRIP
-    first = t % strips * STRIP
-    return t // strips * C * K + first, min(STRIP, K - first)
-
 
 @kernel
 def _raised(top, row):
@@ -205,7 +196,7 @@ def _finished(row, top, total, out, log):
 def _softmax_columns(t0, t1, x, y, log, C, K):
     tops, totals = np.empty(STRIP, x.dtype), np.empty(STRIP, x.dtype)
     for t in range(t0, t1):
-        at, n = _strip(t, C, K)
+        at, n = strip(t, C, K)
         top, total = part(tops, 0, n), part(totals, 0, n)
         top[:], total[:] = -np.inf, 0
         for c in range(C):
@@ -244,7 +235,7 @@ def _pulled_back(g, y, total, out, log):
 def _softmax_back_columns(t0, t1, g, y, gx, log, C, K):
     totals = np.empty(STRIP, g.dtype)
     for t in range(t0, t1):
-        at, n = _strip(t, C, K)
+        at, n = strip(t, C, K)
         total = part(totals, 0, n)
         total[:] = 0
         for c in range(C):
@@ -259,10 +250,7 @@ def _by_columns(function: Any, out: np.ndarray, log: bool, *arrays: np.ndarray) 
     O, C, K = out.shape
     args = (*[np.ascontiguousarray(a).reshape(-1) for a in arrays], out.reshape(-1), log, C, K)
     tasks = O * -(-K // STRIP)
-    if out.size < GATE:
-        function(0, tasks, *args)
-    else:
-        launch(function, out.dtype, tasks, *args)
+    run(function, out.dtype, tasks, out.size >= GATE, *args)
     return out
 
 

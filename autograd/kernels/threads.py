@@ -55,3 +55,11 @@ def launch(function: Any, key: Any, tasks: int, *args: Any) -> None:
         address = compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
         _addresses[function, key] = address
     _driver(tasks, address, args)
+
+
+def run(function: Any, key: Any, tasks: int, parallel: bool, *args: Any) -> None:
+    """`launch`, or all tasks here in turn: without `parallel`, or where there is but one."""
+    if parallel and tasks > 1:
+        launch(function, key, tasks, *args)
+    else:
+        function(0, tasks, *args)

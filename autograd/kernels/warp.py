@@ -7,7 +7,7 @@ from math import ceil, exp
 import numpy as np
 
 from autograd.kernels.compile import kernel
-from autograd.kernels.threads import launch
+from autograd.kernels.threads import run
 
 _SERIAL = 1 << 16  # values of a result below which starting threads costs more than they save
 
@@ -19,10 +19,7 @@ def _plain(array: np.ndarray) -> np.ndarray:
 
 
 def _run(function, tasks, size, *args):
-    if size < _SERIAL:
-        function(0, tasks, *args)
-    else:
-        launch(function, tuple(a.dtype for a in args if isinstance(a, np.ndarray)), tasks, *args)
+    run(function, tuple(a.dtype for a in args if isinstance(a, np.ndarray)), tasks, size >= _SERIAL, *args)
 
 
 # ------------------------------------------------------------------------------------------------------- warp
