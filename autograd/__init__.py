@@ -101,8 +101,8 @@ from .install import install
 from .io import load, save
 from .memory import keep_freed as _keep_freed
 from .op import REGISTRY
-from .op import publish as _publish
-from .op import with_out as _with_out
+from .ops.out import publish as _publish
+from .ops.out import with_out as _with_out
 from .ops.shape import broadcast_shapes
 from .ops.ties import get_ties, set_ties, ties
 from .printing import set_printoptions

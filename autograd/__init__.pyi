@@ -17,8 +17,8 @@ from .install import install as install
 from .io import load as load, save as save
 from .memory import keep_freed as _keep_freed
 from .op import REGISTRY as REGISTRY
-from .op import publish as _publish
-from .op import with_out as _with_out
+from .ops.out import publish as _publish
+from .ops.out import with_out as _with_out
 from .ops.shape import broadcast_shapes as broadcast_shapes
 from .ops.ties import get_ties as get_ties, set_ties as set_ties, ties as ties
 from .printing import set_printoptions as set_printoptions

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from .errors import NumberError
-from .op import publish
 from .ops.decomposition import linalg_cholesky as cholesky
 from .ops.decomposition import linalg_cond as cond
 from .ops.decomposition import linalg_det as det
@@ -26,6 +25,7 @@ from .ops.further import vander
 from .ops.linalg import linalg_cross as cross
 from .ops.linalg import linalg_multi_dot as multi_dot
 from .ops.linalg import matmul, matrix_power
+from .ops.out import publish
 from .ops.shape import linalg_diagonal as diagonal
 from .ops.solvers import linalg_cholesky_ex as cholesky_ex
 from .ops.solvers import linalg_inv_ex as inv_ex

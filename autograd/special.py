@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from .op import publish
 from .ops.cumulative import logcumsumexp
 from .ops.elementwise import exp2, expm1, log1p, round
 from .ops.elementwise import sigmoid as expit
+from .ops.out import publish
 from .ops.reduce import logsumexp
 from .ops.softmax import log_softmax, softmax
 from .ops.special import (

@@ -1,11 +1,21 @@
 """The functions that write their result into a tensor given as `out`: torch's, which its methods do not share.
 
-`op.written` does it. Torch's kernels differ in the dtypes that `out` may have, function by function.
+Torch's kernels differ in the dtypes that `out` may have, function by function.
 """
 
 from __future__ import annotations
 
-from ..op import REGISTRY
+import functools
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..errors import DTypeError, TapeError
+from ..op import REGISTRY, Op, castable, rebase
+from ..tape import mode, no_grad
+from ..tensor import Tensor, wrap
 
 NAMES = {
     # out has the dtype that the result is computed in
@@ -43,3 +53,93 @@ def enter() -> None:
     for how, names in NAMES.items():
         for name in names.split():
             REGISTRY[name].out = how
+
+
+def publish(names: dict[str, Any]) -> None:
+    """Exchange in a module's names the functions that take `out` for a form that does.
+
+    The form stands between the user's call and the function: methods, operators and the library's own calls go without.
+    """
+    forms = {entry.call: _with_out(entry) for entry in REGISTRY.values() if entry.out}
+    names.update({name: forms[value] for name, value in names.items() if callable(value) and value in forms})
+
+
+def _with_out(entry: Op) -> Callable[..., Any]:
+    if not entry.short:
+        return with_out(entry.name, entry.call, entry.out)
+    call, how = entry.short(entry, 2), entry.out
+    entry.calls.append(call)
+    named: Callable[..., Any]
+    if entry.n == 1:
+
+        def named(input: Any, *, out: Any = None) -> Any:
+            return call(input) if out is None else written(entry.name, call, how, (input,), {"out": out})
+    else:
+
+        def named(input: Any, other: Any, *, out: Any = None) -> Any:
+            return call(input, other) if out is None else written(entry.name, call, how, (input, other), {"out": out})
+
+    return functools.update_wrapper(named, entry.call)
+
+
+def with_out(name: str, call: Callable[..., Any], how: str) -> Callable[..., Any]:
+    """A function with `out` among its arguments; how: as `written` has it."""
+
+    @functools.wraps(call)
+    def named(*args: Any, **kwargs: Any) -> Any:
+        return written(name, call, how, args, kwargs) if "out" in kwargs else call(*args, **kwargs)
+
+    return named
+
+
+def written(name: str, call: Callable[..., Any], how: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """`call(..., out=tensor)`, or a tuple of tensors for several results: compute, write into their memory, return them.
+
+    how: "exact", each has the result's dtype; "cast", one that the result may be cast to, as in place; "dtype", the result
+    is computed in the dtype of `out`; "new", so does a factory. One of another shape gets new memory, with a warning
+    unless it was empty or a factory fills it.
+    """
+    targets = kwargs["out"]
+    kwargs = {key: value for key, value in kwargs.items() if key != "out"}
+    if targets is None:
+        return call(*args, **kwargs)
+    several = isinstance(targets, (tuple, list))
+    for target in targets if several else (targets,):
+        if not isinstance(target, Tensor):
+            raise TypeError(
+                f"{name}: out must be a Tensor (a tuple of them for several results), got {type(target).__name__}"
+            )
+    if how in ("dtype", "new") and kwargs.get("dtype") is None and not several:
+        kwargs["dtype"] = targets._data.dtype
+    result = call(*args, **kwargs)
+    if isinstance(result, tuple) != several or (several and len(result) != len(targets)):
+        wanted = f"a tuple of {len(result)} Tensors" if isinstance(result, tuple) else "one Tensor"
+        raise TypeError(f"{name}: out must be {wanted}, got {f'{len(targets)}' if several else 'one Tensor'}")
+    pairs = list(zip(targets, result, strict=True)) if several else [(targets, result)]
+    for target, source in pairs:
+        if mode.enabled and (source.requires_grad or (target.requires_grad and source._data.dtype.kind == "f")):
+            raise TapeError(
+                f"{name}: functions with out=... arguments don't support automatic differentiation, but one of the "
+                "arguments requires grad; leave out= away, or compute under no_grad()"
+            )
+        kept, given = source._data.dtype, target._data.dtype
+        if kept != given and (how != "cast" or several or not castable(kept, given)):
+            raise DTypeError(f"{name}: the result is {kept}, which can't be written into out of dtype {given}")
+    for target, source in pairs:
+        data = source._data
+        if target._data.shape != data.shape:
+            if target._data.size and how != "new":
+                warnings.warn(
+                    f"{name}: out has shape {target._data.shape}, the result {data.shape}: it gets new memory; "
+                    "give one of the right shape, or an empty one",
+                    stacklevel=3,
+                )
+            target.data = wrap(np.empty(data.shape, target._data.dtype))
+        elif not target._data.flags.writeable:
+            raise TapeError(f"{name}: the memory of out is read-only or shared by expand(); clone() it first")
+        np.copyto(target._data, data, casting="unsafe")
+        with no_grad():
+            rebase(target, name, None)
+    if not several:
+        return targets
+    return result._make(targets) if hasattr(result, "_make") else type(result)(targets)
