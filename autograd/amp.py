@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from .errors import TapeError
-from .tape import SparseRows, no_grad
+from .forms import SparseRows
+from .tape import no_grad
 from .tensor import Tensor
 
 

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
+from .forms import SparseRows
 from .observe import Site, observing, site
-from .tape import Node, SparseRows, mode
+from .tape import Node, mode
 from .tensor import Tensor
 
 

@@ -8,10 +8,10 @@ import pytest
 import autograd
 import nn
 from autograd.check import gradgradcheck
+from autograd.forms import RowSums
 from autograd.kernels import recurrent as kernels
 from autograd.ops import recurrent as ops
 from autograd.samples import Draw
-from autograd.tape import RowSums
 from autograd.tensor import wrap
 from examples import rnn_by_hand
 from nn.utils import rnn

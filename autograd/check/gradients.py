@@ -11,7 +11,8 @@ import numpy as np
 from numpy import ndarray
 
 from .. import random, tape
-from ..tape import SparseRows, node_of
+from ..forms import SparseRows
+from ..tape import node_of
 from ..tensor import Tensor, wrap
 from .kinks import RULES, WORDS, Corner
 from .localise import Recording, Step

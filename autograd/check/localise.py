@@ -9,8 +9,9 @@ import numpy as np
 from numpy import ndarray
 
 from .. import tape
+from ..forms import SparseRows
 from ..observe import Site, observing, site
-from ..tape import Leaf, Node, Output, SparseRows
+from ..tape import Leaf, Node, Output
 from ..tensor import Tensor, wrap
 
 

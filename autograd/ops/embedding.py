@@ -9,9 +9,9 @@ from numpy import ndarray
 
 from ..dtypes import int64
 from ..errors import DTypeError, NumberError, RangeError, ShapeError
+from ..forms import RowSums, SparseRows
 from ..kernels import scatter
 from ..op import function, op
-from ..tape import RowSums, SparseRows
 from ..tensor import Tensor
 from .compare import where
 from .elementwise import mul

@@ -13,9 +13,10 @@ import numpy as np
 from numpy import ndarray
 
 from ..errors import DTypeError, ShapeError
+from ..forms import Masked
 from ..kernels import norm as kernels
 from ..op import REGISTRY, followed, function, fusible, op
-from ..tape import Masked, takes_masked
+from ..tape import takes_masked
 from ..tensor import Tensor
 from .compare import clamp_min
 from .elementwise import pow, rsqrt

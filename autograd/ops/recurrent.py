@@ -13,10 +13,11 @@ import numpy as np
 from numpy import ndarray
 
 from ..errors import DTypeError, ShapeError
+from ..forms import RowSums
 from ..kernels import recurrent as kernels
 from ..op import REGISTRY, op
 from ..samples import Draw
-from ..tape import Node, RowSums
+from ..tape import Node
 from ..tensor import Tensor
 from .activation import relu
 from .composite import recorded_gradients

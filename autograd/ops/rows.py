@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
+from ..forms import SparseRows
 from ..kernels import rows as kernels
 from ..op import op
-from ..tape import SparseRows
 
 
 def _sums_input(g: Any, factors: Any, input_shape: tuple[int, ...], take: ndarray, put: ndarray, sparse: bool) -> Any:

@@ -8,10 +8,10 @@ import numpy as np
 from numpy import ndarray
 
 from ..errors import DTypeError, ShapeError
+from ..forms import SparseRows
 from ..kernels import rows as kernels
 from ..kernels import word2vec
 from ..op import function, op
-from ..tape import SparseRows
 from .elementwise import sigmoid
 from .embedding import indices_of
 from .loss import _reduced, _reduction
