@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import prange
 
 from autograd.kernels.compile import kernel
+from autograd.kernels.threads import run
 
 BLOCK = 32  # kept boxes compared at a time: whole vectors, and short enough to stop early
 STRIPS = 128
 
 
-@kernel(parallel=True)
-def _iou(rows, columns, row_area, column_area, out):
+@kernel
+def _iou(first, last, rows, columns, row_area, column_area, out):
     """rows (N, 4), columns (4, M): each piece of `out` (N, M) is one row, so the bits do not depend on the threads."""
     zero = out.dtype.type(0)
     a1, b1, a2, b2 = columns[0], columns[1], columns[2], columns[3]
-    for n in prange(out.shape[0]):
+    for n in range(first, last):
         x1, y1, x2, y2, area = rows[n, 0], rows[n, 1], rows[n, 2], rows[n, 3], row_area[n]
         line = out[n]
         for m in range(line.size):
@@ -35,7 +35,8 @@ def pairwise_iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Intersection over union of a (N, 4) with b (M, 4), both float32 or both float64: (N, M); 0 for an empty union."""
     out = np.empty((len(a), len(b)), a.dtype)
     if out.size:
-        _iou(np.ascontiguousarray(a), np.ascontiguousarray(b.T), _areas(a), _areas(b), out)
+        arrays = np.ascontiguousarray(a), np.ascontiguousarray(b.T), _areas(a), _areas(b)
+        run(_iou, out.dtype, len(a), True, *arrays, out)
     return out
 
 

@@ -81,10 +81,10 @@ def kernel(fn: F | None = None, **options: Any) -> Any:
     before = config.CACHE_DIR
     config.CACHE_DIR = str(_folder(Path(fn.__code__.co_filename)))
     try:
-        compiled = njit(cache=True, nogil=True, error_model="numpy", **options)(fn)
+        compiled = njit(cache=True, nogil=True, error_model="numpy", no_cfunc_wrapper=True, **options)(fn)
     finally:
         config.CACHE_DIR = before
-    return _OneAtATime(compiled) if options.get("parallel") and not _threads_may_meet() else compiled
+    return OneAtATime(compiled) if options.get("parallel") and not _threads_may_meet() else compiled
 
 
 @cache
@@ -111,7 +111,7 @@ def _threads_may_meet() -> bool:
             del os.environ["GOMP_SPINCOUNT"]
 
 
-class _OneAtATime:
+class OneAtATime:
     """A parallel kernel that waits until no other one runs."""
 
     lock = threading.Lock()

@@ -6,9 +6,9 @@ Graves et al. 2006, https://www.cs.toronto.edu/~graves/icml_2006.pdf, sections 4
 from __future__ import annotations
 
 import numpy as np
-from numba import prange
 
 from .compile import kernel
+from .threads import run
 
 # T times, N sequences, C classes; L = 2 S + 1 states: the S labels with a blank before, between and after them.
 
@@ -21,10 +21,10 @@ def _add(a, b):
     return a if b == -np.inf else a + np.log1p(np.exp(b - a))
 
 
-@kernel(parallel=True)
-def _sequences(x, labels, starts, times, sizes, blank, loss, gx):
+@kernel
+def _sequences(first, last, x, labels, starts, times, sizes, blank, loss, gx):
     """x (T, N, C); all labels in a row, those of n from starts[n]; gx becomes minus each class's expected count."""
-    for n in prange(x.shape[1]):
+    for n in range(first, last):
         T, L = times[n], 2 * sizes[n] + 1
         state = np.full(L, blank, np.int64)
         for s in range(sizes[n]):
@@ -75,5 +75,18 @@ def ctc(
     """The losses (N,) of log-probabilities x (T, N, C), infinite where there is no alignment, and their gradients."""
     loss, gx = np.zeros(x.shape[1], x.dtype), np.zeros(x.shape, x.dtype)
     if x.shape[1]:
-        _sequences(np.ascontiguousarray(x), labels, starts, times, sizes, blank, loss, gx)
+        run(
+            _sequences,
+            x.dtype,
+            x.shape[1],
+            True,
+            np.ascontiguousarray(x),
+            labels,
+            starts,
+            times,
+            sizes,
+            blank,
+            loss,
+            gx,
+        )
     return loss, gx

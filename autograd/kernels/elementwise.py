@@ -7,7 +7,6 @@ memory order, as g may be one number stretched.
 from __future__ import annotations
 
 import numpy as np
-from numba import prange
 
 from .compile import kernel
 from .functions import (
@@ -30,6 +29,7 @@ from .functions import (
 )
 from .maps import GATE, STEP, elementwise
 from .order import flats, moved, planes
+from .threads import run
 from .view import part
 
 
@@ -282,33 +282,21 @@ def _mix(seed, counter):
 
 
 @kernel
-def _dropout_piece(x, y, kept, seed, offset, least, scale):
-    zero = x.dtype.type(0)
-    for i in range(x.size):
-        keep = (_mix(seed, offset + np.uint64(i)) >> np.uint64(32)) >= least
-        kept[i] = keep
-        y[i] = x[i] * (scale if keep else zero)  # a dropped NaN stays visible, as in torch
-
-
-@kernel(parallel=True)
-def _dropout_parallel(x, y, kept, seed, offset, least, scale, n):
-    for k in prange((n + STEP - 1) // STEP):
-        i, j = k * STEP, min(n, (k + 1) * STEP)
-        _dropout_piece(part(x, i, j), part(y, i, j), part(kept, i, j), seed, offset + np.uint64(i), least, scale)
+def _dropout_pieces(k0, k1, x, y, kept, seed, offset, least, scale):
+    zero, first, last = x.dtype.type(0), k0 * STEP, min(x.size, k1 * STEP)
+    xs, ys, mask = part(x, first, last), part(y, first, last), part(kept, first, last)
+    for i in range(xs.size):
+        keep = (_mix(seed, offset + np.uint64(first + i)) >> np.uint64(32)) >= least
+        mask[i] = keep
+        ys[i] = xs[i] * (scale if keep else zero)  # a dropped NaN stays visible, as in torch
 
 
 @kernel
-def _mask_piece(g, kept, gx, scale):
-    zero = g.dtype.type(0)
-    for i in range(g.size):
-        gx[i] = g[i] * (scale if kept[i] else zero)
-
-
-@kernel(parallel=True)
-def _mask_parallel(g, kept, gx, scale, n):
-    for k in prange((n + STEP - 1) // STEP):
-        i, j = k * STEP, min(n, (k + 1) * STEP)
-        _mask_piece(part(g, i, j), part(kept, i, j), part(gx, i, j), scale)
+def _mask_pieces(k0, k1, g, kept, gx, scale):
+    zero, first, last = g.dtype.type(0), k0 * STEP, min(g.size, k1 * STEP)
+    gs, mask, out = part(g, first, last), part(kept, first, last), part(gx, first, last)
+    for i in range(gs.size):
+        out[i] = gs[i] * (scale if mask[i] else zero)
 
 
 def dropout(x: np.ndarray, p: float, seed: int, offset: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -321,10 +309,7 @@ def dropout(x: np.ndarray, p: float, seed: int, offset: int = 0) -> tuple[np.nda
     to, mask, of = flats(y, kept, x)
     least, scale = np.uint64(min(round(p * 2**32), 2**32)), x.dtype.type(1 / (1 - p) if p < 1 else 0)
     numbers = np.uint64(seed), np.uint64(offset), least, scale
-    if x.size < GATE:
-        _dropout_piece(of, to, mask, *numbers)
-    else:
-        _dropout_parallel(of, to, mask, *numbers, x.size)
+    run(_dropout_pieces, x.dtype, -(-x.size // STEP), x.size >= GATE, of, to, mask, *numbers)
     return y, kept
 
 
@@ -333,8 +318,5 @@ def dropout_backward(g: np.ndarray, kept: np.ndarray, p: float) -> np.ndarray:
     gx = np.empty_like(g)
     to, of, mask = flats(gx, g, kept)
     scale = g.dtype.type(1 / (1 - p) if p < 1 else 0)
-    if g.size < GATE:
-        _mask_piece(of, mask, to, scale)
-    else:
-        _mask_parallel(of, mask, to, scale, g.size)
+    run(_mask_pieces, g.dtype, -(-g.size // STEP), g.size >= GATE, of, mask, to, scale)
     return gx

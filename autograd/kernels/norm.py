@@ -8,13 +8,13 @@ Golub, LeVeque 1979), so a large mean costs no accuracy and the bits do not depe
 from __future__ import annotations
 
 import numpy as np
-from numba import prange
 from numba.extending import intrinsic
 
 from .buffer import flat
 from .compile import kernel
 from .pool import channels_first, channels_last
 from .simd import LANES, _Emit, fma, load, load_first, store, store_first
+from .threads import run
 from .view import part
 
 GATE = 1 << 14  # elements below which a parallel launch costs more than it saves
@@ -38,45 +38,41 @@ def _passed(tyctx, g, y):  # type: ignore[no-untyped-def]
 
 
 @kernel(fastmath={"contract"})
-def _moments_piece(x, sums, C, k, r0, r1):
-    """Mean and sum of squared deviations of each channel over rows r0 to r1."""
-    mean, square = part(sums, 2 * k * C, (2 * k + 1) * C), part(sums, (2 * k + 1) * C, (2 * k + 2) * C)
-    s, q = np.empty(C, x.dtype), np.empty(C, x.dtype)
-    mean[:] = 0
-    square[:] = 0
-    for b in range(r0, r1, BLOCK):
-        e = min(b + BLOCK, r1)
-        first = part(x, b * C, (b + 1) * C)
-        s[:] = 0
-        q[:] = 0
-        r = b + 1
-        while r + 3 < e:
-            x0, x1 = part(x, r * C, (r + 1) * C), part(x, (r + 1) * C, (r + 2) * C)
-            x2, x3 = part(x, (r + 2) * C, (r + 3) * C), part(x, (r + 3) * C, (r + 4) * C)
+def _moments_piece(k0, k1, x, sums, C, M, step):
+    """Mean and sum of squared deviations of each channel over the rows of each piece."""
+    for k in range(k0, k1):
+        r0, r1 = k * step, min(M, (k + 1) * step)
+        mean, square = part(sums, 2 * k * C, (2 * k + 1) * C), part(sums, (2 * k + 1) * C, (2 * k + 2) * C)
+        s, q = np.empty(C, x.dtype), np.empty(C, x.dtype)
+        mean[:] = 0
+        square[:] = 0
+        for b in range(r0, r1, BLOCK):
+            e = min(b + BLOCK, r1)
+            first = part(x, b * C, (b + 1) * C)
+            s[:] = 0
+            q[:] = 0
+            r = b + 1
+            while r + 3 < e:
+                x0, x1 = part(x, r * C, (r + 1) * C), part(x, (r + 1) * C, (r + 2) * C)
+                x2, x3 = part(x, (r + 2) * C, (r + 3) * C), part(x, (r + 3) * C, (r + 4) * C)
+                for c in range(C):
+                    d0, d1, d2, d3 = x0[c] - first[c], x1[c] - first[c], x2[c] - first[c], x3[c] - first[c]
+                    s[c] += (d0 + d1) + (d2 + d3)
+                    q[c] += (d0 * d0 + d1 * d1) + (d2 * d2 + d3 * d3)
+                r += 4
+            while r < e:
+                x0 = part(x, r * C, (r + 1) * C)
+                for c in range(C):
+                    d0 = x0[c] - first[c]
+                    s[c] += d0
+                    q[c] += d0 * d0
+                r += 1
+            n, before = float(e - b), float(b - r0)
             for c in range(C):
-                d0, d1, d2, d3 = x0[c] - first[c], x1[c] - first[c], x2[c] - first[c], x3[c] - first[c]
-                s[c] += (d0 + d1) + (d2 + d3)
-                q[c] += (d0 * d0 + d1 * d1) + (d2 * d2 + d3 * d3)
-            r += 4
-        while r < e:
-            x0 = part(x, r * C, (r + 1) * C)
-            for c in range(C):
-                d0 = x0[c] - first[c]
-                s[c] += d0
-                q[c] += d0 * d0
-            r += 1
-        n, before = float(e - b), float(b - r0)
-        for c in range(C):
-            m = s[c] / n
-            apart = first[c] + m - mean[c]
-            mean[c] += apart * (n / (before + n))
-            square[c] += max(q[c] - s[c] * m, 0.0) + apart * apart * (before * n / (before + n))
-
-
-@kernel(parallel=True)
-def _moments_parallel(x, sums, C, M, step):
-    for k in prange((M + step - 1) // step):
-        _moments_piece(x, sums, C, k, k * step, min(M, (k + 1) * step))
+                m = s[c] / n
+                apart = first[c] + m - mean[c]
+                mean[c] += apart * (n / (before + n))
+                square[c] += max(q[c] - s[c] * m, 0.0) + apart * apart * (before * n / (before + n))
 
 
 @kernel
@@ -95,10 +91,10 @@ def _moments_merge(sums, mean, var, rstd, C, M, step, eps):
 
 
 @kernel
-def _apply_piece(x, y, residual, mean, scale, bias, relu, C, r0, r1):
+def _apply_piece(k0, k1, x, y, residual, mean, scale, bias, relu, C, M, step):
     """y = (x - mean) scale + bias (+ residual), and 0 for what is not positive where relu."""
     add = residual.size > 0
-    for r in range(r0, r1):
+    for r in range(k0 * step, min(M, k1 * step)):
         for c in range(0, C, LANES * 4 // x.itemsize):
             i, n = r * C + c, C - c
             v = fma(load_first(x, i, n) - load_first(mean, c, n), load_first(scale, c, n), load_first(bias, c, n))
@@ -109,40 +105,30 @@ def _apply_piece(x, y, residual, mean, scale, bias, relu, C, r0, r1):
             store_first(y, i, v, n)
 
 
-@kernel(parallel=True)
-def _apply_parallel(x, y, residual, mean, scale, bias, relu, C, M, step):
-    for k in prange((M + step - 1) // step):
-        _apply_piece(x, y, residual, mean, scale, bias, relu, C, k * step, min(M, (k + 1) * step))
-
-
 @kernel
-def _sums_piece(g, step, x, y, mean, sums, C, k, r0, r1):
+def _sums_piece(k0, k1, g, apart, x, y, mean, sums, C, M, step):
     """Sums over rows of g and of g (x - mean), g taken as 0 where y (if given) is 0 or less."""
-    lanes, masked = LANES * 4 // x.itemsize, y.size > 0
-    total, product = part(sums, 2 * k * C, (2 * k + 1) * C), part(sums, (2 * k + 1) * C, (2 * k + 2) * C)
-    s, q = np.empty(C + lanes, x.dtype), np.empty(C + lanes, x.dtype)
-    total[:] = 0
-    product[:] = 0
-    for b in range(r0, r1, BLOCK):
-        s[:] = 0
-        q[:] = 0
-        for r in range(b, min(b + BLOCK, r1)):
-            for c in range(0, C, lanes):
-                i, n = r * C + c, C - c
-                v = load_first(g, r * step + c, n)
-                if masked:
-                    v = _passed(v, load_first(y, i, n))
-                store(s, c, load(s, c) + v)
-                store(q, c, fma(v, load_first(x, i, n) - load_first(mean, c, n), load(q, c)))
-        for c in range(C):
-            total[c] += s[c]
-            product[c] += q[c]
-
-
-@kernel(parallel=True)
-def _sums_parallel(g, gstep, x, y, mean, sums, C, M, step):
-    for k in prange((M + step - 1) // step):
-        _sums_piece(g, gstep, x, y, mean, sums, C, k, k * step, min(M, (k + 1) * step))
+    for k in range(k0, k1):
+        r0, r1 = k * step, min(M, (k + 1) * step)
+        lanes, masked = LANES * 4 // x.itemsize, y.size > 0
+        total, product = part(sums, 2 * k * C, (2 * k + 1) * C), part(sums, (2 * k + 1) * C, (2 * k + 2) * C)
+        s, q = np.empty(C + lanes, x.dtype), np.empty(C + lanes, x.dtype)
+        total[:] = 0
+        product[:] = 0
+        for b in range(r0, r1, BLOCK):
+            s[:] = 0
+            q[:] = 0
+            for r in range(b, min(b + BLOCK, r1)):
+                for c in range(0, C, lanes):
+                    i, n = r * C + c, C - c
+                    v = load_first(g, r * apart + c, n)
+                    if masked:
+                        v = _passed(v, load_first(y, i, n))
+                    store(s, c, load(s, c) + v)
+                    store(q, c, fma(v, load_first(x, i, n) - load_first(mean, c, n), load(q, c)))
+            for c in range(C):
+                total[c] += s[c]
+                product[c] += q[c]
 
 
 @kernel
@@ -162,13 +148,13 @@ def _sums_merge(sums, rstd, weight, gw, gb, scale, slope, shift, C, M, pieces):
 
 
 @kernel
-def _input_piece(g, step, x, y, gx, mean, scale, slope, shift, C, r0, r1):
+def _input_piece(k0, k1, g, apart, x, y, gx, mean, scale, slope, shift, C, M, step):
     """gx = scale g + slope (mean - x) + shift; scale g alone where x is empty."""
     masked, centred = y.size > 0, x.size > 0
-    for r in range(r0, r1):
+    for r in range(k0 * step, min(M, k1 * step)):
         for c in range(0, C, LANES * 4 // x.itemsize):
             i, n = r * C + c, C - c
-            v, a = load_first(g, r * step + c, n), load_first(scale, c, n)
+            v, a = load_first(g, r * apart + c, n), load_first(scale, c, n)
             if masked:
                 v = _passed(v, load_first(y, i, n))
             if centred:
@@ -176,12 +162,6 @@ def _input_piece(g, step, x, y, gx, mean, scale, slope, shift, C, r0, r1):
                 store_first(gx, i, fma(a, v, fma(load_first(slope, c, n), less, load_first(shift, c, n))), n)
             else:
                 store_first(gx, i, a * v, n)
-
-
-@kernel(parallel=True)
-def _input_parallel(g, gstep, x, y, gx, mean, scale, slope, shift, C, M, step):
-    for k in prange((M + step - 1) // step):
-        _input_piece(g, gstep, x, y, gx, mean, scale, slope, shift, C, k * step, min(M, (k + 1) * step))
 
 
 def _rows_a_piece(M: int, C: int) -> int:
@@ -223,10 +203,8 @@ def _apply(
     y = np.empty(last.shape, last.dtype)
     arrays = last.reshape(-1), y.reshape(-1), _flat(residual, last.dtype), mean, scale
     bias, M = _channel(bias, C, 0, last.dtype), last.size // max(C, 1)
-    if last.size < GATE:
-        _apply_piece(*arrays, bias, relu, C, 0, M)
-    else:
-        _apply_parallel(*arrays, bias, relu, C, M, _rows_a_piece(M, C))
+    step = _rows_a_piece(M, C)
+    run(_apply_piece, last.dtype, -(-M // step), last.size >= GATE, *arrays, bias, relu, C, M, step)
     return channels_first(y)
 
 
@@ -249,11 +227,7 @@ def batch_norm_train(
     step = _rows_a_piece(M, C)
     mean, var, rstd = np.empty((3, C), x.dtype)
     sums = np.empty(-(-M // step) * 2 * C, np.float64)
-    if last.size < GATE or M <= step:
-        for k in range(-(-M // step)):
-            _moments_piece(last.reshape(-1), sums, C, k, k * step, min(M, (k + 1) * step))
-    else:
-        _moments_parallel(last.reshape(-1), sums, C, M, step)
+    run(_moments_piece, x.dtype, -(-M // step), last.size >= GATE, last.reshape(-1), sums, C, M, step)
     _moments_merge(sums, mean, var, rstd, C, M, step, eps)
     scale = rstd if weight is None else rstd * weight
     return _apply(last, mean, scale, bias, relu, residual), mean, var, rstd
@@ -298,21 +272,14 @@ def batch_norm_backward(
     mean, rstd = np.ascontiguousarray(mean, x.dtype), np.ascontiguousarray(rstd, x.dtype)
     pieces = -(-M // step) if train or needed[1] or needed[2] else 0
     sums = np.empty(pieces * 2 * C, np.float64)
-    if last.size < GATE or pieces <= 1:
-        for k in range(pieces):
-            _sums_piece(gf, apart, xf, yf, mean, sums, C, k, k * step, min(M, (k + 1) * step))
-    else:
-        _sums_parallel(gf, apart, xf, yf, mean, sums, C, M, step)
+    run(_sums_piece, x.dtype, pieces, last.size >= GATE, gf, apart, xf, yf, mean, sums, C, M, step)
     gw, gb, scale, slope, shift = np.empty((5, C), x.dtype)
     _sums_merge(sums, rstd, _flat(weight, x.dtype), gw, gb, scale, slope, shift, C, M, pieces)
     gx = None
     if needed[0]:
         out = np.empty(last.shape, x.dtype)
         arrays = gf, apart, xf if train else _flat(None, x.dtype), yf, out.reshape(-1), mean, scale, slope, shift
-        if last.size < GATE:
-            _input_piece(*arrays, C, 0, M)
-        else:
-            _input_parallel(*arrays, C, M, step)
+        run(_input_piece, x.dtype, -(-M // step), last.size >= GATE, *arrays, C, M, step)
         gx = channels_first(out)
     return gx, gw.copy() if needed[1] else None, gb.copy() if needed[2] else None
 
@@ -321,8 +288,8 @@ def batch_norm_backward(
 
 
 @kernel(fastmath={"contract", "reassoc"})
-def _layer_piece(x, y, weight, bias, mean, rstd, C, eps, r0, r1):
-    for r in range(r0, r1):
+def _layer_piece(k0, k1, x, y, weight, bias, mean, rstd, C, eps, R, step):
+    for r in range(k0 * step, min(R, k1 * step)):
         xr, yr = part(x, r * C, (r + 1) * C), part(y, r * C, (r + 1) * C)
         s = x.dtype.type(0)
         for c in range(C):
@@ -341,51 +308,43 @@ def _layer_piece(x, y, weight, bias, mean, rstd, C, eps, r0, r1):
             yr[c] = (xr[c] - m) * a * weight[c] + bias[c]
 
 
-@kernel(parallel=True)
-def _layer_parallel(x, y, weight, bias, mean, rstd, C, eps, R, step):
-    for k in prange((R + step - 1) // step):
-        _layer_piece(x, y, weight, bias, mean, rstd, C, eps, k * step, min(R, (k + 1) * step))
-
-
 @kernel(fastmath={"contract", "reassoc"})
-def _layer_back_piece(g, x, gx, weight, mean, rstd, sums, C, k, r0, r1):
-    """Rows r0 to r1 of gx, and their sums of the gradients of weight and bias."""
-    total, product = part(sums, 2 * k * C, (2 * k + 1) * C), part(sums, (2 * k + 1) * C, (2 * k + 2) * C)
-    gb, gw = np.empty(C, x.dtype), np.empty(C, x.dtype)
-    total[:] = 0
-    product[:] = 0
-    for b in range(r0, r1, BLOCK):
-        gb[:] = 0
-        gw[:] = 0
-        for r in range(b, min(b + BLOCK, r1)):
-            xr, gr, out, m, a = (
-                part(x, r * C, (r + 1) * C),
-                part(g, r * C, (r + 1) * C),
-                part(gx, r * C, (r + 1) * C),
-                mean[r],
-                rstd[r],
-            )
-            s, q = x.dtype.type(0), x.dtype.type(0)
-            for c in range(C):  # apart: in a loop that also writes, the order of a sum depends on where the arrays lie
-                v = gr[c] * weight[c]
-                s += v
-                q += v * ((xr[c] - m) * a)
+def _layer_back_piece(k0, k1, g, x, gx, weight, mean, rstd, sums, C, M, step):
+    """The rows of gx of each piece, and their sums of the gradients of weight and bias."""
+    for k in range(k0, k1):
+        r0, r1 = k * step, min(M, (k + 1) * step)
+        total, product = part(sums, 2 * k * C, (2 * k + 1) * C), part(sums, (2 * k + 1) * C, (2 * k + 2) * C)
+        gb, gw = np.empty(C, x.dtype), np.empty(C, x.dtype)
+        total[:] = 0
+        product[:] = 0
+        for b in range(r0, r1, BLOCK):
+            gb[:] = 0
+            gw[:] = 0
+            for r in range(b, min(b + BLOCK, r1)):
+                xr, gr, out, m, a = (
+                    part(x, r * C, (r + 1) * C),
+                    part(g, r * C, (r + 1) * C),
+                    part(gx, r * C, (r + 1) * C),
+                    mean[r],
+                    rstd[r],
+                )
+                s, q = x.dtype.type(0), x.dtype.type(0)
+                for c in range(
+                    C
+                ):  # apart: in a loop that also writes, the order of a sum depends on where the arrays lie
+                    v = gr[c] * weight[c]
+                    s += v
+                    q += v * ((xr[c] - m) * a)
+                for c in range(C):
+                    gb[c] += gr[c]
+                    gw[c] += gr[c] * ((xr[c] - m) * a)
+                s /= x.dtype.type(C)
+                q /= x.dtype.type(C)
+                for c in range(C):
+                    out[c] = (gr[c] * weight[c] - s - (xr[c] - m) * a * q) * a
             for c in range(C):
-                gb[c] += gr[c]
-                gw[c] += gr[c] * ((xr[c] - m) * a)
-            s /= x.dtype.type(C)
-            q /= x.dtype.type(C)
-            for c in range(C):
-                out[c] = (gr[c] * weight[c] - s - (xr[c] - m) * a * q) * a
-        for c in range(C):
-            total[c] += gb[c]
-            product[c] += gw[c]
-
-
-@kernel(parallel=True)
-def _layer_back_parallel(g, x, gx, weight, mean, rstd, sums, C, R, step):
-    for k in prange((R + step - 1) // step):
-        _layer_back_piece(g, x, gx, weight, mean, rstd, sums, C, k, k * step, min(R, (k + 1) * step))
+                total[c] += gb[c]
+                product[c] += gw[c]
 
 
 def layer_norm(
@@ -397,10 +356,8 @@ def layer_norm(
     y = np.empty((R, C), x.dtype)
     mean, rstd = np.empty(R, x.dtype), np.empty(R, x.dtype)
     arrays = x.reshape(-1), y.reshape(-1), _channel(weight, C, 1, x.dtype), _channel(bias, C, 0, x.dtype), mean, rstd
-    if x.size < GATE:
-        _layer_piece(*arrays, C, eps, 0, R)
-    else:
-        _layer_parallel(*arrays, C, eps, R, _rows_a_piece(R, C))
+    step = _rows_a_piece(R, C)
+    run(_layer_piece, x.dtype, -(-R // step), x.size >= GATE, *arrays, C, eps, R, step)
     return y, mean, rstd
 
 
@@ -415,10 +372,6 @@ def layer_norm_backward(
     pieces = -(-R // step)
     sums = np.zeros(pieces * 2 * C, np.float64)
     arrays = g.reshape(-1), x.reshape(-1), gx.reshape(-1), _channel(weight, C, 1, x.dtype), mean, rstd, sums
-    if x.size < GATE or pieces <= 1:
-        for k in range(pieces):
-            _layer_back_piece(*arrays, C, k, k * step, min(R, (k + 1) * step))
-    else:
-        _layer_back_parallel(*arrays, C, R, step)
+    run(_layer_back_piece, x.dtype, pieces, x.size >= GATE, *arrays, C, R, step)
     gb, gw = sums.reshape(pieces, 2, C).sum(0).astype(x.dtype)
     return gx, gw, gb

@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import prange
 from numba.core import types
 from numba.extending import intrinsic
 
 from .compile import kernel
 from .simd import LANES, Vector, _Emit, broadcast, load_first, store_first
+from .threads import run
 from .view import part
 
 GATE = 1 << 14  # elements read below which a parallel launch costs more than it saves
@@ -160,9 +160,9 @@ def _load_where(tyctx, g, index, i, count, at):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _max_rows(x, y, index, hs, he, ws, we, dh, dw, H, W, C, r0, r1):
+def _max_rows(k0, k1, x, y, index, hs, he, ws, we, dh, dw, H, W, C, rows, step):
     P, Q, lanes = hs.size, ws.size, LANES * 4 // x.itemsize
-    for r in range(r0, r1):
+    for r in range(k0 * step, min(rows, k1 * step)):
         n, p = r // P, r % P
         plane = n * H * W
         for q in range(Q):
@@ -182,14 +182,8 @@ def _max_rows(x, y, index, hs, he, ws, we, dh, dw, H, W, C, r0, r1):
                 _store_places(index, o + c + lanes, at_b, C - c - lanes)
 
 
-@kernel(parallel=True)
-def _max_parallel(x, y, index, hs, he, ws, we, dh, dw, H, W, C, rows, step):
-    for k in prange((rows + step - 1) // step):
-        _max_rows(x, y, index, hs, he, ws, we, dh, dw, H, W, C, k * step, min(rows, (k + 1) * step))
-
-
 @kernel
-def _max_narrow_rows(x, y, index, hs, he, ws, we, dh, dw, full, H, W, C, r0, r1):
+def _max_narrow_rows(k0, k1, x, y, index, hs, he, ws, we, dh, dw, full, H, W, C, count, step):
     """`_max_rows` for few channels: maxima down the columns of whole image rows, then over neighbouring columns.
 
     Windows of `full` columns read the maxima that all such windows, one a column, have in common with them; the others,
@@ -199,7 +193,7 @@ def _max_narrow_rows(x, y, index, hs, he, ws, we, dh, dw, full, H, W, C, r0, r1)
     column, at = np.empty(L, x.dtype), np.empty(L, index.dtype)
     run = max(W - (full - 1) * dw, 0) * C if full else 0
     best, where = np.empty(run, x.dtype), np.empty(run, index.dtype)
-    for r in range(r0, r1):
+    for r in range(k0 * step, min(count, k1 * step)):
         n, p = r // P, r % P
         h = hs[p]
         empty = h >= he[p]
@@ -249,17 +243,11 @@ def _max_narrow_rows(x, y, index, hs, he, ws, we, dh, dw, full, H, W, C, r0, r1)
                     index[o + c] = held
 
 
-@kernel(parallel=True)
-def _max_narrow_parallel(x, y, index, hs, he, ws, we, dh, dw, full, H, W, C, rows, step):
-    for k in prange((rows + step - 1) // step):
-        _max_narrow_rows(x, y, index, hs, he, ws, we, dh, dw, full, H, W, C, k * step, min(rows, (k + 1) * step))
-
-
 @kernel
-def _max_input_rows(g, index, gx, h0, h1, w0, w1, P, Q, H, W, C, r0, r1):
+def _max_input_rows(k0, k1, g, index, gx, h0, h1, w0, w1, P, Q, H, W, C, rows, step):
     """Position (n, h, w) of gx collects from the outputs whose windows reach it: no sum is written twice."""
     lanes = LANES * 4 // g.itemsize
-    for r in range(r0, r1):
+    for r in range(k0 * step, min(rows, k1 * step)):
         n, h = r // H, r % H
         for w in range(W):
             at, i = h * W + w, (r * W + w) * C
@@ -271,14 +259,8 @@ def _max_input_rows(g, index, gx, h0, h1, w0, w1, P, Q, H, W, C, r0, r1):
                 store_first(gx, i + c, total, C - c)
 
 
-@kernel(parallel=True)
-def _max_input_parallel(g, index, gx, h0, h1, w0, w1, P, Q, H, W, C, rows, step):
-    for k in prange((rows + step - 1) // step):
-        _max_input_rows(g, index, gx, h0, h1, w0, w1, P, Q, H, W, C, k * step, min(rows, (k + 1) * step))
-
-
 @kernel
-def _scatter_images(g, index, gx, until, W, H, Q, C, n0, n1):
+def _scatter_images(n0, n1, g, index, gx, until, W, H, Q, C):
     """Output row p points above row until[p] of gx: those rows are cleared just before, while they are near."""
     P = until.size
     for n in range(n0, n1):
@@ -300,14 +282,8 @@ def _scatter_images(g, index, gx, until, W, H, Q, C, n0, n1):
             rows[i] = 0
 
 
-@kernel(parallel=True)
-def _scatter_parallel(g, index, gx, until, W, H, Q, C, N):
-    for n in prange(N):
-        _scatter_images(g, index, gx, until, W, H, Q, C, n, n + 1)
-
-
 @kernel
-def _gather_images(x, index, y, HW, PQ, C, n0, n1):
+def _gather_images(n0, n1, x, index, y, HW, PQ, C):
     for n in range(n0, n1):
         for o in range(n * PQ, (n + 1) * PQ):
             for c in range(C):
@@ -315,16 +291,10 @@ def _gather_images(x, index, y, HW, PQ, C, n0, n1):
                 y[o * C + c] = x[(n * HW + at) * C + c] if 0 <= at < HW else 0
 
 
-@kernel(parallel=True)
-def _gather_parallel(x, index, y, HW, PQ, C, N):
-    for n in prange(N):
-        _gather_images(x, index, y, HW, PQ, C, n, n + 1)
-
-
 @kernel
-def _mean_rows(x, y, hs, he, hn, ws, we, wn, divisor, H, W, C, r0, r1):
+def _mean_rows(k0, k1, x, y, hs, he, hn, ws, we, wn, divisor, H, W, C, rows, step):
     P, Q = hs.size, ws.size
-    for r in range(r0, r1):
+    for r in range(k0 * step, min(rows, k1 * step)):
         n, p = r // P, r % P
         plane = part(x, n * H * W * C, (n + 1) * H * W * C)
         for q in range(Q):
@@ -341,18 +311,12 @@ def _mean_rows(x, y, hs, he, hn, ws, we, wn, divisor, H, W, C, r0, r1):
                 mean[c] *= scale
 
 
-@kernel(parallel=True)
-def _mean_parallel(x, y, hs, he, hn, ws, we, wn, divisor, H, W, C, rows, step):
-    for k in prange((rows + step - 1) // step):
-        _mean_rows(x, y, hs, he, hn, ws, we, wn, divisor, H, W, C, k * step, min(rows, (k + 1) * step))
-
-
 @kernel
-def _mean_narrow_rows(x, y, hs, he, hn, ws, we, wn, divisor, H, W, C, r0, r1):
+def _mean_narrow_rows(k0, k1, x, y, hs, he, hn, ws, we, wn, divisor, H, W, C, rows, step):
     """`_mean_rows` for few channels: sums down the columns of whole image rows, then over the windows' columns."""
     P, Q, L = hs.size, ws.size, W * C
     column = np.empty(L, x.dtype)
-    for r in range(r0, r1):
+    for r in range(k0 * step, min(rows, k1 * step)):
         n, p = r // P, r % P
         for i in range(L):
             column[i] = 0
@@ -369,16 +333,10 @@ def _mean_narrow_rows(x, y, hs, he, hn, ws, we, wn, divisor, H, W, C, r0, r1):
                 y[o + c] = s * scale
 
 
-@kernel(parallel=True)
-def _mean_narrow_parallel(x, y, hs, he, hn, ws, we, wn, divisor, H, W, C, rows, step):
-    for k in prange((rows + step - 1) // step):
-        _mean_narrow_rows(x, y, hs, he, hn, ws, we, wn, divisor, H, W, C, k * step, min(rows, (k + 1) * step))
-
-
 @kernel
-def _mean_input_rows(g, gx, h0, h1, hn, ws, we, wn, divisor, H, W, C, r0, r1):
+def _mean_input_rows(k0, k1, g, gx, h0, h1, hn, ws, we, wn, divisor, H, W, C, rows, step):
     P, Q = hn.size, ws.size
-    for r in range(r0, r1):
+    for r in range(k0 * step, min(rows, k1 * step)):
         n, h = r // H, r % H
         row = part(gx, r * W * C, (r + 1) * W * C)
         for i in range(row.size):
@@ -394,15 +352,11 @@ def _mean_input_rows(g, gx, h0, h1, hn, ws, we, wn, divisor, H, W, C, r0, r1):
                         out[c] += gs[c] * scale
 
 
-@kernel(parallel=True)
-def _mean_input_parallel(g, gx, h0, h1, hn, ws, we, wn, divisor, H, W, C, rows, step):
-    for k in prange((rows + step - 1) // step):
-        _mean_input_rows(g, gx, h0, h1, hn, ws, we, wn, divisor, H, W, C, k * step, min(rows, (k + 1) * step))
-
-
-def _step(rows: int, row_cost: int) -> int:
-    """Rows a piece: enough work to pay for its scheduling, and at least eight pieces where there are rows for them."""
-    return max(1, min(-(-rows // 8), GATE // max(row_cost, 1)))
+def _by_rows(function: Any, work: int, rows: int, *args: Any) -> None:
+    """Run a kernel over rows: a task is enough of them to pay for its scheduling, and at most an eighth of all."""
+    step = max(1, min(-(-rows // 8), GATE * rows // max(work, 1)))
+    key = tuple(a.dtype for a in args[:3] if isinstance(a, np.ndarray))
+    run(function, key, -(-rows // step), work >= GATE, *args, rows, step)
 
 
 def _max(x: np.ndarray, h: Windows, w: Windows) -> tuple[np.ndarray, np.ndarray]:
@@ -412,15 +366,9 @@ def _max(x: np.ndarray, h: Windows, w: Windows) -> tuple[np.ndarray, np.ndarray]
     index = np.empty(y.shape, np.int32 if H * W < 1 << 31 else np.int64)
     arrays = last.reshape(-1), y.reshape(-1), index.reshape(-1)
     sizes: tuple[Any, ...] = h.start, h.stop, w.start, w.stop, h.step, w.step, H, W, C
-    rows = N * h.out
-    serial, parallel = _max_rows, _max_parallel
     if C < NARROW:
-        serial, parallel = _max_narrow_rows, _max_narrow_parallel
         sizes = h.start, h.stop, w.start, w.stop, h.step, w.step, w.full, H, W, C
-    if last.size < GATE:
-        serial(*arrays, *sizes, 0, rows)
-    else:
-        parallel(*arrays, *sizes, rows, _step(rows, last.size // max(rows, 1)))
+    _by_rows(_max_narrow_rows if C < NARROW else _max_rows, last.size, N * h.out, *arrays, *sizes)
     return channels_first(y), channels_first(index)
 
 
@@ -488,13 +436,10 @@ def max_pool2d_input(
     known = kernel is not None and _geometry(x_shape, kernel, stride, padding, dilation, ceil_mode, False)
     if known and N == 1 and C >= NARROW and gx.size >= GATE:
         h, w = known
-        _max_input_parallel(*arrays, h.first, h.last, w.first, w.last, P, Q, H, W, C, H, _step(H, W * C))
+        _by_rows(_max_input_rows, gx.size, H, *arrays, h.first, h.last, w.first, w.last, P, Q, H, W, C)
         return channels_first(gx)
     until = known[0].stop if known else np.full(P, H)
-    if N == 1 or gx.size < GATE:
-        _scatter_images(*arrays, until, W, H, Q, C, 0, N)
-    else:
-        _scatter_parallel(*arrays, until, W, H, Q, C, N)
+    run(_scatter_images, (g.dtype, index.dtype), N, gx.size >= GATE, *arrays, until, W, H, Q, C)
     return channels_first(gx)
 
 
@@ -505,10 +450,7 @@ def max_pool2d_gather(x: np.ndarray, index: np.ndarray) -> np.ndarray:
     y = np.empty(index.shape, x.dtype)
     arrays = x.reshape(-1), index.reshape(-1), y.reshape(-1)
     sizes = H * W, index.shape[1] * index.shape[2], C
-    if y.size < GATE:
-        _gather_images(*arrays, *sizes, 0, N)
-    else:
-        _gather_parallel(*arrays, *sizes, N)
+    run(_gather_images, (x.dtype, index.dtype), N, y.size >= GATE, *arrays, *sizes)
     return channels_first(y)
 
 
@@ -517,12 +459,7 @@ def _mean(x: np.ndarray, h: Windows, w: Windows, divisor: int) -> np.ndarray:
     N, H, W, C = x.shape
     y = np.empty((N, h.out, w.out, C), x.dtype)
     sizes = h.start, h.stop, h.count, w.start, w.stop, w.count, divisor, H, W, C
-    rows = N * h.out
-    serial, parallel = (_mean_narrow_rows, _mean_narrow_parallel) if C < NARROW else (_mean_rows, _mean_parallel)
-    if x.size < GATE:
-        serial(x.reshape(-1), y.reshape(-1), *sizes, 0, rows)
-    else:
-        parallel(x.reshape(-1), y.reshape(-1), *sizes, rows, _step(rows, x.size // max(rows, 1)))
+    _by_rows(_mean_narrow_rows if C < NARROW else _mean_rows, x.size, N * h.out, x.reshape(-1), y.reshape(-1), *sizes)
     return channels_first(y)
 
 
@@ -531,10 +468,7 @@ def _mean_input(g: np.ndarray, x_shape: tuple[int, ...], h: Windows, w: Windows,
     g = channels_last(g)
     gx = np.empty((N, H, W, C), g.dtype)
     sizes = h.first, h.last, h.count, w.start, w.stop, w.count, divisor, H, W, C
-    if gx.size < GATE:
-        _mean_input_rows(g.reshape(-1), gx.reshape(-1), *sizes, 0, N * H)
-    else:
-        _mean_input_parallel(g.reshape(-1), gx.reshape(-1), *sizes, N * H, _step(N * H, W * C))
+    _by_rows(_mean_input_rows, gx.size, N * H, g.reshape(-1), gx.reshape(-1), *sizes)
     return channels_first(gx)
 
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import numba
 import numpy as np
-from numba import prange
 
 from .compile import kernel
 from .functions import exp
+from .threads import run
 from .view import part
 
 GATE = 1 << 18  # products of elements below which a parallel launch costs more than it saves
@@ -38,9 +38,9 @@ def _squared_distance(x, y):
     return s
 
 
-@kernel(parallel=True)
-def _distances(x, y, out, D, P, R, n):
-    for i in prange(n):
+@kernel
+def _distances(i0, i1, x, y, out, D, P, R):
+    for i in range(i0, i1):
         first = i // P * R
         row = part(x, i * D, (i + 1) * D)
         for r in range(R):
@@ -53,7 +53,7 @@ def distances(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     out = np.empty((B, P, R), x.dtype)
     flats = [np.ascontiguousarray(a).reshape(-1) for a in (x, y)]
     x_flat, y_flat = (a if a.flags.writeable else a.copy() for a in flats)
-    _distances(x_flat, y_flat, out.reshape(-1), D, P, R, B * P)
+    run(_distances, x.dtype, B * P, True, x_flat, y_flat, out.reshape(-1), D, P, R)
     return out
 
 
@@ -64,37 +64,26 @@ def _add_multiple(out, factor, x):
 
 
 @kernel
-def _products(x, x_at, y, y_at, out, D, i0, i1):
-    for i in range(i0, i1):
+def _products(k0, k1, x, x_at, y, y_at, out, D, step):
+    for i in range(k0 * step, min(out.size, k1 * step)):
         a, b = x_at[i] * D, y_at[i] * D
         out[i] = dot(part(x, a, a + D), part(y, b, b + D))
 
 
-@kernel(parallel=True)
-def _products_parallel(x, x_at, y, y_at, out, D, n, step):
-    for k in prange((n + step - 1) // step):
-        _products(x, x_at, y, y_at, out, D, k * step, min(n, (k + 1) * step))
-
-
 @kernel
-def _add_owned(out, put, factors, scale, x, take, D, owner, owners):
-    """out[put[i]] += scale factors[i] x[take[i]] for the rows of one owner; owners is a power of 2."""
-    mine, found = np.empty(put.size, np.int64), 0
-    for i in range(put.size):  # listed first, for a branch that no one can predict costs more than an addition
-        mine[found] = i
-        found += (put[i] >> 3) & (owners - 1) == owner  # eight rows in turn: neighbours share cache lines
-    for k in range(found):
-        i = mine[k]
-        row = put[i] * D
-        factor = scale * factors[i] if factors.size else scale
-        t = (take[i] if take.size else i) * D
-        _add_multiple(part(out, row, row + D), factor, part(x, t, t + D))
-
-
-@kernel(parallel=True)
-def _add_parallel(out, put, factors, scale, x, take, D, owners):
-    for k in prange(owners):
-        _add_owned(out, put, factors, scale, x, take, D, k, owners)
+def _add_owned(o0, o1, out, put, factors, scale, x, take, D, owners):
+    """out[put[i]] += scale factors[i] x[take[i]] for the rows of some of the owners; owners is a power of 2."""
+    for owner in range(o0, o1):
+        mine, found = np.empty(put.size, np.int64), 0
+        for i in range(put.size):  # listed first, for a branch that no one can predict costs more than an addition
+            mine[found] = i
+            found += (put[i] >> 3) & (owners - 1) == owner  # eight rows in turn: neighbours share cache lines
+        for k in range(found):
+            i = mine[k]
+            row = put[i] * D
+            factor = scale * factors[i] if factors.size else scale
+            t = (take[i] if take.size else i) * D
+            _add_multiple(part(out, row, row + D), factor, part(x, t, t + D))
 
 
 # P groups of terms: group p has the terms starts[p] to starts[p + 1], all with row rows[p] of x. signs: 1, -1, or 0 for a
@@ -115,32 +104,28 @@ def _slopes(signs, slopes, large, factor):
 
 
 @kernel
-def _losses(x, rows, y, y_at, signs, starts, loss, slopes, D, p0, p1):
+def _losses(k0, k1, x, rows, y, y_at, signs, starts, loss, slopes, D, step):
     """loss[p]: the sum of log(1 + exp(-sign x.y)); slopes: each term's derivative in x.y."""
-    first, last = starts[p0], starts[p1]
-    for p in range(p0, p1):
-        a = rows[p] * D
-        row = part(x, a, a + D)
-        for i in range(starts[p], starts[p + 1]):
-            b = y_at[i] * D
-            slopes[i] = dot(row, part(y, b, b + D))
-    large, factor = np.empty(last - first, x.dtype), np.empty(last - first, x.dtype)
-    _slopes(signs[first:last], slopes[first:last], large, factor)
-    for p in range(p0, p1):
-        total, product = x.dtype.type(0), x.dtype.type(1)
-        for i in range(starts[p] - first, starts[p + 1] - first):
-            total += large[i]
-            product *= factor[i]  # at most 2 each: one logarithm for many terms
-            if product > 1e20:
-                total += x.dtype.type(np.log(product))
-                product = x.dtype.type(1)
-        loss[p] = total + x.dtype.type(np.log(product))
-
-
-@kernel(parallel=True)
-def _losses_parallel(x, rows, y, y_at, signs, starts, loss, slopes, D, P, step):
-    for k in prange((P + step - 1) // step):
-        _losses(x, rows, y, y_at, signs, starts, loss, slopes, D, k * step, min(P, (k + 1) * step))
+    for k in range(k0, k1):
+        p0, p1 = k * step, min(loss.size, (k + 1) * step)
+        first, last = starts[p0], starts[p1]
+        for p in range(p0, p1):
+            a = rows[p] * D
+            row = part(x, a, a + D)
+            for i in range(starts[p], starts[p + 1]):
+                b = y_at[i] * D
+                slopes[i] = dot(row, part(y, b, b + D))
+        large, factor = np.empty(last - first, x.dtype), np.empty(last - first, x.dtype)
+        _slopes(signs[first:last], slopes[first:last], large, factor)
+        for p in range(p0, p1):
+            total, product = x.dtype.type(0), x.dtype.type(1)
+            for i in range(starts[p] - first, starts[p + 1] - first):
+                total += large[i]
+                product *= factor[i]  # at most 2 each: one logarithm for many terms
+                if product > 1e20:
+                    total += x.dtype.type(np.log(product))
+                    product = x.dtype.type(1)
+            loss[p] = total + x.dtype.type(np.log(product))
 
 
 @kernel
@@ -162,10 +147,8 @@ def products(x: np.ndarray, x_at: np.ndarray, y: np.ndarray, y_at: np.ndarray) -
     D, n = x.shape[1], x_at.size
     out = np.empty(n, x.dtype)
     arrays = _flat(x), _flat(x_at), _flat(y), _flat(y_at), out
-    if n * D < GATE:
-        _products(*arrays, D, 0, n)
-    else:
-        _products_parallel(*arrays, D, n, -(-n // PIECES))
+    step = max(-(-n // PIECES), 1)
+    run(_products, x.dtype, -(-n // step), n * D >= GATE, *arrays, D, step)
     return out
 
 
@@ -191,10 +174,8 @@ def add_products(
         _NO_INDEX if take is None else _flat(take),
     )  # fmt: skip
     threads = numba.get_num_threads()
-    if put.size * D < GATE or threads == 1:
-        _add_owned(*arrays, D, 0, 1)
-    else:
-        _add_parallel(*arrays, D, 1 << (threads - 1).bit_length())
+    owners = 1 if put.size * D < GATE else 1 << (threads - 1).bit_length()
+    run(_add_owned, out.dtype, owners, True, *arrays, D, owners)
 
 
 def logistic_losses(
@@ -208,10 +189,8 @@ def logistic_losses(
     P, n, D = rows.size, y_at.size, x.shape[1]
     loss, slopes = np.empty(P, x.dtype), np.empty(n, x.dtype)
     arrays = _flat(x), _flat(rows), _flat(y), _flat(y_at), signs, starts, loss, slopes
-    if n * D < GATE:
-        _losses(*arrays, D, 0, P)
-    else:
-        _losses_parallel(*arrays, D, P, -(-P // PIECES))
+    step = max(-(-P // PIECES), 1) if n * D >= GATE else max(P, 1)
+    run(_losses, x.dtype, -(-P // step), True, *arrays, D, step)
     return loss, slopes
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 from math import prod
 
 import numpy as np
-from numba import prange
 
 from .compile import kernel
 from .threads import run
@@ -21,8 +20,8 @@ PIECES = 16
 
 
 @kernel
-def _take_rows(w, index, y, R, C, i0, i1):
-    for i in range(i0, i1):
+def _take_rows(k0, k1, w, index, y, R, C, step):
+    for i in range(k0 * step, min(index.size, k1 * step)):
         r = index[i]
         if 0 <= r < R:
             row, out = part(w, r * C, (r + 1) * C), part(y, i * C, (i + 1) * C)
@@ -30,12 +29,6 @@ def _take_rows(w, index, y, R, C, i0, i1):
                 out[c] = row[c]
         else:
             y[i * C : (i + 1) * C] = 0
-
-
-@kernel(parallel=True)
-def _take_parallel(w, index, y, R, C, n, step):
-    for k in prange((n + step - 1) // step):
-        _take_rows(w, index, y, R, C, k * step, min(n, (k + 1) * step))
 
 
 @kernel
@@ -60,8 +53,8 @@ def _sort_by_row(index, R, skip, start, order):
 
 
 @kernel
-def _add_rows(g, start, order, out, C, fresh, r0, r1):
-    for r in range(r0, r1):
+def _add_rows(k0, k1, g, start, order, out, C, fresh, step):
+    for r in range(k0 * step, min(start.size - 1, k1 * step)):
         row = part(out, r * C, (r + 1) * C)
         if fresh:
             row[:] = 0
@@ -69,12 +62,6 @@ def _add_rows(g, start, order, out, C, fresh, r0, r1):
             add = part(g, order[k] * C, (order[k] + 1) * C)
             for c in range(C):
                 row[c] += add[c]
-
-
-@kernel(parallel=True)
-def _add_parallel(g, start, order, out, C, fresh, R, step):
-    for k in prange((R + step - 1) // step):
-        _add_rows(g, start, order, out, C, fresh, k * step, min(R, (k + 1) * step))
 
 
 # Unsigned numbers: one comparison keeps an index inside, and numba looks for no negative ones.
@@ -130,11 +117,8 @@ def embedding(weight: np.ndarray, indices: np.ndarray) -> np.ndarray:
     R, C = weight.shape
     y = np.empty((*indices.shape, C), weight.dtype)
     arrays = np.ascontiguousarray(weight).reshape(-1), np.ascontiguousarray(indices).reshape(-1), y.reshape(-1)
-    n = indices.size
-    if y.size < GATE:
-        _take_rows(*arrays, R, C, 0, n)
-    else:
-        _take_parallel(*arrays, R, C, n, -(-n // PIECES))
+    step = max(-(-indices.size // PIECES), 1)
+    run(_take_rows, (y.dtype, indices.dtype), -(-indices.size // step), y.size >= GATE, *arrays, R, C, step)
     return y
 
 
@@ -145,10 +129,8 @@ def _add(out: np.ndarray, indices: np.ndarray, g: np.ndarray, skip: int, fresh: 
     start, order = np.empty(R + 1, np.int64), np.empty(index.size, np.int64)
     _sort_by_row(index, R, skip, start, order)
     arrays = np.ascontiguousarray(g).reshape(-1), start, order, out.reshape(-1)
-    if out.size + g.size < GATE:
-        _add_rows(*arrays, C, fresh, 0, R)
-    else:
-        _add_parallel(*arrays, C, fresh, R, -(-R // PIECES))
+    step = max(-(-R // PIECES), 1)
+    run(_add_rows, (out.dtype, g.dtype), -(-R // step), out.size + g.size >= GATE, *arrays, C, fresh, step)
 
 
 def embedding_backward(g: np.ndarray, indices: np.ndarray, num_rows: int, padding_idx: int | None = None) -> np.ndarray:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import prange, types
+from numba import types
 from numba.extending import intrinsic
 
 from .compile import kernel
@@ -111,10 +111,10 @@ def _log_probability(x, top, log):
 
 
 @kernel
-def _softmax_rows(x, y, log, C, r0, r1):
+def _softmax_rows(k0, k1, x, y, log, C, R, step):
     lanes, full = _cut(x, C)
     zero, pieces = x.dtype.type(0), full + (C > full * lanes)
-    for r in range(r0, r1):
+    for r in range(k0 * step, min(R, k1 * step)):
         a, xr = r * C, part(x, r * C, (r + 1) * C)
         top = _row_max(xr, lanes, full)
         t, s = broadcast(x, top), broadcast(x, zero)
@@ -135,15 +135,9 @@ def _softmax_rows(x, y, log, C, r0, r1):
                 store_first(y, a + c, load_first(y, a + c, C - c) * factor, C - c)
 
 
-@kernel(parallel=True)
-def _softmax_parallel(x, y, log, C, R, step):
-    for k in prange((R + step - 1) // step):
-        _softmax_rows(x, y, log, C, k * step, min(R, (k + 1) * step))
-
-
 @kernel(fastmath={"reassoc", "contract"})
-def _softmax_back_rows(g, y, gx, log, C, r0, r1):
-    for r in range(r0, r1):
+def _softmax_back_rows(k0, k1, g, y, gx, log, C, R, step):
+    for r in range(k0 * step, min(R, k1 * step)):
         gr, yr, out = part(g, r * C, (r + 1) * C), part(y, r * C, (r + 1) * C), part(gx, r * C, (r + 1) * C)
         s = y.dtype.type(0)
         if log:
@@ -156,12 +150,6 @@ def _softmax_back_rows(g, y, gx, log, C, r0, r1):
                 s += gr[c] * yr[c]
             for c in range(C):
                 out[c] = (gr[c] - s) * yr[c]
-
-
-@kernel(parallel=True)
-def _softmax_back_parallel(g, y, gx, log, C, R, step):
-    for k in prange((R + step - 1) // step):
-        _softmax_back_rows(g, y, gx, log, C, k * step, min(R, (k + 1) * step))
 
 
 # O blocks of C rows of K values, the softmax down each column; task t is one strip of up to STRIP columns of one block.
@@ -268,10 +256,10 @@ def _spread(x, weight, top, log):
 
 
 @kernel
-def _loss_rows(x, labels, weight, ignored, smoothing, mass, tops, sums, loss, C, r0, r1):
+def _loss_rows(k0, k1, x, labels, weight, ignored, smoothing, mass, tops, sums, loss, C, step):
     """tops[r] = the row's maximum, sums[r] = the sum of exp(x[r] - top); loss[r] its weighted loss, 0 where ignored."""
     lanes, full = _cut(x, C)
-    for r in range(r0, r1):
+    for r in range(k0 * step, min(labels.size, k1 * step)):
         xr, t = part(x, r * C, (r + 1) * C), labels[r]
         if t == ignored or not 0 <= t < C:
             loss[r], tops[r], sums[r] = 0, 0, 1
@@ -284,13 +272,6 @@ def _loss_rows(x, labels, weight, ignored, smoothing, mass, tops, sums, loss, C,
         loss[r] = -w * (1 - smoothing) * _log_probability(xr[t], top, log)
         if smoothing > 0:
             loss[r] += smoothing / C * _spread(xr, weight, top, log)
-
-
-@kernel(parallel=True)
-def _loss_parallel(x, labels, weight, ignored, smoothing, mass, tops, sums, loss, C, R, step):
-    for k in prange((R + step - 1) // step):
-        r0, r1 = k * step, min(R, (k + 1) * step)
-        _loss_rows(x, labels, weight, ignored, smoothing, mass, tops, sums, loss, C, r0, r1)
 
 
 @kernel
@@ -321,16 +302,16 @@ def _loss_serial(x, labels, weight, ignored, smoothing, mass, tops, sums, loss, 
     wrong, total = _check_and_count(labels, weight, ignored, C)
     if wrong >= 0:
         return wrong, total, 0.0
-    _loss_rows(x, labels, weight, ignored, smoothing, mass, tops, sums, loss, C, 0, labels.size)
+    _loss_rows(0, 1, x, labels, weight, ignored, smoothing, mass, tops, sums, loss, C, labels.size)
     return wrong, total, _sum(loss)
 
 
 @kernel
-def _loss_back_rows(g, x, labels, weight, ignored, smoothing, mass, scale, tops, sums, gx, C, r0, r1):
+def _loss_back_rows(k0, k1, g, x, labels, weight, ignored, smoothing, mass, scale, tops, sums, gx, C, step):
     """gx = g scale (a p - b at the label - spread everywhere), p the softmax; g has one value or one a row."""
     lanes, full = _cut(x, C)
     pieces = full + (C > full * lanes)
-    for r in range(r0, r1):
+    for r in range(k0 * step, min(labels.size, k1 * step)):
         out, t = part(gx, r * C, (r + 1) * C), labels[r]
         if t == ignored or not 0 <= t < C:
             out[:] = 0
@@ -350,13 +331,6 @@ def _loss_back_rows(g, x, labels, weight, ignored, smoothing, mass, scale, tops,
         out[t] -= x.dtype.type(outer * (1 - smoothing) * w)
 
 
-@kernel(parallel=True)
-def _loss_back_parallel(g, x, labels, weight, ignored, smoothing, mass, scale, tops, sums, gx, C, R, step):
-    for k in prange((R + step - 1) // step):
-        r0, r1 = k * step, min(R, (k + 1) * step)
-        _loss_back_rows(g, x, labels, weight, ignored, smoothing, mass, scale, tops, sums, gx, C, r0, r1)
-
-
 def _step(R: int, C: int) -> int:
     return max(1, min(-(-R // 8), PIECE // max(C, 1)))
 
@@ -369,10 +343,8 @@ def _softmax(x: np.ndarray, log: bool) -> np.ndarray:
     y = np.empty((R, C), x.dtype)
     if x.size == 0:
         return y
-    if x.size < GATE:
-        _softmax_rows(x.reshape(-1), y.reshape(-1), log, C, 0, R)
-    else:
-        _softmax_parallel(x.reshape(-1), y.reshape(-1), log, C, R, _step(R, C))
+    step = _step(R, C)
+    run(_softmax_rows, x.dtype, -(-R // step), x.size >= GATE, x.reshape(-1), y.reshape(-1), log, C, R, step)
     return y
 
 
@@ -392,10 +364,8 @@ def _softmax_backward(g: np.ndarray, y: np.ndarray, log: bool) -> np.ndarray:
     g, y = np.ascontiguousarray(g), np.ascontiguousarray(y)
     R, C = y.shape
     gx = np.empty((R, C), y.dtype)
-    if y.size < GATE:
-        _softmax_back_rows(g.reshape(-1), y.reshape(-1), gx.reshape(-1), log, C, 0, R)
-    else:
-        _softmax_back_parallel(g.reshape(-1), y.reshape(-1), gx.reshape(-1), log, C, R, _step(R, C))
+    step, flats = _step(R, C), (g.reshape(-1), y.reshape(-1), gx.reshape(-1))
+    run(_softmax_back_rows, y.dtype, -(-R // step), y.size >= GATE, *flats, log, C, R, step)
     return gx
 
 
@@ -452,7 +422,8 @@ def softmax_cross_entropy(
             f"ignore_index ({ignore_index}); number the classes from 0"
         )
     if not serial:
-        _loss_parallel(*arrays, C, R, _step(R, C))
+        step = _step(R, C)
+        run(_loss_rows, logits.dtype, -(-R // step), True, *arrays, C, step)
     if reduction == "none":
         return loss, rows, total
     if not serial:
@@ -481,8 +452,6 @@ def softmax_cross_entropy_backward(
     gx = np.empty((R, C), logits.dtype)
     g = np.ascontiguousarray(g).reshape(-1)
     arrays = g, logits.reshape(-1), labels, weight, ignore_index, float(label_smoothing), mass, scale, rows[0], rows[1]
-    if logits.size < GATE:
-        _loss_back_rows(*arrays, gx.reshape(-1), C, 0, R)
-    else:
-        _loss_back_parallel(*arrays, gx.reshape(-1), C, R, _step(R, C))
+    step = _step(R, C)
+    run(_loss_back_rows, gx.dtype, -(-R // step), logits.size >= GATE, *arrays, gx.reshape(-1), C, step)
     return gx

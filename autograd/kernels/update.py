@@ -11,9 +11,9 @@ from operator import is_
 from typing import Any
 
 import numpy as np
-from numba import prange
 
 from .compile import kernel
+from .threads import run
 from .view import located, part
 
 GATE = 1 << 16  # elements below which a parallel launch costs more than it saves
@@ -45,9 +45,9 @@ def _sgd_piece(p, g, b, numbers):
             p[i] -= lr * (sign * g[i] + decay * p[i])
 
 
-@kernel(parallel=True)
-def _sgd_parallel(p, g, b, numbers, pieces):
-    for k in prange(pieces):
+@kernel
+def _sgd_pieces(k0, k1, p, g, b, numbers):
+    for k in range(k0, k1):
         _sgd_piece(_piece_of(p, k), _piece_of(g, k), _piece_of(b, k), numbers)
 
 
@@ -86,9 +86,9 @@ def _adam_piece(p, g, m, v, top, numbers):
             p[i] = p[i] * shrink - step * (a / (np.sqrt(s) * root + eps))
 
 
-@kernel(parallel=True)
-def _adam_parallel(p, g, m, v, top, numbers, pieces):
-    for k in prange(pieces):
+@kernel
+def _adam_pieces(k0, k1, p, g, m, v, top, numbers):
+    for k in range(k0, k1):
         _adam_piece(_piece_of(p, k), _piece_of(g, k), _piece_of(m, k), _piece_of(v, k), _piece_of(top, k), numbers)
 
 
@@ -119,31 +119,26 @@ def _rms_piece(p, g, s, mean, b, numbers):
         p[i] -= lr * d
 
 
-@kernel(parallel=True)
-def _rms_parallel(p, g, s, mean, b, numbers, pieces):
-    for k in prange(pieces):
+@kernel
+def _rms_pieces(k0, k1, p, g, s, mean, b, numbers):
+    for k in range(k0, k1):
         _rms_piece(_piece_of(p, k), _piece_of(g, k), _piece_of(s, k), _piece_of(mean, k), _piece_of(b, k), numbers)
 
 
 @kernel(fastmath={"contract", "reassoc"})
-def _squares_piece(x, sums, k):
-    s = 0.0
-    for i in range(x.size):
-        v = np.float64(x[i])
-        s += v * v
-    sums[k] = s
-
-
-@kernel(parallel=True)
-def _squares_parallel(x, sums):
-    for k in prange(sums.size):
-        _squares_piece(_piece_of(x, k), sums, k)
+def _squares(k0, k1, x, sums):
+    for k in range(k0, k1):
+        s, piece = 0.0, _piece_of(x, k)
+        for i in range(piece.size):
+            v = np.float64(piece[i])
+            s += v * v
+        sums[k] = s
 
 
 _NONE = {np.dtype(kind): np.empty(0, kind) for kind in (np.float32, np.float64)}
 
 
-def _update(serial: Any, parallel: Any, arrays: tuple[np.ndarray | None, ...], numbers: np.ndarray) -> None:
+def _update(pieces: Any, arrays: tuple[np.ndarray | None, ...], numbers: np.ndarray) -> None:
     """Run a kernel on flat views of (parameter, gradient, *state), None: not used, in the parameter's memory order."""
     p = arrays[0]
     assert p is not None
@@ -160,10 +155,7 @@ def _update(serial: Any, parallel: Any, arrays: tuple[np.ndarray | None, ...], n
             flat.append(dense.reshape(-1))
             if k != 1 and dense is not moved and dense.size:
                 copied.append((moved, dense))
-    if p.size < GATE:
-        serial(*flat, scalars)
-    else:
-        parallel(*flat, scalars, -(-p.size // STEP))
+    run(pieces, p.dtype, -(-p.size // STEP), p.size >= GATE, *flat, scalars)
     for moved, dense in copied:
         np.copyto(moved, dense)
 
@@ -202,25 +194,25 @@ class Held:
 
 
 def _update_all(
-    kernels: tuple[Any, Any, Any],
+    kernels: tuple[Any, Any],
     held: Held | None,
     grads: Arrays,
     columns: tuple[Sequence[np.ndarray | None], ...],
     numbers: list[float],
 ) -> None:
-    """Run a (serial, parallel, table) kernel for every parameter; columns: the parameters, then each kind of state."""
+    """Run the (pieces, table) kernels for every parameter; columns: the parameters, then each kind of state."""
     held = Held() if held is None else held
     held.take(columns)
     for chosen, table, g in held.small:
         np.concatenate([grads[k] for k in chosen], axis=None, out=g)
-        kernels[2](table, g, np.array(numbers, g.dtype))
+        kernels[1](table, g, np.array(numbers, g.dtype))
     for k in held.large:
         p, *state = [column[k] for column in columns]
-        _update(kernels[0], kernels[1], (p, grads[k], *state), np.array(numbers))
+        _update(kernels[0], (p, grads[k], *state), np.array(numbers))
 
 
-_SGD = _sgd_piece, _sgd_parallel, _sgd_table
-_ADAM = _adam_piece, _adam_parallel, _adam_table
+_SGD = _sgd_pieces, _sgd_table
+_ADAM = _adam_pieces, _adam_table
 
 
 def sgd(
@@ -295,7 +287,7 @@ def rmsprop(
     within, outside = (eps, 0.0) if eps_inside else (0.0, eps)
     numbers = np.array([lr, alpha, 1 - alpha, within, outside, momentum, weight_decay, -1.0 if maximize else 1.0])
     for p, g, s, mean, b in zip(params, grads, squares, means, buffers, strict=True):
-        _update(_rms_piece, _rms_parallel, (p, g, s, mean, b), numbers)
+        _update(_rms_pieces, (p, g, s, mean, b), numbers)
 
 
 def sum_of_squares(arrays: Arrays) -> float:
@@ -305,10 +297,6 @@ def sum_of_squares(arrays: Arrays) -> float:
         order = sorted(range(x.ndim), key=lambda axis: -x.strides[axis])
         flat = np.ascontiguousarray(x if x.flags.c_contiguous else x.transpose(order)).reshape(-1)
         sums = np.empty(-(-x.size // STEP))
-        if x.size < GATE:
-            for k in range(sums.size):
-                _squares_piece(flat[k * STEP : (k + 1) * STEP], sums, k)
-        else:
-            _squares_parallel(flat, sums)
+        run(_squares, x.dtype, sums.size, x.size >= GATE, flat, sums)
         total += float(sums.sum())
     return total

@@ -7,9 +7,9 @@ Mikolov, Sutskever, Chen, Corrado and Dean, "Distributed representations of word
 from __future__ import annotations
 
 import numpy as np
-from numba import prange
 
 from .compile import kernel
+from .threads import run
 
 GATE = 1 << 13  # draws below which a parallel launch costs more than it saves
 PIECES = 16
@@ -63,19 +63,13 @@ def _build_alias(p, threshold, alias):
 
 
 @kernel
-def _draw(threshold, alias, key, out, i0, i1):
+def _draw(k0, k1, threshold, alias, key, out, step):
     V = np.uint64(threshold.size)
-    for i in range(i0, i1):
+    for i in range(k0 * step, min(out.size, k1 * step)):
         bits = _random(key, i)
         column = np.int64(((bits >> _HALF) * V) >> _HALF)
         other = alias[column]  # read in any case: a choice costs less than a branch that no one can predict
         out[i] = column if (bits & _LOW) < threshold[column] else other
-
-
-@kernel(parallel=True)
-def _draw_parallel(threshold, alias, key, out, n, step):
-    for k in prange((n + step - 1) // step):
-        _draw(threshold, alias, key, out, k * step, min(n, (k + 1) * step))
 
 
 @kernel
@@ -190,10 +184,8 @@ def alias_table(weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def draw(table: tuple[np.ndarray, np.ndarray], shape: tuple[int, ...], key: int) -> np.ndarray:
     """Indices of `shape`, int64, drawn from an alias table; the same for the same key."""
     out = np.empty(shape, np.int64)
-    if out.size < GATE:
-        _draw(*table, np.uint64(key), out.reshape(-1), 0, out.size)
-    else:
-        _draw_parallel(*table, np.uint64(key), out.reshape(-1), out.size, -(-out.size // PIECES))
+    step = max(-(-out.size // PIECES), 1)
+    run(_draw, None, -(-out.size // step), out.size >= GATE, *table, np.uint64(key), out.reshape(-1), step)
     return out
 
 

@@ -156,11 +156,11 @@ def test_bits_do_not_depend_on_where_the_arrays_lie(shape, dtype):
         for x in (memory[place - size : place], memory[place + size : place + 2 * size]):
             y = memory[place : place + size]
             x[:] = values
-            kernels._softmax_rows(x, y, False, columns, 0, rows)
+            kernels._softmax_rows(0, 1, x, y, False, columns, rows, rows)
             found.add(y.tobytes())
     for gap in range(64):
         x, y = memory[:size], memory[size + gap : 2 * size + gap]
         x[:] = values
-        kernels._softmax_rows(x, y, False, columns, 0, rows)
+        kernels._softmax_rows(0, 1, x, y, False, columns, rows, rows)
         found.add(y.tobytes())
     assert len(found) == 1
