@@ -81,7 +81,9 @@ def kernel(fn: F | None = None, **options: Any) -> Any:
     before = config.CACHE_DIR
     config.CACHE_DIR = str(_folder(Path(fn.__code__.co_filename)))
     try:
-        compiled = njit(cache=True, nogil=True, error_model="numpy", no_cfunc_wrapper=True, **options)(fn)
+        # no C function calls a kernel by its arguments, so none is compiled for it
+        options["no_cfunc_wrapper"] = True
+        compiled = njit(cache=True, nogil=True, error_model="numpy", **options)(fn)
     finally:
         config.CACHE_DIR = before
     return OneAtATime(compiled) if options.get("parallel") and not _threads_may_meet() else compiled
