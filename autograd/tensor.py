@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -459,7 +460,8 @@ class Tensor:
         extra = {k: v for k, v in self.__dict__.items() if k[0] != "_"}
         out = _rebuild(type(self), self.numpy_view().copy(order="K"), self.requires_grad, extra)
         if self.grad is not None:
-            out._own_box().grad = wrap(self.grad._data.copy(order="K"))
+            held = self.grad
+            out._own_box().grad = wrap(held._data.copy(order="K")) if isinstance(held, Tensor) else deepcopy(held, memo)
         memo[id(self)] = out
         return out
 

@@ -42,6 +42,8 @@ class Adam(Optimizer):
     ) -> None:
         name = type(self).__name__
         check_range(name, eps=eps, weight_decay=weight_decay)
+        if isinstance(betas[0], Tensor) != isinstance(betas[1], Tensor):
+            raise ValueError(f"{name}: betas must be two numbers or two Tensors, got {tuple(betas)}")
         check_range(name, 0.0, 1.0, beta1=betas[0], beta2=betas[1])
         defaults = dict(
             lr=lr, betas=tuple(betas), eps=eps, weight_decay=weight_decay, amsgrad=amsgrad, maximize=maximize,
@@ -70,7 +72,7 @@ class Adam(Optimizer):
             update.adam(
                 p, g, [state["exp_avg"] for state in s], [state["exp_avg_sq"] for state in s], tops, step,
                 group["lr"], group["betas"], group["eps"], group["weight_decay"], group["decoupled_weight_decay"],
-                group["maximize"], self._held[id(group)],
+                group["maximize"], self._held[id(group["params"])],
             )  # fmt: skip
 
 

@@ -201,7 +201,7 @@ class NAdam(Optimizer):
         super().__init__(params, defaults)
 
     def _start(self, p: Tensor, group: dict[str, Any]) -> dict[str, Any]:
-        return _zeros(p, "exp_avg", "exp_avg_sq") | {"mu_product": 1.0}
+        return {"step": 0, "mu_product": 1.0} | _zeros(p, "exp_avg", "exp_avg_sq")
 
     def _update(self, p: np.ndarray, g: np.ndarray, state: dict[str, Any], group: dict[str, Any]) -> None:
         (b1, b2), lr, m, v = group["betas"], group["lr"], state["exp_avg"], state["exp_avg_sq"]

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from autograd import enable_grad, no_grad
+from autograd import Tensor, enable_grad, no_grad
 
-from .optimizer import Optimizer
+from .optimizer import Optimizer, plain
 
 
 class LBFGS(Optimizer):
@@ -50,8 +50,10 @@ class LBFGS(Optimizer):
             raise TypeError(
                 "LBFGS: step(closure) needs a closure that clears gradients, computes the loss and calls backward"
             )
-        group = self.param_groups[0]
-        params, state = group["params"], self.state[self.param_groups[0]["params"][0]]
+        for hook in list(self._pre_hooks.values()):
+            hook(self, (closure,), {})
+        group = plain(self.param_groups[0])
+        params, state = group["params"], self.state[group["params"][0]]
         state.setdefault("func_evals", 0)
         state.setdefault("n_iter", 0)
 
@@ -71,7 +73,18 @@ class LBFGS(Optimizer):
                 at += p.numel()
 
         with no_grad():
-            return self._minimise(group, state, evaluate, move)
+            loss = self._minimise(group, state, evaluate, move)
+        for hook in list(self._post_hooks.values()):
+            hook(self, (closure,), {})
+        return loss
+
+    def _check_state(self, number: int, held: dict[str, Any], p: Tensor) -> None:
+        size = sum(p.numel() for p in self._params())
+        for key in ("d", "prev_flat_grad", "old_stps", "old_dirs"):
+            value = held.get(key)
+            for vector in value if isinstance(value, list) else [value] if value is not None else []:
+                if tuple(vector.shape) != (size,):
+                    raise ValueError(f"LBFGS: state {key!r} has shape {tuple(vector.shape)}, expected {(size,)}")
 
     def _minimise(self, group: dict[str, Any], state: dict[str, Any], evaluate: Any, move: Any) -> Any:
         first, g = evaluate()
@@ -80,11 +93,8 @@ class LBFGS(Optimizer):
         if np.abs(g).max(initial=0) <= group["tolerance_grad"]:
             return first
         d, t = state.get("d"), state.get("t", group["lr"])
-        old_g, steps, changes = (
-            state.get("prev_flat_grad"),
-            state.setdefault("old_stps", []),
-            state.setdefault("old_dirs", []),
-        )
+        old_g = state.get("prev_flat_grad")
+        steps, changes, curvatures = (state.setdefault(key, []) for key in ("old_stps", "old_dirs", "ro"))
         for iteration in range(group["max_iter"]):
             state["n_iter"] += 1
             if state["n_iter"] == 1 or d is None:
@@ -93,12 +103,13 @@ class LBFGS(Optimizer):
                 y, s = g - old_g, d * t
                 if y @ s > 1e-10:
                     if len(changes) == group["history_size"]:
-                        changes.pop(0)
-                        steps.pop(0)
+                        for past in (changes, steps, curvatures):
+                            past.pop(0)
                     changes.append(y)
                     steps.append(s)
+                    curvatures.append(float(1 / (y @ s)))
                     state["H_diag"] = float(y @ s / (y @ y))
-                d = _two_loops(-g, steps, changes, state.get("H_diag", 1.0))
+                d = _two_loops(-g, steps, changes, curvatures, state.get("H_diag", 1.0))
             old_g, old_loss = g.copy(), loss
             t = min(1.0, 1.0 / float(np.abs(g).sum())) * group["lr"] if state["n_iter"] == 1 else group["lr"]
             slope = float(g @ d)
@@ -140,17 +151,19 @@ class LBFGS(Optimizer):
         return first
 
 
-def _two_loops(q: np.ndarray, steps: list[np.ndarray], changes: list[np.ndarray], scale: float) -> np.ndarray:
-    """The inverse Hessian estimate times q (Nocedal and Wright, algorithm 7.4)."""
+def _two_loops(
+    q: np.ndarray, steps: list[np.ndarray], changes: list[np.ndarray], curvatures: list[float], scale: float
+) -> np.ndarray:
+    """The inverse Hessian estimate times q (Nocedal and Wright, algorithm 7.4); curvatures: 1 / (change . step)."""
     q = q.copy()
     weights = []
-    for s, y in zip(reversed(steps), reversed(changes), strict=True):
-        a = float(s @ q / (y @ s))
+    for s, y, r in zip(reversed(steps), reversed(changes), reversed(curvatures), strict=True):
+        a = float(s @ q) * r
         weights.append(a)
         q -= a * y
     q *= scale
-    for s, y, a in zip(steps, changes, reversed(weights), strict=True):
-        q += s * (a - float(y @ q / (y @ s)))
+    for s, y, r, a in zip(steps, changes, curvatures, reversed(weights), strict=True):
+        q += s * (a - float(y @ q) * r)
     return q
 
 

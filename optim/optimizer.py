@@ -32,6 +32,17 @@ def check_range(optimizer: str, low: float = 0.0, high: float = math.inf, **valu
             raise ValueError(f"{optimizer}: {name} must be in [{low:g}, {high:g}), got {value}")
 
 
+def plain(group: dict[str, Any]) -> dict[str, Any]:
+    """The settings of a group with numbers in the places of 0-dim tensors, which a rate and the betas may be."""
+    lr, betas = group.get("lr"), group.get("betas", ())
+    if not isinstance(lr, Tensor) and not any(isinstance(beta, Tensor) for beta in betas):
+        return group
+    return {
+        key: float(value) if isinstance(value, Tensor) else tuple(map(float, value)) if key == "betas" else value
+        for key, value in group.items()
+    }
+
+
 class Optimizer:
     """Base class: keeps the parameters in groups with their own settings, and the state of each parameter.
 
@@ -57,7 +68,7 @@ class Optimizer:
         self.defaults = defaults
         self.param_groups: list[dict[str, Any]] = []
         self.state: defaultdict[Tensor, dict[str, Any]] = defaultdict(dict)
-        self._held: defaultdict[int, Held] = defaultdict(Held)  # by id(group)
+        self._held: defaultdict[int, Held] = defaultdict(Held)  # by id(group["params"])
         self._pre_hooks: OrderedDict[int, Callable[..., Any]] = OrderedDict()
         self._post_hooks: OrderedDict[int, Callable[..., Any]] = OrderedDict()
         groups = list(params)
@@ -83,6 +94,10 @@ class Optimizer:
             )
         params = list(params)
         if params and isinstance(params[0], tuple):
+            if not all(isinstance(pair, tuple) and len(pair) == 2 for pair in params):
+                raise ValueError(
+                    f"{name}: parameters must be given all with names or all without; some names are missing"
+                )
             group["param_names"] = [pair[0] for pair in params]
             params = [pair[1] for pair in params]
         for p in params:
@@ -91,6 +106,10 @@ class Optimizer:
             if not p.is_leaf:
                 raise ValueError(f"{name}: can't optimize a non-leaf Tensor of shape {tuple(p.shape)}")
         group["params"] = params
+        if self.param_groups and ("param_names" in group) != ("param_names" in self.param_groups[0]):
+            raise ValueError(
+                f"{name}: parameter groups must be given all with names of their parameters or all without"
+            )
         for key, default in self.defaults.items():
             if default is required and key not in group:
                 raise ValueError(f"{name}: parameter group didn't specify a value of required parameter {key}")
@@ -121,22 +140,22 @@ class Optimizer:
         return loss
 
     def _step_group(self, group: dict[str, Any]) -> None:
-        name, held = type(self).__name__, self.state
+        name, held, settings = type(self).__name__, self.state, plain(group)
         dense, params, grads, states = [], [], [], []
         for p in group["params"]:
             g = None if p._box is None else p._box.grad
             if g is None:
                 continue
             if isinstance(g, SparseRows):
-                self._update_sparse(p, g, self._state_of(p, group), group)
+                self._update_sparse(p, g, self._state_of(p, settings), settings)
                 p._cell.written(name)
             else:
                 dense.append(p)
                 params.append(p._data)
                 grads.append(g._data)
-                states.append(held.get(p) or self._state_of(p, group))
+                states.append(held.get(p) or self._state_of(p, settings))
         if dense:
-            self._update_all(params, grads, states, group)
+            self._update_all(params, grads, states, settings)
             for p in dense:
                 p._cell.written(name)
 
@@ -203,16 +222,21 @@ class Optimizer:
             held = state_dict["state"].get(number)
             if held is None:
                 continue
-            for key, value in held.items():
-                shape = tuple(getattr(value, "shape", ()))
-                if shape not in ((), tuple(p.shape)):
-                    raise ValueError(
-                        f"{name}: state {key!r} of parameter {number} has shape {shape}, expected {tuple(p.shape)}"
-                    )
+            self._check_state(number, held, p)
             fresh[p] = {key: _like(key, value, p) for key, value in held.items()}
         self.state = fresh
         for group, loaded in zip(self.param_groups, groups, strict=True):
-            group.update({k: deepcopy(v) for k, v in loaded.items() if k != "params"})
+            group.update({k: _setting(v) for k, v in loaded.items() if k != "params"})
+
+    def _check_state(self, number: int, held: dict[str, Any], p: Tensor) -> None:
+        """Raise ValueError unless the arrays of a loaded state fit the parameter, or are means over some of its dimensions."""
+        for key, value in held.items():
+            shape = tuple(getattr(value, "shape", ()))
+            if shape and not (len(shape) == p.ndim and all(a in (1, b) for a, b in zip(shape, p.shape, strict=True))):
+                raise ValueError(
+                    f"{type(self).__name__}: state {key!r} of parameter {number} has shape {shape}, "
+                    f"expected {tuple(p.shape)}"
+                )
 
     def _params(self) -> list[Tensor]:
         return [p for group in self.param_groups for p in group["params"]]
@@ -239,16 +263,26 @@ class Optimizer:
         return "\n".join([*lines, ")"])
 
 
-_NUMBERS = {"step", "eta", "mu", "mu_product"}  # state that torch keeps as 0-dim tensors, and here is plain numbers
+# state that torch keeps as 0-dim tensors, and here is plain numbers
+_NUMBERS = {"step", "eta", "mu", "mu_product", "ro", "t", "H_diag", "prev_loss"}
 
 
 def _like(key: str, value: Any, p: Tensor) -> Any:
-    """A loaded state value as an array of the parameter's dtype, or as a number."""
+    """A loaded state value: numbers, and arrays (or lists of them) of the parameter's dtype."""
+    if isinstance(value, list):
+        return [_like(key, part, p) for part in value]
     if hasattr(value, "detach"):
         value = value.detach().numpy()
     if key in _NUMBERS:
         number = float(value)
         return int(number) if key == "step" else number
-    if isinstance(value, np.ndarray) and value.shape == tuple(p.shape):
-        return np.array(value, p.dtype)
+    if isinstance(value, np.ndarray):
+        return np.array(value, p.dtype) if value.ndim or p.ndim == 0 else value.item()
     return deepcopy(value)
+
+
+def _setting(value: Any) -> Any:
+    """A loaded setting: another library's tensor as a number."""
+    if isinstance(value, tuple):
+        return tuple(map(_setting, value))
+    return value.item() if hasattr(value, "detach") and not isinstance(value, Tensor) else deepcopy(value)

@@ -67,7 +67,7 @@ class SGD(Optimizer):
             update.sgd(
                 p, g, [states[k].get("momentum_buffer") for k in chosen], group["lr"], momentum, dampening,
                 group["weight_decay"], group["nesterov"], group["maximize"], first and not averaged,
-                self._held[id(group)],
+                self._held[id(group["params"])],
             )  # fmt: skip
 
     def _update_sparse(self, p: Tensor, g: SparseRows, state: dict[str, Any], group: dict[str, Any]) -> None:

@@ -143,6 +143,76 @@ def test_hooks_and_closure():
     assert seen == ["before", "after"] and p.item() == pytest.approx(0.8)
 
 
+def test_lbfgs_calls_hooks_and_goes_on_from_a_state():
+    a, b = autograd.randn(2, 3, requires_grad=True), autograd.randn(4, requires_grad=True)
+    optimizer = optim.LBFGS([a, b], max_iter=3)
+    seen = []
+    optimizer.register_step_pre_hook(lambda o, args, kwargs: seen.append("before"))
+    optimizer.register_step_post_hook(lambda o, args, kwargs: seen.append("after"))
+
+    def closure(params=(a, b), optimizer=optimizer):
+        optimizer.zero_grad()
+        loss = sum((p.cosh() - p).sum() for p in params)
+        loss.backward()
+        return loss
+
+    optimizer.step(closure)
+    assert seen == ["before", "after"]
+    copies = [p.detach().clone().requires_grad_() for p in (a, b)]
+    other = optim.LBFGS(copies, max_iter=3)
+    other.load_state_dict(optimizer.state_dict())
+    optimizer.step(closure)
+    other.step(lambda: closure(copies, other))
+    assert all((p == q).all() for p, q in zip((a, b), copies, strict=True))
+    with pytest.raises(ValueError, match=r"LBFGS: state 'd' has shape \(10,\), expected \(4,\)"):
+        optim.LBFGS([leaf(1.0, 2.0), leaf(1.0, 2.0)]).load_state_dict(optimizer.state_dict())
+
+
+def test_parameters_have_all_names_or_none():
+    p, q = leaf(1.0), leaf(2.0)
+    with pytest.raises(ValueError, match="some names are missing"):
+        optim.SGD([("p", p), q])
+    with pytest.raises(ValueError, match="all with names"):
+        optim.SGD([{"params": [p]}, {"params": [("q", q)]}])
+
+
+@pytest.mark.parametrize(
+    "name", ["ASGD", "Adadelta", "Adafactor", "Adagrad", "Adam", "NAdam", "RMSprop", "Rprop", "SGD"]
+)
+def test_a_rate_may_be_a_tensor_that_changes(name):
+    p, q = leaf(1.0, 2.0), leaf(1.0, 2.0)
+    rate = autograd.tensor(0.5)
+    a, b = getattr(optim, name)([p], lr=rate), getattr(optim, name)([q], lr=0.5)
+    for lr in (0.5, 0.25):
+        rate.fill_(lr)
+        b.param_groups[0]["lr"] = lr
+        for x, optimizer in ((p, a), (q, b)):
+            x.grad = wrap(np.ones(2))
+            optimizer.step()
+    assert (p == q).all() and a.param_groups[0]["lr"] is rate
+
+
+def test_muon_takes_matrices_only_and_makes_the_step_orthogonal():
+    with pytest.raises(ValueError, match=r"Muon: only matrices .* shape \(2,\)"):
+        optim.Muon([leaf(1.0, 2.0)])
+    for shape in ((4, 7), (7, 4)):
+        p = autograd.zeros(*shape, dtype=autograd.float64, requires_grad=True)
+        p.grad = wrap(np.random.default_rng(0).standard_normal(shape))
+        optim.Muon([p], lr=1.0, weight_decay=0.0, adjust_lr_fn="match_rms_adamw").step()
+        values = np.linalg.svd(p.detach().numpy() / (0.2 * 7**0.5), compute_uv=False)
+        assert values.min() > 0.6 and values.max() < 1.25
+
+
+def test_adafactor_holds_no_more_than_rows_and_columns():
+    p = autograd.ones(2, 4, 3, dtype=autograd.float64, requires_grad=True)
+    p.grad = wrap(np.arange(24.0).reshape(2, 4, 3))
+    optimizer = optim.Adafactor([p])
+    optimizer.step()
+    held = optimizer.state[p]
+    assert held["row_var"].shape == (2, 4, 1) and held["col_var"].shape == (2, 1, 3)
+    np.testing.assert_allclose(held["col_var"][0, 0], (np.arange(12.0).reshape(4, 3) ** 2).mean(0))
+
+
 def test_averages_of_a_model():
     model = nn.Linear(2, 1)
     mean = optim.swa_utils.AveragedModel(model)
