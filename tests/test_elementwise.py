@@ -189,8 +189,8 @@ def test_scipy_is_asked_for_by_name(monkeypatch):
     import sys
 
     monkeypatch.setitem(sys.modules, "scipy", None)
-    with pytest.raises(ImportError, match="digamma.*pip install scipy"):
-        autograd.digamma(tensor(1.0))
+    with pytest.raises(ImportError, match="i0.*pip install scipy"):
+        autograd.i0(tensor(1.0))
     assert autograd.erf(tensor(1.0)).item() == pytest.approx(0.84270079)
 
 

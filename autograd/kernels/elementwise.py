@@ -14,8 +14,6 @@ from .functions import (
     pulled,
     vector_elu,
     vector_elu_slope,
-    vector_gelu,
-    vector_gelu_slope,
     vector_gelu_tanh,
     vector_gelu_tanh_slope,
     vector_mish,
@@ -27,6 +25,7 @@ from .functions import (
     vector_softplus_slope,
     vector_tanh,
 )
+from .further import vector_gelu, vector_gelu_slope
 from .maps import GATE, STEP, elementwise
 from .order import flats, moved, planes
 from .threads import run
@@ -214,7 +213,7 @@ def silu_backward(x, g):
 
 @elementwise(vectors=True)
 def gelu(x):
-    """x P(X <= x) of a standard normal X, float32 only, to 1e-6."""
+    """x P(X <= x) of a standard normal X, in float32 to 1e-6."""
     return vector_gelu(x)
 
 

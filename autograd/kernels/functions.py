@@ -411,7 +411,6 @@ def _mapped(name: str) -> Any:
 
 vector_sigmoid, vector_tanh = _mapped("sigmoid"), _mapped("tanh")
 vector_silu, vector_silu_slope = _mapped("silu"), _mapped("silu_slope")
-vector_gelu, vector_gelu_slope = _mapped("gelu"), _mapped("gelu_slope")
 vector_gelu_tanh, vector_gelu_tanh_slope = _mapped("gelu_tanh"), _mapped("gelu_tanh_slope")
 vector_mish, vector_mish_slope = _mapped("mish"), _mapped("mish_slope")
 

@@ -1,15 +1,16 @@
-"""Losses of the difference of two arrays, summed as they are formed, and their gradients: one pass over memory each."""
+"""Losses of two arrays, summed as they are formed, and their gradients: one pass over memory each."""
 
 from __future__ import annotations
 
 from .compile import kernel
 from .functions import like
+from .further import spread, vector_logits, vector_logits_slope
 from .maps import elementwise, summed
 
 # a, b: arrays of one shape and dtype, float32 or float64. The backward forms have the sign of a's gradient.
 
 
-@summed
+@summed()
 def squared(a, b):
     """(a - b)**2."""
     return (a - b) * (a - b)
@@ -21,7 +22,7 @@ def squared_backward(a, b, g):
     return g * (a - b) * like(2, a)
 
 
-@summed
+@summed()
 def distance(a, b):
     """|a - b|."""
     return abs(a - b)
@@ -45,7 +46,7 @@ def _huber_slope(d, bound):
     return bound if d >= bound else -bound if d <= -bound else d
 
 
-@summed
+@summed()
 def huber(a, b, bound):
     """d**2 / 2 where |d| < bound, else bound (|d| - bound / 2), of d = a - b."""
     return _huber(a - b, bound)
@@ -67,3 +68,21 @@ def huber_each(a, b, bound, scale):
 def huber_each_backward(a, b, g, bound, scale):
     """The gradient of `huber_each` from one value of g an element."""
     return g * (_huber_slope(a - b, bound) * scale)
+
+
+@summed(vectors=True)
+def logits(a, b):
+    """Binary cross-entropy of sigmoid(a) and the target b: max(a, 0) - a b + log(1 + exp(-|a|))."""
+    return vector_logits(a, b)
+
+
+@elementwise(2, vectors=True)
+def logits_each(a, b):
+    """`logits` an element."""
+    return vector_logits(a, b)
+
+
+@elementwise(2, vectors=True)
+def logits_backward(a, b, g):
+    """g (sigmoid(a) - b)."""
+    return vector_logits_slope(a, b) * spread(a, g)

@@ -11,7 +11,7 @@ import numpy as np
 
 from .compile import kernel
 from .order import flats
-from .simd import LANES, load_first, store_first
+from .simd import LANES, broadcast, kept, load_first, store_first, total
 from .threads import launch
 from .view import part
 
@@ -86,10 +86,20 @@ def _total_two(first, last, a, b, sums, p, q, r):  # type: ignore[no-untyped-def
     """sums[t]: the sum over task t, in an order of its own that does not depend on where the arrays lie."""
     for t in range(first, last):
         i, j = _bounds(a, t, t + 1)
-        a_part, b_part, total = part(a, i, j), part(b, i, j), a.dtype.type(0)
+        a_part, b_part, s = part(a, i, j), part(b, i, j), a.dtype.type(0)
         for k in range(a_part.size):
-            total += APPLY(a_part[k], b_part[k], *(p, q, r)[:NUMBERS])
-        sums[t] = total
+            s += APPLY(a_part[k], b_part[k], *(p, q, r)[:NUMBERS])
+        sums[t] = s
+
+
+def _total_two_vectors(first, last, a, b, sums, p, q, r):  # type: ignore[no-untyped-def]
+    for t in range(first, last):
+        i, j = _bounds(a, t, t + 1)
+        lanes = broadcast(a, 0)
+        for k in range(i, j, LANES * 4 // a.itemsize):
+            y = APPLY(load_first(a, k, j - k), load_first(b, k, j - k), *(p, q, r)[:NUMBERS])
+            lanes = lanes + kept(y, j - k)
+        sums[t] = total(lanes)
 
 
 _LOOPS = {(1, False): _one, (2, False): _two, (3, False): _three, (1, True): _one_vector, (2, True): _two_vectors}
@@ -145,6 +155,10 @@ def elementwise(arrays: int = 1, vectors: bool = False) -> Callable[[Callable[..
     return lambda function: Map(function, arrays, _LOOPS[arrays, vectors])
 
 
-def summed(function: Callable[..., Any]) -> Total:
-    """Make a `Total` of the function below, whose first two parameters are elements and the others numbers."""
-    return Total(function, 2, _total_two, fastmath={"reassoc"})
+def summed(vectors: bool = False) -> Callable[[Callable[..., Any]], Total]:
+    """Make a `Total` of the function below, whose first two parameters are elements and the others numbers.
+
+    vectors: as for `elementwise`.
+    """
+    loop = _total_two_vectors if vectors else _total_two
+    return lambda function: Total(function, 2, loop, fastmath={"reassoc"})

@@ -334,8 +334,7 @@ def selu(input: Any) -> Any:
 
 def _gelu_vectors(approximate: str, input: Any, g: Any = None) -> bool:
     """Whether there is a kernel for these."""
-    known = approximate == "tanh" or (approximate == "none" and input.dtype == np.float32)
-    return known and _vectors(input, g)
+    return approximate in ("tanh", "none") and _vectors(input, g)
 
 
 def _gelu_pull(g: Any, input: Any, approximate: str) -> Any:

@@ -12,6 +12,7 @@ from numpy import ndarray
 from .. import dtypes, tape
 from ..errors import DivisionError, DTypeError, NumberError
 from ..kernels import elementwise as kernels
+from ..kernels import special
 from ..op import REGISTRY, function, op
 from ..samples import Draw, binary, unary
 from ..tensor import Tensor
@@ -38,6 +39,21 @@ def _maps(x: Any, *others: Any) -> bool:
 
 
 _FLOATS = (dtypes.float32, dtypes.float64)
+
+
+def _paired(function: str, input: Any, other: Any) -> Any:
+    """What the kernel of that name gives where it beats numpy's element by element: of large arrays of one dtype, or of
+    one and a number if there is a kernel for that; else None."""
+    x, y = type(input) is ndarray, type(other) is ndarray
+    if x and y and input.dtype == other.dtype and input.dtype in _FLOATS and max(input.size, other.size) >= 2048:
+        return special.paired(getattr(special, function), input, other)
+    alone = getattr(special, f"{function}_number", None)
+    if alone is None or not x or input.size < 2048 or input.dtype not in _FLOATS:
+        return None
+    if type(other) in (int, float) or (y and not other.ndim and other.dtype == input.dtype):
+        return alone(input, float(other))
+    return None
+
 
 # ------------------------------------------------------------------------------------------------- arithmetic
 
@@ -209,7 +225,8 @@ def floor_divide(input: Any, other: Any) -> Any:
     tensor([0., 1.])
     """
     _no_zero("floor_divide", input, other)
-    return np.floor_divide(input, other)
+    y = _paired("floor_divide", input, other)
+    return np.floor_divide(input, other) if y is None else y
 
 
 @op(lambda g: _zero(g), lambda g: _zero(g), promote=True, samples=_integer_division)
@@ -237,7 +254,8 @@ def remainder(input: Any, other: Any) -> Any:
     tensor([1., 1.])
     """
     _no_zero("remainder", input, other)
-    return np.remainder(input, other)
+    y = _paired("remainder", input, other)
+    return np.remainder(input, other) if y is None else y
 
 
 @op(
@@ -255,7 +273,8 @@ def fmod(input: Any, other: Any) -> Any:
     tensor([1., 1.])
     """
     _no_zero("fmod", input, other)
-    return np.fmod(input, other)
+    y = _paired("fmod", input, other)
+    return np.fmod(input, other) if y is None else y
 
 
 @op(lambda g: g, view=True, samples=unary())
@@ -468,7 +487,8 @@ def hypot(input: Any, other: Any) -> Any:
     """
     if np.result_type(input, other).kind != "f":
         raise DTypeError("hypot: expected floating-point tensors; convert with to()")
-    return np.hypot(input, other)
+    y = _paired("hypot", input, other)
+    return np.hypot(input, other) if y is None else y
 
 
 # -------------------------------------------------------------------------------- exponentials and logarithms
@@ -564,7 +584,8 @@ def logaddexp(input: Any, other: Any) -> Any:
     >>> autograd.logaddexp(autograd.tensor([1.0, 4.0]), autograd.tensor([2.0, 3.0]))
     tensor([2.3133, 4.3133])
     """
-    return np.logaddexp(input, other)
+    y = _paired("logaddexp", input, other)
+    return np.logaddexp(input, other) if y is None else y
 
 
 @op(
@@ -580,7 +601,8 @@ def logaddexp2(input: Any, other: Any) -> Any:
     >>> autograd.logaddexp2(autograd.tensor([1.0, 4.0]), autograd.tensor([2.0, 3.0]))
     tensor([2.5850, 4.5850])
     """
-    return np.logaddexp2(input, other)
+    y = _paired("logaddexp2", input, other)
+    return np.logaddexp2(input, other) if y is None else y
 
 
 @function(inplace=True, samples=lambda s: [(s(3, 4), s(4)), (s(3), s.ints(4, 3))])

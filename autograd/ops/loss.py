@@ -462,11 +462,39 @@ def binary_cross_entropy(
     return _reduced(loss if weight is None else loss * weight, reduction)
 
 
+def _logits_pull(g: Any, input: Any, target: Any, divisor: float, needs: list[bool]) -> list[Any]:
+    """Gradients of the sum over divisor."""
+    if not needs[0]:
+        slope = None
+    elif type(g) is ndarray and type(input) is ndarray and type(target) is ndarray:
+        slope = losses.logits_backward(input, target, g.item() / divisor)
+    else:
+        slope = g * (1 / divisor) * (sigmoid(input) - target)
+    return [slope, g * (-1 / divisor) * input if needs[1] else None]
+
+
+@op(
+    joint=lambda g, input, target, divisor, needs: _logits_pull(g, input, target, divisor, needs),
+    n_inputs=2,
+    samples=lambda s: [(s(3, 4), s(3, 4), 2.0)],
+)
+def _summed_logits(input: Any, target: Any, divisor: float) -> Any:
+    """The sum of the loss of scores, over divisor: of one shape and dtype, float32 or float64."""
+    return np.asarray(losses.logits(input, target) / divisor, input.dtype)
+
+
+def _logits_slope(input: Any, target: Any) -> Any:
+    """sigmoid(input) - target."""
+    if type(input) is ndarray and type(target) is ndarray and _in_kernel(input, target):
+        return losses.logits_backward(input, target, 1.0)
+    return sigmoid(input) - target
+
+
 @op(
     lambda g, input, target, pos_weight: (
         g * (sigmoid(input) * (1.0 - target) + (sigmoid(input) - 1.0) * target * pos_weight)
         if pos_weight is not None
-        else g * (sigmoid(input) - target)
+        else g * _logits_slope(input, target)
     ),
     lambda g, input, pos_weight: (
         g * (softplus(-input) * pos_weight - softplus(input)) if pos_weight is not None else -g * input
@@ -476,6 +504,8 @@ def binary_cross_entropy(
 )
 def _binary_cross_entropy_with_logits(input: Any, target: Any, pos_weight: Any) -> Any:
     """(1 - target) softplus(input) + target pos_weight softplus(-input), without overflow."""
+    if pos_weight is None and _in_kernel(input, target):
+        return losses.logits_each(input, target)
     tail = np.log1p(np.exp(-np.abs(input)))
     if pos_weight is None:
         return np.maximum(input, 0) - input * target + tail
@@ -512,6 +542,8 @@ def binary_cross_entropy_with_logits(
         raise DTypeError(f"{name}: input is {input.dtype}; expected float32 or float64")
     if target.dtype.kind != "f":
         raise DTypeError(f"{name}: target is {target.dtype}; expected a floating dtype, convert with target.float()")
+    if pos_weight is None and reduction != "none" and _in_kernel(input, target, weight):
+        return _summed_logits(input, target, float(prod(input.shape)) if reduction == "mean" else 1.0)
     loss = _binary_cross_entropy_with_logits(input, target, pos_weight)
     return _reduced(loss if weight is None else loss * weight, reduction)
 

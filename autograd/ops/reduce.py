@@ -128,7 +128,9 @@ def _reduce(combine: np.ufunc, x: ndarray, axes: tuple[int, ...] | None, keepdim
     return y.reshape([1 if axes is None or i in axes else n for i, n in enumerate(x.shape)]) if keepdim else y
 
 
-_KINDS: dict[np.ufunc, int] = {np.add: kernels.SUM, np.maximum: kernels.MAXIMUM, np.minimum: kernels.MINIMUM}
+_KINDS: dict[np.ufunc, int] = {
+    np.add: kernels.SUM, np.maximum: kernels.MAXIMUM, np.minimum: kernels.MINIMUM, np.multiply: kernels.PRODUCT,
+}  # fmt: skip
 
 
 def _innermost(combine: np.ufunc, x: ndarray) -> Any:
@@ -264,7 +266,7 @@ def prod(input: Any, dim: int | None = None, keepdim: bool = False, dtype: Any =
     elif input.dtype.kind != "f":
         input = input.astype(dtypes.int64, copy=False)
     if dim is None:
-        y = np.multiply.reduce(input, axis=None)
+        y = np.asarray(_reduce(np.multiply, input, None))
     else:
         d = dim_of("prod", dim, input.ndim)
         y = _reduce(np.multiply, input, (d,), keepdim) if input.ndim else input.copy()
@@ -605,6 +607,21 @@ def _norm_pull(g: Any, input: Any, p: float, dim: Any, keepdim: bool, y: Any) ->
     return times(_where(zero | origin, 0.0, g), sgn(input) * power)
 
 
+def _squared(x: ndarray, axes: tuple[int, ...] | None, keepdim: bool) -> Any:
+    """The sum of squares over `axes`; of all elements, or of rows that are not too long, in one pass over memory."""
+    if x.size <= _SMALL or x.dtype not in dtypes.FLOATS or not x.flags.c_contiguous:
+        return _sum(np.square(x), axes, keepdim)
+    if axes is None:
+        flat, part = x.reshape(-1), kernels.LONGEST // 2
+        whole = x.size - x.size % part
+        y = _sum(kernels.rows(flat[:whole].reshape(-1, part), kernels.SQUARES), None) + np.square(flat[whole:]).sum()
+        return y.reshape((1,) * x.ndim) if keepdim else y
+    if axes != (x.ndim - 1,) or not 0 < x.shape[-1] <= kernels.LONGEST:
+        return _sum(np.square(x), axes, keepdim)
+    y = kernels.rows(x.reshape(-1, x.shape[-1]), kernels.SQUARES)
+    return y.reshape((*x.shape[:-1], 1) if keepdim else x.shape[:-1])
+
+
 @op(
     lambda g, input, p, dim, keepdim, y: _norm_pull(g, input, p, dim, keepdim, y),
     samples=lambda s: [
@@ -626,7 +643,7 @@ def _vector_norm(input: Any, p: float = 2, dim: Any = None, keepdim: bool = Fals
     if p == 1:
         return _sum(np.abs(input), axes, keepdim)
     if p == 2:
-        return np.sqrt(_sum(np.square(input), axes, keepdim))
+        return np.sqrt(_squared(input, axes, keepdim))
     return np.power(_sum(np.power(np.abs(input), p), axes, keepdim), 1.0 / p)
 
 

@@ -47,19 +47,18 @@ def _scipy(name: str) -> Any:
 
 
 @op(lambda g, y: times(g, exp(y * y) * (sqrt(pi) / 2)), promote="float", inplace=True, samples=unary(-0.9, 0.9))
-@quiet
 def erfinv(input: Any) -> Any:
-    """The inverse of erf on (-1, 1); needs scipy.
+    """The inverse of erf on (-1, 1).
 
     >>> autograd.erfinv(autograd.tensor([0.25, 0.5]))
     tensor([0.2253, 0.4769])
     """
-    return _scipy("erfinv").erfinv(input)
+    return kernels.erfinv(np.asarray(input))
 
 
 @op(lambda g, input: times(g, digamma(input)), promote="float", inplace=True, samples=unary(0.3, 3))
 def lgamma(input: Any) -> Any:
-    """log |gamma(input)|; its gradient needs scipy.
+    """log |gamma(input)|.
 
     >>> autograd.lgamma(autograd.tensor([0.25, 0.5]))
     tensor([1.2880, 0.5724])
@@ -68,18 +67,13 @@ def lgamma(input: Any) -> Any:
 
 
 @op(lambda g, input: times(g, polygamma(1, input)), promote="float", inplace=True, samples=unary(0.3, 3))
-@quiet
 def digamma(input: Any) -> Any:
-    """The derivative of log gamma; needs scipy. At 0 it is minus infinity, or plus at -0; NaN at negative integers.
+    """The derivative of log gamma. At 0 it is minus infinity, or plus at -0; NaN at negative integers.
 
     >>> autograd.digamma(autograd.tensor([0.25, 0.5]))
     tensor([-4.2275, -1.9635])
     """
-    x = np.asarray(input)
-    y = _scipy("digamma").digamma(x)
-    return np.where(
-        x == 0, np.copysign(x.dtype.type(np.inf), -x), np.where((x < 0) & (x == np.floor(x)), x.dtype.type(np.nan), y)
-    )
+    return kernels.digamma(np.asarray(input))
 
 
 @op(
@@ -90,6 +84,8 @@ def digamma(input: Any) -> Any:
 @quiet
 def _polygamma(input: Any, n: int) -> Any:
     """The n-th derivative of digamma."""
+    if n == 1:
+        return kernels.trigamma(np.asarray(input))
     y = np.where(np.isneginf(input), np.nan, _scipy("polygamma").polygamma(n, input))
     return y.astype(np.asarray(input).dtype)
 
@@ -99,7 +95,7 @@ def _polygamma(input: Any, n: int) -> Any:
     method=lambda input, n: polygamma(n, input),
 )
 def polygamma(n: int, input: Any) -> Any:
-    """The n-th derivative of digamma, n >= 0; needs scipy.
+    """The n-th derivative of digamma, n >= 0; needs scipy for n > 1.
 
     >>> autograd.polygamma(1, autograd.tensor([1.0]))
     tensor([1.6449])
@@ -248,14 +244,13 @@ def special_i1e(input: Any) -> Any:
     method=False,
     samples=unary(),
 )
-@quiet
 def special_ndtr(input: Any) -> Any:
-    """The distribution function of the standard normal; needs scipy.
+    """The distribution function of the standard normal.
 
     >>> autograd.special.ndtr(autograd.tensor([0.0, 1.0]))
     tensor([0.5000, 0.8413])
     """
-    return _from_scipy("ndtr", "ndtr", input)
+    return kernels.ndtr(np.asarray(input))
 
 
 @op(lambda g, y: times(g, exp(0.5 * y * y) * sqrt(2 * pi)), promote="float", method=False, samples=unary(0.05, 0.95))

@@ -167,8 +167,6 @@ def test_gelu_and_its_slope():
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("name", [*SMOOTH, "gelu"])
 def test_slopes_at_infinity(name, dtype):
-    if name == "gelu" and dtype == np.float64:
-        pytest.skip("gelu is for float32")
     ours, backward = _smooth(name)
     x = np.array([-np.inf, -1e30, 1e30, np.inf, np.nan], dtype)
     np.testing.assert_array_equal(backward(x[:4], np.ones_like(x[:4])), np.array([0, 0, 1, 1], dtype))

@@ -1,4 +1,4 @@
-"""Sums and extremes of rows against numpy, at the ends of memory and on any number of threads."""
+"""Sums, products and extremes of rows against numpy, at the ends of memory and on any number of threads."""
 
 from __future__ import annotations
 
@@ -22,6 +22,10 @@ def test_rows(R, C, dtype, at_end):
     bound = 8 * np.finfo(dtype).eps
     sums, exact = reduce.rows(x, reduce.SUM), x.sum(1, dtype=np.longdouble)
     np.testing.assert_allclose(sums, exact.astype(float), 0, bound * abs(x).sum(1, dtype=float).max(initial=1))
+    squares = (x.astype(np.longdouble) ** 2).sum(1).astype(float)
+    np.testing.assert_allclose(reduce.rows(x, reduce.SQUARES), squares, 2 * bound)
+    near = guarded((1 + x / 64).astype(dtype), at_end)
+    np.testing.assert_allclose(reduce.rows(near, reduce.PRODUCT), near.astype(float).prod(1), C * bound)
     x[::4, C // 2], x[1::4, C // 3], x[2::4] = np.nan, -np.inf, np.inf
     np.testing.assert_array_equal(reduce.rows(x, reduce.MAXIMUM), x.max(1))
     np.testing.assert_array_equal(reduce.rows(x, reduce.MINIMUM), x.min(1))
@@ -48,6 +52,19 @@ def test_long_rows(shape):
     np.testing.assert_array_equal(autograd.from_numpy(x).amax(-1).numpy(), x.max(-1))
     x.reshape(-1)[-1] = np.nan
     assert np.isnan(autograd.from_numpy(x).amax().numpy())
+
+
+@pytest.mark.parametrize("shape", [(70_001,), (5, 4096), (1024, 9), (30, 20, 10)])
+def test_norms_and_products(shape):
+    x = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
+    for dim in (None, 0, -1):
+        for keepdim in (False, True):
+            y = autograd.norm(autograd.from_numpy(x), dim=dim, keepdim=keepdim).numpy()
+            expected = np.sqrt((x.astype(float) ** 2).sum(dim, keepdims=keepdim))
+            assert y.shape == expected.shape
+            np.testing.assert_allclose(y, expected, 1e-6)
+    near = 1 + x / 1024
+    np.testing.assert_allclose(autograd.from_numpy(near).prod(-1).numpy(), near.astype(float).prod(-1), 1e-3)
 
 
 def test_same_bits_on_any_number_of_threads():
