@@ -99,6 +99,7 @@ from .function import Function, checkpoint, saved_tensors_hooks
 from .functional import vmap
 from .install import install
 from .io import load, save
+from .lowrank import pca_lowrank, svd_lowrank
 from .memory import keep_freed as _keep_freed
 from .op import REGISTRY
 from .ops.out import publish as _publish
@@ -125,12 +126,15 @@ from .settings import (
     channels_last,
     channels_last_3d,
     compile,
+    complex,
     contiguous_format,
     detach,
+    empty_permuted,
     empty_strided,
     get_default_device,
     get_float32_matmul_precision,
     get_num_interop_threads,
+    imag,
     is_anomaly_enabled,
     is_complex,
     is_inference,
@@ -138,6 +142,7 @@ from .settings import (
     is_signed,
     layout,
     memory_format,
+    polar,
     preserve_format,
     set_default_device,
     set_default_tensor_type,
@@ -146,6 +151,8 @@ from .settings import (
     strided,
     typename,
     use_deterministic_algorithms,
+    view_as_complex,
+    view_as_real,
 )
 from .tape import (
     SparseRows,

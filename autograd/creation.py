@@ -318,6 +318,12 @@ def arange(
     chosen = (dtypes.int64 if whole else dtypes._default) if dtype is None else dtypes.as_dtype(dtype)
     if whole:
         return _finish(np.arange(start, end, step, dtype=np.int64).astype(chosen), device, requires_grad)
+    if chosen.kind in "iu":  # torch's rule: whole numbers step, but only int64 counts in them
+        first, pace = int(start), int(step)
+        if not pace:
+            raise ShapeError(f"arange: step {step} is 0 as {chosen}; it must be nonzero")
+        count = ceil((int(end) - first) / pace if chosen is dtypes.int64 else (end - start) / step)
+        return _finish((first + pace * np.arange(count)).astype(chosen), device, requires_grad)
     count = ceil((end - start) / step)
     # each element from its own place: sums of steps would drift
     return _finish((start + step * np.arange(count)).astype(chosen), device, requires_grad)
@@ -340,8 +346,15 @@ def linspace(
     """
     start, end = (v.item() if isinstance(v, Tensor) else v for v in (start, end))
     chosen = _dtype(dtype)
-    values = np.linspace(start, end, range_count("linspace", steps), dtype=np.float64)
+    values = _evenly("linspace", start, end, steps, chosen)
     return _finish((np.trunc(values) if chosen.kind != "f" else values).astype(chosen), device, requires_grad)
+
+
+def _evenly(name: str, start: Any, end: Any, steps: Any, dtype: np.dtype) -> ndarray:
+    """`steps` float64 values from start to end, which are whole numbers first where the dtype is."""
+    if dtype.kind in "iu":
+        start, end = int(start), int(end)
+    return np.linspace(start, end, range_count(name, steps), dtype=np.float64)
 
 
 def logspace(
@@ -360,8 +373,9 @@ def logspace(
     tensor([  1.,  10., 100.])
     """
     start, end = (v.item() if isinstance(v, Tensor) else v for v in (start, end))
-    powers = np.linspace(start, end, range_count("logspace", steps), dtype=np.float64)
-    return _finish(np.power(np.float64(base), powers).astype(_dtype(dtype)), device, requires_grad)
+    chosen = _dtype(dtype)
+    powers = _evenly("logspace", start, end, steps, chosen)
+    return _finish(np.power(np.float64(base), powers).astype(chosen), device, requires_grad)
 
 
 def _triangle_indices(name: str, row: int, col: int, offset: int, lower: bool, dtype: Any, device: Any) -> Tensor:

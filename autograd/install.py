@@ -7,9 +7,9 @@ from typing import Any
 
 from numpy import ndarray
 
-from . import creation, random, settings
+from . import creation, dtypes, random, settings
 from .errors import DTypeError, ShapeError
-from .op import REGISTRY, inplace
+from .op import REGISTRY, Op, inplace
 from .ops import convert, index, shape, strided
 from .tensor import Tensor
 
@@ -31,6 +31,24 @@ def _reflected(call: Any) -> Any:
             raise
 
     return method
+
+
+def _one_dtype(a: Any, b: Any) -> tuple[Any, Any]:
+    """A tensor and an ndarray in their common dtype, as the other operators promote them; `matmul` wants one."""
+    if (type(a) is ndarray or type(b) is ndarray) and a.dtype != b.dtype:
+        dtype = dtypes.promote_types(dtypes.as_dtype(a.dtype), dtypes.as_dtype(b.dtype))
+        return convert.to_dtype(a, dtype), convert.to_dtype(b, dtype)
+    return a, b
+
+
+def _matmul(entry: Op) -> Any:
+    call = entry.short(entry, 2)  # type: ignore[misc]
+    entry.calls.append(call)
+
+    def method(self: Tensor, other: Any) -> Any:
+        return call(self, other) if isinstance(other, Tensor) else call(*_one_dtype(self, other))
+
+    return functools.update_wrapper(method, call, assigned=("__doc__",))
 
 
 def _equality(call: Any) -> Any:
@@ -81,13 +99,17 @@ def install() -> None:
         if entry.method and not key.startswith("_") and key not in Tensor.__dict__:
             setattr(Tensor, key, entry.method if callable(entry.method) else entry.call)
         if entry.inplace:
-            setattr(Tensor, entry.name + "_", _inplace_method(entry.name + "_", entry.call))
+            form = entry.method if callable(entry.method) else entry.call
+            setattr(Tensor, entry.name + "_", _inplace_method(entry.name + "_", form))
     for key, name in OPERATORS.items():
         if key in REGISTRY:
             call = REGISTRY[key].call
             setattr(Tensor, f"__{name}__", call)
             setattr(Tensor, f"__r{name}__", _reflected(call))
             setattr(Tensor, f"__i{name}__", _inplace_method(f"{name}_", call))
+    matmul = REGISTRY["matmul"]
+    setattr(Tensor, "__matmul__", _matmul(matmul))  # noqa: B010  mypy knows no such method of the class
+    setattr(Tensor, "__rmatmul__", _reflected(lambda a, b: matmul.call(*_one_dtype(a, b))))  # noqa: B010
     for key, name in {**COMPARISONS, **UNARY}.items():
         if key in REGISTRY:
             call = REGISTRY[key].call

@@ -232,6 +232,7 @@ def op(*formulas: Formula | None, joint: Formula | None = None, **about: Any) ->
             raise TypeError(f"{fn.__name__}: give one formula an input, or joint=")
         entry = Op(fn, formulas, joint, **about)
         plain = not entry.statics and not entry.aux and not entry.view and joint is None and not entry.variadic
+        plain = plain and entry.names == ["input", "other"][: entry.n]  # what the short calls name their arguments
         if plain:
             entry.short = _unary if entry.n == 1 else _binary if entry.n == 2 else None
         call: Callable[..., Any]
@@ -409,7 +410,11 @@ def _viewing(entry: Op) -> Callable[..., Any]:
             args = bind(entry, args, kwargs)
         input = args[0]
         if not isinstance(input, Tensor):
-            return fn(*args)
+            try:
+                return fn(*args)
+            except AttributeError:
+                _array(entry, input, numbers=False)
+                raise
         held = input._view
         x = input._data if held is None else synced(input)
         statics = args[1:]

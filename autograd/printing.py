@@ -54,7 +54,8 @@ def _form(data: ndarray) -> tuple[Callable[[Any], str], int]:
             return f"{value:.0f}." if np.isfinite(value) else f"{value:.0f}"
         return f"{value:.{precision}f}"
 
-    return write, max((len(write(v)) for v in data[np.isfinite(data)].ravel().tolist()), default=0)
+    shown = data[np.isfinite(data) & (data != 0)]  # torch leaves no place for the sign of -0.
+    return write, max((len(write(v)) for v in shown.ravel().tolist()), default=0)
 
 
 def _block(data: ndarray, indent: int, edge: int | None, write: Callable[[Any], str], width: int) -> str:

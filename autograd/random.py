@@ -380,12 +380,16 @@ def _random(x: ndarray, rng: np.random.Generator, low: int = 0, high: int | None
 def _cauchy(x: ndarray, rng: np.random.Generator, median: float = 0.0, sigma: float = 1.0) -> ndarray:
     """Fill with Cauchy draws."""
     _floating("cauchy_", x)
+    if not sigma > 0:
+        raise NumberError(f"cauchy_: sigma must be positive, got {sigma}")
     return rng.standard_cauchy(x.shape) * sigma + median
 
 
 def _log_normal(x: ndarray, rng: np.random.Generator, mean: float = 1.0, std: float = 2.0) -> ndarray:
     """Fill with draws whose logarithm is normal with this mean and std."""
     _floating("log_normal_", x)
+    if not std > 0:
+        raise NumberError(f"log_normal_: std must be positive, got {std}")
     return np.exp(rng.standard_normal(x.shape) * std + mean)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from . import dtypes
 from .anomaly import watching
+from .errors import ShapeError
 from .tensor import Device, Tensor
 
 channels_last = "channels_last"
@@ -294,8 +295,44 @@ def _no(name: str) -> Callable[..., Any]:
     return method
 
 
+def empty_permuted(size: Any, physical_layout: Any, *, dtype: Any = None, **named: Any) -> Tensor:
+    """A tensor of any values whose dims lie in memory in the order of physical_layout, outermost first.
+
+    >>> autograd.empty_permuted((2, 3), (1, 0)).stride()
+    (1, 2)
+    """
+    from .creation import empty
+
+    size, order = tuple(size), tuple(physical_layout)
+    if sorted(order) != list(range(len(size))):
+        raise ShapeError(f"empty_permuted: physical_layout {order} is no order of the {len(size)} dims of size {size}")
+    return empty([size[d] for d in order], dtype=dtype, **named).permute([order.index(d) for d in range(len(size))])
+
+
+def new_empty_strided(self: Tensor, size: Any, stride: Any, *, dtype: Any = None, **named: Any) -> Tensor:
+    """`empty_strided` of this tensor's dtype."""
+    return empty_strided(size, stride, dtype=self.dtype if dtype is None else dtype, **named)
+
+
+def _complex(name: str) -> Callable[..., Any]:
+    def refused(*args: Any, **kwargs: Any) -> Any:
+        raise dtypes.DTypeError(f"{name}: there are no complex dtypes; keep the real and imaginary parts apart")
+
+    refused.__name__ = refused.__qualname__ = name
+    refused.__doc__ = f"""Raises TypeError: there are no complex dtypes.
+
+    >>> autograd.{name}(autograd.ones(1))
+    Traceback (most recent call last):
+    autograd.errors.DTypeError: {name}: there are no complex dtypes; keep the real and imaginary parts apart
+    """
+    return refused
+
+
+complex, imag, polar, view_as_complex, view_as_real = map(
+    _complex, ("complex", "imag", "polar", "view_as_complex", "view_as_real")
+)
 METHODS: dict[str, Any] = {f.__name__: f for f in (
-    apply_, map_, new, storage_offset, get_device, is_set_to, to_dense, is_same_size, is_inference,
+    apply_, map_, new, new_empty_strided, storage_offset, get_device, is_set_to, to_dense, is_same_size, is_inference,
 )}  # fmt: skip
 METHODS |= {"is_nonzero": lambda self: bool(self), "is_pinned": lambda self: False, "is_shared": lambda self: False}
-METHODS |= {name: _no(name) for name in ("half", "bfloat16", "cfloat", "cdouble")}
+METHODS |= {name: _no(name) for name in ("half", "bfloat16", "chalf", "cfloat", "cdouble")}

@@ -134,6 +134,8 @@ class Tensor:
         """The shape, or the length of one dimension."""
         if dim is None:
             return Size(self._data.shape)
+        if dim is True or dim is False:
+            raise TypeError("size: dim must be an int, got bool")
         n = self._data.ndim
         if not -n <= dim < n:
             raise IndexError(f"size: dim {dim} is out of range for a tensor of {n} dimensions")
@@ -350,7 +352,10 @@ class Tensor:
             raise DTypeError(f"data: expected a Tensor, got {type(value).__name__}")
         if isinstance(self._node, Leaf) and value._data.dtype.kind != "f":
             raise TapeError(f"data: {value.dtype} for a tensor that requires grad; expected float32 or float64")
-        self._data, self._cell, self._view = value.numpy_view(), value._cell, None
+        # the versions counted go on: what this tensor was is what they tell, not what its new memory was
+        cell = Cell()
+        cell.__dict__.update(self._cell.__dict__)
+        self._data, self._cell, self._view = value.numpy_view(), cell, None
         if isinstance(self._box, Leaf):
             self._box.shape, self._box.dtype = self._data.shape, self._data.dtype
 
@@ -577,6 +582,8 @@ def _plain(data: Any, found: set[Any]) -> Any:
         return [_plain(item, found) for item in data]
     if isinstance(data, Tensor):
         data = data.numpy_view()
+        if data.size == 1:
+            data = data.reshape(())  # a tensor of one element is a number, whatever its shape
     if isinstance(data, (ndarray, np.generic)):
         found.add(data.dtype)
     elif isinstance(data, float):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -411,6 +412,9 @@ def where(condition: Any, input: Any = None, other: Any = None) -> Any:
         from .index import nonzero
 
         return nonzero(condition, as_tuple=True)
+    if _data(condition).dtype == np.uint8:
+        warnings.warn("where: a condition of dtype uint8 is deprecated; use bool()", stacklevel=2)
+        condition = _data(condition) != 0
     if _data(condition).dtype.kind != "b":
         raise DTypeError(
             f"where: expected a condition of dtype bool, got {_data(condition).dtype}; compare it, as in x != 0"

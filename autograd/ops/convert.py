@@ -50,15 +50,18 @@ def to(
     >>> autograd.tensor([1.5]).to(autograd.int64)
     tensor([1])
     """
+    flags: list[bool] = []
     for arg in args:
         if isinstance(arg, (Tensor, ndarray)):
             other = arg
         elif isinstance(arg, (Device, str)) and str(arg).partition(":")[0] not in _DTYPE_NAMES:
             device = arg
         elif isinstance(arg, bool):
-            copy = arg if args.index(arg) else copy
+            flags.append(arg)
         elif arg is not None:
             dtype = arg
+    if len(flags) > 1:  # non_blocking, copy
+        copy = flags[1]
     if device is not None:
         Device(device)
     if other is not None:
@@ -83,7 +86,7 @@ def type_as(input: Any, other: Any) -> Any:
 
 
 def _conversion(name: str, dtype: np.dtype) -> Any:
-    def method(self: Tensor) -> Tensor:
+    def method(self: Tensor, memory_format: Any = None) -> Tensor:
         return to_dtype(self, dtype)
 
     method.__name__ = method.__qualname__ = name

@@ -247,6 +247,8 @@ def diff(input: Any, n: int = 1, dim: int = -1, prepend: Any = None, append: Any
     if n < 0:
         raise NumberError(f"diff: expected n >= 0, got {n}")
     d = dim_of("diff", dim, len(input.shape))
+    if not n:
+        return input
     if prepend is not None or append is not None:
         input = cat([part for part in (prepend, input, append) if part is not None], d)
     boolean = str(input.dtype) == "bool"

@@ -468,19 +468,26 @@ def _pinv_pull(g: Any, input: Any, y: Any) -> Any:
     )  # fmt: skip
 
 
+@op(lambda g: (g + mT(g)) * 0.5, samples=lambda s: [(s.spd(3),), (s.spd(2, 2),)])
+def _mirrored(input: Any) -> Any:
+    """The symmetric matrices whose lower triangles those of input are; gradients are symmetric too."""
+    return _symmetric(input, False)
+
+
 @op(_pinv_pull, samples=lambda s: [(s(3, 2), 1e-14), (s(2, 2, 3), 1e-14)])
-def _pinv(input: Any, rtol: float) -> Any:
+def _pinv(input: Any, rtol: Any) -> Any:
     """The pseudo-inverse."""
     _finite("linalg.pinv", input)
     return np.linalg.pinv(input, rtol)
 
 
 @function(method=False, samples=lambda s: [(s(3, 2),), (s(2, 2, 3),), (s.matrix(3),)])
-def linalg_pinv(A: Any, *, atol: float | None = None, rtol: float | None = None, hermitian: bool = False) -> Any:
+def linalg_pinv(A: Any, *, atol: Any = None, rtol: Any = None, hermitian: bool = False) -> Any:
     """The pseudo-inverses (..., N, M) of (..., M, N); singular values up to max(atol, rtol times the largest) count as
     0.
 
-    rtol is max(M, N) times the dtype's precision unless a tolerance is given. Raises ShapeError, DTypeError.
+    rtol is max(M, N) times the dtype's precision unless a tolerance is given; tolerances may be tensors of the batch's
+    shape. hermitian: A is symmetric and only its lower triangle is read. Raises ShapeError, DTypeError.
 
     >>> autograd.linalg.pinv(2 * autograd.eye(2))
     tensor([[0.5000, 0.0000],
@@ -489,14 +496,15 @@ def linalg_pinv(A: Any, *, atol: float | None = None, rtol: float | None = None,
     _floats("linalg.pinv", A)
     if not A.shape[-1] or not A.shape[-2]:
         return mT(A) * 1.0
-    if rtol is None:
-        rtol = 0.0 if atol is not None else max(A.shape[-2:]) * float(np.finfo(A.dtype).eps)
-    if atol is not None:
-        array = _plain_array(A)
-        _finite("linalg.pinv", array)
-        top = np.linalg.norm(array, 2, (-2, -1)).max()
-        rtol = max(rtol, atol / float(top)) if top else rtol
-    return _pinv(A, float(rtol))
+    if hermitian:
+        square("linalg.pinv", A)
+        A = _mirrored(A)
+    if atol is None and not isinstance(rtol, Tensor):
+        return _pinv(A, max(A.shape[-2:]) * float(np.finfo(A.dtype).eps) if rtol is None else float(rtol))
+    array = _plain_array(A)
+    _finite("linalg.pinv", array)
+    top = np.asarray(np.linalg.norm(array, 2, (-2, -1)))
+    return _pinv(A, _least(atol, rtol, array.shape, array.dtype, top) / np.where(top == 0, 1, top))
 
 
 @function(samples=lambda s: [(s(3, 2),)])
@@ -515,35 +523,78 @@ LstsqResult = namedtuple("lstsq", ["solution", "residuals", "rank", "singular_va
 
 @function(method=False, samples=lambda s: [(s(4, 2), s(4, 3)), (s(2, 3), s(2, 1))])
 def linalg_lstsq(A: Any, B: Any, rcond: float | None = None, *, driver: str | None = None) -> Any:
-    """X that minimises |A @ X - B|, of least norm: A (..., M, N), B (..., M, K); and A's rank.
+    """X that minimises |A @ X - B|, of least norm: A (..., M, N), B (..., M, K) or, of one matrix, (M,); and A's rank.
 
-    residuals and singular_values are empty, as torch's driver gelsy leaves them. Raises ShapeError, DTypeError.
+    driver: what else is told, as LAPACK's routine of that name does: "gelsy" (the default) the rank, "gelsd" and "gelss"
+    the singular values too, "gels" neither; all but "gelsy" the squared residuals where M > N. The others are empty.
+    Raises ShapeError, DTypeError.
 
     >>> autograd.linalg.lstsq(autograd.ones(3, 1), autograd.tensor([[1.0], [2.0], [3.0]])).solution
     tensor([[2.0000]])
     """
     _floats("linalg.lstsq", A, B)
+    if driver not in (None, "gelsy", "gels", "gelsd", "gelss"):
+        raise NumberError(f"linalg.lstsq: driver is {driver!r}; expected 'gelsy', 'gels', 'gelsd' or 'gelss'")
     if A.shape[-2] != B.shape[-2]:
         raise ShapeError(f"linalg.lstsq: A has shape {tuple(A.shape)} and B {tuple(B.shape)}; expected as many rows")
+    M, N = A.shape[-2:]
     empty = _plain(A, np.zeros(0, A.dtype))
-    return LstsqResult(matmul(linalg_pinv(A, rtol=rcond), B), empty, linalg_matrix_rank(A), empty)
+    solution = matmul(linalg_pinv(A, rtol=rcond), B)
+    rank = linalg_matrix_rank(A, rtol=rcond)
+    residuals, singular = empty, empty
+    if M > N and driver in ("gels", "gelsd", "gelss") and (driver == "gels" or (_plain_array(rank) == N).all()):
+        rest = matmul(A, solution) - B
+        residuals = sum(rest * rest, -2)
+    if driver in ("gelsd", "gelss"):
+        singular = _plain(A, np.linalg.svd(_plain_array(A), compute_uv=False))
+    return LstsqResult(solution, residuals, _plain(A, np.zeros(0, np.int64)) if driver == "gels" else rank, singular)
 
 
 def _plain(like: Any, array: ndarray) -> Any:
     return wrap(array) if isinstance(like, Tensor) else array
 
 
-@op(None, method=False, samples=lambda s: [(s(3, 2),), (s(2, 2, 3),)])
-def linalg_matrix_rank(A: Any, tol: float | None = None, hermitian: bool = False) -> Any:
-    """How many singular values of (..., M, N) exceed tol, by default the largest times max(M, N) times the
-    precision.
+@function(
+    method=False,
+    samples=lambda s: [
+        (s(3, 2),),
+        (s(2, 2, 3),),
+        (s(3, 3), 0.5),
+        (s(2, 3, 3), {"atol": 0.5, "rtol": 0.1, "hermitian": True}),
+    ],
+)
+def linalg_matrix_rank(A: Any, tol: Any = None, hermitian: bool = False, *, atol: Any = None, rtol: Any = None) -> Any:
+    """How many singular values of (..., M, N) exceed max(atol, rtol times the largest), or tol.
+
+    rtol is max(M, N) times the dtype's precision unless a tolerance is given; tolerances may be tensors of the batch's
+    shape. hermitian: A is symmetric and only its lower triangle is read.
 
     >>> autograd.linalg.matrix_rank(autograd.ones(2, 2))
     tensor(1)
     """
     _floats("linalg.matrix_rank", A)
-    _finite("linalg.matrix_rank", A)
-    return np.asarray(np.linalg.matrix_rank(A, tol), np.int64)
+    array = _plain_array(A)
+    _finite("linalg.matrix_rank", array)
+    if tol is not None:
+        atol, rtol = tol, 0.0
+    if not array.shape[-1] or not array.shape[-2]:
+        return _plain(A, np.zeros(array.shape[:-2], np.int64))
+    if hermitian:
+        square("linalg.matrix_rank", A)
+        array = _symmetric(array, False)
+    values = np.linalg.svd(array, compute_uv=False)
+    limit = np.broadcast_to(_least(atol, rtol, array.shape, array.dtype, values[..., 0]), values.shape[:-1])
+    return _plain(A, np.asarray((values > limit[..., None]).sum(-1), np.int64))
+
+
+def _least(atol: Any, rtol: Any, shape: tuple[int, ...], dtype: np.dtype, top: ndarray) -> Any:
+    """The singular value from where on one counts: max(atol, rtol times the largest)."""
+    if rtol is None:
+        rtol = (
+            0.0 if atol is not None and np.all(_plain_array(atol) > 0) else max(shape[-2:]) * float(np.finfo(dtype).eps)
+        )
+    rtol = _plain_array(rtol)
+    return rtol * top if atol is None else np.maximum(_plain_array(atol), rtol * top)
 
 
 # ------------------------------------------------------------------------------------------------ QR
@@ -712,6 +763,10 @@ def linalg_norm(A: Any, ord: Any = None, dim: Any = None, keepdim: bool = False,
     """
     if dim is None and ord is None:
         return linalg_vector_norm(A, 2, None, keepdim, dtype=dtype)
+    if isinstance(dim, (tuple, list)) and len(dim) not in (1, 2):
+        raise ShapeError(
+            f"linalg.norm: dim must be one dimension or two, got {tuple(dim)}; vector_norm takes any number"
+        )
     if dim is None and A.ndim not in (1, 2):
         raise ShapeError(
             f"linalg.norm: A has shape {tuple(A.shape)}; with ord and without dim expected a vector or a matrix"
@@ -754,10 +809,10 @@ def matrix_exp(input: Any) -> Any:
     array = _plain_array(input)
     _finite("matrix_exp", array)
     size = float(np.abs(array).sum(-1).max()) if array.size else 0.0
-    halvings = max(0, int(np.ceil(np.log2(size))) + 3) if size > 0.125 else 0
+    halvings = max(0, int(np.ceil(np.log2(size)))) if size > 1 else 0  # each squaring doubles the error
     x = input * 0.5**halvings
     y = x * 0.0 + np.eye(input.shape[-1], dtype=input.dtype)
-    for k in range(10, 0, -1):  # with |x| <= 1/8 ten terms reach 1e-17
+    for k in range(18 if input.dtype == np.float64 else 11, 0, -1):  # with |x| <= 1 they reach 1e-17, 2e-9
         y = matmul(x, y) * (1.0 / k) + np.eye(input.shape[-1], dtype=input.dtype)
     for _ in range(halvings):
         y = matmul(y, y)

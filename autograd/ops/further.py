@@ -15,6 +15,7 @@ from ..tensor import Tensor, wrap
 from .alias import alias
 from .chain import _zero
 from .compare import _data, _where
+from .convert import to_dtype
 from .dims import dim_of, dims_of
 from .elementwise import pow
 from .index import Subscript, _getitem, _index_put, check_index, index_select, narrow
@@ -166,7 +167,17 @@ def conj(input: Any) -> Any:
     return input
 
 
-alias(conj, "conj_physical", "resolve_conj", "resolve_neg", "real")
+alias(conj, "resolve_conj", "resolve_neg", "real")
+
+
+@function(samples=lambda s: [(s(2, 3),)], inplace=True)
+def conj_physical(input: Any) -> Any:
+    """`conj`: input itself, since it is real.
+
+    >>> autograd.conj_physical(autograd.tensor([1.0]))
+    tensor([1.])
+    """
+    return input
 
 
 @op(
@@ -288,6 +299,7 @@ def gradient(input: Any, *, spacing: Any = 1, dim: Any = None, edge_order: int =
     """
     n = len(input.shape)
     over = tuple(range(n)) if dim is None else dims_of("gradient", dim, n)
+    spacing = 1 if spacing is None else spacing
     gaps = tuple(spacing) if isinstance(spacing, (tuple, list)) else (spacing,) * len(over)
     if len(gaps) != len(over):
         raise ShapeError(f"gradient: {len(gaps)} spacings for {len(over)} dimensions; expected one each")
@@ -394,6 +406,26 @@ def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
     return stack([pow(x, k) for k in powers], 1)
 
 
+@function(samples=lambda s: [(s(3),), (s(2, 3), {"N": 4}), (s(), {"N": 2})], method=False)
+def linalg_vander(x: Any, *, N: int | None = None) -> Any:
+    """The Vandermonde matrices (..., n, N) of vectors (..., n): rising powers 0 to N - 1, n of them unless given.
+
+    Raises ShapeError for N below 2.
+
+    >>> autograd.linalg.vander(autograd.tensor([2.0, 3.0]), N=3)
+    tensor([[1., 2., 4.],
+            [1., 3., 9.]])
+    """
+    if x.dtype.kind == "b":
+        raise DTypeError("linalg.vander: expected numbers, got bools")
+    x = x if len(x.shape) else _reshape(x, (1,))
+    n = x.shape[-1] if N is None else N
+    if n < 2:
+        raise ShapeError(f"linalg.vander: N must be greater than 1, got {n}")
+    whole = x if x.dtype.kind == "f" else to_dtype(x, dtypes.int64)
+    return stack([pow(whole, k) for k in range(n)], -1)
+
+
 histogram_result = namedtuple("histogram_result", "hist bin_edges")
 
 
@@ -416,6 +448,43 @@ def histogram(input: Any, bins: Any, *, range: Any = None, weight: Any = None, d
     flat = None if weight is None else _data(weight).reshape(-1)
     hist, edges = np.histogram(x.reshape(-1), edges, limits, density, flat)
     return histogram_result(_plain(input, hist.astype(x.dtype)), _plain(input, edges.astype(x.dtype)))
+
+
+histogramdd_result = namedtuple("histogramdd_result", "hist bin_edges")
+
+
+@function(
+    samples=lambda s: [(s(20, 2), [3, 4]), (s(9, 2), 3, {"range": [-1.0, 1.5, -2.0, 2.0], "density": True})],
+    method=False,
+)
+def histogramdd(input: Any, bins: Any, *, range: Any = None, weight: Any = None, density: bool = False) -> Any:
+    """(hist, bin_edges): `histogram` of points (..., D) in D dimensions, of which `bins` and `range` say each.
+
+    bins: numbers of intervals, one for all or one a dimension, or edges, a vector a dimension. range: low and high of
+    each dimension, one after the other.
+
+    >>> autograd.histogramdd(autograd.tensor([[0.0, 1.0], [1.0, 0.0]]), [2, 2]).hist
+    tensor([[0., 1.],
+            [1., 0.]])
+    """
+    x = _data(input)
+    if x.ndim < 2 or x.dtype.kind != "f":
+        raise ShapeError(f"histogramdd: expected floating-point points (..., D), got {x.dtype} of shape {x.shape}")
+    D = x.shape[-1]
+    bins = [bins] * D if isinstance(bins, int) else list(bins)
+    if len(bins) != D or (range is not None and len(range) != 2 * D):
+        raise ShapeError(f"histogramdd: expected bins for {D} dimensions and a range of {2 * D} numbers")
+    points = x.reshape(-1, D)
+    edges = [_data(b) if isinstance(b, (Tensor, np.ndarray)) else b for b in bins]
+    limits = None if range is None else list(zip(range[::2], range[1::2], strict=True))
+    if limits is None and points.size:
+        lows, highs = points.min(0), points.max(0)
+        limits = [(a, b) if a < b else (a - 0.5, b + 0.5) for a, b in zip(lows, highs, strict=True)]
+    flat = None if weight is None else _data(weight).reshape(-1)
+    hist, found = np.histogramdd(points, edges, limits, density, flat)
+    return histogramdd_result(
+        _plain(input, hist.astype(x.dtype)), tuple([_plain(input, np.asarray(e).astype(x.dtype)) for e in found])
+    )
 
 
 @function(samples=lambda s: [(s(3, 4), (3, 1)), (s(2, 3), (1, 3)), (s(2, 3), (3,))], method=True)

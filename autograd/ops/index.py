@@ -16,7 +16,7 @@ from ..kernels import scatter
 from ..op import REGISTRY as _REGISTRY
 from ..op import check_writable, function, op, rebase, record_node
 from ..tape import mode, node_of, synced
-from ..tensor import Tensor, to_array
+from ..tensor import Tensor, to_array, wrap
 from .dims import dim_of, ndim_of
 
 Basic = tuple[int | slice | None | EllipsisType, ...]
@@ -196,8 +196,8 @@ def parse(shape: tuple[int, ...], index: Any) -> tuple[Basic | None, Subscript |
     if used > len(shape):
         raise RangeError(f"index: too many indices for a tensor of {len(shape)} dimensions: {used}")
     dots = [i for i, item in enumerate(basic) if item is Ellipsis]
-    if len(dots) > 1:
-        raise RangeError("index: only one Ellipsis (...) can be used")
+    if len(dots) > 1:  # torch passes over those behind the first, which takes all the dims there are to take
+        basic = [item for i, item in enumerate(basic) if item is not Ellipsis or i == dots[0]]
     if not arrays:
         if not dots:
             basic.append(...)
@@ -271,8 +271,10 @@ def _as_index(item: Any) -> int | ndarray:
     if array.dtype == np.uint8 and array.ndim:
         array = array.astype(bool)  # torch's old masks
     kind = array.dtype.kind
-    if kind not in "iub":
-        raise RangeError(f"index: tensors used as indices must be of integers or bools, got {array.dtype}")
+    if kind not in "iub" or (array.dtype.itemsize < 4 and isinstance(item, Tensor) and array.dtype.kind == "i"):
+        raise RangeError(
+            f"index: tensors used as indices must be of int64, int32, uint8 or bool, got {array.dtype}; use long()"
+        )
     if kind != "b" and not array.ndim:
         return int(array)
     return array
@@ -417,6 +419,8 @@ def narrow(input: Any, dim: int, start: Any, length: int) -> Any:
         raise ShapeError("narrow: cannot be applied to a 0-dim tensor")
     if length < 0:
         raise ShapeError(f"narrow: length must not be negative, got {length}")
+    if isinstance(start, Tensor) and (start.ndim or start.dtype.kind not in "iu"):
+        raise DTypeError(f"narrow: a tensor as start must be 0-dim and integer, got {start.dtype} {tuple(start.shape)}")
     d, at = dim_of("narrow", dim, len(shape)), as_int(start)
     if not -shape[d] <= at <= shape[d]:
         raise RangeError(f"narrow: start {at} is out of range for dim {d} with size {shape[d]}")
@@ -432,7 +436,7 @@ def narrow(input: Any, dim: int, start: Any, length: int) -> Any:
 def check_index(name: str, index: Any, size: int, dim: int, negative: bool = False) -> ndarray:
     """`index` as an array of ints in [0, size), or from -size on. Raises before anything is read or written."""
     array = np.asarray(index)
-    if array.dtype.kind not in "iu" or array.dtype == np.uint8:
+    if array.dtype not in (dtypes.int64, dtypes.int32):
         raise DTypeError(f"{name}: index must be an int64 or int32 tensor, got {array.dtype}")
     if array.size:
         low, high = array.min(), array.max()
@@ -550,7 +554,8 @@ def check_gather(name: str, shape: tuple[int, ...], dim: int, index: Any, exact:
                 f"{name}: size {array.shape[i]} of index in dim {i} exceeds input's {shape[i]}; "
                 f"shapes {array.shape}, {shape}"
             )
-    check_index(name, array, shape[d] if n else 1, d)
+    if array.size:  # torch lets an empty index be of any dtype
+        check_index(name, array, shape[d] if n else 1, d)
     return d, array
 
 
@@ -602,6 +607,10 @@ def take_along_dim(input: Any, indices: Any, dim: int | None = None) -> Any:
         )
     d = dim_of("take_along_dim", dim, n)
     a, b = list(input.shape), list(indices.shape)
+    array = indices.numpy_view() if isinstance(indices, Tensor) else np.asarray(indices)
+    if array.size and array.dtype.kind == "i" and array.min() < 0:
+        check_index("take_along_dim", array, a[d], d, negative=True)
+        indices = np.where(array < 0, array + a[d], array)
     common = broadcast_shapes([*a[:d], 1, *a[d + 1 :]], [*b[:d], 1, *b[d + 1 :]])
     input = expand(input, (*common[:d], a[d], *common[d + 1 :]))
     return gather(input, d, expand(indices, (*common[:d], b[d], *common[d + 1 :])))
@@ -688,6 +697,23 @@ def nonzero(input: Any, *, as_tuple: bool = False) -> Any:
     if as_tuple:
         return unbind(_nonzero(input if len(input.shape) else reshape(input, (1,))), 1)
     return _nonzero(input)
+
+
+@function(samples=lambda s: [(s.ints(2, 3, 4), {"size": 5}), (s.bools(4), {"size": 6, "fill_value": 9})])
+def nonzero_static(input: Any, *, size: int, fill_value: int = -1) -> Any:
+    """`nonzero` cut off at `size` rows, or filled up to them with `fill_value`.
+
+    >>> autograd.nonzero_static(autograd.tensor([0, 1, 1]), size=3)
+    tensor([[ 1],
+            [ 2],
+            [-1]])
+    """
+    if size < 0:
+        raise ShapeError(f"nonzero_static: size must not be negative, got {size}")
+    found = np.argwhere(input.numpy_view() if isinstance(input, Tensor) else input)[:size]
+    rows = np.full((size, found.shape[1]), fill_value, np.int64)
+    rows[: len(found)] = found
+    return wrap(rows) if isinstance(input, Tensor) else rows
 
 
 @function(samples=lambda s: [(s.ints(2, 3, 4),)])

@@ -109,7 +109,7 @@ def cat(tensors: Any, dim: int = 0) -> Any:
     """
     tensors = _sequence("cat", tensors)
     n = tensors[0].ndim
-    if n and isinstance(dim, int) and -n <= dim < n:
+    if n and type(dim) is int and -n <= dim < n:
         try:
             return _cat(*tensors, dim=dim % n)
         except ValueError:

@@ -133,6 +133,13 @@ def matmul(input: Any, other: Any) -> Any:
     return y
 
 
+def _stacks(name: str, **matrices: Any) -> None:
+    for argument, x in matrices.items():
+        ndim_of(name, argument, x)
+    for argument, x in matrices.items():
+        _of_rank(name, argument, x, 3)
+
+
 def _of_rank(name: str, argument: str, x: Any, ndim: int) -> None:
     if ndim_of(name, argument, x) != ndim:
         raise ShapeError(f"{name}: {argument} has shape {tuple(x.shape)}; expected a {ndim}-dimensional tensor")
@@ -157,8 +164,7 @@ def bmm(input: Any, mat2: Any) -> Any:
     >>> autograd.bmm(autograd.ones(5, 2, 3), autograd.ones(5, 3, 1)).shape
     Size([5, 2, 1])
     """
-    _of_rank("bmm", "input", input, 3)
-    _of_rank("bmm", "mat2", mat2, 3)
+    _stacks("bmm", input=input, mat2=mat2)
     if input.shape[0] != mat2.shape[0]:
         raise ShapeError(f"bmm: input has {input.shape[0]} matrices and mat2 {mat2.shape[0]}; expected as many")
     return matmul(input, mat2)
@@ -372,8 +378,7 @@ def baddbmm(input: Any, batch1: Any, batch2: Any, *, beta: Any = 1, alpha: Any =
 
 
 def _check_stacks(name: str, batch1: Any, batch2: Any) -> None:
-    _of_rank(name, "batch1", batch1, 3)
-    _of_rank(name, "batch2", batch2, 3)
+    _stacks(name, batch1=batch1, batch2=batch2)
     if batch1.shape[0] != batch2.shape[0] or batch1.shape[2] != batch2.shape[1]:
         raise ShapeError(
             f"{name}: batch1 has shape {tuple(batch1.shape)} and batch2 {tuple(batch2.shape)}; expected (B, M, K) and "
@@ -445,6 +450,12 @@ def tensordot(a: Any, b: Any, dims: Any = 2) -> Any:
     else:
         dims_a, dims_b = (dims_of("tensordot", tuple(d) if isinstance(d, (list, tuple)) else (d,), x.ndim)
                           for d, x in zip(dims, (a, b), strict=True))  # fmt: skip
+    for i, j in zip(dims_a, dims_b, strict=False):  # a dimension of size 1 spreads
+        if a.shape[i] != b.shape[j]:
+            if a.shape[i] == 1:
+                b = sum(b, j, True, dtype=b.dtype)
+            elif b.shape[j] == 1:
+                a = sum(a, i, True, dtype=a.dtype)
     if len(dims_a) != len(dims_b) or any(a.shape[i] != b.shape[j] for i, j in zip(dims_a, dims_b, strict=False)):
         raise ShapeError(
             f"tensordot: dims {dims_a} of shape {tuple(a.shape)} and {dims_b} of shape {tuple(b.shape)} do not have "

@@ -27,13 +27,16 @@ NAMES = {
         cholesky_inverse cholesky_solve clamp clamp_max clamp_min clip column_stack concat concatenate copysign cos cosh
         deg2rad diff digamma div divide dstack eq erf erfc erfinv exp exp2 expm1 floor_divide fmax fmin fmod gcd ge ger
         greater greater_equal gt hstack hypot i0 igamma igammac inner kron lcm ldexp le lerp less less_equal lgamma
-        linalg_cond linalg_matrix_rank linalg_pinv linalg_tensorinv linalg_tensorsolve log log10 log1p log2 logaddexp
+        linalg_cond linalg_householder_product linalg_matrix_rank linalg_pinv
+        linalg_tensorinv linalg_tensorsolve log log10 log1p log2 logaddexp
         logaddexp2 logical_and logical_not logical_or logical_xor logit logsumexp lt matrix_power max maximum min minimum mul
         multiply mvlgamma ne nextafter not_equal outer polygamma pow rad2deg reciprocal remainder row_stack rsqrt sigmoid
         sin sinc sinh special_entr special_erfcx special_i0e special_i1 special_i1e special_log_ndtr special_ndtr
         special_ndtri special_xlog1py sqrt square stack std sub subtract tan tanh threshold true_divide var vstack xlogy
     """,
     "exact": """
+        alias_copy as_strided_copy diagonal_copy expand_copy geqrf linalg_lu_factor_ex lu_solve nonzero_static ormqr
+        permute_copy squeeze_copy t_copy transpose_copy triangular_solve unfold_copy unsqueeze_copy view_copy
         abs absolute addbmm addmm addmv all amax amin aminmax any argmax argmin avg_pool2d avg_pool3d baddbmm bitwise_not bmm
         bucketize ceil cross cummax cummin diag dot fix float_power floor frac frexp gather gelu hardshrink
         heaviside histc histogram index_add index_copy index_reduce index_select inverse isin isneginf isposinf kthvalue

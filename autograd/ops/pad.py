@@ -160,4 +160,17 @@ def pad(input: Any, pad: Any, mode: str = "constant", value: float | None = None
     return _pad_copies(input, pads, mode)
 
 
+_pad = pad
+
+
+@function(samples=lambda s: [(s(2, 3), (1, 2)), (s(2, 3), (1, -1, 0, 2), 1.5)])
+def constant_pad_nd(input: Any, pad: Any, value: float = 0) -> Any:
+    """`pad` of mode constant, the function below it in torch.
+
+    >>> autograd.constant_pad_nd(autograd.tensor([1, 2]), (1, 0))
+    tensor([0, 1, 2])
+    """
+    return _pad(input, pad, "constant", value)
+
+
 from .index import _getitem  # noqa: E402  cropping is a slice

@@ -73,6 +73,10 @@ def _prepared(name: str, input: Any, dim: int, index: Any, src: Any) -> tuple[An
     if not len(input.shape) or not array.ndim:
         input, index, array = _fresh(input, (-1,)), reshape(index, (-1,)), array.reshape(-1)
         src = src if len(getattr(src, "shape", (1,))) else reshape(src, (1,))
+    if isinstance(src, Tensor) and not len(src.shape) and array.size > 1:
+        raise ShapeError(
+            f"{name}: index of shape {array.shape} does not fit into src of shape (); give a number as value"
+        )
     if hasattr(src, "shape") and len(src.shape):
         if src.dtype != input.dtype:
             raise DTypeError(f"{name}: src has dtype {src.dtype}, input {input.dtype}; convert one with to(dtype)")
@@ -152,11 +156,13 @@ def _reduce_gradients(
         plain_src = where(at_src, 1.0, src)
         zeros = _scatter_add(where(zero, 1.0, 0.0) * _ones(g) * keep, where(at_src, 1.0, 0.0) * _ones(src), index, dim)
         others = _scatter_reduce(plain, plain_src, index, dim, "prod", include_self)
-        at_zero, at_one = _eq(zeros, 0.0), _eq(zeros, 1.0)
-        mine = where(zero, where(at_one, others, 0.0), where(at_zero, others / plain, 0.0))
-        z = _gather(zeros, index, dim)
-        o = _gather(others, index, dim)
-        theirs = where(at_src, where(_eq(z, 1.0), o, 0.0), where(_eq(z, 0.0), o / plain_src, 0.0))
+        at_one = _eq(zeros, 1.0)
+        # what stands at a place with a zero is y / x, 0 with a derivative; of two zeros each has the other as its rest
+        nought = _scatter_add(where(zero, input, 0.0) * keep, where(at_src, src, 0.0), index, dim)
+        mine = where(zero, where(at_one, others, where(_eq(zeros, 2.0), (nought - input) * others, 0.0)), y / plain)
+        z, o, rest = _gather(zeros, index, dim), _gather(others, index, dim), _gather(nought, index, dim)
+        both = where(_eq(z, 2.0), (rest - src) * o, 0.0)
+        theirs = where(at_src, where(_eq(z, 1.0), o, both), _gather(y, index, dim) / plain_src)
         return g * keep * mine, _gather(g, index, dim) * theirs, None
     is_best = where(_eq(input, y), 1.0, 0.0) * keep
     is_best_src = where(_eq(src, _gather(y, index, dim)), 1.0, 0.0)
@@ -245,12 +251,12 @@ def _vector(name: str, input: Any, dim: int, index: Any) -> tuple[Any, Any, int]
     return (input if n else reshape(input, (1,))), (index if array.ndim else reshape(index, (1,))), d
 
 
-def _source(name: str, input: Any, index: Any, source: Any, dim: int) -> Any:
-    """`source` checked: as many slices along `dim` as there are indices, otherwise shaped as input."""
+def _source(name: str, input: Any, index: Any, source: Any, dim: int, ndim: int) -> Any:
+    """`source` checked: as many slices along `dim` as there are indices, otherwise shaped as input, once of `ndim` dims."""
     if source.dtype != input.dtype:
         raise DTypeError(f"{name}: source has dtype {source.dtype}, input {input.dtype}; convert one with to(dtype)")
-    if not len(source.shape):
-        source = reshape(source, (1,) * len(input.shape))
+    if not len(source.shape) and len(input.shape) == 1 and (name == "index_copy" or not ndim):
+        source = reshape(source, (1,))
     if len(source.shape) == len(input.shape) and source.shape[dim] != index.shape[0]:
         raise PlaceError(f"{name}: {index.shape[0]} indices for {source.shape[dim]} slices of source along dim {dim}")
     wanted = (*input.shape[:dim], index.shape[0], *input.shape[dim + 1 :])
@@ -290,7 +296,7 @@ def index_add(input: Any, dim: int, index: Any, source: Any, *, alpha: Any = 1) 
     tensor([3., 0., 0.])
     """
     x, index, d = _vector("index_add", input, dim, index)
-    source = _source("index_add", x, index, source, d)
+    source = _source("index_add", x, index, source, d, len(input.shape))
     return _shaped(_index_add(x, source if alpha == 1 else source * alpha, index, d), input)
 
 
@@ -321,7 +327,7 @@ def index_copy(input: Any, dim: int, index: Any, source: Any) -> Any:
     tensor([2., 0., 1.])
     """
     x, index, d = _vector("index_copy", input, dim, index)
-    return _shaped(_index_copy(x, _source("index_copy", x, index, source, d), index, d), input)
+    return _shaped(_index_copy(x, _source("index_copy", x, index, source, d, len(input.shape)), index, d), input)
 
 
 @function(inplace=True, samples=lambda s: [(s(4, 3), 0, np.array([3, 1]), 2.0), (s(4, 3), -1, np.array([2, 2]), s())])

@@ -14,7 +14,7 @@ from numpy import ndarray
 from ..errors import DTypeError, RangeError, ShapeError
 from ..op import function, op
 from ..tensor import Size, Tensor, wrap
-from .dims import dim_of, dims_of, sizes_of
+from .dims import dim_of, dims_of, ndim_of, sizes_of
 
 # ------------------------------------------------------------------------------------------------------ reshape
 
@@ -107,8 +107,8 @@ def flatten(input: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
     >>> autograd.flatten(autograd.arange(6).reshape(2, 3))
     tensor([0, 1, 2, 3, 4, 5])
     """
+    n = ndim_of("flatten", "input", input)
     shape = input.shape
-    n = len(shape)
     start, end = dim_of("flatten", start_dim, n), dim_of("flatten", end_dim, n)
     if start > end:
         raise ShapeError(f"flatten: start_dim {start_dim} comes after end_dim {end_dim} in a tensor of {n} dimensions")
@@ -158,6 +158,7 @@ def squeeze(input: Any, dim: int | tuple[int, ...] | None = None) -> Any:
     >>> autograd.squeeze(autograd.ones(1, 3, 1)).shape
     Size([3])
     """
+    ndim_of("squeeze", "input", input)
     shape = input.shape
     if dim is None:
         kept = tuple([n for n in shape if n != 1])
@@ -174,8 +175,10 @@ def unsqueeze(input: Any, dim: int) -> Any:
     >>> autograd.unsqueeze(autograd.ones(3), 0).shape
     Size([1, 3])
     """
+    n = ndim_of("unsqueeze", "input", input) + 1
     shape = input.shape
-    n = len(shape) + 1
+    if dim is True or dim is False:
+        raise TypeError("unsqueeze: dim must be an int, got bool")
     if not -n <= dim < n:
         raise RangeError(f"unsqueeze: dim {dim} is out of range; expected {-n} to {n - 1}")
     d = dim + n if dim < 0 else dim
@@ -232,6 +235,8 @@ def transpose(input: Any, dim0: int, dim1: int) -> Any:
             [1, 4],
             [2, 5]])
     """
+    if type(dim0) is bool or type(dim1) is bool:
+        raise TypeError("transpose: dims must be ints, got bool")
     try:
         return input.swapaxes(dim0, dim1)
     except ValueError:
@@ -529,13 +534,14 @@ def _flip(input: Any, dims: tuple[int, ...]) -> Any:
 
 
 @function(samples=lambda s: [(s(3, 2), 0), (s(3, 2), (0, -1)), (s(2, 3, 2), [1])])
-def flip(input: Any, *dims: Any) -> Any:
+def flip(input: Any, *order: Any, dims: Any = None) -> Any:
     """The order of the elements reversed along `dims`; a copy.
 
     >>> autograd.flip(autograd.arange(6), (0,))
     tensor([5, 4, 3, 2, 1, 0])
     """
-    return _flip(input, dims_of("flip", sizes_of(dims), len(input.shape)))
+    given = sizes_of(order) if dims is None else dims
+    return _flip(input, dims_of("flip", given, ndim_of("flip", "input", input)))
 
 
 @function(samples=lambda s: [(s(3, 2),)])

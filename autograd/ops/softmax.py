@@ -14,7 +14,7 @@ from ..errors import DTypeError, ShapeError
 from ..kernels import softmax as kernels
 from ..op import function, op
 from ..samples import Draw
-from .dims import dim_of
+from .dims import dim_of, ndim_of
 from .elementwise import exp, sigmoid
 from .index import narrow
 from .reduce import sum
@@ -70,10 +70,11 @@ def _log_softmax(input: Any, dim: int, dtype: Any = None) -> Any:
 
 
 def _prepared(name: str, input: Any, dim: Any, dtype: Any) -> tuple[Any, int, Any]:
+    n = ndim_of(name, "input", input)
     dtype = None if dtype is None else dtypes.as_dtype(dtype)
     if (input.dtype if dtype is None else dtype).kind != "f":
         raise DTypeError(f"{name}: input is {input.dtype}; expected float32 or float64, or give one as dtype")
-    return input, dim_of(name, dim, input.ndim), dtype
+    return input, dim_of(name, dim, n), dtype
 
 
 @function(samples=lambda s: [(s(3, 4), 1), (s(2, 3, 2), -2), (s(), 0), (s(0, 3), 0)])

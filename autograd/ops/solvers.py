@@ -10,14 +10,15 @@ import numpy as np
 from numpy import ndarray
 
 from .. import dtypes
-from ..errors import DTypeError, NumberError, ShapeError, TapeError
+from ..errors import DTypeError, NumberError, ShapeError
 from ..op import function, op
 from ..tensor import Tensor, wrap
 from .compare import _data
 from .decomposition import _floats, _solve, linalg_cholesky, linalg_inv, linalg_solve, linalg_solve_triangular
+from .join import cat
 from .linalg import matmul, mT, square
 from .reduce import sum
-from .shape import _permute, _reshape, tril, triu
+from .shape import _permute, _reshape, clone, expand, tril, triu
 
 lu_result = namedtuple("lu_result", "P L U")
 lu_factor_result = namedtuple("lu_factor_result", "LU pivots")
@@ -65,24 +66,38 @@ def _permutation(pivots: ndarray, M: int, dtype: np.dtype) -> ndarray:
 
 
 def _lu_pull(g: Any, y: Any) -> Any:
-    """P L^-T (tril(L^T gL, -1) + triu(gU U^T)) U^-T of a square matrix."""
+    """P L^-T (tril(L^T gL, -1) + triu(gU U^T)) U^-T, of the square part where the matrix has more rows or columns."""
     packed, pivots = y
     M, N = packed.shape[-2:]
     if not M * N:
         return g
-    if M != N:
-        raise TapeError(f"linalg.lu: only square matrices have a derivative here, got {M} x {N}; detach() the input")
-    unit = tril(packed, -1) + np.eye(M, dtype=packed.dtype)
-    upper = triu(packed)
-    inner = tril(matmul(mT(unit), tril(g, -1)), -1) + triu(matmul(triu(g), mT(upper)))
-    left = _solve(mT(unit), inner)
-    return matmul(_permutation(_data(pivots), M, packed.dtype), mT(_solve(upper, mT(left))))
+    K = min(M, N)
+    square_part = packed[..., :K, :K]
+    unit = tril(square_part, -1) + np.eye(K, dtype=packed.dtype)
+    upper = triu(square_part)
+    lower_part, upper_part = matmul(mT(unit), tril(g[..., :K, :K], -1)), matmul(triu(g[..., :K, :K]), mT(upper))
+    # the columns further right are L U2, the rows further down L2 U: what came to them goes to L and U too
+    if N > M:
+        lower_part = lower_part - matmul(g[..., :, K:], mT(packed[..., :, K:]))
+    if M > N:
+        upper_part = upper_part - matmul(mT(packed[..., K:, :]), g[..., K:, :])
+    inner = tril(lower_part, -1) + triu(upper_part)
+    whole = mT(_solve(upper, mT(_solve(mT(unit), inner))))
+    if N > M:
+        whole = cat([whole, _solve(mT(unit), g[..., :, K:])], -1)
+    if M > N:
+        whole = cat([whole, mT(_solve(upper, mT(g[..., K:, :])))], -2)
+    return matmul(_permutation(_data(pivots), M, packed.dtype), whole)
 
 
 # y[0] is read by the formula, so both outputs count as differentiable to the tape; the pivots are integers
 
 
-@op(joint=lambda g, y, needs: [_lu_pull(g[0], y)], n_inputs=1, samples=lambda s: [(s.matrix(3),), (s.matrix(2, 2),)])
+@op(
+    joint=lambda g, y, needs: [_lu_pull(g[0], y)],
+    n_inputs=1,
+    samples=lambda s: [(s.matrix(3),), (s.matrix(2, 2),), (s(2, 4),), (s(4, 2),)],
+)
 def _lu(input: Any) -> Any:
     """L below the diagonal and U above it in one matrix, and the exchanged rows."""
     _floats("linalg.lu", input)
@@ -93,13 +108,13 @@ def _lu(input: Any) -> Any:
 def linalg_lu_factor(A: Any, *, pivot: bool = True) -> Any:
     """(LU, pivots): A (..., M, N) by Gaussian elimination with row exchanges, in the form that `linalg.lu_solve` takes.
 
+    Raises ValueError, RuntimeError where U has a 0 on its diagonal; `linalg.lu_factor_ex` tells instead.
+
     >>> autograd.linalg.lu_factor(autograd.tensor([[1.0, 2.0], [2.0, 2.0]]))
     lu_factor_result(LU=tensor([[2.0000, 2.0000],
             [0.5000, 1.0000]]), pivots=tensor([2, 2], dtype=autograd.int32))
     """
-    _pivoted(pivot)
-    packed, pivots = _lu(A)
-    return lu_factor_result(packed, _like(A, (_data(pivots) + 1).astype(dtypes.int32)))
+    return lu_factor_result(*linalg_lu_factor_ex(A, pivot=pivot, check_errors=True)[:2])
 
 
 def _pivoted(pivot: bool) -> None:
@@ -107,11 +122,9 @@ def _pivoted(pivot: bool) -> None:
         raise NumberError("linalg.lu: pivot=False is not supported on the CPU; leave it out")
 
 
-@function(samples=lambda s: [(s.matrix(3),), (s.matrix(2, 2),)], method=False)
+@function(samples=lambda s: [(s.matrix(3),), (s.matrix(2, 2),), (s(2, 4),)], method=False)
 def linalg_lu(A: Any, *, pivot: bool = True) -> Any:
     """(P, L, U) with A = P @ L @ U: a permutation, a unit lower and an upper triangular matrix; A (..., M, N).
-
-    The derivative exists for square matrices. Raises RuntimeError in backward of others.
 
     >>> P, L, U = autograd.linalg.lu(autograd.tensor([[1.0, 2.0], [2.0, 2.0]]))
     >>> P @ L @ U
@@ -286,3 +299,68 @@ def cholesky_inverse(L: Any, upper: bool = False) -> Any:
         raise DTypeError(f"cholesky_inverse: expected a floating-point tensor, got {L.dtype}")
     factor = triu(L) if upper else tril(L)
     return linalg_inv(matmul(mT(factor), factor) if upper else matmul(factor, mT(factor)))
+
+
+# ------------------------------------------------------------------------------------------- torch's older names
+
+
+lu_factor_ex_result = namedtuple("lu_factor_ex_result", "LU pivots info")
+triangular_solve_result = namedtuple("triangular_solve_result", "solution cloned_coefficient")
+
+
+@function(samples=lambda s: [(s.matrix(3),), (s.matrix(2, 2),), (s(2, 4),)], method=False)
+def linalg_lu_factor_ex(A: Any, *, pivot: bool = True, check_errors: bool = False) -> Any:
+    """(LU, pivots, info): `linalg.lu_factor`, and which number on U's diagonal, counted from 1, is the first 0, or 0.
+
+    Raises ValueError where there is one and check_errors is set.
+
+    >>> autograd.linalg.lu_factor_ex(autograd.ones(2, 2)).info
+    tensor(2, dtype=autograd.int32)
+    """
+    _pivoted(pivot)
+    packed, pivots = _lu(A)
+    zero = np.diagonal(_data(packed), axis1=-2, axis2=-1) == 0
+    info = np.where(zero.any(-1), zero.argmax(-1) + 1, 0) if zero.shape[-1] else np.zeros(zero.shape[:-1])
+    if check_errors and info.any():
+        raise NumberError(f"linalg.lu_factor: U has a 0 on its diagonal, at place {int(info.max())}: A is singular")
+    whole = _like(A, (_data(pivots) + 1).astype(dtypes.int32))
+    return lu_factor_ex_result(packed, whole, _like(A, info.astype(dtypes.int32)))
+
+
+@function(samples=lambda s: [(s.matrix(3),), (s(2, 4),)])
+def lu(A: Any, pivot: bool = True, get_infos: bool = False) -> Any:
+    """`linalg.lu_factor`, the older name; get_infos: with the info of `linalg.lu_factor_ex`.
+
+    >>> autograd.lu(autograd.eye(2))[1]
+    tensor([1, 2], dtype=autograd.int32)
+    """
+    found = linalg_lu_factor_ex(A, pivot=pivot)
+    return found if get_infos else tuple(found[:2])
+
+
+@function(samples=lambda s: [(s(3, 2), s.matrix(3), np.array([2, 2, 3], np.int32))])
+def lu_solve(b: Any, LU_data: Any, LU_pivots: Any) -> Any:
+    """`linalg.lu_solve(LU_data, LU_pivots, b)`, the older name.
+
+    >>> autograd.lu_solve(autograd.ones(2, 1), *autograd.lu(2 * autograd.eye(2)))
+    tensor([[0.5000],
+            [0.5000]])
+    """
+    return linalg_lu_solve(LU_data, LU_pivots, b)
+
+
+@function(samples=lambda s: [(s(3, 2), s.matrix(3)), (s(3, 2), s.matrix(3), False, True, True)])
+def triangular_solve(b: Any, A: Any, upper: bool = True, transpose: bool = False, unitriangular: bool = False) -> Any:
+    """(solution, A's copy): `linalg.solve_triangular` of A, or of its transpose, the older name.
+
+    >>> autograd.triangular_solve(autograd.ones(2, 1), 2 * autograd.eye(2)).solution
+    tensor([[0.5000],
+            [0.5000]])
+    """
+    for name, x in (("b", b), ("A", A)):
+        if len(x.shape) < 2:
+            raise ShapeError(f"triangular_solve: {name} has shape {tuple(x.shape)}; expected matrices")
+    factor = mT(A) if transpose else A
+    solution = linalg_solve_triangular(factor, b, upper=upper != transpose, unitriangular=unitriangular)
+    batch = tuple(np.broadcast_shapes(tuple(A.shape[:-2]), tuple(b.shape[:-2])))
+    return triangular_solve_result(solution, clone(expand(A, (*batch, *A.shape[-2:]))))

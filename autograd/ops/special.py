@@ -93,6 +93,7 @@ def _polygamma(input: Any, n: int) -> Any:
 @function(
     samples=lambda s: [(1, s.positive(3, 4)), (0, s.positive(2)), (2, s.positive())],
     method=lambda input, n: polygamma(n, input),
+    inplace=True,
 )
 def polygamma(n: int, input: Any) -> Any:
     """The n-th derivative of digamma, n >= 0; needs scipy for n > 1.
