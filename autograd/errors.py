@@ -23,6 +23,10 @@ class DTypeError(TypeError, RuntimeError):
     """A dtype that the operation does not take, or dtypes that do not go together."""
 
 
+class InputDTypeError(DTypeError, ValueError):
+    """An input's dtype that does not go with a layer's or is not a floating one, where PyTorch checks the value by hand."""
+
+
 class TapeError(RuntimeError):
     """The tape is not in a state that allows what was asked: a freed graph, a changed value, a protected leaf."""
 

@@ -12,7 +12,7 @@ import numpy as np
 
 import autograd
 from autograd import Tensor
-from autograd.errors import DTypeError, ShapeError, TapeError
+from autograd.errors import DTypeError, NumberError, ShapeError, TapeError
 from autograd.op import inplace as written_over
 from autograd.ops import activation
 from autograd.ops import dropout as dropouts
@@ -166,6 +166,8 @@ def rrelu(
     >>> F.rrelu(autograd.tensor([-1.0, 2.0]), 0.1, 0.1)
     tensor([-0.1000,  2.0000])
     """
+    if lower > upper:
+        raise NumberError(f"rrelu: lower is {lower} and upper {upper}; expected lower <= upper")
     if not training:
         return leaky_relu(input, (lower + upper) / 2, inplace)
     drawn = autograd.rand(input.shape, dtype=input.dtype)
@@ -413,6 +415,53 @@ def multi_head_attention_forward(
         shown = autograd.mean(weights, 1) if average_attn_weights else weights
         shown = autograd.squeeze(shown, 0) if unbatched else shown
     return (autograd.squeeze(output, 1) if unbatched else output), shown
+
+
+def linear_cross_entropy(
+    input: Tensor,
+    linear_weight: Tensor,
+    target: Tensor,
+    *,
+    linear_bias: Tensor | None = None,
+    weight: Tensor | None = None,
+    reduction: str = "mean",
+    ignore_index: int | None = None,
+    label_smoothing: float = 0.0,
+    options: Any = None,
+) -> Tensor:
+    """cross_entropy(linear(input, linear_weight, linear_bias), target), the scores of as many positions as wanted.
+
+    input (I,) or (N, I); linear_weight (C, I), or (C, d1, ..., I) for scores (N, C, d1, ...); linear_bias of its shape
+    without I; target as in `cross_entropy`. ignore_index None: -100 of labels. options: torch's, how to cut the work,
+    without effect. Raises ShapeError, ValueError.
+
+    >>> F.linear_cross_entropy(autograd.ones(1, 2), autograd.zeros(3, 2), autograd.tensor([0]))
+    tensor(1.0986)
+    """
+    name = "linear_cross_entropy"
+    if input.ndim not in (1, 2) or linear_weight.ndim < 2 or input.shape[-1] != linear_weight.shape[-1]:
+        raise ShapeError(
+            f"{name}: input has shape {tuple(input.shape)}, linear_weight {tuple(linear_weight.shape)}; expected (I,) or "
+            "(N, I), and (C, *, I)"
+        )
+    scores = tuple(linear_weight.shape[:-1])
+    if len(scores) > 1 and input.ndim == 1:
+        raise ShapeError(f"{name}: linear_weight of shape {tuple(linear_weight.shape)} expects an input (N, I)")
+    if linear_bias is not None and tuple(linear_bias.shape) != scores:
+        raise ShapeError(f"{name}: linear_bias has shape {tuple(linear_bias.shape)}; expected {scores}")
+    shape = (*input.shape[:-1], *scores)
+    if ignore_index is not None and tuple(target.shape) == shape:
+        raise NumberError(f"{name}: ignore_index is {ignore_index}, but target holds probabilities, not labels")
+    rows = autograd.reshape(linear_weight, (math.prod(scores), -1))
+    bias = None if linear_bias is None else autograd.reshape(linear_bias, (-1,))
+    return cross_entropy(
+        autograd.reshape(linear(input, rows, bias), shape),
+        target,
+        weight=weight,
+        ignore_index=-100 if ignore_index is None else ignore_index,
+        reduction=reduction,
+        label_smoothing=label_smoothing,
+    )
 
 
 fractional_max_pool2d_with_indices = partial(fractional_max_pool2d, return_indices=True)

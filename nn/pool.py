@@ -397,9 +397,6 @@ class _FractionalMaxPool(Module):
         arguments = self.kernel_size, self.output_size, self.output_ratio, self.return_indices
         return pool(input, *arguments, _random_samples=self._random_samples)
 
-    def extra_repr(self) -> str:
-        return f"kernel_size={self.kernel_size}, output_size={self.output_size}, output_ratio={self.output_ratio}"
-
 
 class FractionalMaxPool2d(_FractionalMaxPool):
     """Maxima of windows at drawn places: output_size of them, or output_ratio times the image, (N, C, H, W) or (C, H, W).

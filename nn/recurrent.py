@@ -68,8 +68,14 @@ class RNNBase(Module):
         name = type(self).__name__
         if isinstance(dropout, bool) or not isinstance(dropout, (int, float)) or not 0 <= dropout <= 1:
             raise ValueError(f"{name}: dropout should be a number in range [0, 1], got {dropout!r}")
-        if not isinstance(hidden_size, int):
-            raise TypeError(f"{name}: hidden_size should be of type int, got {type(hidden_size).__name__}")
+        for argument, value, kind in (
+            ("bias", bias, bool),
+            ("batch_first", batch_first, bool),
+            ("input_size", input_size, int),
+            ("hidden_size", hidden_size, int),
+        ):
+            if not isinstance(value, kind):
+                raise TypeError(f"{name}: {argument} should be of type {kind.__name__}, got {value!r}")
         if input_size <= 0 or hidden_size <= 0 or num_layers <= 0:
             raise ValueError(
                 f"{name}: input_size, hidden_size and num_layers must be greater than zero, got {input_size}, "

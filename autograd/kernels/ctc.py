@@ -41,7 +41,7 @@ def _sequences(first, last, x, labels, starts, times, sizes, blank, loss, gx):
                 v = a[t - 1, s]
                 if s > 0:
                     v = _add(v, a[t - 1, s - 1])
-                if s > 1 and state[s] != blank and state[s] != state[s - 2]:
+                if s > 1 and state[s] != state[s - 2]:
                     v = _add(v, a[t - 1, s - 2])
                 a[t, s] = v + x[t, n, state[s]]
         total = a[T - 1, L - 1]
@@ -64,7 +64,7 @@ def _sequences(first, last, x, labels, starts, times, sizes, blank, loss, gx):
                 v = c[s]
                 if s + 1 < L:
                     v = _add(v, c[s + 1])
-                if s + 2 < L and state[s + 2] != blank and state[s + 2] != state[s]:
+                if s + 2 < L and state[s + 2] != state[s]:
                     v = _add(v, c[s + 2])
                 b[s] = v
 

@@ -128,6 +128,11 @@ def prelu(input: Any, weight: Any) -> Any:
         raise DTypeError(f"prelu: input is {input.dtype}; expected a floating dtype, convert with float()")
     if n not in (1, channels):
         raise ShapeError(f"prelu: expected a weight of 1 or {channels} elements for input {shape}, got {n}")
+    if weight.ndim > 1 or weight.dtype != input.dtype:
+        raise (ShapeError if weight.ndim > 1 else DTypeError)(
+            f"prelu: weight is {weight.dtype} of shape {tuple(weight.shape)}; expected a number or a vector of input's "
+            f"{input.dtype}"
+        )
     from .shape import _reshape
 
     return _prelu(input, _reshape(weight, (n,) + (1,) * max(len(shape) - 2, 0) if shape else ()))
@@ -271,6 +276,8 @@ def softshrink(input: Any, lambd: float = 0.5) -> Any:
     """
     if lambd < 0:
         raise NumberError(f"softshrink: expected lambd >= 0, got {lambd}")
+    if input.dtype.kind == "b":
+        raise DTypeError("softshrink: bools cannot be shrunk; convert with float()")
     if _vectors(input):
         return kernels.softshrink(input, lambd)
     return input - np.minimum(np.maximum(input, _like(input, -lambd)), _like(input, lambd))

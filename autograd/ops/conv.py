@@ -15,6 +15,7 @@ from ..errors import DTypeError, ShapeError
 from ..kernels import conv as kernels
 from ..op import REGISTRY, followed, function, fusible, op
 from ..samples import Draw
+from ..tensor import Tensor
 from .index import narrow
 from .linalg import matmul
 from .pad import pad
@@ -196,6 +197,8 @@ def _overlap(input: Any, length: int, dim: int, stride: int, dilation: int) -> A
 def numbers(name: str, argument: str, value: Any, n: int, least: int = 0) -> tuple[int, ...]:
     """`value` as n ints, each at least `least`: one int for all, or a sequence of one or n."""
     many = tuple(value) if isinstance(value, (list, tuple)) else (value,)
+    if any(isinstance(v, Tensor) for v in many):  # whole numbers of 0 dimensions
+        many = tuple(v.item() if isinstance(v, Tensor) and not v.ndim and v.dtype.kind in "iu" else v for v in many)
     if len(many) == 1:
         many *= n
     if len(many) != n or not all(isinstance(v, (int, np.integer)) and not isinstance(v, bool) for v in many):

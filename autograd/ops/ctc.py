@@ -39,7 +39,7 @@ def _ctc_composed(x: Any, plan: _Alignment) -> Any:
     never = -1e30  # in place of -inf, whose differences are NaN
     states = plan.states()
     skips = np.zeros(states.shape, bool)
-    skips[:, 2:] = (states[:, 2:] != plan.blank) & (states[:, 2:] != states[:, :-2])
+    skips[:, 2:] = states[:, 2:] != states[:, :-2]  # never from blank to blank
     rows = np.arange(len(states))[:, None]
     begins = np.arange(states.shape[1])[None] < 2
     alpha = where(begins, x[0][rows, states], never)

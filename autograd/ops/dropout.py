@@ -121,6 +121,10 @@ def _alpha_dropped(name: str, input: Any, p: float, training: bool, channels: bo
     _check(name, p)
     if not training or p == 0:
         return input
+    if input.dtype.kind != "f":
+        raise DTypeError(f"{name}: input is {input.dtype}; expected float32 or float64, cast it with to()")
+    if channels and p < 1 and input.ndim < 2:
+        raise ShapeError(f"{name}: input has shape {tuple(input.shape)}; expected (N, C, ...)")
     shape = (*input.shape[:2], *(1,) * (input.ndim - 2)) if channels else tuple(input.shape)
     if p == 1:
         return input * 0.0
@@ -151,6 +155,4 @@ def feature_alpha_dropout(input: Any, p: float = 0.5, training: bool = False) ->
     >>> autograd.feature_alpha_dropout(autograd.ones(1, 2, 2), training=False).shape
     Size([1, 2, 2])
     """
-    if input.ndim < 2:
-        raise ShapeError(f"feature_alpha_dropout: input has shape {tuple(input.shape)}; expected (N, C, ...)")
     return _alpha_dropped("feature_alpha_dropout", input, p, training, True)

@@ -200,6 +200,10 @@ def embedding_bag(
         )
     if weight.dtype.kind != "f":
         raise DTypeError(f"embedding_bag: weight is {weight.dtype}; expected float32 or float64, cast with to()")
+    if per_sample_weights is not None and per_sample_weights.dtype != weight.dtype:
+        raise DTypeError(
+            f"embedding_bag: per_sample_weights are {per_sample_weights.dtype}, weight {weight.dtype}; expected one dtype"
+        )
     flat, borders = _bags(input, offsets, include_last_offset, weight.shape[0])
     bags = len(borders) - 1
     bag = np.repeat(np.arange(bags), np.diff(borders))

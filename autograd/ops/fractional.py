@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -54,6 +55,8 @@ def _fractional(
             raise ShapeError(f"{name}: {o} windows of {k} do not fit into a dimension of size {m}")
     N, C = x.shape[:2]
     samples = uniform_array((N, C, n), x.dtype) if drawn is None else _array(drawn)
+    if single and len(samples) > 1 and samples.ndim == 3:  # torch reads the first image's
+        samples = samples[:1]
     if samples.shape != (N, C, n):
         raise ShapeError(f"{name}: _random_samples has shape {samples.shape}; expected {(N, C, n)}")
     flat: Any = 0
@@ -64,8 +67,8 @@ def _fractional(
         shape = [N, C] + [1] * (2 * n)
         shape[2 + d], shape[2 + n + d] = size[d], window[d]
         flat = flat * space[d] + at.reshape(shape)
-    rows = reshape(x, (N, C, -1))
-    places = flat.reshape(N, C, int(np.prod(size)), -1)
+    rows = reshape(x, (N, C, prod(space)))
+    places = flat.reshape(N, C, prod(size), prod(window))
     values = np.take_along_axis(_array(rows)[:, :, None], places, 3)
     best = np.argmax(values, 3)[..., None]  # the first of equal ones, and NaN before any number
     index = np.take_along_axis(places, best, 3)[..., 0]

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from ..errors import DTypeError, NumberError, ShapeError
+from ..errors import DTypeError, InputDTypeError, NumberError, ShapeError
 from ..op import function, op
 from ..tensor import Tensor, wrap
 from .compare import where
@@ -173,6 +173,8 @@ def interpolate(
     if antialias and mode not in ("bilinear", "bicubic"):
         raise NumberError("interpolate: antialias goes with bilinear and bicubic only")
     space = tuple(input.shape[2:])
+    if 0 in input.shape[1:]:
+        raise ShapeError(f"interpolate: input has shape {tuple(input.shape)}; only the batch may have size 0")
     out, factors = _output_size(space, size, scale_factor)
     if recompute_scale_factor:
         if factors is None:
@@ -306,6 +308,8 @@ def grid_sample(
             f"and "
             "(N, H', W', 2), or (N, C, D, H, W) and (N, D', H', W', 3)"
         )
+    if 0 in input.shape[2:]:
+        raise ShapeError(f"grid_sample: input has shape {tuple(input.shape)}; expected at least one pixel")
     if input.dtype != grid.dtype:
         raise DTypeError(f"grid_sample: input is {input.dtype} and grid {grid.dtype}; expected one dtype")
     if mode == "bicubic" and n == 3:
@@ -363,7 +367,7 @@ def affine_grid(theta: Any, size: Any, align_corners: bool | None = None) -> Any
             "(N, 3, 4) and (N, C, D, H, W)"
         )
     if theta.dtype.kind != "f" or min(size) < 1:
-        raise (DTypeError if min(size) >= 1 else ShapeError)(
+        raise (InputDTypeError if min(size) >= 1 else ShapeError)(
             f"affine_grid: theta is {theta.dtype}, size {size}; expected floats and sizes above 0"
         )
     axes = []

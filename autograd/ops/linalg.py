@@ -233,6 +233,8 @@ def _linear_weight(g: Any, input: Any) -> Any:
 def _linear(input: Any, weight: Any, bias: Any, activation: str | None = None) -> Any:
     """input @ weight.T + bias in one pass; an activation is one of `followed`."""
     rows = input if input.ndim == 2 else input.reshape(prod(input.shape[:-1]), input.shape[-1])
+    if rows.dtype.kind == "b":
+        raise DTypeError("linear: bool tensors have no product; cast them to a number type with to()")
     if rows.dtype.kind == "f":
         y = gemm.matmul(rows, weight.T, bias, activation)
     else:
@@ -701,8 +703,13 @@ def bilinear(input1: Any, input2: Any, weight: Any, bias: Any = None) -> Any:
             f"{tuple(weight.shape)}; "
             "expected (..., I), (..., J) and (O, I, J)"
         )
+    if len({np.dtype(x.dtype) for x in (input1, input2, weight, *([] if bias is None else [bias]))}) > 1:
+        raise DTypeError(
+            f"bilinear: input1 is {input1.dtype}, input2 {input2.dtype}, weight {weight.dtype}"
+            f"{'' if bias is None else f', bias {bias.dtype}'}; expected one dtype, cast with to()"
+        )
     out, I, J = weight.shape
     rows = prod(input1.shape[:-1])
     left = reshape(input1, (rows, I)) @ reshape(permute(weight, (1, 0, 2)), (I, out * J))
-    y = sum(reshape(left, (rows, out, J)) * reshape(input2, (rows, 1, J)), -1)
+    y = sum(reshape(left, (rows, out, J)) * reshape(input2, (rows, 1, J)), -1, False, np.dtype(input1.dtype))
     return reshape(y if bias is None else y + bias, (*input1.shape[:-1], out))

@@ -18,6 +18,7 @@ from ..op import function, op
 from ..tensor import Tensor
 from .activation import logsigmoid
 from .compare import clamp, clamp_min, where
+from .convert import to_dtype
 from .elementwise import abs, exp, log, sgn, sigmoid
 from .reduce import mean, sum
 from .shape import broadcast_tensors, movedim, reshape, unsqueeze
@@ -110,6 +111,8 @@ def _labels(name: str, input: Any, target: Any, ignore_index: int, error: type[V
         raise DTypeError(
             f"{name}: target is {array.dtype}; expected class numbers of an integer dtype, cast with long()"
         )
+    if array.shape == (1,) and not expected:
+        array = array.reshape(())
     if array.shape != expected:
         raise ShapeError(
             f"{name}: target has shape {array.shape}; expected {expected}, a class number for each of input's "
@@ -195,6 +198,10 @@ def cross_entropy(
     if not 0 <= label_smoothing <= 1:
         raise NumberError(f"cross_entropy: label_smoothing is {label_smoothing}; expected 0 to 1")
     if target.dtype.kind == "f":
+        if ignore_index >= 0:
+            raise NumberError(
+                f"cross_entropy: ignore_index is {ignore_index}, but target holds probabilities, not labels"
+            )
         return _against_probabilities(input, target, weight, reduction, label_smoothing, C)
     label = _labels("cross_entropy", input, target, ignore_index)
     x = _score_rows(input, label.size)
@@ -350,11 +357,14 @@ def _huber(input: Any, target: Any, reduction: str, bound: float, scale: float, 
         if reduction != "none":
             return _total(input, target, reduction, "huber", bound, scale)
         return _huber_each(input, target, bound, scale)
+    if "b" in (input.dtype.kind, target.dtype.kind):  # a bool counts as 0 or 1, in the other's dtype
+        common = dtypes.promote_types(np.dtype(input.dtype), np.dtype(target.dtype))
+        input, target = to_dtype(input, common), to_dtype(target, common)
     d = input - target
     size = abs(d)
     # NaN takes the branch that has it in its derivative
     loss = where(_array(size) >= bound, (size - 0.5 * bound) * (bound * scale), d * d * (0.5 * scale))
-    return _weighted(loss, weight, reduction)
+    return _reduced(loss if weight is None else loss * weight, reduction)
 
 
 @op(
@@ -370,6 +380,11 @@ def _squared_difference(input: Any, other: Any) -> Any:
         raise DTypeError("mse_loss: bools have no difference; convert with to()")
     d = input - other
     return d * d
+
+
+def _as_input(loss: Any, input: Any) -> Any:
+    """The loss in input's dtype, where that is a floating one: torch's formulas write it into memory of that dtype."""
+    return to_dtype(loss, input.dtype) if input.dtype.kind == "f" and loss.dtype != input.dtype else loss
 
 
 def _weighted(loss: Any, weight: Any, reduction: str) -> Any:
@@ -545,6 +560,7 @@ def binary_cross_entropy_with_logits(
     if pos_weight is None and reduction != "none" and _in_kernel(input, target, weight):
         return _summed_logits(input, target, float(prod(input.shape)) if reduction == "mean" else 1.0)
     loss = _binary_cross_entropy_with_logits(input, target, pos_weight)
+    loss = _as_input(loss, target)  # torch starts from 1 - target
     return _reduced(loss if weight is None else loss * weight, reduction)
 
 
@@ -602,17 +618,20 @@ def smooth_l1_loss(
     samples=lambda s: [(s(3, 4), s(3, 4)), (s(3), s(3), {"reduction": "sum", "delta": 0.5})],
 )
 def huber_loss(input: Any, target: Any, reduction: str = "mean", delta: float = 1.0, weight: Any = None) -> Any:
-    """d**2 / 2 where |d| < delta, else delta (|d| - delta / 2), of d = input - target. Raises ValueError unless delta >
-    0.
+    """d**2 / 2 where |d| < delta, else delta (|d| - delta / 2), of d = input - target, in input's floating dtype.
+
+    weight: a factor an element, which the mean does not divide by. Raises ValueError unless delta > 0.
 
     >>> autograd.huber_loss(autograd.zeros(2), autograd.tensor([0.5, 3.0]))
     tensor(1.3125)
     """
     reduction = _reduction("huber_loss", reduction)
     _warn_sizes("huber_loss", input, target)
+    if not isinstance(delta, (int, float, np.number)):
+        raise TypeError(f"huber_loss: delta is {delta!r}; expected a number above 0")
     if delta <= 0:
         raise NumberError(f"huber_loss: delta is {delta}; expected more than 0")
-    return _huber(input, target, reduction, delta, 1.0, weight)
+    return _as_input(_huber(input, target, reduction, delta, 1.0, weight), input)
 
 
 # ------------------------------------------------------------------------------------------------ likelihoods

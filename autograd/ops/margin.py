@@ -13,7 +13,7 @@ from .activation import relu
 from .compare import clamp_min, minimum, where
 from .convert import to_dtype
 from .elementwise import sqrt
-from .loss import _array, _at_label, _class_weight, _labels, _reduced, _reduction, _same_size, softplus
+from .loss import _array, _as_input, _at_label, _class_weight, _labels, _reduced, _reduction, _same_size, softplus
 from .reduce import _vector_norm, mean, sum
 from .shape import broadcast_tensors, unsqueeze
 
@@ -35,7 +35,7 @@ def hinge_embedding_loss(
     """
     reduction = _reduction("hinge_embedding_loss", reduction, size_average, reduce)
     t = _array(target)
-    if t.dtype.kind not in "iuf":
+    if t.dtype.kind not in "biuf":
         raise DTypeError(f"hinge_embedding_loss: target is {t.dtype}; expected numbers, 1 or -1")
     loss = where(t != 1, clamp_min(margin - input, 0.0), 0.0) + where(t != -1, input, 0.0)
     return _reduced(loss, reduction)
@@ -80,7 +80,7 @@ def soft_margin_loss(
     tensor(0.1269)
     """
     reduction = _reduction("soft_margin_loss", reduction, size_average, reduce)
-    return _reduced(softplus(-(target * input)), reduction)
+    return _as_input(_reduced(softplus(-(target * input)), reduction), input)
 
 
 @function(
@@ -148,11 +148,12 @@ def multi_margin_loss(
     reduction = _reduction(name, reduction, size_average, reduce)
     if p not in (1, 2):
         raise NumberError(f"{name}: p is {p}; expected 1 or 2")
+    input = input if input.ndim else unsqueeze(input, 0)  # one class
     x = _rows_of(name, input)
+    weight = _class_weight(name, input, weight, x.shape[1])
     label = _array(target).reshape(-1) if input.ndim == 1 else target
     label = _labels(name, x, label, -1 << 62, NumberError)  # torch raises RuntimeError here
     C = x.shape[1]
-    weight = _class_weight(name, input, weight, C)
     gap = relu(margin - unsqueeze(_at_label(x, label), 1) + x)
     gap = gap * gap if p == 2 else gap
     others = np.ones((len(label), C), input.dtype)
@@ -312,6 +313,8 @@ def cosine_similarity(x1: Any, x2: Any, dim: int = 1, eps: float = 1e-8) -> Any:
     >>> autograd.cosine_similarity(autograd.ones(1, 2), autograd.tensor([[1.0, 0.0]]))
     tensor([0.7071])
     """
+    if eps < 0:
+        raise NumberError(f"cosine_similarity: eps is {eps}; expected 0 or more")
     common = dtypes.promote_types(np.dtype(x1.dtype), np.dtype(x2.dtype))
     if common.kind != "f":
         raise DTypeError(f"cosine_similarity: expected a floating dtype among the two, got {x1.dtype} and {x2.dtype}")

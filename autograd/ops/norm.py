@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from ..errors import DTypeError, ShapeError
+from .. import dtypes
+from ..errors import DTypeError, NumberError, ShapeError
 from ..forms import Masked
 from ..kernels import norm as kernels
 from ..op import REGISTRY, followed, function, fusible, op
@@ -159,12 +160,20 @@ def batch_norm(
     if input.ndim < 2:
         raise ShapeError(f"batch_norm: input has shape {tuple(input.shape)}; expected (N, C, *)")
     _floating("batch_norm", input)
+    if eps < 0 or (training and not eps > 0):
+        raise NumberError(
+            f"batch_norm: eps is {eps}; expected {'more than 0 in training' if training else '0 or more'}"
+        )
     relu = activation is not None and fusible("batch_norm", activation)
     C = input.shape[1]
     for argument, v in (("weight", weight), ("bias", bias)):
         _vector("batch_norm", argument, v, C, input.dtype)
     for argument, v in (("running_mean", running_mean), ("running_var", running_var)):
         _vector("batch_norm", argument, v, C, v.dtype if v is not None else input.dtype)
+        if training and v is not None and v.dtype == dtypes.float64 != input.dtype:
+            raise DTypeError(f"batch_norm: {argument} is {v.dtype} and input {input.dtype}; expected one dtype")
+    if not prod(input.shape) and C and (training or running_mean is not None):  # no value: the moments stay as they are
+        return _affine(input * 1.0, weight, bias)
     if not training:
         if running_mean is None or running_var is None:
             raise ShapeError("batch_norm: running_mean and running_var are needed unless training=True")
@@ -221,7 +230,9 @@ def _layer_norm(input: Any, weight: Any, bias: Any, eps: float) -> Any:
 
 
 def _normal_shape(name: str, input: Any, normalized_shape: Any, **arguments: Any) -> tuple[int, ...]:
-    shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+    if isinstance(normalized_shape, int):
+        raise TypeError(f"{name}: normalized_shape is {normalized_shape}; expected a tuple or list of ints")
+    shape = tuple(normalized_shape)
     if not shape or tuple(input.shape[-len(shape) :]) != shape:
         raise ShapeError(
             f"{name}: input has shape {tuple(input.shape)}; its last dimensions should be normalized_shape {shape}"
@@ -240,8 +251,8 @@ def _normal_shape(name: str, input: Any, normalized_shape: Any, **arguments: Any
 @function(
     method=False,
     samples=lambda s: [
-        (s(4, 3), (3,), s(3), s(3)), (s(2, 3, 4), (3, 4)), (s(2, 3, 4), 4, s(4), None, 1e-3), (s(0, 3),
-        (3,), s(3), s(3)),
+        (s(4, 3), (3,), s(3), s(3)), (s(2, 3, 4), (3, 4)), (s(2, 3, 4), (4,), s(4), None, 1e-3),
+        (s(0, 3), (3,), s(3), s(3)),
     ],
 )  # fmt: skip
 def layer_norm(input: Any, normalized_shape: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Any:
@@ -292,12 +303,16 @@ def _grouped(name: str, input: Any, groups: int, weight: Any, bias: Any, eps: fl
     _vector(name, "weight", weight, C, input.dtype)
     _vector(name, "bias", bias, C, input.dtype)
     if not prod(input.shape):
-        return input * 1.0
+        return _affine(input * 1.0, weight, bias)
     rows = reshape(input, (N * groups, prod(input.shape) // (N * groups)))
-    y = reshape(_layer_norm(rows, None, None, float(eps))[0], tuple(input.shape))
+    return _affine(reshape(_layer_norm(rows, None, None, float(eps))[0], tuple(input.shape)), weight, bias)
+
+
+def _affine(y: Any, weight: Any, bias: Any) -> Any:
+    """y (N, C, *) times weight (C,), plus bias (C,), where there are such."""
     if weight is not None:
-        y = y * _per_channel(weight, input.ndim)
-    return y if bias is None else y + _per_channel(bias, input.ndim)
+        y = y * _per_channel(weight, y.ndim)
+    return y if bias is None else y + _per_channel(bias, y.ndim)
 
 
 @function(
@@ -317,6 +332,11 @@ def group_norm(input: Any, num_groups: int, weight: Any = None, bias: Any = None
         raise ShapeError(f"group_norm: input has shape {tuple(input.shape)}; expected (N, C, *)")
     if num_groups < 1 or input.shape[1] % num_groups:
         raise ShapeError(f"group_norm: {input.shape[1]} channels cannot be divided into num_groups={num_groups}")
+    if prod(input.shape) == num_groups:
+        raise ShapeError(
+            f"group_norm: expected more than 1 value per group, got input of shape {tuple(input.shape)} in "
+            f"{num_groups} groups"
+        )
     return _grouped("group_norm", input, num_groups, weight, bias, eps)
 
 
@@ -349,6 +369,9 @@ def instance_norm(
             f"instance_norm: expected more than 1 spatial element when training, got input of shape "
             f"{tuple(input.shape)}"
         )
+    _floating("instance_norm", input)
+    for argument, v in (("running_mean", running_mean), ("running_var", running_var)):
+        _vector("instance_norm", argument, v, input.shape[1], input.dtype)
     if running_mean is not None or running_var is not None:
         x = _array(input).reshape(*input.shape[:2], space)
         if running_mean is not None:
@@ -374,6 +397,7 @@ def local_response_norm(input: Any, size: int, alpha: float = 1e-4, beta: float 
         raise ShapeError(
             f"local_response_norm: input has shape {tuple(input.shape)}; expected (N, C, *) of at least 3 dimensions"
         )
+    _floating("local_response_norm", input)
     if not prod(input.shape):
         return input * 1.0
     N, C = input.shape[:2]

@@ -543,6 +543,8 @@ def lp_pool3d(input: Any, norm_type: float, kernel_size: Any, stride: Any = None
 
 def _adaptive_size(name: str, output_size: Any, space: tuple[int, ...]) -> tuple[int, ...]:
     """The output's size; None keeps the input's along that axis."""
+    if output_size is None or (len(space) == 1 and output_size in ((None,), [None])):
+        raise DTypeError(f"{name}: output_size is {output_size!r}; expected a number or {len(space)} of them")
     many = tuple(output_size) if isinstance(output_size, (list, tuple)) else (output_size,) * len(space)
     if len(many) != len(space):
         raise ShapeError(f"{name}: output_size is {output_size!r}; expected a number or {len(space)} of them")

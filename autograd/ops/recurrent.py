@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy import ndarray
 
-from ..errors import DTypeError, ShapeError
+from ..errors import InputDTypeError, ShapeError
 from ..forms import RowSums
 from ..kernels import recurrent as kernels
 from ..op import REGISTRY, op
@@ -209,7 +209,7 @@ def _check(kind: str, input: Any, h: Any, c: Any, *weights_and_sizes: Any) -> No
         if array is None:
             continue
         if array.dtype != weights[1].dtype or array.dtype.kind != "f":
-            raise DTypeError(
+            raise InputDTypeError(
                 f"{kind}: {name} is {array.dtype}, the weights {weights[1].dtype}; expected one floating dtype, cast "
                 "with to()"
             )

@@ -100,6 +100,33 @@ EXPRESSIONS = [
     # a 0-dim target of another dtype
     *(f"F.{name}(x, lib.tensor(1.0, dtype=lib.float64))" for name in ("mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss")),
     "F.mse_loss(lib.tensor(1.0, dtype=lib.float64), x)",
+    # losses of two dtypes, of bools, of one sample
+    "F.huber_loss(x, x.double())", "F.huber_loss(x.double(), x)", "F.huber_loss(x, x > 0)", "F.huber_loss(x, x, delta=1j)",
+    "F.huber_loss(x, x * 0, weight=x.abs())", "F.mse_loss(x, x * 0, weight=x.abs())", "F.soft_margin_loss(x, x.double())",
+    "F.binary_cross_entropy_with_logits(x.double(), x)", "F.binary_cross_entropy_with_logits(x, x.double())",
+    "F.smooth_l1_loss(x, x > 0)", "F.smooth_l1_loss(i > 0, x)", "F.hinge_embedding_loss(x, x > 0)",
+    "F.cross_entropy(x, x, ignore_index=1)", "F.cross_entropy(x[0], i[0, 1:2])",
+    "F.nll_loss(x[0], i[0, 1:2], reduction='none')", "F.multi_margin_loss(x[0, 0], i[0, 0])",
+    "F.multi_margin_loss(x, x, weight=x)",
+    "F.cosine_similarity(x, x, eps=-1.0)",
+    # a label that is the blank
+    "F.ctc_loss(x.log_softmax(1)[:, None], i[:1, :2], (2,), (2,))",
+    "F.ctc_loss(x.log_softmax(1)[:, None], i[:1, :2], (2,), (1,))",
+    "F.ctc_loss(lib.cat([x, x]).log_softmax(1)[:, None], i[:1], (4,), (3,), reduction='sum')",
+    # norms
+    "F.layer_norm(x, 3)", "F.rms_norm(x, 3)", "F.group_norm(x[:1], 3)", "F.instance_norm(x[None], x[0])",
+    "F.instance_norm(i[None])", "F.batch_norm(x[:0], None, None, training=True)", "F.batch_norm(x[:0], x[0], x[0])",
+    "F.batch_norm(x, None, None, training=True, eps=0.0)", "F.batch_norm(x, x[0], x[0].abs(), eps=-1.0)",
+    "F.batch_norm(x, x[0].double(), x[0].double(), training=True)",
+    # weights of another dtype or rank, slopes and sizes that make no sense
+    "F.prelu(x, x[0].double())", "F.prelu(x[None], x[:, :2])", "F.rrelu(x, 0.5, 0.1)", "F.softshrink(x > 0)",
+    "F.linear(i > 0, i > 0)",
+    "F.bilinear(x, x.double(), lib.ones(2, 3, 3))", "F.bilinear(i.int(), i.int(), lib.ones(2, 3, 3).int())",
+    "F.embedding_bag(i, x, mode='sum', per_sample_weights=x.double())", "F.alpha_dropout(i, 0.5, True)",
+    "F.feature_alpha_dropout(x[0], 0.5, False)", "F.feature_alpha_dropout(x[0], 0.5, True)",
+    "F.adaptive_avg_pool2d(x[None], None)", "F.adaptive_max_pool1d(x, (None,))", "F.max_pool1d(x, lib.tensor(2))",
+    "F.affine_grid(lib.zeros(1, 2, 3).long(), (1, 1, 2, 2))", "F.grid_sample(x[None, None][:, :, :0], lib.zeros(1, 2, 2, 2))",
+    "F.interpolate(x[None, None][:, :0], 2)",
     # numbers that an integer dtype does not hold
     "lib.index_fill(i, 0, i[0, :1], float('inf'))", "lib.index_fill(i, 0, i[0, :1], 1.5)", "i.fill_(float('nan'))",
     "lib.masked_fill(i, i > 0, float('inf'))", "lib.masked_fill(i.to(lib.uint8), i > 0, 300)", "lib.fill(i, 1e30)",

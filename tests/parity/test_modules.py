@@ -188,6 +188,9 @@ CASES = {
         lambda m, t: m.CrossEntropyLoss(t(np.array([0.2, 0.9, 0.4, 0.7])), label_smoothing=0.2, reduction="none"),
         (2, 4, 3), ints(4, 2, 3),
     ),
+    "LinearCrossEntropyLoss": (
+        lambda m, t: m.LinearCrossEntropyLoss(VECTOR[-1], 3, bias=True, label_smoothing=0.1), VECTOR, np.array([0, 1, 2])
+    ),
     "CrossEntropyLoss probabilities": (lambda m, t: m.CrossEntropyLoss(), VECTOR, uniform(*VECTOR)),
     "BCELoss": (lambda m, t: m.BCELoss(t(np.array([0.2, 0.9, 0.4, 0.7]))), uniform(*VECTOR), uniform(*VECTOR)),
     "BCEWithLogitsLoss": (

@@ -198,7 +198,7 @@ def test_inplace(name):
 # torch's own helpers and other backends
 ABSENT = {
     "assert_int_or_pair", "boolean_dispatch", "conv_tbc", "grouped_mm", "handle_torch_function", "has_torch_function",
-    "has_torch_function_unary", "has_torch_function_variadic", "linear_cross_entropy", "native_channel_shuffle",
+    "has_torch_function_unary", "has_torch_function_variadic", "native_channel_shuffle",
     "scaled_grouped_mm", "scaled_mm",
 }  # fmt: skip
 NAMES = [

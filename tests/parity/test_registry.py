@@ -35,6 +35,7 @@ REASONS: dict[str, dict[str, set[str]]] = {
     },
     "torch takes these dtypes of empty tensors only; a tensor with elements is refused there too": {
         "softmax": NUMBERS, "log_softmax": NUMBERS, "mm": {"booleans"}, "bmm": {"booleans"}, "matmul": {"booleans"},
+        "linear": {"booleans"},
         "scaled_dot_product_attention": NUMBERS,
     },
     "torch takes a mask of any shape where there is nothing to mask": {

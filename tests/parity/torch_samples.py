@@ -74,10 +74,27 @@ def _single(value: Any, memo: dict[int, Any]) -> Any:
     if isinstance(value, (torch.device, torch.memory_format)):
         return getattr(autograd, str(value).removeprefix("torch."), str(value))
     if isinstance(value, torch.nn.Module):
-        raise NotHere(f"a module among the arguments: {type(value).__name__}")
+        return _module(value, memo)
     if isinstance(value, (types.FunctionType, types.BuiltinFunctionType)) and value.__name__ in vars(F):
         return getattr(F, value.__name__)
     return value
+
+
+def _module(value: Any, memo: dict[int, Any]) -> Any:
+    """A layer that is another's argument, with its weights."""
+    arguments: dict[str, Any] = {}
+    if isinstance(value, torch.nn.TransformerEncoderLayer):
+        arguments = {
+            "d_model": value.linear1.in_features, "nhead": value.self_attn.num_heads, "dropout": value.dropout.p,
+            "dim_feedforward": value.linear1.out_features, "activation": here(value.activation, memo),
+            "layer_norm_eps": value.norm1.eps, "batch_first": value.self_attn.batch_first,
+            "norm_first": value.norm_first, "bias": value.linear1.bias is not None, "dtype": here(value.linear1.weight.dtype),
+        }  # fmt: skip
+    elif type(value) not in (torch.nn.PairwiseDistance, torch.nn.GELU, torch.nn.ReLU):
+        raise NotHere(f"a layer among the arguments: {value}")
+    layer = getattr(nn, type(value).__name__)(**arguments)
+    layer.load_state_dict(here(value.state_dict(), memo))
+    return layer
 
 
 def compare_values(mine: Any, yours: Any, what: str, wide: float = 1.0) -> None:
