@@ -3,7 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+# one process a core, each file's tests in one of them; PYTEST_ARGS="-n 0 ..." runs them all in this process
 PYTEST_ARGS ?=
+PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 8 --dist loadfile
 BENCH_ARGS ?=
 
 .PHONY: help demo test parity check bench lint format clean
@@ -20,10 +22,10 @@ demo: $(VENV)/examples.stamp
 	$(BIN)/python examples/lenet5.py
 
 test: $(VENV)/examples.stamp $(VENV)/test.stamp
-	$(BIN)/python -m pytest --ignore=tests/parity $(PYTEST_ARGS)
+	$(PYTEST) --ignore=tests/parity $(PYTEST_ARGS)
 
 parity: $(VENV)/test.stamp $(VENV)/parity.stamp
-	$(BIN)/python -m pytest tests/parity $(PYTEST_ARGS)
+	$(PYTEST) tests/parity $(PYTEST_ARGS)
 
 check: $(VENV)/examples.stamp
 	$(BIN)/python -m autograd.check
