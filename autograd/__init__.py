@@ -8,7 +8,6 @@ from importlib import import_module as _import_module
 from typing import Any as _Any
 
 import numpy as _np
-from numba import get_num_threads, set_num_threads
 
 from . import (
     amp,
@@ -99,6 +98,7 @@ from .function import Function, checkpoint, saved_tensors_hooks
 from .functional import vmap
 from .install import install
 from .io import load, save
+from .kernels.threads import get_num_threads, set_num_threads
 from .lowrank import pca_lowrank, svd_lowrank
 from .memory import keep_freed as _keep_freed
 from .op import REGISTRY

@@ -4,7 +4,6 @@ import builtins
 from typing import Any
 
 from importlib import import_module as _import_module
-from numba import get_num_threads as get_num_threads, set_num_threads as set_num_threads
 from . import amp as amp, backends as backends, creation as creation, cuda as cuda, distributions as distributions, dtypes as dtypes, errors as errors, func as func, functional as functional, jit as jit, linalg as linalg, ops as ops, random as random, special as special, tape as tape, tape_show as tape_show, testing as testing, utils as utils
 from .amp import autocast as autocast
 from .anomaly import AnomalyError as AnomalyError, detect_anomaly as detect_anomaly, set_detect_anomaly as set_detect_anomaly
@@ -16,6 +15,7 @@ from .functional import vmap as vmap
 from .install import install as install
 from .io import load as load, save as save
 from .lowrank import pca_lowrank as pca_lowrank, svd_lowrank as svd_lowrank
+from .kernels.threads import get_num_threads as get_num_threads, set_num_threads as set_num_threads
 from .memory import keep_freed as _keep_freed
 from .op import REGISTRY as REGISTRY
 from .ops.out import publish as _publish

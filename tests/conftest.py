@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
-import numba
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -27,11 +26,11 @@ settings.load_profile("tapegrad")
 @pytest.fixture(autouse=True)
 def sealed_state() -> Iterator[None]:
     """A fixed seed, recording on, float32 as the default, and numba's number of threads as it was."""
-    threads = numba.get_num_threads()
+    threads = autograd.get_num_threads()
     dtype = autograd.get_default_dtype()
     autograd.manual_seed(0)
     with autograd.enable_grad():
         yield
         assert autograd.is_grad_enabled(), "the test left recording switched off"
     autograd.set_default_dtype(dtype)
-    numba.set_num_threads(threads)
+    autograd.set_num_threads(threads)

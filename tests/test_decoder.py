@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 import pytest
 from guard import guarded
@@ -13,6 +12,7 @@ import autograd
 import nn
 import nn.functional as F
 from autograd.kernels import decoder as kernels
+from autograd.kernels.threads import MOST
 from autograd.ops.decoder import composed
 
 
@@ -82,8 +82,8 @@ def test_the_same_bits_on_any_number_of_threads():
     shapes = (256,), (32, 30, 64), (32, 30, 64), (64, 64), (1, 64), (256, 64), (256, 64)
     inner, keys, values, *weights = (rng.normal(size=shape).astype(np.float32) for shape in shapes)
     results = []
-    for threads in (1, numba.config.NUMBA_NUM_THREADS):
-        numba.set_num_threads(threads)
+    for threads in (1, MOST):
+        autograd.set_num_threads(threads)
         states, contexts, looks, saved = kernels.forward(inner, keys, values, tuple(weights), (None, None), None, 5)
         g = np.ascontiguousarray(states), contexts, looks
         gradients = kernels.backward(g, keys, values, tuple(weights), None, contexts, looks, saved)

@@ -181,26 +181,3 @@ def test_memory_freed_in_one_step_is_there_in_the_next_without_page_faults():
     assert faults("ours") < 100
     assert faults("ours", TAPEGRAD_KEEP_MEMORY="0") > 5000  # 20 steps of 84 MB in pages of 4 kB or 2 MB
     assert faults("numpy") > 5000
-
-
-_TOGETHER = """
-import threading
-import numba
-import autograd
-x = autograd.randn(200_000)
-def work():
-    for _ in range(50):
-        x.relu()
-threads = [threading.Thread(target=work) for _ in range(4)]
-[thread.start() for thread in threads]
-[thread.join() for thread in threads]
-print(numba.threading_layer())
-"""
-
-
-def test_threads_may_call_kernels_together_on_numbas_own_layer():
-    # numba ends the process when two threads are in its layer at once
-    environment = os.environ | {"NUMBA_THREADING_LAYER": "workqueue"}
-    command = [sys.executable, "-c", _TOGETHER]
-    ran = subprocess.run(command, env=environment, capture_output=True, text=True)
-    assert (ran.returncode, ran.stdout) == (0, "workqueue\n"), ran.stderr

@@ -10,6 +10,7 @@ import nn
 from autograd.check import gradgradcheck
 from autograd.forms import RowSums
 from autograd.kernels import recurrent as kernels
+from autograd.kernels.threads import MOST
 from autograd.ops import recurrent as ops
 from autograd.samples import Draw
 from autograd.tensor import wrap
@@ -403,11 +404,9 @@ def test_words_whose_rows_were_changed_do_not_repeat():
 
 
 def test_same_bits_on_any_number_of_threads():
-    import numba
-
     results = []
-    for threads in (1, numba.config.NUMBA_NUM_THREADS):
-        numba.set_num_threads(threads)
+    for threads in (1, MOST):
+        autograd.set_num_threads(threads)
         autograd.manual_seed(0)
         layer, x = nn.LSTM(20, 48, num_layers=2, bidirectional=True), autograd.randn(12, 60, 20, requires_grad=True)
         layer(x)[0].sum().backward()

@@ -6,7 +6,6 @@ import colorsys
 import itertools
 from typing import Any
 
-import numba
 import numpy as np
 import pytest
 from guard import guarded
@@ -17,6 +16,7 @@ from scipy import ndimage  # an oracle of the blur
 import autograd
 from autograd.kernels import colour as colour_kernels
 from autograd.kernels import warp as kernels
+from autograd.kernels.threads import MOST
 from nn.data.transforms import (
     CenterCrop,
     ColorJitter,
@@ -485,8 +485,8 @@ def test_the_same_bits_on_any_number_of_threads() -> None:
                   RandomResizedCrop(64, generator=0), GaussianBlur(9, generator=0)]  # fmt: skip
     chain = Compose(transforms)
     state, results = chain.state_dict(), []
-    for threads in range(1, min(2, numba.config.NUMBA_NUM_THREADS) + 1):
-        numba.set_num_threads(threads)
+    for threads in range(1, min(2, MOST) + 1):
+        autograd.set_num_threads(threads)
         chain.load_state_dict(state)
         results.append(chain(images).tobytes())
     single = Compose(transforms)

@@ -8,11 +8,9 @@ does not notice that an intrinsic in another file has changed.
 from __future__ import annotations
 
 import hashlib
-import importlib
 import os
 import re
 import sys
-import threading
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -73,8 +71,8 @@ def kernel(fn: F | None = None, **options: Any) -> Any:
     """Compile a module-level function with numba, lazily and cached on disk.
 
     Division by zero follows IEEE (no Python exception), the GIL is released, and no other option is set unless named:
-    `parallel=True`, `inline="always"`, `fastmath={...}`. Results are the same bits on any number of threads only if the
-    work is cut into pieces that do not depend on the thread count: that is each kernel's own duty.
+    `inline="always"`, `fastmath={...}`. Results are the same bits on any number of threads (`threads.run`) only if the
+    work is cut into pieces that do not depend on their number: that is each kernel's own duty.
     """
     if fn is None:
         return lambda function: kernel(function, **options)
@@ -83,47 +81,9 @@ def kernel(fn: F | None = None, **options: Any) -> Any:
     try:
         # no C function calls a kernel by its arguments, so none is compiled for it
         options["no_cfunc_wrapper"] = True
-        compiled = njit(cache=True, nogil=True, error_model="numpy", **options)(fn)
+        return njit(cache=True, nogil=True, error_model="numpy", **options)(fn)
     finally:
         config.CACHE_DIR = before
-    return OneAtATime(compiled) if options.get("parallel") and not _threads_may_meet() else compiled
-
-
-@cache
-def _threads_may_meet() -> bool:
-    """Whether several Python threads may be in parallel kernels at once: not on numba's own layer, which ends the process
-    then. It is what numba takes where neither TBB nor OpenMP is installed."""
-    if config.THREADING_LAYER == "workqueue":
-        return False
-    # How long GNU's OpenMP looks for work before it sleeps; it reads this as it is loaded. Its own 300,000 rounds slow
-    # the working thread down on cores that share their units, and a busy machine to a tenth of its speed.
-    ours = not {"GOMP_SPINCOUNT", "OMP_WAIT_POLICY"} & os.environ.keys()
-    if ours:
-        os.environ["GOMP_SPINCOUNT"] = "10000"
-    try:
-        for pool in ("omppool", "tbbpool"):
-            try:
-                importlib.import_module(f"numba.np.ufunc.{pool}")
-            except ImportError:
-                continue
-            return True
-        return False
-    finally:
-        if ours:  # not for the programs that this one starts
-            del os.environ["GOMP_SPINCOUNT"]
-
-
-class OneAtATime:
-    """A parallel kernel that waits until no other one runs."""
-
-    lock = threading.Lock()
-
-    def __init__(self, compiled: Callable[..., Any]) -> None:
-        self.compiled = compiled
-
-    def __call__(self, *args: Any) -> Any:
-        with self.lock:
-            return self.compiled(*args)
 
 
 class _SayOnce(event.Listener):

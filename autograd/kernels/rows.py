@@ -7,12 +7,11 @@ list's order: the bits are the same on any number of threads.
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 
 from .compile import kernel
 from .functions import exp
-from .threads import run
+from .threads import MOST, get_num_threads, run
 from .view import part
 
 GATE = 1 << 18  # products of elements below which a parallel launch costs more than it saves
@@ -173,7 +172,7 @@ def add_products(
         out.reshape(-1), _flat(put), none if factors is None else _flat(factors), out.dtype.type(scale), _flat(x),
         _NO_INDEX if take is None else _flat(take),
     )  # fmt: skip
-    threads = numba.get_num_threads()
+    threads = min(get_num_threads(), MOST)
     owners = 1 if put.size * D < GATE else 1 << (threads - 1).bit_length()
     run(_add_owned, out.dtype, owners, True, *arrays, D, owners)
 

@@ -1,22 +1,112 @@
-"""Running a compiled kernel in parallel without compiling it again.
+"""The threads that kernels run on.
 
-numba compiles a function once more, with all it calls, for every parallel loop that calls it. Here one loop serves all
-kernels: it knows only the addresses of a kernel that is compiled already and of the arguments, so that running in
-parallel costs a kernel one small function for each kind of arguments.
+A parallel kernel is a number of tasks that may run in any order. The calling thread lays down where the kernel and its
+arguments are and gives itself and each helper an equal run of the tasks; each goes through its own run from the front,
+then through what others have left from their backs. So the same thread mostly meets the same data from one kernel to
+the next, a helper that wakes late or loses its core delays nobody by more than the one piece it holds, and a call needs
+no helper at all to come to its end. A helper without work looks for some for a moment, then sleeps.
+
+numba's own parallel loops wait for every thread at their end, which under load is many times the work, and compile a
+kernel once more for each loop that calls it. Here a kernel is known by the address of its compiled form.
 """
 
 from __future__ import annotations
 
+import atexit
+import os
+import platform
+import threading
+from queue import SimpleQueue
 from typing import Any
 
+import numpy as np
 from llvmlite import ir
-from numba import prange, typeof
-from numba.core import cgutils, types
+from numba import typeof
+from numba.core import cgutils, config, types
 from numba.extending import intrinsic
 
-from autograd.kernels.compile import OneAtATime, kernel
+from autograd.errors import NumberError
+from autograd.kernels.compile import kernel
 
-_TASK = (types.intp,) * 4  # the range of tasks, the kernel's address, and that of its further arguments
+# The memory that the threads share: one word a cache line where several threads write.
+LINE = 64  # bytes
+BUSY, DONE, JOB, STOP = 0, LINE, 2 * LINE, 3 * LINE  # whether taken; pieces finished; number of the last job; to end
+ENTRY, KERNEL, ARGS, TASKS, EACH, THREADS = (4 * LINE + 8 * i for i in range(6))  # the job
+RUNS = 5 * LINE  # from here on a word a thread: the next piece of its run, and in the upper half the run's end
+ASLEEP = 32  # bytes behind a thread's run: whether it sleeps
+
+PIECES = 256  # pieces of a job at most
+LOOKING = 8000  # times that a helper looks for work before it sleeps: between two kernels of a step it stays awake
+PATIENCE = 200  # times that a caller looks for the helpers' last pieces before it lets other threads have its core
+
+
+def _pointer(builder, address):  # type: ignore[no-untyped-def]
+    return builder.inttoptr(address, ir.IntType(64).as_pointer())
+
+
+@intrinsic
+def _load(tyctx, address):  # type: ignore[no-untyped-def]
+    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
+        return builder.load_atomic(_pointer(builder, args[0]), "seq_cst", 8)
+
+    return types.int64(types.intp), codegen
+
+
+@intrinsic
+def _store(tyctx, address, value):  # type: ignore[no-untyped-def]
+    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
+        builder.store_atomic(args[1], _pointer(builder, args[0]), "seq_cst", 8)
+        return context.get_dummy_value()
+
+    return types.void(types.intp, types.int64), codegen
+
+
+@intrinsic
+def _exchange(tyctx, address, held, value):  # type: ignore[no-untyped-def]
+    """Put `value` where `held` is; whether that was so."""
+
+    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
+        pair = builder.cmpxchg(_pointer(builder, args[0]), args[1], args[2], "seq_cst", "seq_cst")
+        return builder.extract_value(pair, 1)
+
+    return types.boolean(types.intp, types.int64, types.int64), codegen
+
+
+@intrinsic
+def _count(tyctx, address):  # type: ignore[no-untyped-def]
+    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
+        return builder.atomic_rmw("add", _pointer(builder, args[0]), ir.Constant(ir.IntType(64), 1), "seq_cst")
+
+    return types.int64(types.intp), codegen
+
+
+_PAUSE = {"x86_64": "llvm.x86.sse2.pause", "AMD64": "llvm.x86.sse2.pause"}.get(platform.machine())
+
+
+@intrinsic
+def _pause(tyctx):  # type: ignore[no-untyped-def]
+    """Tell the core that this is a loop that waits."""
+
+    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
+        if _PAUSE:
+            pause = ir.FunctionType(ir.VoidType(), [])
+            builder.call(cgutils.get_or_insert_function(builder.module, pause, _PAUSE), [])
+        return context.get_dummy_value()
+
+    return types.void(), codegen
+
+
+@intrinsic
+def _give_way(tyctx):  # type: ignore[no-untyped-def]
+    """Let another thread have this core."""
+
+    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
+        if os.name == "posix":
+            yields = ir.FunctionType(ir.IntType(32), [])
+            builder.call(cgutils.get_or_insert_function(builder.module, yields, "sched_yield"), [])
+        return context.get_dummy_value()
+
+    return types.void(), codegen
 
 
 def _invoke(context, builder, address, kinds, values):  # type: ignore[no-untyped-def]
@@ -28,38 +118,108 @@ def _invoke(context, builder, address, kinds, values):  # type: ignore[no-untype
 
 
 @intrinsic
-def _task(tyctx, entry, first, last, address, packed):  # type: ignore[no-untyped-def]
+def _tasks(tyctx, entry, first, last, address, packed):  # type: ignore[no-untyped-def]
     """Call the function at `entry`, of `_enter`'s making, for a range of tasks."""
 
     def codegen(context, builder, sig, values):  # type: ignore[no-untyped-def]
-        word = values[0].type
-        function = ir.FunctionType(ir.VoidType(), [word] * 4)
+        function = ir.FunctionType(ir.VoidType(), [values[0].type] * 4)
         builder.call(builder.inttoptr(values[0], function.as_pointer()), values[1:])
         return context.get_dummy_value()
 
-    return types.void(types.intp, *_TASK), codegen
+    return types.void(*[types.intp] * 5), codegen
 
 
-@kernel(parallel=True)
-def _every_task(tasks, entry, address, packed):
-    for t in prange(tasks):
-        _task(entry, t, t + 1, address, packed)
+@kernel
+def _piece(shared, run, front):
+    """Take the first or the last piece of a run and do it; False where the run is empty."""
+    while True:
+        held = _load(run)
+        first, end = held & 0xFFFFFFFF, held >> 32
+        if first >= end:
+            return False
+        if _exchange(run, held, held + 1 if front else held - (1 << 32)):
+            break
+    # from here on the job cannot end, so what is read of it is this job's
+    each, piece = _load(shared + EACH), first if front else end - 1
+    last = min((piece + 1) * each, _load(shared + TASKS))
+    _tasks(_load(shared + ENTRY), piece * each, last, _load(shared + KERNEL), _load(shared + ARGS))
+    _count(shared + DONE)
+    return True
+
+
+@kernel
+def _take_part(shared, me, threads):
+    """Do the pieces of one's own run, then those that others have not come to."""
+    while _piece(shared, shared + RUNS + me * LINE, True):
+        pass
+    for other in range(1, threads):
+        while _piece(shared, shared + RUNS + (me + other) % threads * LINE, False):
+            pass
+
+
+@kernel
+def _lead(shared, threads, tasks, entry, address, packed):
+    """Have the tasks done: the caller's part. Where the helpers work for another caller, all of them."""
+    if not _exchange(shared + BUSY, 0, 1):
+        _tasks(entry, 0, tasks, address, packed)
+        return
+    each = (tasks + PIECES - 1) // PIECES
+    pieces = (tasks + each - 1) // each
+    _store(shared + ENTRY, entry)
+    _store(shared + KERNEL, address)
+    _store(shared + ARGS, packed)
+    _store(shared + TASKS, tasks)
+    _store(shared + EACH, each)
+    _store(shared + THREADS, threads)
+    _store(shared + DONE, 0)
+    for k in range(threads):
+        _store(shared + RUNS + k * LINE, k * pieces // threads | (k + 1) * pieces // threads << 32)
+    _count(shared + JOB)
+    _take_part(shared, 0, threads)
+    looked = 0
+    while _load(shared + DONE) < pieces:
+        looked += 1
+        if looked < PATIENCE:
+            _pause()
+        else:
+            _give_way()
+    _store(shared + BUSY, 0)
+
+
+@kernel
+def _help(shared, me):
+    """Take part in jobs until there has been none for a while (True), or for good (False)."""
+    seen, looked = 0, 0
+    while not _load(shared + STOP):
+        job = _load(shared + JOB)
+        if job != seen:
+            seen, looked, threads = job, 0, _load(shared + THREADS)
+            if me < threads:
+                _take_part(shared, me, threads)
+            continue
+        _pause()
+        looked += 1
+        if looked > LOOKING:
+            _store(shared + RUNS + me * LINE + ASLEEP, 1)
+            if _load(shared + JOB) == seen:
+                return True
+            _store(shared + RUNS + me * LINE + ASLEEP, 0)
+            looked = 0
+    return False
 
 
 @intrinsic
-def _enter(tyctx, loop, tasks, address, args):  # type: ignore[no-untyped-def]
-    """Lay the arguments down in memory, and have the loop at `loop` call the kernel at `address` with them.
+def _enter(tyctx, lead, shared, threads, tasks, address, args):  # type: ignore[no-untyped-def]
+    """Lay the arguments down in memory and call `_lead`, at the address `lead`, for the kernel at `address`.
 
-    The loop is one for all kernels: what knows the kinds of the arguments is a small function made here, which picks
-    them up again.
+    What knows the kinds of the arguments is a small function made here, which picks them up again.
     """
 
     def codegen(context, builder, sig, values):  # type: ignore[no-untyped-def]
-        loop, tasks, address, given = values
+        lead, shared, threads, tasks, address, given = values
         word = address.type
-        entry = ir.Function(
-            builder.module, ir.FunctionType(ir.VoidType(), [word] * 4), builder.module.get_unique_name("entry")
-        )
+        kind = ir.FunctionType(ir.VoidType(), [word] * 4)
+        entry = ir.Function(builder.module, kind, builder.module.get_unique_name("entry"))
         entry.linkage = "internal"
         inner = ir.IRBuilder(entry.append_basic_block())
         first, last, kernel_at, packed = entry.args
@@ -68,20 +228,19 @@ def _enter(tyctx, loop, tasks, address, args):  # type: ignore[no-untyped-def]
         _invoke(context, inner, kernel_at, (types.intp, types.intp, *args), [first, last, *unpacked])
         inner.ret_void()
         slot = builder.ptrtoint(cgutils.alloca_once_value(builder, given), word)
-        _invoke(context, builder, loop, _TASK, [tasks, builder.ptrtoint(entry, word), address, slot])
+        job = [shared, threads, tasks, builder.ptrtoint(entry, word), address, slot]
+        _invoke(context, builder, lead, _LEAD, job)
         return context.get_dummy_value()
 
-    return types.void(types.intp, types.intp, types.intp, args), codegen
+    return types.void(*[types.intp] * 5, args), codegen
 
 
 @kernel
-def _start(loop, tasks, address, args):
-    _enter(loop, tasks, address, args)
+def _start(lead, shared, threads, tasks, address, args):
+    _enter(lead, shared, threads, tasks, address, args)
 
 
-_loop, _begin = _every_task, _start
-if isinstance(_loop, OneAtATime):  # the loop is called by its address, past its lock
-    _loop, _begin = _loop.compiled, OneAtATime(_start)
+_LEAD = (types.intp,) * 6
 
 
 def _address(function: Any, signature: tuple[Any, ...]) -> int:
@@ -91,20 +250,115 @@ def _address(function: Any, signature: tuple[Any, ...]) -> int:
     return compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
 
 
+MOST = int(config.NUMBA_NUM_THREADS)  # what NUMBA_NUM_THREADS says, by default the cores this process may use
+
+
+class _Helpers:
+    """The helping threads, started when they are first wanted."""
+
+    def __init__(self) -> None:
+        self.bells: list[SimpleQueue[None]] = []
+        self.threads: list[threading.Thread] = []
+        self.lock = threading.Lock()
+        self.memory = np.zeros(RUNS + (MOST + 1) * LINE, np.uint8)
+        self.shared = -(-self.memory.ctypes.data // LINE) * LINE
+        first = self.shared - self.memory.ctypes.data
+        self.words = self.memory[first : first + RUNS + MOST * LINE].data.cast("q")
+        self.lead = 0
+
+    def start(self, count: int) -> None:
+        """See to it that there are so many."""
+        with self.lock:
+            self.lead = self.lead or _address(_lead, _LEAD)
+            _help.compile((types.intp, types.intp))
+            while len(self.threads) < count:
+                self.bells.append(SimpleQueue())
+                me = len(self.bells)
+                serve = threading.Thread(
+                    target=self.serve, args=(me, self.bells[-1]), name=f"tapegrad-{me}", daemon=True
+                )
+                serve.start()
+                self.threads.append(serve)
+
+    def serve(self, me: int, bell: SimpleQueue[None]) -> None:
+        while _help(self.shared, me):
+            bell.get()
+
+    def wake(self, threads: int) -> None:
+        for k in range(1, threads):
+            at = (RUNS + k * LINE + ASLEEP) // 8
+            if self.words[at]:
+                self.words[at] = 0
+                self.bells[k - 1].put(None)
+
+    def stop(self) -> None:
+        """Before the interpreter goes: a thread must not come back from a kernel into it."""
+        self.words[STOP // 8] = 1
+        for bell in self.bells:
+            bell.put(None)
+        for thread in self.threads:
+            thread.join()
+
+
+class _Wanted(threading.local):
+    threads = used = MOST
+
+
+_helpers, _wanted = _Helpers(), _Wanted()
 _addresses: dict[Any, int] = {}
 
 
+def _after_fork() -> None:
+    global _helpers
+    _helpers = _Helpers()  # a forked process has only the thread that forked
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+atexit.register(lambda: _helpers.stop())
+
+
+def get_num_threads() -> int:
+    """How many threads an operation of this Python thread may use.
+
+    >>> autograd.get_num_threads() >= 1
+    True
+    """
+    return _wanted.threads
+
+
+def set_num_threads(n: int) -> None:
+    """Let the operations of this Python thread use n threads; more than there are cores, or than NUMBA_NUM_THREADS says
+    when Python starts, are as good as that many.
+
+    Results do not depend on it, to the last bit. Raises ValueError for less than one.
+
+    >>> autograd.set_num_threads(autograd.get_num_threads())
+    """
+    if isinstance(n, bool) or not isinstance(n, (int, np.integer)):
+        raise TypeError(f"set_num_threads: expected an int, got {type(n).__name__}")
+    if n < 1:
+        raise NumberError(f"set_num_threads: n is {n}; expected a positive number of threads")
+    _wanted.threads, _wanted.used = int(n), min(int(n), MOST)
+
+
 def launch(function: Any, key: Any, tasks: int, *args: Any) -> None:
-    """Run function(t, t + 1, *args) for every t < tasks, in parallel and in any order.
+    """Run function(t, u, *args) over all tasks 0 <= t < u <= tasks, on the threads of this Python thread, in any order.
 
     `function` is a kernel whose first two arguments are the range of tasks to do: function(0, tasks, *args) is the
     serial form. `key` tells its signatures apart, as the dtype does for most. `args` are arrays and Python numbers.
     """
+    threads, helpers = min(_wanted.used, tasks), _helpers
+    if threads <= 1:
+        function(0, tasks, *args)
+        return
     address = _addresses.get((function, key))
     if address is None:
-        _addresses.setdefault("loop", _address(_loop, _TASK))
         address = _addresses[function, key] = _address(function, (types.intp, types.intp, *[typeof(a) for a in args]))
-    _begin(_addresses["loop"], tasks, address, args)
+    if len(helpers.threads) < threads - 1:
+        helpers.start(threads - 1)
+    helpers.wake(threads)
+    _start(helpers.lead, helpers.shared, threads, tasks, address, args)
 
 
 def run(function: Any, key: Any, tasks: int, parallel: bool, *args: Any) -> None:

@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numba
 import numpy as np
 
+import autograd
 from autograd.random import Stream
 from nn.data.loader import end_with_parent
 from nn.training.extras import extra, pyplot
@@ -306,15 +306,15 @@ class _Inline(Executor):
 def _pool(workers: int, executor: str) -> Executor:
     if workers == 1 and executor == "thread":
         return _Inline()
-    threads = max(1, numba.get_num_threads() // workers)
+    threads = max(1, autograd.get_num_threads() // workers)
     if executor == "thread":
-        return ThreadPoolExecutor(workers, "search", numba.set_num_threads, (threads,))
+        return ThreadPoolExecutor(workers, "search", autograd.set_num_threads, (threads,))
     return ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _start_process, (threads,))
 
 
 def _start_process(threads: int) -> None:
     end_with_parent()
-    numba.set_num_threads(threads)
+    autograd.set_num_threads(threads)
 
 
 def _run(objective: Callable[[Config], float], seed: int, stage: int, number: int, config: Config) -> Trial:

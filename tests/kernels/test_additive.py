@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 from guard import guarded
 from hypothesis import given
 from hypothesis import strategies as st
 
+import autograd
 from autograd.kernels import additive as kernels
+from autograd.kernels.threads import MOST
 
 
 def reference(query, keys, values, weight, mask, gc, gw):
@@ -91,8 +92,8 @@ def test_same_bits_on_any_number_of_threads_and_in_either_order():
     sizes = (32, 64), (32, 30, 64), (32, 30, 64), (1, 64)
     query, keys, values, weight = (rng.normal(size=size).astype(np.float32) for size in sizes)
     results = []
-    for threads in (1, numba.config.NUMBA_NUM_THREADS):
-        numba.set_num_threads(threads)
+    for threads in (1, MOST):
+        autograd.set_num_threads(threads)
         for moved in (False, True):
             if moved:
                 keys, values = (np.ascontiguousarray(x.transpose(1, 0, 2)).transpose(1, 0, 2) for x in (keys, values))

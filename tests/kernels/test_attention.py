@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tracemalloc
 
-import numba
 import numpy as np
 import pytest
 from guard import guarded
@@ -12,8 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kernels.guarded_views import guarded_view
 
+import autograd
 from autograd.kernels import attention as kernels
 from autograd.kernels.elementwise import dropout
+from autograd.kernels.threads import MOST
 
 
 def reference(q, k, v, mask, scale, causal, kept, g):
@@ -92,8 +93,8 @@ def test_same_bits_on_any_number_of_threads():
     rng = np.random.default_rng(0)
     q, k, v, g = (rng.normal(size=(2, 4, 700, 16)) for _ in range(4))
     results = []
-    for threads in (1, numba.config.NUMBA_NUM_THREADS):
-        numba.set_num_threads(threads)
+    for threads in (1, MOST):
+        autograd.set_num_threads(threads)
         results.append(run((q, k, v, None, 0.25, True, 0.1, g), np.float32, True)[0])
     for one, other in zip(*results, strict=True):
         np.testing.assert_array_equal(one, other)

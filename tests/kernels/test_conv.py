@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from typing import NamedTuple
 
-import numba
 import numpy as np
 import pytest
 from guard import guarded
@@ -13,7 +12,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.lib.stride_tricks import sliding_window_view
 
+import autograd
 from autograd.kernels import conv, conv_few, elementwise, winograd
+from autograd.kernels.threads import MOST
 
 # Of the largest value of the result: measured 2e-5 for Winograd with 512 channels, 4e-6 for the direct form.
 BOUND = {np.dtype(np.float64): 1e-12, np.dtype(np.float32): 1e-5}
@@ -457,17 +458,17 @@ def everything(case, arrays):
     )
 
 
-@pytest.mark.skipif(numba.config.NUMBA_NUM_THREADS < 2, reason="one thread only")
+@pytest.mark.skipif(MOST < 2, reason="one thread only")
 @pytest.mark.parametrize("case", BIG)
 def test_same_bits_on_any_number_of_threads(case):
-    arrays, before = case.arrays(), numba.get_num_threads()
+    arrays, before = case.arrays(), autograd.get_num_threads()
     try:
-        numba.set_num_threads(1)
+        autograd.set_num_threads(1)
         one = everything(case, arrays)
-        numba.set_num_threads(2)
+        autograd.set_num_threads(2)
         two = everything(case, arrays)
     finally:
-        numba.set_num_threads(before)
+        autograd.set_num_threads(before)
     for a, b in zip(one, two, strict=True):
         assert a.tobytes() == b.tobytes()
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import math
 
-import numba
 import numpy as np
 import pytest
 from guard import guarded
 from hypothesis import given
 from hypothesis import strategies as st
 
+import autograd
 from autograd.kernels import elementwise
 from autograd.kernels.compile import kernel
 from autograd.kernels.functions import exp
+from autograd.kernels.threads import MOST
 
 EDGES = [0.0, -0.0, np.inf, -np.inf, np.nan, 1e30, -1e30, 1e-42, -1e-42, 88.7, 89.0, -87.5, -103.0, 0.625, -0.625]
 
@@ -203,8 +204,8 @@ def test_nan_survives_relu():
 def test_same_bits_on_any_number_of_threads():
     x = np.random.default_rng(0).normal(size=300_001).astype(np.float32)
     results = []
-    for threads in (1, numba.config.NUMBA_NUM_THREADS):
-        numba.set_num_threads(threads)
+    for threads in (1, MOST):
+        autograd.set_num_threads(threads)
         results.append((elementwise.tanh_forward(x), elementwise.sigmoid_forward(x), *elementwise.dropout(x, 0.5, 3)))
     for one, other in zip(*results, strict=True):
         np.testing.assert_array_equal(one, other)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 
-import numba
 import numpy as np
 import pytest
 from guard import guarded
@@ -12,10 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kernels.guarded_views import guarded_view
 
+import autograd
 from autograd.errors import ShapeError
 from autograd.kernels import gemm
 from autograd.kernels.gemm import batched_matmul, matmul
 from autograd.kernels.simd import LANES, MR
+from autograd.kernels.threads import MOST
 
 DTYPES = [np.float32, np.float64]
 LAYOUTS = ["C", "F", "rows apart", "columns apart", "reversed", "one row", "one column"]
@@ -125,8 +126,8 @@ def test_every_way_of_cutting_up_and_the_same_bits_on_any_number_of_threads(way,
     a, b = matrix(rng, M, K, dtype, layouts[0]), matrix(rng, K, N, dtype, layouts[1])
     bias = matrix(rng, 1, N, dtype)[0]
     results = []
-    for threads in (1, min(2, numba.config.NUMBA_NUM_THREADS)):
-        numba.set_num_threads(threads)
+    for threads in (1, min(2, MOST)):
+        autograd.set_num_threads(threads)
         gemm._plans.clear()  # a plan must not depend on the threads either
         results.append(matmul(guarded_view(a, True), guarded_view(b, False), bias, "relu"))
     np.testing.assert_array_equal(results[0], results[1])

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 import pytest
 from guard import guarded
 from hypothesis import given
 from hypothesis import strategies as st
 
+import autograd
 from autograd.kernels import norm
 from autograd.kernels.pool import channels_first, channels_last
+from autograd.kernels.threads import MOST
 
 
 def _random(shape, dtype, seed, offset=0.0):
@@ -97,8 +98,8 @@ def test_layer_norm_forward_and_backward(R, C, dtype):
 def test_same_bits_on_any_number_of_threads():
     x, g = _random((4, 30, 40, 40), np.float32, 0), _random((4, 30, 40, 40), np.float32, 1)
     results = []
-    for threads in (1, numba.config.NUMBA_NUM_THREADS):
-        numba.set_num_threads(threads)
+    for threads in (1, MOST):
+        autograd.set_num_threads(threads)
         y, mean, var, rstd = norm.batch_norm_train(x, None, None, 1e-5)
         flat = x.reshape(-1, 40)
         rows, m, r = norm.layer_norm(flat, None, None, 1e-5)

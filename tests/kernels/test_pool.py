@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 import pytest
 from guard import guarded
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+import autograd
 from autograd.kernels import pool
+from autograd.kernels.threads import MOST
 
 POSITIONS = st.integers(1, 9)
 
@@ -138,8 +139,8 @@ def test_a_position_outside_the_plane_is_dropped(position):
 def test_same_bits_on_any_number_of_threads():
     x = np.random.default_rng(0).normal(size=(3, 40, 50, 50)).astype(np.float32)
     results = []
-    for threads in (1, numba.config.NUMBA_NUM_THREADS):
-        numba.set_num_threads(threads)
+    for threads in (1, MOST):
+        autograd.set_num_threads(threads)
         y, index = pool.max_pool2d(x, 3, 2, 1)
         mean = pool.avg_pool2d(x, 3, 1, 1)
         results.append((y, index, pool.max_pool2d_input(y, index, x.shape, 3, 2, 1), mean))

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 import pytest
 from guard import guarded
 from hypothesis import given
 from hypothesis import strategies as st
 
+import autograd
 from autograd.kernels import recurrent as kernels
+from autograd.kernels.threads import MOST
 
 KINDS = sorted(kernels.GATES)
 
@@ -155,8 +156,8 @@ def large(kind, batch):
 @pytest.mark.parametrize("kind", KINDS)
 def test_same_bits_on_any_number_of_threads(kind):
     results = []
-    for threads in (1, numba.config.NUMBA_NUM_THREADS):
-        numba.set_num_threads(threads)
+    for threads in (1, MOST):
+        autograd.set_num_threads(threads)
         (y, h, c), _, gradients, _ = run(large(kind, 70), np.float32, True)
         results.append([y, h, c, *[a for a in gradients if a is not None]])
     for one, other in zip(*results, strict=True):

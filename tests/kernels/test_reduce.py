@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 import pytest
 from guard import guarded
@@ -11,6 +10,7 @@ from hypothesis import strategies as st
 
 import autograd
 from autograd.kernels import reduce
+from autograd.kernels.threads import MOST
 
 DTYPES = [np.float32, np.float64]
 
@@ -70,7 +70,7 @@ def test_norms_and_products(shape):
 def test_same_bits_on_any_number_of_threads():
     x = np.random.default_rng(0).normal(size=(3000, 50)).astype(np.float32)
     results = []
-    for threads in (1, numba.config.NUMBA_NUM_THREADS):
-        numba.set_num_threads(threads)
+    for threads in (1, MOST):
+        autograd.set_num_threads(threads)
         results.append(reduce.rows(x, reduce.SUM))
     np.testing.assert_array_equal(*results)

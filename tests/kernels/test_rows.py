@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 import pytest
 from guard import guarded
 from hypothesis import given
 from hypothesis import strategies as st
 
+import autograd
 from autograd.kernels import rows
+from autograd.kernels.threads import MOST
 
 
 @given(
@@ -59,8 +60,8 @@ def test_same_bits_on_any_number_of_threads():
     at, y_at = rng.integers(0, 50, P), rng.integers(0, 300, P * terms)
     signs, starts = rng.integers(-1, 2, P * terms).astype(np.int8), np.arange(P + 1) * terms
     results = []
-    for threads in (1, numba.config.NUMBA_NUM_THREADS):
-        numba.set_num_threads(threads)
+    for threads in (1, MOST):
+        autograd.set_num_threads(threads)
         losses, slopes = rows.logistic_losses(x, at, y, y_at, signs, starts)
         out = y.copy()
         rows.add_products(out, y_at, x, rows.spread(at, starts), slopes, -0.1)

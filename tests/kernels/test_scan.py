@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 from guard import guarded
 from hypothesis import given
 from hypothesis import strategies as st
 
+import autograd
 from autograd.kernels import scan
+from autograd.kernels.threads import MOST
 
 
 @given(
@@ -44,8 +45,8 @@ def test_running_sums_products_and_extremes(shape, axis, dtype, at_end):
 def test_same_bits_on_any_number_of_threads():
     x = np.random.default_rng(0).normal(size=(30, 70, 40)).astype(np.float32)
     results = []
-    for threads in (1, numba.config.NUMBA_NUM_THREADS):
-        numba.set_num_threads(threads)
+    for threads in (1, MOST):
+        autograd.set_num_threads(threads)
         results.append([*(scan.running(x, axis) for axis in range(3)), *scan.extremes(x, 1, True)])
     for one, other in zip(*results, strict=True):
         np.testing.assert_array_equal(one, other)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 import pytest
 from guard import guarded
 from hypothesis import given
 from hypothesis import strategies as st
 
+import autograd
 from autograd.kernels import scatter
+from autograd.kernels.threads import MOST
 
 SIZES = st.sampled_from([1, 2, 9, 300])
 
@@ -70,8 +71,8 @@ def test_same_bits_on_any_number_of_threads():
     rng = np.random.default_rng(0)
     g, indices = rng.normal(size=(4000, 30)).astype(np.float32), rng.integers(0, 50, 4000)
     results = []
-    for threads in (1, numba.config.NUMBA_NUM_THREADS):
-        numba.set_num_threads(threads)
+    for threads in (1, MOST):
+        autograd.set_num_threads(threads)
         out = np.zeros((50, 30), np.float32)
         scatter.scatter_add(out, 0, np.repeat(indices[:, None], 30, 1), g)
         results.append((scatter.embedding_backward(g, indices, 50), out))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 from guard import guarded
 from hypothesis import given
 from hypothesis import strategies as st
 
+import autograd
 from autograd.kernels import select
+from autograd.kernels.threads import MOST
 
 
 @st.composite
@@ -59,8 +60,8 @@ def test_the_element_of_a_rank(x, share):
 def test_same_on_any_number_of_threads():
     x = np.random.default_rng(0).normal(size=(700, 90))
     results = []
-    for threads in (1, numba.config.NUMBA_NUM_THREADS):
-        numba.set_num_threads(threads)
+    for threads in (1, MOST):
+        autograd.set_num_threads(threads)
         results.append((*select.top(x, 4, True), *select.ranked(x, 20)))
     for one, other in zip(*results, strict=True):
         np.testing.assert_array_equal(one, other)

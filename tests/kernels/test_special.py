@@ -5,13 +5,14 @@ from __future__ import annotations
 
 import math
 
-import numba
 import numpy as np
 import pytest
 from guard import guarded
 from scipy import special as scipys
 
+import autograd
 from autograd.kernels import elementwise, losses, special
+from autograd.kernels.threads import MOST
 
 DTYPES = [np.float32, np.float64]
 EDGES = [0.0, -0.0, np.inf, -np.inf, np.nan, 1e-30, -1e-30, 0.9, 1.0, -1.0, 4.0, 6.0, 30.0, -30.0]
@@ -133,8 +134,8 @@ def test_losses_of_scores(dtype, at_end):
     np.testing.assert_allclose(losses.logits(x, y), exact.sum(), tolerance)
     np.testing.assert_allclose(losses.logits_backward(x, y, 2.0), 2 * (scipys.expit(x) - y), 1e-5, tolerance)
     results = []
-    for threads in (1, numba.config.NUMBA_NUM_THREADS):
-        numba.set_num_threads(threads)
+    for threads in (1, MOST):
+        autograd.set_num_threads(threads)
         results.append(losses.logits(np.tile(x, 3), np.tile(y, 3)))
     assert results[0] == results[1]
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import heapq
 
-import numba
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import autograd
 from autograd.kernels import word2vec
 
 
@@ -27,7 +27,7 @@ def test_draws_follow_the_table_and_repeat():
     drawn = word2vec.draw(table, (100_000, 2), 3)
     np.testing.assert_allclose(np.bincount(drawn.ravel(), minlength=4) / drawn.size, weights / 8, atol=5e-3)
     assert (np.bincount(drawn[:, 0] * 4 + drawn[:, 1], minlength=16)[[1, 4, 5, 6, 7]] == 0).all()
-    numba.set_num_threads(1)
+    autograd.set_num_threads(1)
     np.testing.assert_array_equal(word2vec.draw(table, (100_000, 2), 3), drawn)
     assert (word2vec.draw(table, (100_000, 2), 4) != drawn).any()
     np.testing.assert_array_equal(word2vec.draw(table, (7,), 3), drawn.ravel()[:7])
