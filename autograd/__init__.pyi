@@ -14,8 +14,8 @@ from .function import Function as Function, checkpoint as checkpoint, saved_tens
 from .functional import vmap as vmap
 from .install import install as install
 from .io import load as load, save as save
-from .lowrank import pca_lowrank as pca_lowrank, svd_lowrank as svd_lowrank
 from .kernels.threads import get_num_threads as get_num_threads, set_num_threads as set_num_threads
+from .lowrank import pca_lowrank as pca_lowrank, svd_lowrank as svd_lowrank
 from .memory import keep_freed as _keep_freed
 from .op import REGISTRY as REGISTRY
 from .ops.out import publish as _publish
