@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import lru_cache, reduce
 from itertools import product
 from math import floor
+from operator import mul
 from typing import Any
 
 import numpy as np
 from numpy import ndarray
 
-from ..errors import DTypeError, InputDTypeError, NumberError, ShapeError
+from ..errors import DTypeError, InputDTypeError, NumberError, RangeError, ShapeError
+from ..kernels import sample as kernels
 from ..op import function, op
 from ..tensor import Tensor, wrap
+from .chain import _zero
 from .compare import where
 from .elementwise import abs
+from .join import stack
 from .linalg import matmul, mT
 from .pool import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d
-from .reduce import sum
-from .shape import permute, reshape, unsqueeze
+from .shape import permute, reshape
 
 # ------------------------------------------------------------------------------------------------ resizing
 
@@ -210,29 +213,48 @@ def upsample(
 
 
 @op(
-    lambda g, index, input_shape: _splat(g, index, input_shape[2]),
-    None,
-    samples=lambda s: [(s(2, 3, 5), s.ints(5, 2, 4, low=-1))],
+    lambda g, weight, index, input_shape: _spread_pixels(g, weight, index, input_shape[2]),
+    lambda g, input, index: _match_pixels(g, input, index),
+    samples=lambda s: [(s(2, 3, 4), s(2, 2, 5), s.ints(4, 2, 2, 5, low=-1))],
 )
-def _pixels(input: Any, index: ndarray) -> Any:
-    """input (N, C, P) at index (N, Q), 0 for -1: (N, C, Q)."""
-    y = np.take_along_axis(input, np.maximum(index, 0)[:, None], 2)
-    y[np.broadcast_to((index < 0)[:, None], y.shape)] = 0
-    return y
+def _read_pixels(input: Any, weight: Any, index: ndarray) -> Any:
+    """input (N, C, P) at index (K, N, Q), none where that is negative, times weight (K, N, Q), summed over K: (N, C, Q)."""
+    return kernels.read(input, weight, _within(index, input.shape[2]))
 
 
-@op(lambda g, index: _pixels(g, index), None, samples=lambda s: [(s(2, 3, 4), s.ints(5, 2, 4, low=-1), 5)])
-def _splat(input: Any, index: ndarray, size: int) -> Any:
-    """The adjoint of `_pixels`: values (N, C, Q) added up at index (N, Q) of (N, C, size)."""
-    N, C, _ = input.shape
-    y = np.zeros((N, size, C), input.dtype)
-    n, q = np.nonzero(index >= 0)
-    np.add.at(y, (n, index[n, q]), input[n, :, q])
-    return np.ascontiguousarray(y.transpose(0, 2, 1))
+@op(
+    lambda g, weight, index: _read_pixels(g, weight, index),
+    lambda g, input, index: _match_pixels(input, g, index),
+    samples=lambda s: [(s(2, 3, 5), s(2, 2, 5), s.ints(4, 2, 2, 5, low=-1), 4)],
+)
+def _spread_pixels(input: Any, weight: Any, index: ndarray, size: int) -> Any:
+    """The adjoint of `_read_pixels`: weight times input (N, C, Q) added up at index of (N, C, size)."""
+    return kernels.spread(input, weight, _within(index, size), size)
+
+
+@op(
+    lambda g, other, index: _read_pixels(other, g, index),
+    lambda g, input, index, other_shape: _spread_pixels(input, g, index, other_shape[2]),
+    samples=lambda s: [(s(2, 3, 5), s(2, 3, 4), s.ints(4, 2, 2, 5, low=-1))],
+)
+def _match_pixels(input: Any, other: Any, index: ndarray) -> Any:
+    """The other adjoint, (K, N, Q): products over the channels of input (N, C, Q) and what is read of other (N, C, P)."""
+    return kernels.match(input, other, _within(index, other.shape[2]))
+
+
+def _within(index: ndarray, size: int) -> ndarray:
+    if index.size and index.max() >= size:
+        raise RangeError(f"grid_sample: index {index.max()} of {size} pixels; expected below {size}")
+    return index
 
 
 def _array(x: Any) -> ndarray:
     return x.numpy_view() if isinstance(x, Tensor) else x
+
+
+def _wide(x: Any) -> ndarray:
+    """In double precision, where the numbers of all pixels are exact."""
+    return _array(x).astype(np.float64)
 
 
 def _reflected(x: Any, low: float, high: float) -> Any:
@@ -262,14 +284,22 @@ def _brought_in(x: Any, size: int, padding_mode: str, align_corners: bool) -> An
     return x
 
 
-def _at(image: Any, places: list[ndarray], space: tuple[int, ...]) -> Any:
-    """The flat image (N, C, P) at whole pixel numbers (N, Q), one array a dimension; 0 outside."""
-    flat = np.zeros(places[0].shape, np.int64)
-    inside = np.ones(places[0].shape, bool)
-    for p, n in zip(places, space, strict=True):
-        inside &= (p >= 0) & (p < n)
-        flat = flat * n + np.clip(p, 0, n - 1).astype(np.int64)
-    return _pixels(image, np.where(inside, flat, -1))
+def _flat(numbers: list[list[ndarray]], space: tuple[int, ...]) -> ndarray:
+    """The pixels that are the corners of all combinations, one of each dimension's list of whole numbers: their places
+    in the flat image (K, N, Q), below 0 outside."""
+    size = int(np.prod(space))
+    lines, step = [], size
+    with np.errstate(invalid="ignore"):  # what is outside may also be NaN
+        for line, n in zip(numbers, space, strict=True):
+            step //= n
+            lines.append([np.where((p >= 0) & (p < n), p * step, -size).astype(np.int64) for p in line])
+    corners = list(product(*lines))
+    index = np.empty((len(corners), *corners[0][0].shape), np.int64)
+    for flat, corner in zip(index, corners, strict=True):
+        np.add(corner[0], corner[1], out=flat)
+        for p in corner[2:]:
+            flat += p
+    return index
 
 
 @function(
@@ -312,6 +342,8 @@ def grid_sample(
         raise ShapeError(f"grid_sample: input has shape {tuple(input.shape)}; expected at least one pixel")
     if input.dtype != grid.dtype:
         raise DTypeError(f"grid_sample: input is {input.dtype} and grid {grid.dtype}; expected one dtype")
+    if input.dtype.kind != "f":
+        raise DTypeError(f"grid_sample: input is {input.dtype}; expected float32 or float64")
     if mode == "bicubic" and n == 3:
         raise NumberError("grid_sample: mode 'bicubic' takes images, not volumes")
     space, out, align = tuple(input.shape[2:]), tuple(grid.shape[1:-1]), bool(align_corners)
@@ -321,24 +353,20 @@ def grid_sample(
     # the grid's last axis counts x, the fastest, first
     at = [_places(points[..., n - 1 - d], space[d], padding_mode, align, mode == "bicubic") for d in range(n)]
     if mode == "nearest":
-        y = _at(image, [np.rint(_array(a)) for a in at], space) + 0.0 * sum(points)
+        # points have a gradient, of zeros
+        weights, index = [1.0 + _zero(points[..., 0])], _flat([[np.rint(_wide(a))] for a in at], space)
     else:
         low = [np.floor(_array(a)) for a in at]
         part = [a - f for a, f in zip(at, low, strict=True)]
         steps = range(-1, 3) if mode == "bicubic" else range(2)
-        y = None
-        for corner in product(steps, repeat=n):
-            weight = None
-            for c, t in zip(corner, part, strict=True):
-                w = _cubic_weight(t, c) if mode == "bicubic" else (t if c else 1.0 - t)
-                weight = w if weight is None else weight * w
-            places = [f + c for f, c in zip(low, corner, strict=True)]
-            if mode == "bicubic":
-                places = [
-                    np.rint(_array(_brought_in(p, m, padding_mode, align))) for p, m in zip(places, space, strict=True)
-                ]
-            term = _at(image, places, space) * unsqueeze(weight, 1)
-            y = term if y is None else y + term
+        shares = [[_cubic_weight(t, c) if mode == "bicubic" else (t if c else 1.0 - t) for c in steps] for t in part]
+        numbers = [[_wide(f) + c for c in steps] for f in low]
+        if mode == "bicubic":
+            bring = zip(numbers, space, strict=True)
+            numbers = [[np.rint(_brought_in(p, m, padding_mode, align)) for p in line] for line, m in bring]
+        weights = [reduce(mul, some) for some in product(*shares)]
+        index = _flat(numbers, space)
+    y = _read_pixels(image, stack(weights, 0), index)
     return reshape(y, (N, C, *out))
 
 
