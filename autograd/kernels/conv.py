@@ -384,12 +384,30 @@ def conv2d_weight(
         source, planar = _planes(x)
         start = (-padding[0][0], -padding[1][0])
         return conv_few.weight(channels_last(g), source, x.shape, planar, w_shape, (Ho, Wo, K), start, dilation)
+    together = _together(K // groups, Cg, groups, g.itemsize)
+    if together > 1:
+        G = groups // together
+        whole = conv2d_weight(g, x, (K, Cg * together, R, S), stride, padding, dilation, G)
+        blocks = whole.reshape(G, together, K // groups, together, Cg, R, S)
+        own = np.arange(together)
+        return np.ascontiguousarray(blocks[:, own, :, own].swapaxes(0, 1)).reshape(w_shape)
     taps, Q = _taps(R, S, dilation, x.shape[1], groups)
     source, shape, start = channels_last(x), x.shape, (-padding[0][0], -padding[1][0])
     if padding != PLAIN and groups < K:  # each task would copy the border anew
         source, shape, start = *_bordered(source, x.shape, padding), (0, 0)
     way = conv_direct.plan_weight(shape, (Ho, Wo), stride, start, taps, Q, K, groups, g.itemsize)
     return conv_direct.weight_gradient(channels_last(g), source, way).reshape(w_shape)
+
+
+def _together(outputs: int, inputs: int, groups: int, itemsize: int) -> int:
+    """How many groups of few channels are taken as one that fills a vector; what belongs to none is left out later.
+
+    A channel a group has a form of its own.
+    """
+    if outputs == inputs == 1:
+        return 1
+    most = 4 * conv_direct.LANES // itemsize // max(outputs, inputs)
+    return next((m for m in range(min(most, groups), 1, -1) if groups % m == 0), 1)
 
 
 def _bordered(flat: Array, shape: tuple[int, ...], padding: Padding) -> tuple[Array, tuple[int, ...]]:

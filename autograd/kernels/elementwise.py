@@ -82,6 +82,13 @@ def limit(x, low, high):
     return _limited(x, low, high)
 
 
+@elementwise()
+def nan_to_num(x, nan, most, least):
+    """x with NaN, infinity and minus infinity replaced."""
+    y = most if x == like(np.inf, x) else least if x == like(-np.inf, x) else x
+    return nan if x != x else y
+
+
 @elementwise(2)
 def limit_backward(x, g, low, high):
     """g, but 0 at the bounds and beyond."""

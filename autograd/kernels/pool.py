@@ -15,6 +15,7 @@ from numba.core import types
 from numba.extending import intrinsic
 
 from .compile import kernel
+from .order import moved, planes
 from .simd import LANES, Vector, _Emit, broadcast, load_first, store_first
 from .threads import run
 from .view import part
@@ -26,8 +27,8 @@ Pair = int | tuple[int, int]
 
 def channels_last(x: np.ndarray) -> np.ndarray:
     """x (N, C, *spatial) as a C-contiguous (N, *spatial, C) array: a view where the memory allows, else a copy."""
-    moved = x.transpose(0, *range(2, x.ndim), 1) if x.ndim > 2 else x
-    return moved if moved.flags.c_contiguous else np.ascontiguousarray(moved)
+    last = x.transpose(0, *range(2, x.ndim), 1) if x.ndim > 2 else x
+    return last if last.flags.c_contiguous else moved(x) if planes(x) else np.ascontiguousarray(last)
 
 
 def channels_first(y: np.ndarray) -> np.ndarray:

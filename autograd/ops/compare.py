@@ -10,6 +10,7 @@ from numpy import ndarray
 
 from .. import dtypes
 from ..errors import DTypeError, NumberError, ShapeError
+from ..kernels import elementwise as kernels
 from ..op import function, op
 from ..samples import Draw, binary, comparison, logical, unary
 from ..tensor import Tensor
@@ -518,9 +519,15 @@ def clamp(input: Any, min: Any = None, max: Any = None) -> Any:
     """
     if min is None and max is None:
         raise NumberError("clamp: at least one of min and max must not be None")
+    if type(input) is ndarray and input.size >= _MANY and input.dtype in _BITS and _numbers(min, max):
+        return kernels.limit(input, min, max)
     if min is not None:
         input = np.maximum(input, min)
     return input if max is None else np.minimum(input, max)
+
+
+def _numbers(*bounds: Any) -> bool:
+    return all([type(b) in (int, float) and b == b for b in bounds])
 
 
 alias(clamp, "clip")
@@ -560,9 +567,8 @@ def nan_to_num(input: Any, nan: float | None = 0.0, posinf: float | None = None,
     if np.asarray(input).dtype.kind != "f":
         return np.array(input)
     limits = np.finfo(input.dtype)
-    return np.nan_to_num(
-        input,
-        nan=0.0 if nan is None else nan,
-        posinf=limits.max if posinf is None else posinf,
-        neginf=limits.min if neginf is None else neginf,
-    )
+    nan = 0.0 if nan is None else nan
+    posinf, neginf = limits.max if posinf is None else posinf, limits.min if neginf is None else neginf
+    if type(input) is ndarray and input.size >= _MANY and input.dtype in _BITS:
+        return kernels.nan_to_num(input, nan, posinf, neginf)
+    return np.nan_to_num(input, nan=nan, posinf=posinf, neginf=neginf)

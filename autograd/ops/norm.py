@@ -15,6 +15,7 @@ from numpy import ndarray
 from .. import dtypes
 from ..errors import DTypeError, NumberError, ShapeError
 from ..forms import Masked
+from ..kernels import group
 from ..kernels import norm as kernels
 from ..op import REGISTRY, followed, function, fusible, op
 from ..tape import takes_masked
@@ -296,15 +297,49 @@ def rms_norm(input: Any, normalized_shape: Any, weight: Any = None, eps: float |
 # ------------------------------------------------------------------------------------------------ groups of channels
 
 
+def _group_norm_pull(g: Any, input: Any, weight: Any, y: Any, groups: int, eps: float, needs: list[bool]) -> Any:
+    if type(g) is ndarray and type(input) is ndarray:
+        return group.group_norm_backward(g, input, weight, y[1], y[2])
+    N, C, S = input.shape
+    grouped = (N, groups, C // groups * S)
+    x = reshape(input, grouped)
+    center = x - average(x, 2, True)
+    rstd = rsqrt(average(center * center, 2, True) + eps)
+    normal = center * rstd
+    gx = reshape(g if weight is None else g * reshape(weight, (C, 1)), grouped)
+    gx = (gx - average(gx, 2, True) - normal * average(gx * normal, 2, True)) * rstd
+    gw = sum(g * reshape(normal, (N, C, S)), (0, 2)) if needs[1] else None
+    return [reshape(gx, (N, C, S)), gw, sum(g, (0, 2)) if needs[2] else None]
+
+
+@op(
+    joint=_group_norm_pull,
+    n_inputs=3,
+    aux=2,
+    samples=lambda s: [
+        (s(2, 4, 3), s(4), s(4), 2, 1e-5),
+        (s(2, 6, 1), None, None, 3, 1e-3),
+        (s(3, 2, 4), s(2), None, 2, 1e-3),
+    ],
+)
+def _group_norm(input: Any, weight: Any, bias: Any, groups: int, eps: float) -> Any:
+    """Groups of channels of (N, C, S) normalised; also their mean and 1/std."""
+    return group.group_norm(input, weight, bias, groups, eps)
+
+
 def _grouped(name: str, input: Any, groups: int, weight: Any, bias: Any, eps: float) -> Any:
-    """Each group of channels of each example normalised: a batch norm whose channels are the (example, group) pairs."""
+    """`_group_norm` of checked arguments."""
     N, C = input.shape[:2]
     _floating(name, input)
     _vector(name, "weight", weight, C, input.dtype)
     _vector(name, "bias", bias, C, input.dtype)
     if not prod(input.shape):
         return _affine(input * 1.0, weight, bias)
-    rows = reshape(input, (N * groups, prod(input.shape) // (N * groups)))
+    S = prod(input.shape[2:])
+    if S >= 8:
+        y, _, _ = _group_norm(reshape(input, (N, C, S)), weight, bias, groups, float(eps))
+        return reshape(y, tuple(input.shape))
+    rows = reshape(input, (N * groups, C // groups * S))
     return _affine(reshape(_layer_norm(rows, None, None, float(eps))[0], tuple(input.shape)), weight, bias)
 
 

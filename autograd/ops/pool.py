@@ -22,6 +22,7 @@ from ..tensor import Tensor, wrap
 from .activation import relu
 from .conv import numbers
 from .elementwise import abs, pow, sign
+from .reduce import _sum
 from .shape import reshape, squeeze, unsqueeze
 from .ties import pooled
 
@@ -175,6 +176,10 @@ def _avg_pool2d_input(
 )
 def _adaptive_avg_pool2d(input: Any, output_size: Pair) -> Any:
     """Means of nearly equal windows."""
+    N, C, H, W = input.shape
+    P, Q = output_size
+    if input.flags.c_contiguous and H % P == 0 == W % Q and (Q == 1 or P == H):  # each window is a row of memory
+        return _sum(input.reshape(N, C, P, Q, H // P * (W // Q)), (4,)) * input.dtype.type(P * Q / (H * W))
     return kernels.adaptive_avg_pool2d(input, output_size)
 
 

@@ -11,12 +11,14 @@ from numpy import ndarray
 
 from .. import dtypes
 from ..errors import DTypeError, ShapeError
+from ..kernels import gate
 from ..kernels import softmax as kernels
 from ..op import function, op
 from ..samples import Draw
 from .dims import dim_of, ndim_of
 from .elementwise import exp, sigmoid
 from .index import narrow
+from .join import cat
 from .reduce import sum
 
 
@@ -108,6 +110,26 @@ def softmin(input: Any, dim: int, dtype: Any = None) -> Any:
     return softmax(-input, dim, dtype)
 
 
+def _glu_pull(g: Any, input: Any, dim: int) -> Any:
+    if type(g) is ndarray and type(input) is ndarray and input.size >= _MANY:
+        return gate.glu_backward(g, input, dim)
+    half = input.shape[dim] // 2
+    open = sigmoid(narrow(input, dim, half, half))
+    return cat([g * open, g * narrow(input, dim, 0, half) * (open * (1.0 - open))], dim)
+
+
+_MANY = 2048  # elements from where on the kernel is worth its call
+
+
+@op(lambda g, input, dim: _glu_pull(g, input, dim), samples=lambda s: [(s(3, 4), 1), (s(2, 4, 3), 1), (s(40, 60), 0)])
+def _glu(input: Any, dim: int) -> Any:
+    """The first half along `dim` times the sigmoid of the second."""
+    if input.size >= _MANY:
+        return gate.glu(input, dim)
+    half = input.shape[dim] // 2
+    return narrow(input, dim, 0, half) * sigmoid(narrow(input, dim, half, half))
+
+
 @function(method=False, samples=lambda s: [(s(3, 4),), (s(4, 3), 0), (s(2, 2, 3), 1)])
 def glu(input: Any, dim: int = -1) -> Any:
     """The first half of input along `dim` times the sigmoid of the second. Source: https://arxiv.org/abs/1612.08083.
@@ -118,7 +140,8 @@ def glu(input: Any, dim: int = -1) -> Any:
     if not input.ndim:
         raise ShapeError("glu: input is 0-dimensional; expected a dimension to halve")
     d = dim_of("glu", dim, input.ndim)
-    half, odd = divmod(input.shape[d], 2)
-    if odd:
+    if input.shape[d] % 2:
         raise ShapeError(f"glu: dim {dim} of input, shape {tuple(input.shape)}, has odd size; expected an even one")
-    return narrow(input, d, 0, half) * sigmoid(narrow(input, d, half, half))
+    if input.dtype.kind != "f":
+        raise DTypeError(f"glu: input is {input.dtype}; expected a floating dtype, convert with float()")
+    return _glu(input, d)
