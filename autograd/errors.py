@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class ShapeError(ValueError, RuntimeError):
     """Shapes or sizes that do not fit together."""
@@ -37,3 +39,10 @@ class NumberError(ValueError, RuntimeError):
 
 class DivisionError(ZeroDivisionError, RuntimeError):
     """An integer divided by zero."""
+
+
+def only_tensors(name: str, **given: Any) -> None:
+    """Raise TypeError, naming operation and argument, for the first of `given` that is neither a tensor nor an array."""
+    for argument, value in given.items():
+        if not hasattr(value, "dtype") or not hasattr(value, "shape"):
+            raise TypeError(f"{name}: {argument} is {value!r}; expected a Tensor")

@@ -9,7 +9,7 @@ import numpy as np
 from numpy import ndarray
 
 from .. import tape
-from ..errors import DTypeError, NumberError, ShapeError
+from ..errors import DTypeError, NumberError, ShapeError, only_tensors
 from ..kernels import elementwise as kernels
 from ..op import REGISTRY, function, op
 from ..samples import unary
@@ -122,6 +122,7 @@ def prelu(input: Any, weight: Any) -> Any:
     >>> autograd.prelu(autograd.tensor([-2.0, 1.0]), autograd.tensor([0.1]))
     tensor([-0.2000,  1.0000])
     """
+    only_tensors("prelu", input=input, weight=weight)
     n, shape = weight.size if isinstance(weight, ndarray) else weight.numel(), tuple(input.shape)
     channels = shape[1] if len(shape) > 1 else 1
     if input.dtype.kind != "f":

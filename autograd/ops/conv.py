@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import DTypeError, ShapeError
+from ..errors import DTypeError, ShapeError, only_tensors
 from ..kernels import conv as kernels
 from ..op import REGISTRY, followed, function, fusible, op
 from ..samples import Draw
@@ -213,6 +213,7 @@ def numbers(name: str, argument: str, value: Any, n: int, least: int = 0) -> tup
 def _check(name: str, input: Any, weight: Any, bias: Any, n: int, groups: int, transposed: bool = False) -> bool:
     """Check ranks, dtypes and channels; whether the input lacks the batch dimension."""
     space = ("L", "H, W", "D, H, W")[n - 1]
+    only_tensors(name, input=input, weight=weight, **({} if bias is None else {"bias": bias}))
     if weight.ndim != n + 2:
         raise ShapeError(f"{name}: weight has shape {tuple(weight.shape)}; expected {n + 2} dimensions")
     if input.ndim not in (n + 1, n + 2):

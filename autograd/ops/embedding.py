@@ -138,7 +138,9 @@ def embedding(
     tensor([[3., 4.],
             [1., 2.]])
     """
-    shape = getattr(weight, "_data", weight).shape
+    shape = getattr(getattr(weight, "_data", weight), "shape", None)
+    if shape is None:
+        raise TypeError(f"embedding: weight is {weight!r}; expected a Tensor")
     if len(shape) != 2:
         raise ShapeError(f"embedding: weight has shape {tuple(shape)}; expected (V, D)")
     rows = shape[0]

@@ -9,7 +9,7 @@ import numpy as np
 from numpy import ndarray
 
 from ..dtypes import float32, float64
-from ..errors import DTypeError, NumberError, ShapeError
+from ..errors import DTypeError, NumberError, ShapeError, only_tensors
 from ..kernels import gemm, rows
 from ..op import REGISTRY, followed, function, fusible, op
 from ..samples import Draw
@@ -259,7 +259,13 @@ def linear(input: Any, weight: Any, bias: Any = None, *, activation: str | None 
     tensor([3.5000])
     """
     x, w, b = getattr(input, "_data", input), getattr(weight, "_data", weight), getattr(bias, "_data", bias)
-    simple = w.ndim == 2 and x.ndim and x.shape[-1] == w.shape[1] and x.dtype == w.dtype
+    try:
+        simple = w.ndim == 2 and x.ndim and x.shape[-1] == w.shape[1] and x.dtype == w.dtype
+    except AttributeError:
+        only_tensors("linear", input=input, weight=weight)
+        raise
+    if b is not None and not isinstance(b, ndarray):
+        only_tensors("linear", bias=bias)
     if simple and (b is None or (b.shape == w.shape[:1] and b.dtype == w.dtype)):
         if activation is None:
             return _linear(input, weight, bias, None)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy import ndarray
 
 from .. import dtypes
-from ..errors import DTypeError, NumberError, RangeError, ShapeError
+from ..errors import DTypeError, NumberError, RangeError, ShapeError, only_tensors
 from ..kernels import losses
 from ..kernels import softmax as kernels
 from ..op import function, op
@@ -659,6 +659,7 @@ def kl_div(
     >>> autograd.kl_div(autograd.tensor([0.5, 0.5]).log(), autograd.tensor([0.9, 0.1]), reduction="sum")
     tensor(0.3681)
     """
+    only_tensors("kl_div", input=input, target=target)
     for argument, x in (("input", input), ("target", target)):
         if x.dtype.kind != "f":
             raise DTypeError(f"kl_div: {argument} is {x.dtype}; expected float32 or float64, cast with to()")

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .. import dtypes
-from ..errors import DTypeError, NumberError, ShapeError
+from ..errors import DTypeError, NumberError, ShapeError, only_tensors
 from ..op import function
 from .activation import relu
 from .compare import clamp_min, minimum, where
@@ -161,7 +161,7 @@ def multi_margin_loss(
     if weight is not None:
         others *= weight[label][:, None]
     loss = sum(gap * others, 1) / float(C)
-    return loss[0] if reduction == "none" and input.ndim == 1 else _reduced(loss, reduction)
+    return loss[0] if reduction == "none" and _array(target).ndim == 0 else _reduced(loss, reduction)
 
 
 @function(
@@ -222,6 +222,7 @@ def multilabel_soft_margin_loss(
     tensor(0.6931)
     """
     reduction = _reduction("multilabel_soft_margin_loss", reduction, size_average, reduce)
+    only_tensors("multilabel_soft_margin_loss", input=input, target=target)
     if not input.ndim:
         raise ShapeError("multilabel_soft_margin_loss: input is 0-dimensional; expected (*, C)")
     loss = target * softplus(-input) + (1.0 - target) * softplus(input)
@@ -313,6 +314,7 @@ def cosine_similarity(x1: Any, x2: Any, dim: int = 1, eps: float = 1e-8) -> Any:
     >>> autograd.cosine_similarity(autograd.ones(1, 2), autograd.tensor([[1.0, 0.0]]))
     tensor([0.7071])
     """
+    only_tensors("cosine_similarity", x1=x1, x2=x2)
     if eps < 0:
         raise NumberError(f"cosine_similarity: eps is {eps}; expected 0 or more")
     common = dtypes.promote_types(np.dtype(x1.dtype), np.dtype(x2.dtype))

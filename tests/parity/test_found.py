@@ -107,12 +107,17 @@ EXPRESSIONS = [
     "F.smooth_l1_loss(x, x > 0)", "F.smooth_l1_loss(i > 0, x)", "F.hinge_embedding_loss(x, x > 0)",
     "F.cross_entropy(x, x, ignore_index=1)", "F.cross_entropy(x[0], i[0, 1:2])",
     "F.nll_loss(x[0], i[0, 1:2], reduction='none')", "F.multi_margin_loss(x[0, 0], i[0, 0])",
+    "F.multi_margin_loss(x[0], i[0, :1], reduction='none')",
     "F.multi_margin_loss(x, x, weight=x)",
     "F.cosine_similarity(x, x, eps=-1.0)",
     # a label that is the blank
     "F.ctc_loss(x.log_softmax(1)[:, None], i[:1, :2], (2,), (2,))",
     "F.ctc_loss(x.log_softmax(1)[:, None], i[:1, :2], (2,), (1,))",
     "F.ctc_loss(lib.cat([x, x]).log_softmax(1)[:, None], i[:1], (4,), (3,), reduction='sum')",
+    # no tensors
+    *(f"F.{name}" for name in ("linear(x, None)", "linear(None, x)", "linear(x, x, 3)", "prelu(x, 0.5)", "embedding(i, 1.0)")),
+    *(f"F.{name}" for name in ("kl_div(x, 1.0)", "cosine_similarity(x, None)", "multilabel_soft_margin_loss(None, x)")),
+    "F.conv1d(x[None], x[None], bias=1.0)", "F.conv_transpose1d(x[None], x[:, None], bias=1.0)",
     # norms
     "F.layer_norm(x, 3)", "F.rms_norm(x, 3)", "F.group_norm(x[:1], 3)", "F.instance_norm(x[None], x[0])",
     "F.instance_norm(i[None])", "F.batch_norm(x[:0], None, None, training=True)", "F.batch_norm(x[:0], x[0], x[0])",
