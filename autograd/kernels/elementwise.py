@@ -6,6 +6,7 @@ memory order, as g may be one number stretched.
 
 from __future__ import annotations
 
+import numba
 import numpy as np
 
 from .compile import kernel
@@ -39,7 +40,24 @@ def add(x: np.ndarray, y: np.ndarray, out: np.ndarray | None = None) -> np.ndarr
             x = np.moveaxis(moved(x), -1, 1)
         elif planes(y) and np.moveaxis(x, 1, -1).flags.c_contiguous:
             y = np.moveaxis(moved(y), -1, 1)
+    if SHARED <= x.size <= FAR and numba.get_num_threads() > 1 and _alike(x, y) and (out is None or _alike(x, out)):
+        return plus.into(np.empty_like(x) if out is None else out, x, y)
     return np.add(x, y, out=out)
+
+
+SHARED, FAR = 1 << 16, 1 << 21  # elements between which two threads add faster than one: then memory is the limit
+
+
+def _alike(x: np.ndarray, y: np.ndarray) -> bool:
+    """Whether two arrays of floats stand in the same order in memory, with no gaps."""
+    dense = x.flags.c_contiguous or np.moveaxis(x, 1, -1).flags.c_contiguous if x.ndim > 2 else x.flags.c_contiguous
+    return dense and x.dtype == y.dtype and x.dtype.kind == "f" and x.shape == y.shape and x.strides == y.strides
+
+
+@elementwise(2)
+def plus(x, y):
+    """x + y."""
+    return x + y
 
 
 # ------------------------------------------------------------------------------ in pieces, of one number at a time

@@ -120,9 +120,11 @@ class Map:
         return specialised(self.loop, self.function, numbers, **self.options)
 
     def __call__(self, *args: Any) -> np.ndarray:
-        arrays = args[: self.arrays]
-        out = np.empty_like(arrays[0])
-        first, *others = flats(out, *arrays)
+        return self.into(np.empty_like(args[0]), *args)
+
+    def into(self, out: np.ndarray, *args: Any) -> np.ndarray:
+        """The result in `out`, which is dense as the first array is or stands in its order."""
+        first, *others = flats(out, *args[: self.arrays])
         self._run(others, first, args[self.arrays :])
         return out
 

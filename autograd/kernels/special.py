@@ -93,6 +93,13 @@ def remainder_number(x, y):
 
 
 @elementwise(2)
+def logit_backward(x, g, low, high, outside):
+    """g / (x (1 - x)) within [low, high], `outside` beyond; 0 stays 0."""
+    slope = g / (x * (like(1, x) - x)) if x >= low and x <= high else outside
+    return g if g == like(0, g) else slope
+
+
+@elementwise(2)
 def hypot(x, y):
     """sqrt(x**2 + y**2) without overflow."""
     a, b = abs(x), abs(y)

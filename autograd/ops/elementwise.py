@@ -62,6 +62,8 @@ def _paired(function: str, input: Any, other: Any) -> Any:
 @quiet
 def _add(input: Any, other: Any) -> Any:
     """input + other, broadcast."""
+    if type(input) is ndarray and input.size >= kernels.SHARED and type(other) is ndarray:
+        return kernels.add(input, other)
     return np.add(input, other)
 
 
@@ -946,7 +948,8 @@ def frac(input: Any) -> Any:
     """
     if np.asarray(input).dtype.kind != "f":
         raise DTypeError("frac: expected a floating-point tensor; integers have no fraction")
-    return input - np.trunc(input)
+    y = np.asarray(np.trunc(input))
+    return np.subtract(input, y, out=y)
 
 
 @op(lambda g: _zero(g), inplace=True, samples=lambda s: [*_signs(s), (s(3, 4), 1), (s(3), {"decimals": -1})])

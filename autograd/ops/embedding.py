@@ -221,6 +221,8 @@ def embedding_bag(
         rows = embedding(flat, weight, padding_idx, max_norm, norm_type, scale_grad_by_freq, sparse)
     elif max_norm is not None:
         _renormed(weight, flat, max_norm, norm_type)
+    if mode == "max" and bags and counts.min() == counts.max() > 0:
+        return _max(reshape(rows, (bags, int(counts[0]), weight.shape[1])), 1)[0]
     if mode == "max":
         place = np.arange(len(bag)) - np.repeat(np.cumsum(counts) - counts, counts)
         table = np.full((bags, max(counts.max(initial=0), 1)), -1)

@@ -486,6 +486,21 @@ def tile(input: Any, *dims: Any) -> Any:
     return repeat(input, (1,) * (len(input.shape) - len(dims)) + dims)
 
 
+def _repeat_each_pull(g: Any, input_shape: tuple[int, ...], repeats: int, dim: int) -> Any:
+    from .reduce import sum
+
+    return sum(_reshape(g, (*input_shape[: dim + 1], repeats, *input_shape[dim + 1 :])), dim + 1)
+
+
+@op(
+    lambda g, input_shape, repeats, dim: _repeat_each_pull(g, input_shape, repeats, dim),
+    samples=lambda s: [(s(2, 3), 2, 1), (s(2, 3), 3, 0), (s(2, 3), 0, 1)],
+)
+def _repeat_each(input: Any, repeats: int, dim: int) -> Any:
+    """Each slice along `dim` that many times."""
+    return np.repeat(input, repeats, dim)
+
+
 @function(samples=lambda s: [(s(2, 3), 2), (s(2, 3), 3, 1), (s(2, 3), s.ints(3, 3), -1), (s(), 2)])
 def repeat_interleave(
     input: Any, repeats: Any = None, dim: int | None = None, *, output_size: int | None = None
@@ -514,9 +529,7 @@ def repeat_interleave(
     if counts.size and counts.min() < 0:
         raise ShapeError(f"repeat_interleave: repeats must not be negative, got {counts.min()}")
     if counts.size == 1:
-        n = int(counts.item())
-        spread = _expand(unsqueeze(input, d + 1), (*shape[: d + 1], n, *shape[d + 1 :]))
-        return _fresh(spread, (*shape[:d], shape[d] * n, *shape[d + 1 :]))
+        return _repeat_each(input, int(counts.item()), d)
     if counts.shape != (shape[d],):
         raise ShapeError(
             f"repeat_interleave: repeats has shape {counts.shape}, expected ({shape[d]},), the size of dim {dim}"

@@ -10,12 +10,13 @@ import numpy as np
 
 from ..errors import NumberError, TapeError
 from ..kernels import special as kernels
+from ..kernels.elementwise import limit
 from ..op import function, op
 from ..samples import binary, unary
 from .chain import over, quiet, times
 from .compare import _where
+from .elementwise import _maps, cos, exp, log, log1p, sgn, sin
 from .elementwise import abs as _abs
-from .elementwise import cos, exp, log, log1p, sgn, sin
 
 
 @op(lambda g, input: times(g, exp(-input * input) * (2 / sqrt(pi))), promote="float", inplace=True, samples=unary())
@@ -130,6 +131,8 @@ def sinc(input: Any) -> Any:
 
 
 def _logit_pull(g: Any, input: Any, eps: float | None) -> Any:
+    if _maps(input, g):
+        return kernels.logit_backward(input, g, *((0, 1, math.nan) if eps is None else (eps, 1 - eps, 0)))
     if eps is None:
         return over(g, _where((input < 0) | (input > 1), float("nan"), input * (1.0 - input)))
     inside = (input >= eps) & (input <= 1.0 - eps)
@@ -150,10 +153,7 @@ def logit(input: Any, eps: float | None = None) -> Any:
     tensor([-1.0986,  0.0000])
     """
     if eps is not None:
-        low, high = input.dtype.type(eps), input.dtype.type(1 - eps)
-        input = np.where(
-            input < low, low, np.where(input > high, high, input)
-        )  # from below first, as eps may exceed 1/2
+        input = limit(np.asarray(input), eps, 1 - eps)  # from below first, as eps may exceed 1/2
     return np.log(input / (1 - input))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numba
 import numpy as np
 import pytest
 from guard import guarded
@@ -107,6 +108,24 @@ def test_chains_in_every_memory_order(pair):
         assert y.dtype == x.dtype and y.shape == x.shape
         np.testing.assert_allclose(y, expected, tolerance, tolerance)
     assert elementwise.relu(x).strides == np.empty_like(x).strides
+
+
+@pytest.mark.parametrize("order", ["C", "last"])
+def test_sums_of_large_arrays(order):
+    """On several threads what np.add gives, in place too."""
+    x, y = np.random.default_rng(0).normal(size=(2, 3, 40, 50, 21)).astype(np.float32)
+    if order == "last":
+        x, y = (np.ascontiguousarray(a.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2) for a in (x, y))
+    expected = x + y
+    for threads in (1, numba.config.NUMBA_NUM_THREADS):
+        numba.set_num_threads(threads)
+        total = elementwise.add(x, y)
+        np.testing.assert_array_equal(total, expected)
+        assert total.strides == x.strides
+        held = x.copy("K")
+        assert elementwise.add(held, y, out=held) is held
+        np.testing.assert_array_equal(held, expected)
+    np.testing.assert_array_equal(elementwise.add(x[:, ::2], y[:, ::2]), expected[:, ::2])
 
 
 def _normal(x):

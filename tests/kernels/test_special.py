@@ -114,6 +114,21 @@ def test_sums_of_logarithms_and_lengths(dtype, at_end):
         np.testing.assert_allclose(getattr(special, name)(x, y), expected, tolerance, tolerance)
 
 
+@pytest.mark.parametrize("at_end", [False, True])
+def test_slope_of_logit(at_end):
+    x = guarded(np.r_[np.random.default_rng(0).uniform(-0.2, 1.2, 3000), np.nan, 0.5], at_end)
+    g = np.ones_like(x)
+    g[-1] = 0
+    inside = (x >= 0.1) & (x <= 0.9)
+    with np.errstate(all="ignore"):
+        slope = 1 / (x * (1 - x))
+    slope[-1] = 0
+    np.testing.assert_allclose(special.logit_backward(x, g, 0.1, 0.9, 0.0), np.where(inside, slope, 0), 1e-14)
+    np.testing.assert_allclose(
+        special.logit_backward(x, g, 0.1, 0.9, np.nan)[:-2], np.where(inside, slope, np.nan)[:-2], 1e-14
+    )
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_pairs_broadcast(dtype):
     x, y = np.random.default_rng(0).normal(size=(2, 5, 7)).astype(dtype)
