@@ -52,7 +52,7 @@ def through_log_softmax(sample):
     return scores, ours, scores.log_softmax(-1), ours.log_softmax(-1)
 
 
-def check(info, ours, sample, dtype, training):
+def check(info, ours, sample, dtype, training, second):
     name, lazy = info.module_cls.__name__, info.is_lazy
     args, kwargs = sample.constructor_input.args, dict(sample.constructor_input.kwargs)
     a, b = ours(*here(list(args)), **here(kwargs)), info.module_cls(*args, **kwargs)
@@ -86,7 +86,7 @@ def check(info, ours, sample, dtype, training):
         compare_values(other(*mine_in, **mine_kwargs), y, "a copy's values", wide)
     parameters = dict(b.named_parameters())
     inputs += [(path, p, parameters[path]) for path, p in a.named_parameters()]
-    compare_gradients(x, y, inputs, "gradients", wide=wide)
+    compare_gradients(x, y, inputs, "gradients", orders=2 if second else 1, wide=wide)
     for (key, mine), theirs in zip(a.state_dict().items(), b.state_dict().values(), strict=True):
         same(mine, theirs, f"{key} after the call")
 
@@ -101,7 +101,7 @@ def test_layers(name, dtype):
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 try:
-                    check(info, ours, sample, DTYPES[dtype], training)
+                    check(info, ours, sample, DTYPES[dtype], training, info.supports_gradgrad and dtype == "float64")
                 except Exception as error:
                     raise AssertionError(f"{about}: {error}") from error
 
