@@ -66,6 +66,8 @@ class RNNBase(Module):
     ) -> None:
         super().__init__()
         name = type(self).__name__
+        if not hasattr(self, "gates"):
+            raise ValueError(f"{name}: mode {mode!r} has no gates of its own; use RNN, LSTM or GRU")
         if isinstance(dropout, bool) or not isinstance(dropout, (int, float)) or not 0 <= dropout <= 1:
             raise ValueError(f"{name}: dropout should be a number in range [0, 1], got {dropout!r}")
         for argument, value, kind in (

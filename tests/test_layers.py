@@ -240,3 +240,16 @@ def test_dtype_of_a_layer():
     )
     with pytest.raises(RuntimeError, match="cuda"):
         nn.Linear(2, 3, device="cuda")
+
+
+@pytest.mark.parametrize(
+    "make,words",
+    [
+        (lambda: nn.MultiMarginLoss(weight=ones(2, 2)), "a value a class"),
+        (lambda: nn.FractionalMaxPool2d(2, output_ratio=1.5), "between 0 and 1"),
+        (lambda: nn.RNNBase("LSTM", 2, 3), "no gates"),
+    ],
+)
+def test_refused_when_made(make, words):
+    with pytest.raises(ValueError, match=words):
+        make()

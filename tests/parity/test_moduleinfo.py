@@ -60,6 +60,8 @@ def check(info, ours, sample, dtype, training, second):
     if not lazy:
         assert shown(a) == shown(b)
         assert list(a.state_dict()) == list(b.state_dict())
+        for (key, mine), (_, theirs) in zip(a.named_buffers(), b.named_buffers(), strict=True):
+            same(mine, theirs, f"{key} to begin with")
         a.load_state_dict(here(b.state_dict()))
     if sample.forward_input is None:
         return
