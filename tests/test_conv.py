@@ -87,3 +87,28 @@ def test_transposed_1x1_window_with_room_for_windows_that_are_not_there():
     expected = np.ones((1, 1, 4, 3), np.float32)
     expected[:, :, :3, :2] = 7
     assert np.array_equal(y.numpy(), expected)
+
+
+@pytest.mark.parametrize("groups", [4, 16])
+def test_groups_of_few_channels_stay_apart(groups):
+    """What one group holds, NaN too, does not reach another; and the values are those of each group alone."""
+    rng = np.random.default_rng(0)
+    x, w = rng.normal(size=(2, 32, 17, 19)), rng.normal(size=(48, 32 // groups, 3, 3))
+    g = rng.normal(size=(2, 48, 17, 19))
+
+    def run(x, w, g, groups):
+        x, w = (autograd.from_numpy(np.ascontiguousarray(a)).requires_grad_() for a in (x, w))
+        y = autograd.conv2d(x, w, None, 1, 1, 1, groups)
+        y.backward(autograd.from_numpy(np.ascontiguousarray(g)))
+        return [a.detach().numpy() for a in (y, x.grad, w.grad)]
+
+    def alone(x, w, g):
+        parts = zip(np.split(x, groups, 1), np.split(w, groups), np.split(g, groups, 1), strict=True)
+        ys, xs, ws = zip(*[run(*part, 1) for part in parts], strict=True)
+        return [np.concatenate(ys, 1), np.concatenate(xs, 1), np.concatenate(ws)]
+
+    for broken in (False, True):
+        if broken:
+            x[0, 0, 5, 5], g[1, -1, 3, 3] = np.nan, np.inf
+        for ours, expected in zip(run(x, w, g, groups), alone(x, w, g), strict=True):
+            np.testing.assert_allclose(ours, expected, 1e-10, 1e-10)

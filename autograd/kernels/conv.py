@@ -28,6 +28,7 @@ Padding = tuple[Pair, Pair]
 
 PLAIN: Padding = ((0, 0), (0, 0))
 PLANE = 128  # pixels from which on numpy sums an image's channel faster than its values are brought to channels last
+SMALL = 1 << 13  # values of an image up to which wider groups do not pay
 SPARSE = 1 << 24  # values of a block's copy above which a convolution is done tap by tap
 
 
@@ -105,6 +106,9 @@ def conv2d(
     "tanh" or "sigmoid".
     """
     K, Cg, R, S = w.shape
+    if (together := _together(K // groups, Cg, groups, x.itemsize)) > 1 and _finite(x):
+        wide = _beside(w, groups, together)
+        return conv2d(x, wide, bias, stride, padding, dilation, groups // together, activation)
     Ho, Wo = (output_size(x.shape[2 + i], w.shape[2 + i], stride[i], padding[i], dilation[i]) for i in (0, 1))
     y, flat = empty((x.shape[0], K, Ho, Wo), x.dtype)
     if _sparse(x.shape, w.shape, stride, padding, dilation):
@@ -217,6 +221,9 @@ def conv2d_input(
     """
     N, C, H, W = x_shape
     K, Cg, R, S = w.shape
+    if (together := _together(K // groups, Cg, groups, g.itemsize)) > 1 and _finite(g):
+        wide = _beside(w, groups, together)
+        return conv2d_input(g, wide, x_shape, stride, padding, dilation, groups // together, bias)
     gx, flat = empty(x_shape, g.dtype)
     sparse = _sparse(x_shape, w.shape, stride, padding, dilation)
     if sparse or not (g.size and gx.size and w.size):
@@ -384,8 +391,7 @@ def conv2d_weight(
         source, planar = _planes(x)
         start = (-padding[0][0], -padding[1][0])
         return conv_few.weight(channels_last(g), source, x.shape, planar, w_shape, (Ho, Wo, K), start, dilation)
-    together = _together(K // groups, Cg, groups, g.itemsize)
-    if together > 1:
+    if (together := _together(K // groups, Cg, groups, g.itemsize)) > 1:
         G = groups // together
         whole = conv2d_weight(g, x, (K, Cg * together, R, S), stride, padding, dilation, G)
         blocks = whole.reshape(G, together, K // groups, together, Cg, R, S)
@@ -400,14 +406,28 @@ def conv2d_weight(
 
 
 def _together(outputs: int, inputs: int, groups: int, itemsize: int) -> int:
-    """How many groups of few channels are taken as one that fills a vector; what belongs to none is left out later.
-
-    A channel a group has a form of its own.
-    """
+    """How many groups of few channels are taken as one that fills a vector. A channel a group has a form of its own."""
     if outputs == inputs == 1:
         return 1
     most = 4 * conv_direct.LANES // itemsize // max(outputs, inputs)
     return next((m for m in range(min(most, groups), 1, -1) if groups % m == 0), 1)
+
+
+def _beside(w: Array, groups: int, together: int) -> Array:
+    """The weights of wider groups, with zeros between the channels of those they are made of."""
+    K, Cg, R, S = w.shape
+    own, part = np.arange(together), (groups // together, together, K // groups)
+    wide = np.zeros((*part, together, Cg, R, S), w.dtype)
+    wide[:, own, :, own] = w.reshape(*part, Cg, R, S).swapaxes(0, 1)
+    return wide.reshape(K, together * Cg, R, S)
+
+
+def _finite(x: Array) -> bool:
+    """Whether a large x holds numbers alone, which zeros among the weights keep apart: 0 times NaN is NaN."""
+    if x.size < SMALL:
+        return False
+    flat = x.ravel("K")
+    return bool(np.isfinite(flat.dot(flat)))
 
 
 def _bordered(flat: Array, shape: tuple[int, ...], padding: Padding) -> tuple[Array, tuple[int, ...]]:
