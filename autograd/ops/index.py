@@ -742,7 +742,9 @@ def one_hot(tensor: Any, num_classes: int = -1) -> Any:
             raise ShapeError("one_hot: an empty tensor says nothing of the number of classes; give num_classes")
         num_classes = int(tensor.max()) + 1
     check_index("one_hot", tensor, num_classes, -1)
-    return (tensor[..., None] == np.arange(num_classes)).astype(np.int64)
+    y = np.zeros((*tensor.shape, num_classes), np.int64)
+    np.put_along_axis(y, tensor[..., None], 1, -1)
+    return y
 
 
 from .compare import _where as where  # noqa: E402  these build on the ops above

@@ -18,7 +18,7 @@ from .compare import _where
 from .dims import dim_of, dims_of, ndim_of
 from .elementwise import mul
 from .reduce import _vector_norm, sum
-from .shape import broadcast_tensors, clone, diagonal, permute, reshape, roll, transpose, unsqueeze
+from .shape import broadcast_tensors, clone, diagonal, permute, reshape, transpose, unsqueeze
 
 # ------------------------------------------------------------------------------------------------ matmul
 
@@ -510,6 +510,23 @@ def cross(input: Any, other: Any, dim: int | None = None) -> Any:
     return linalg_cross(input, other, dim=dim)
 
 
+@op(
+    lambda g, other, dim: _cross(other, g, dim),
+    lambda g, input, dim: _cross(g, input, dim),
+    promote=True,
+    samples=lambda s: [(s(2, 3), s(2, 3), 1), (s(3, 2), s(3, 1), 0), (s(2, 3), s(4, 1, 3), -1)],
+)
+def _cross(input: Any, other: Any, dim: int) -> Any:
+    """Vector products along `dim`, counted from the end where one has fewer dims than the other."""
+    axis = dim if dim < 0 else dim - input.ndim
+    y = np.empty(np.broadcast_shapes(input.shape, other.shape), input.dtype)
+    a, b, out = (np.moveaxis(x, axis, 0) for x in (input, other, y))
+    for i in range(3):
+        j, k = (i + 1) % 3, (i + 2) % 3
+        np.subtract(a[j] * b[k], a[k] * b[j], out=out[i, ...])
+    return y
+
+
 @function(method=False, samples=lambda s: [(s(2, 3), s(2, 3)), (s(3, 2), s(3, 1), {"dim": 0})])
 def linalg_cross(input: Any, other: Any, *, dim: int = -1) -> Any:
     """Vector product along `dim`, which has size 3; the other dimensions broadcast.
@@ -526,7 +543,7 @@ def linalg_cross(input: Any, other: Any, *, dim: int = -1) -> Any:
     at = dim - input.ndim
     if any(len(shape) < -at or shape[at] != 3 for shape in (first, second)):
         raise ShapeError(f"cross: dim {dim} of shapes {first} and {second} is not 3 in both")
-    return roll(input, -1, dim) * roll(other, -2, dim) - roll(input, -2, dim) * roll(other, -1, dim)
+    return _cross(input, other, dim)
 
 
 @function(samples=lambda s: [(s(3, 3),), (s(2, 4),), (s(0, 0),)])
