@@ -242,6 +242,16 @@ def _match_pixels(input: Any, other: Any, index: ndarray) -> Any:
     return kernels.match(input, other, _within(index, other.shape[2]))
 
 
+@op(
+    lambda g, index, input_shape: _spread_pixels(g, np.ones(index.shape, g.dtype), index, input_shape[2]),
+    lambda g, points: _zero(points),
+    samples=lambda s: [(s(2, 3, 4), s(2, 5, 2), s.ints(4, 1, 2, 5, low=-1))],
+)
+def _nearest_pixels(input: Any, points: Any, index: ndarray) -> Any:
+    """input (N, C, P) at index (1, N, Q), none where that is negative. The points that it came from have a gradient of 0."""
+    return kernels.read(input, np.ones(index.shape, input.dtype), _within(index, input.shape[2]))
+
+
 def _within(index: ndarray, size: int) -> ndarray:
     if index.size and index.max() >= size:
         raise RangeError(f"grid_sample: index {index.max()} of {size} pixels; expected below {size}")
@@ -353,8 +363,7 @@ def grid_sample(
     # the grid's last axis counts x, the fastest, first
     at = [_places(points[..., n - 1 - d], space[d], padding_mode, align, mode == "bicubic") for d in range(n)]
     if mode == "nearest":
-        # points have a gradient, of zeros
-        weights, index = [1.0 + _zero(points[..., 0])], _flat([[np.rint(_wide(a))] for a in at], space)
+        y = _nearest_pixels(image, points, _flat([[np.rint(_wide(a))] for a in at], space))
     else:
         low = [np.floor(_array(a)) for a in at]
         part = [a - f for a, f in zip(at, low, strict=True)]
@@ -366,7 +375,7 @@ def grid_sample(
             numbers = [[np.rint(_brought_in(p, m, padding_mode, align)) for p in line] for line, m in bring]
         weights = [reduce(mul, some) for some in product(*shares)]
         index = _flat(numbers, space)
-    y = _read_pixels(image, stack(weights, 0), index)
+        y = _read_pixels(image, stack(weights, 0), index)
     return reshape(y, (N, C, *out))
 
 
