@@ -6,7 +6,6 @@ memory order, as g may be one number stretched.
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 
 from .compile import kernel
@@ -29,7 +28,7 @@ from .functions import (
 from .further import vector_gelu, vector_gelu_slope
 from .maps import GATE, STEP, elementwise
 from .order import flats, moved, planes
-from .threads import run
+from .threads import get_num_threads, run
 from .view import part
 
 
@@ -40,7 +39,7 @@ def add(x: np.ndarray, y: np.ndarray, out: np.ndarray | None = None) -> np.ndarr
             x = np.moveaxis(moved(x), -1, 1)
         elif planes(y) and np.moveaxis(x, 1, -1).flags.c_contiguous:
             y = np.moveaxis(moved(y), -1, 1)
-    if SHARED <= x.size <= FAR and numba.get_num_threads() > 1 and _alike(x, y) and (out is None or _alike(x, out)):
+    if SHARED <= x.size <= FAR and get_num_threads() > 1 and _alike(x, y) and (out is None or _alike(x, out)):
         return plus.into(np.empty_like(x) if out is None else out, x, y)
     return np.add(x, y, out=out)
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 import pytest
 from guard import guarded
 
+import autograd
 from autograd.kernels import border
 
 
@@ -47,8 +47,8 @@ def test_against_numpy(shape, sizes, dtype, last):
 def test_same_bits_on_any_number_of_threads():
     x = np.random.default_rng(0).normal(size=(8, 9, 30, 30)).astype(np.float32)
     tables, results = [_reflect(30, 3, 3)] * 2, []
-    for threads in (1, numba.config.NUMBA_NUM_THREADS):
-        numba.set_num_threads(threads)
+    for threads in (1, 2):
+        autograd.set_num_threads(threads)
         y = border.pad(x, tables, 3)
         results.append([y, border.fold(y, x.shape, tables, 3)])
     for a, b in zip(*results, strict=True):
