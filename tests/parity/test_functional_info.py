@@ -5,8 +5,8 @@ from __future__ import annotations
 import warnings
 
 import pytest
-from torch_beside import MORE_HERE
 from torch_samples import (
+    MORE_HERE,
     NotHere,
     compare_gradients,
     compare_values,

@@ -20,7 +20,7 @@ from autograd.tensor import Tensor, wrap
 torch = pytest.importorskip("torch", reason="the other library of the comparison")
 pytest.importorskip("expecttest", reason="torch's own test inputs need it")
 
-from torch_beside import array, same  # noqa: E402  (it imports torch)
+from torch_beside import MORE_HERE, array, same  # noqa: E402, F401  (it imports torch; the tests take these from here)
 
 
 def internal(name: str) -> Any:
