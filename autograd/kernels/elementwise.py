@@ -39,12 +39,12 @@ def add(x: np.ndarray, y: np.ndarray, out: np.ndarray | None = None) -> np.ndarr
             x = np.moveaxis(moved(x), -1, 1)
         elif planes(y) and np.moveaxis(x, 1, -1).flags.c_contiguous:
             y = np.moveaxis(moved(y), -1, 1)
-    if SHARED <= x.size <= FAR and get_num_threads() > 1 and _alike(x, y) and (out is None or _alike(x, out)):
+    if x.size >= SHARED and get_num_threads() > 1 and _alike(x, y) and (out is None or _alike(x, out)):
         return plus.into(np.empty_like(x) if out is None else out, x, y)
     return np.add(x, y, out=out)
 
 
-SHARED, FAR = 1 << 16, 1 << 21  # elements between which two threads add faster than one: then memory is the limit
+SHARED = 1 << 17  # elements from which on two threads add faster than one
 
 
 def _alike(x: np.ndarray, y: np.ndarray) -> bool:

@@ -112,7 +112,7 @@ def test_chains_in_every_memory_order(pair):
 @pytest.mark.parametrize("order", ["C", "last"])
 def test_sums_of_large_arrays(order):
     """On several threads what np.add gives, in place too."""
-    x, y = np.random.default_rng(0).normal(size=(2, 3, 40, 50, 21)).astype(np.float32)
+    x, y = np.random.default_rng(0).normal(size=(2, 3, 40, 60, 21)).astype(np.float32)
     if order == "last":
         x, y = (np.ascontiguousarray(a.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2) for a in (x, y))
     expected = x + y
