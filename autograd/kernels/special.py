@@ -138,7 +138,7 @@ def digamma(x):
     if at == 0:
         return like(-math.copysign(math.inf, at), x)
     if at < 0:
-        whole = math.floor(at)
+        whole = np.floor(at)  # a float: of 1e20 too
         if at == whole:
             return like(math.nan, x)
         y -= math.pi / math.tan(math.pi * (at - whole))  # the tangent has the period 1
@@ -154,7 +154,7 @@ def trigamma(x):
     """The derivative of `digamma`: infinity at 0, -1, -2, .."""
     at, y, sign = float(x), 0.0, 1.0
     if at < 0.5:
-        sine = math.sin(math.pi * (at - math.floor(at)))
+        sine = math.sin(math.pi * (at - np.floor(at)))
         y, sign, at = -(math.pi / sine) * (math.pi / sine), -1.0, 1 - at
     while at < _large(x):
         y += 1 / (at * at)

@@ -176,6 +176,24 @@ EXPRESSIONS = [
     # counts alone
     "lib.repeat_interleave(i[0])", "lib.repeat_interleave(i[1].to(lib.int32))", "lib.repeat_interleave(i)",
     "lib.repeat_interleave(x[0])",
+    # on torch's own test inputs
+    "lib.tensor([x[0, :1], x[1, :1]])", "lib.tensor([[x[0, :1]], [x[:1, :1]]])", "lib.tensor((i[0, :1], 2.5))",
+    "lib.unsqueeze(x, True)", "x.transpose(True, 0)", "lib.cat([x, x], True)", "lib.cat([x, x], dim=True)", "x.size(True)",
+    "lib.softmax(3.0, 0)", "lib.reshape(3.0, (1,))", "lib.squeeze(3.0)", "lib.transpose(3.0, 0, 0)", "lib.bmm(x, 3.0)",
+    "lib.permute(3.0, ())", "lib.flatten(3.0)", "lib.unsqueeze(3.0, 0)",
+    "x.scatter(0, i, x[0, 0])", "x.scatter_add(0, i, x[0, 0])", "x[0].scatter(0, i[0, 0], x[0, 0])",
+    "x[0].index_add(0, i[0, :1], x[0, 0])", "x[0].index_copy(0, i[0, :1], x[0, 0])", "x[0, 0].index_add(0, i[0, :1], x[0, 0])",
+    "x[i[0].to(lib.int8)]", "x[i[0].to(lib.int16)]", "x[i[0].to(lib.int32)]", "x.index_select(1, i[0].to(lib.int8))",
+    "lib.linalg.norm(lib.ones(2, 3, 4), dim=(0, 1, 2))", "lib.linalg.norm(lib.ones(2, 3, 4), 2, dim=(0, 1, 2))",
+    "x[..., ...]", "x[..., 0, ...]", "x[0, ..., ...]",
+    "lib.tensordot(x[:1], x, dims=([0], [0]))", "lib.take_along_dim(x, i - 2, 1)", "lib.diff(x, n=0, prepend=x)",
+    "lib.linalg.vander(x, N=4)", "lib.linalg.vander(x[0] > 0)", "lib.linalg.lu_factor(lib.zeros(2, 2))",
+    "lib.arange(0.1, -7.9, -4.0, dtype=lib.int64)", "lib.arange(0, 1.5, 0.3, dtype=lib.int64)",
+    "lib.linspace(4.3, -3, 10, dtype=lib.int64)", "lib.logspace(0, 1.2, 2, dtype=lib.int64)",
+    "lib.fill(x, value=3)", "lib.heaviside(x, values=x)",
+    "x.to(x.double(), True, True)", "x.int(memory_format=lib.contiguous_format)",
+    "lib.gradient(x[0], spacing=None)", "x.flip(dims=(0, 1))", "x.clone().cauchy_(0, 0)", "x.clone().log_normal_(0, 0)",
+    "lib.digamma(x * 0 - 1e20)",
     # limits that cross
     "lib.logit(x, 1)", "lib.logit(i, eps=1)", "lib.logit(x, 0.6)", "lib.logit(i.double(), 0.3)",
 ]  # fmt: skip
@@ -184,3 +202,68 @@ EXPRESSIONS = [
 @pytest.mark.parametrize("text", EXPRESSIONS)
 def test_expressions(text):
     agree(text)
+
+
+def test_zeros_take_no_column_in_print():
+    for values in ([-0.0, 1.0], [-0.0, 1.5], [-0.0, 0.0], [[-0.0, 12.0], [3.0, -4.0]]):
+        assert repr(autograd.tensor(values)) == repr(torch.tensor(values))
+
+
+def test_data_counts_its_versions_itself():
+    for lib in (autograd, torch):
+        w = lib.ones(2, requires_grad=True)
+        y = (w * w).sum()
+        w.data += 1
+        y.backward()
+        assert w._version == 0 and w.grad.tolist() == [4.0, 4.0]
+        w.detach().add_(1)
+        assert w._version == 1
+
+
+def test_an_array_beside_a_product_takes_part_in_promotion():
+    x = autograd.ones(2, 3, requires_grad=True)
+    y = x @ np.ones((3, 2))
+    assert y.dtype == np.float64  # as torch's, which goes through numpy
+    y.sum().backward()
+    assert x.grad.dtype == np.float32 and (x.grad == 2).all()
+    z = np.ones((4, 2)) @ x
+    assert z.dtype == np.float64 and (z.detach().numpy() == 2).all()
+
+
+def test_products_at_zeros_have_a_second_derivative():
+    src = np.array([0.0, 2.0, 3.0, 0.0, 0.0, 1.5])
+    index = np.array([0, 0, 1, 1, 2, 2])
+    for own in (True, False):
+        x = autograd.tensor([1.5, 0.0, 2.0], dtype=autograd.float64, requires_grad=True)
+        s = autograd.tensor(src, requires_grad=True)
+        call = lambda x, s, own=own: x.scatter_reduce(0, autograd.tensor(index), s, "prod", include_self=own)
+        assert autograd.gradgradcheck(call, (x, s))
+
+
+def test_large_matrices_by_projection():
+    rng = np.random.default_rng(0)
+    a = autograd.tensor(rng.standard_normal((30, 3)) @ rng.standard_normal((3, 20)))
+    for x in (a, a.mT):
+        u, s, v = autograd.svd_lowrank(x, q=3)
+        np.testing.assert_allclose((u * s @ v.mT).numpy(), x.numpy(), atol=1e-10)
+        np.testing.assert_allclose(s.numpy(), autograd.linalg.svdvals(x)[:3].numpy())
+    u, s, v = autograd.pca_lowrank(a, q=3)
+    np.testing.assert_allclose((u * s @ v.mT).numpy(), (a - a.mean(0)).numpy(), atol=1e-10)
+    for refused in (lambda: autograd.svd_lowrank(a, q=21), lambda: autograd.pca_lowrank(a, q=-1)):
+        with pytest.raises(ValueError, match="lowrank: q is"):
+            refused()
+    with pytest.raises(TypeError, match="svd_lowrank"):
+        autograd.svd_lowrank(a.long())
+
+
+def test_views_of_one_tensor_are_written_to():
+    """torch refuses; here the write is recorded, as one into x[0] is in both."""
+    w = autograd.arange(6.0).reshape(2, 3).requires_grad_()
+    y = w * 2
+    y.unbind(0)[0].mul_(w[1])
+    (y * y).sum().backward()
+    other = torch.arange(6.0).reshape(2, 3).requires_grad_()
+    z = other * 2
+    z[0].mul_(other[1])
+    (z * z).sum().backward()
+    assert w.grad.tolist() == other.grad.tolist()
