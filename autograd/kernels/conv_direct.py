@@ -240,10 +240,10 @@ def weight_sums(first, last, width, plan, rows, places, lines, x, g, zeros, sums
     extent = ((block - 1) * p.sh + p.reach) * p.span * C  # of a block's copy
     work = scratch(p.images * extent if p.copied else 0, x)
     source = work if p.copied else x
-    packed = G * panels > 2 and p.step >= 4 * M
+    several, ragged = G * panels > 2 and p.step >= 4 * M, Kg % P > 0
     sub = max(1, PANEL // P // Wo)
-    panel = scratch(sub * Wo * P if packed else 0, x)
-    right = panel if packed else g
+    panel = scratch(sub * Wo * P if several or ragged else 0, x)
+    panel[:] = 0
     share = (sub * Wo * K * M + p.step - 1) // p.step  # of the next gradients, fetched beside one tile
     lanes = LANES * 4 // x.itemsize
     for task in range(first, last):
@@ -254,6 +254,8 @@ def weight_sums(first, last, width, plan, rows, places, lines, x, g, zeros, sums
         group = k // panels
         j = (k - group * panels) * P
         wide = min(P, Kg - j)
+        packed = several or wide < P
+        right = panel if packed else g
         units = (p.N + p.images - 1) // p.images * p.blocks
         begin = piece * units // p.pieces
         for unit in range(begin, (piece + 1) * units // p.pieces):

@@ -120,7 +120,8 @@ def window_tile(  # type: ignore[no-untyped-def]
     """C[c0 + places[r0+i] + j] = sum over t < T, q < Q of A[a0 + rows[r0+i] + taps[t0+t] + q*astep] * B[b0 + (t*Q+q)*bstep + j].
 
     For i < m and j < n, at most width.ndim vectors; i < m <= ROWS[width.ndim]. The sum starts from C with `accumulate`, else from start[s0 + j]; `relu` clips below at zero on the way out.
-    B, C and start are neither read nor written beyond n columns, A and C not beyond m rows.
+    C and start are neither read nor written beyond n columns, A and C not beyond m rows. B is read in whole vectors: a load
+    with a mask takes a multiplier's turn.
     """  # noqa: E501
     nr, mr = width.ndim, ROWS[width.ndim]
     flag = types.boolean
@@ -157,7 +158,7 @@ def window_tile(  # type: ignore[no-untyped-def]
             base = [b.gep(row, [tap]) for row in a_rows]
             with cgutils.for_range(b, Q) as inner:
                 b_row = b.add(b_tap, b.mul(inner.index, bstep))
-                row = [emit.load(B_, b.add(b_row, columns[j]), masks[j]) for j in range(nr)]
+                row = [emit.load(B_, b.add(b_row, columns[j])) for j in range(nr)]
                 a_column = b.mul(inner.index, astep)
                 for i in range(mr):
                     value = emit.splat(b.load(b.gep(base[i], [a_column])))
