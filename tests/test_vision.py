@@ -325,7 +325,7 @@ def test_kernels_stay_inside_their_arrays(dtype: Any, at_end: bool) -> None:
     boxes = random_boxes(rng, 70, dtype=dtype)
     area = boxes[:, 2] * 0 + 1
     rows, columns, areas, out = (guarded(x, at_end) for x in (boxes, boxes.T, area, np.zeros((70, 70), dtype)))
-    kernels._iou(rows, columns, areas, areas, out)
+    kernels._iou(0, 70, rows, columns, areas, areas, out)
     placed, keep = guarded(np.vstack([boxes.T, area]), at_end), guarded(np.zeros(70, bool), at_end)
     kernels._suppress(placed, guarded(np.array([0, 30, 70]), at_end), 0.5, dtype(0.4), False, keep)
     scores, order = guarded(rng.random(70), at_end), guarded(np.zeros(70, np.int64), at_end)

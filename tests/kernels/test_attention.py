@@ -84,9 +84,12 @@ def run(problem, dtype, at_end, seed=5):
 @given(problems(), st.booleans())
 def test_attention_and_its_gradients(problem, at_end):
     for dtype, tolerance in ((np.float64, 1e-11), (np.float32, 1e-4)):
-        for found, expected in zip(*run(problem, dtype, at_end), strict=True):
+        results, references = run(problem, dtype, at_end)
+        # of all results: where there is one key its gradient is nothing, a sum of what rounding leaves of large terms
+        size = max(1, *[abs(expected).max() for expected in references])
+        for found, expected in zip(results, references, strict=True):
             assert found.dtype == dtype
-            np.testing.assert_allclose(found, expected, rtol=0, atol=tolerance * max(1, abs(expected).max()))
+            np.testing.assert_allclose(found, expected, rtol=0, atol=tolerance * size)
 
 
 def test_same_bits_on_any_number_of_threads():
