@@ -153,7 +153,10 @@ def logit(input: Any, eps: float | None = None) -> Any:
     tensor([-1.0986,  0.0000])
     """
     if eps is not None:
-        input = limit(np.asarray(input), eps, 1 - eps)  # from below first, as eps may exceed 1/2
+        x = np.asarray(input)
+        low, high = x.dtype.type(eps), x.dtype.type(1 - eps)
+        # from below first, and only what is left from above: eps may exceed 1/2
+        input = limit(x, low, high) if low <= high else np.where(x < low, low, np.where(x > high, high, x))
     return np.log(input / (1 - input))
 
 
