@@ -112,13 +112,8 @@ def leaky_relu(input: Any, negative_slope: float = 0.01) -> Any:
 @quiet
 def _prelu(input: Any, weight: Any) -> Any:
     """input where positive, else weight * input, broadcast."""
-    if input.nbytes < 1 << 20 or np.ndim(weight) >= input.ndim:
-        return np.maximum(input, 0) + np.minimum(input, 0) * weight
-    y, step = np.empty_like(input), max(1, len(input) * (1 << 18) // input.nbytes)
-    for i in range(0, len(input), step):  # what is read several times stays near
-        x, out = input[i : i + step], y[i : i + step]
-        np.multiply(np.minimum(x, 0, out=out), weight, out=out)
-        np.add(out, np.maximum(x, 0), out=out)
+    y = np.asarray(input * weight)
+    np.copyto(y, input, where=np.greater(input, 0))  # times a weight of inf or NaN, nothing is not nothing
     return y
 
 
