@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from math import prod
+from typing import Any
+
 import numpy as np
 
+from .buffer import flat
 from .compile import kernel
 from .threads import run
 from .view import part
@@ -61,12 +65,10 @@ def _ordered(x: np.ndarray, n: int) -> tuple[np.ndarray, bool]:
     """The memory of x in C order, or of (N, C, *space) that stands so channels-last, where space are the last n dims."""
     last = n == x.ndim - 2 and not x.flags.c_contiguous and np.moveaxis(x, 1, -1).flags.c_contiguous
     x = np.ascontiguousarray(np.moveaxis(x, 1, -1) if last else x)
-    return (x if x.flags.writeable else x.copy()), last
+    return x, last
 
 
-def _sizes(
-    x: np.ndarray, tables: list[np.ndarray], left: int, last: bool
-) -> tuple[tuple[int, ...], tuple[object, ...]]:
+def _sizes(x: np.ndarray, tables: list[np.ndarray], left: int, last: bool) -> tuple[tuple[int, ...], tuple[Any, ...]]:
     """The shape with borders, and the kernels' arguments, for an x without them."""
     n, K = len(tables), x.shape[-1] if last else 1
     space = x.shape[x.ndim - n - last : x.ndim - last]
@@ -84,8 +86,9 @@ def pad(x: np.ndarray, tables: list[np.ndarray], left: int) -> np.ndarray:
     shape, arguments = _sizes(x, tables, left, last)
     y = np.empty(shape, x.dtype)
     bits = np.dtype(f"u{x.dtype.itemsize}")  # what the elements are is no matter
-    planes = y.size // (len(tables[-1]) * (len(tables[-2]) if len(tables) > 1 else 1) * arguments[-1])  # type: ignore[operator]
-    run(_pad, bits, planes, y.size >= GATE, x.view(bits).reshape(-1), y.view(bits).reshape(-1), *arguments)
+    _, line, column, *_, K = arguments
+    planes = y.size // (line.size * column.size * K)
+    run(_pad, bits, planes, y.size >= GATE, flat(x)[0].view(bits), y.view(bits).reshape(-1), *arguments)
     return np.moveaxis(y, -1, 1) if last else y
 
 
@@ -94,6 +97,6 @@ def fold(y: np.ndarray, shape: tuple[int, ...], tables: list[np.ndarray], left: 
     y, last = _ordered(y, len(tables))
     x = np.empty((shape[0], *shape[2:], shape[1]) if last else shape, y.dtype)
     _, arguments = _sizes(x, tables, left, last)
-    blocks = x.size // int(np.prod(arguments[4:]))  # type: ignore[arg-type]
-    run(_fold, y.dtype, blocks, y.size >= GATE, y.reshape(-1), x.reshape(-1), *arguments)
+    blocks = x.size // prod(arguments[4:])  # of D H W K elements
+    run(_fold, y.dtype, blocks, y.size >= GATE, flat(y)[0], x.reshape(-1), *arguments)
     return np.moveaxis(x, -1, 1) if last else x

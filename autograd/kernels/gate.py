@@ -9,6 +9,7 @@ from math import prod
 
 import numpy as np
 
+from .buffer import flat
 from .compile import kernel
 from .functions import vector_sigmoid
 from .simd import LANES, broadcast, load_first, store_first
@@ -58,8 +59,7 @@ def _ordered(x: np.ndarray, dim: int) -> tuple[bool, int]:
 
 
 def _plain(x: np.ndarray, last: bool) -> np.ndarray:
-    x = np.ascontiguousarray(np.moveaxis(x, 1, -1) if last else x)
-    return x if x.flags.writeable else x.copy()
+    return np.ascontiguousarray(np.moveaxis(x, 1, -1) if last else x)
 
 
 def _run(function, shape, dim, x, *others):  # type: ignore[no-untyped-def]
@@ -68,8 +68,8 @@ def _run(function, shape, dim, x, *others):  # type: ignore[no-untyped-def]
         return
     rows, width = max(1, STEP // K), min(K, STEP)
     tasks = -(-O // rows) * -(-K // width)
-    flat = [a.reshape(-1) for a in (x, *others)]
-    run(function, x.dtype, tasks, O * K >= GATE, *flat, O, K, rows, width)
+    flats = [flat(a)[0] for a in (x, *others)]
+    run(function, x.dtype, tasks, O * K >= GATE, *flats, O, K, rows, width)
 
 
 def glu(x: np.ndarray, dim: int) -> np.ndarray:

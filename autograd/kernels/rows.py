@@ -11,7 +11,7 @@ import numpy as np
 
 from .compile import kernel
 from .functions import exp
-from .threads import MOST, get_num_threads, run
+from .threads import run, threads_in_use
 from .view import part
 
 GATE = 1 << 18  # products of elements below which a parallel launch costs more than it saves
@@ -172,8 +172,7 @@ def add_products(
         out.reshape(-1), _flat(put), none if factors is None else _flat(factors), out.dtype.type(scale), _flat(x),
         _NO_INDEX if take is None else _flat(take),
     )  # fmt: skip
-    threads = min(get_num_threads(), MOST)
-    owners = 1 if put.size * D < GATE else 1 << (threads - 1).bit_length()
+    owners = 1 if put.size * D < GATE else 1 << (threads_in_use() - 1).bit_length()
     run(_add_owned, out.dtype, owners, True, *arrays, D, owners)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from .buffer import flat
 from .compile import kernel
 from .order import moved, planes
 from .simd import LANES, broadcast, fma, load_first, store_first, total
@@ -64,19 +65,11 @@ def _match(first, last, g, x, index, w, N, K, P, Q, C):
 
 def _last(x: np.ndarray) -> np.ndarray:
     """(N, C, P) as (N, P, C) in C order."""
-    if planes(x):
-        return moved(x)
-    x = np.ascontiguousarray(x.transpose(0, 2, 1))
-    return x if x.flags.writeable else x.copy()
+    return moved(x) if planes(x) else np.ascontiguousarray(x.transpose(0, 2, 1))
 
 
 def _flat(x: np.ndarray) -> np.ndarray:
-    x = np.ascontiguousarray(x)
-    return (x if x.flags.writeable else x.copy()).reshape(-1)
-
-
-def _run(function, tasks, parallel, *args):  # type: ignore[no-untyped-def]
-    run(function, args[0].dtype, tasks, parallel, *args)
+    return flat(np.ascontiguousarray(x))[0]
 
 
 def read(x: np.ndarray, w: np.ndarray, index: np.ndarray) -> np.ndarray:
@@ -85,7 +78,7 @@ def read(x: np.ndarray, w: np.ndarray, index: np.ndarray) -> np.ndarray:
     (N, P, C), (K, _, Q) = last.shape, index.shape
     y = np.empty((N, Q, C), x.dtype)
     sizes = N, K, P, Q, C
-    _run(_read, N * -(-Q // STEP), y.size >= GATE, last.reshape(-1), _flat(w), _flat(index), y.reshape(-1), *sizes)
+    run(_read, x.dtype, N * -(-Q // STEP), y.size >= GATE, _flat(last), _flat(w), _flat(index), y.reshape(-1), *sizes)
     return y.transpose(0, 2, 1)
 
 
@@ -95,7 +88,7 @@ def spread(g: np.ndarray, w: np.ndarray, index: np.ndarray, P: int) -> np.ndarra
     (N, Q, C), K = last.shape, len(index)
     x = np.zeros((N, P, C), g.dtype)
     sizes = N, K, P, Q, C
-    _run(_spread, N, g.size >= GATE, last.reshape(-1), _flat(w), _flat(index), x.reshape(-1), *sizes)
+    run(_spread, x.dtype, N, g.size >= GATE, _flat(last), _flat(w), _flat(index), x.reshape(-1), *sizes)
     return x.transpose(0, 2, 1)
 
 
@@ -106,5 +99,5 @@ def match(g: np.ndarray, x: np.ndarray, index: np.ndarray) -> np.ndarray:
     w = np.empty(index.shape, x.dtype)
     sizes = N, K, P, Q, C
     tasks, parallel = N * -(-Q // STEP), K * g.size >= GATE
-    _run(_match, tasks, parallel, g_last.reshape(-1), x_last.reshape(-1), _flat(index), w.reshape(-1), *sizes)
+    run(_match, x.dtype, tasks, parallel, _flat(g_last), _flat(x_last), _flat(index), w.reshape(-1), *sizes)
     return w

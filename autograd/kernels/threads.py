@@ -26,10 +26,10 @@ from numba.core import cgutils, config, types
 from numba.extending import intrinsic
 
 from autograd.errors import NumberError
+from autograd.kernels.buffer import LINE, aligned
 from autograd.kernels.compile import kernel
 
 # The memory that the threads share: one word a cache line where several threads write.
-LINE = 64  # bytes
 BUSY, DONE, JOB, STOP = 0, LINE, 2 * LINE, 3 * LINE  # whether taken; pieces finished; number of the last job; to end
 ENTRY, KERNEL, ARGS, TASKS, EACH, THREADS = (4 * LINE + 8 * i for i in range(6))  # the job
 RUNS = 5 * LINE  # from here on a word a thread: the next piece of its run, and in the upper half the run's end
@@ -260,10 +260,9 @@ class _Helpers:
         self.bells: list[SimpleQueue[None]] = []
         self.threads: list[threading.Thread] = []
         self.lock = threading.Lock()
-        self.memory = np.zeros(RUNS + (MOST + 1) * LINE, np.uint8)
-        self.shared = -(-self.memory.ctypes.data // LINE) * LINE
-        first = self.shared - self.memory.ctypes.data
-        self.words = self.memory[first : first + RUNS + MOST * LINE].data.cast("q")
+        memory = aligned(RUNS + MOST * LINE, np.uint8)
+        memory[:] = 0
+        self.shared, self.words = memory.ctypes.data, memory.data.cast("q")  # the view keeps the memory
         self.lead = 0
 
     def start(self, count: int) -> None:
@@ -325,6 +324,11 @@ def get_num_threads() -> int:
     True
     """
     return _wanted.threads
+
+
+def threads_in_use() -> int:
+    """How many threads a kernel of this Python thread runs on: `get_num_threads`, but no more than there are."""
+    return _wanted.used
 
 
 def set_num_threads(n: int) -> None:
