@@ -69,15 +69,19 @@ def pack(first, last, K, N, X, x0, xk, xn, P, out):
 def outer_product(first, last, plan, n0, A, a0, B, b0, C, start, bias, floor):
     """Rectangles first to last of C by outer products: B's rows are contiguous, A may have any strides.
 
-    MR rows of A are `apanel` apart, P columns of B `bpanel`; n0 is the first column of the chunk at hand. See `_Plan`.
+    P columns of B are `bpanel` apart; n0 is the first column of the chunk at hand. See `_Plan`.
     """
     M, N, K, chunk, rows, columns, block, piece = plan[0], plan[1], plan[2], plan[3], plan[4], plan[5], plan[6], plan[7]
-    am, ak, apanel, abatch, bk, bpanel, bbatch = plan[8], plan[9], plan[10], plan[11], plan[12], plan[13], plan[14]
-    P, own, own_bk, own_bn = NR * LANES * 4 // C.itemsize, plan[15], plan[16], plan[17]
-    panels, origin = B, b0
-    if own:  # this task packs its columns: what another core has packed lies in that core's cache
-        panels = np.empty(columns * K + 64, C.dtype)
-        origin = -panels.ctypes.data % 64 // C.itemsize
+    am, ak, abatch, bk, bpanel, bbatch = plan[8], plan[9], plan[10], plan[11], plan[12], plan[13]
+    P, own_a, own_b, own_bk, own_bn = NR * LANES * 4 // C.itemsize, plan[14], plan[15], plan[16], plan[17]
+    bands, panels, bands0, panels0, rowstep, step = A, B, 0, 0, am, ak
+    # a task packs what it reads, block by block: what another core has packed lies in that core's cache
+    if own_a:
+        bands, rowstep, step = np.empty(rows * min(block, K) + 64, C.dtype), 1, MR
+        bands0 = -bands.ctypes.data % 64 // C.itemsize
+    if own_b:
+        panels = np.empty(columns * min(block, K) + 64, C.dtype)
+        panels0 = -panels.ctypes.data % 64 // C.itemsize
     width = min(chunk, N - n0)
     across, down, pieces = (width + columns - 1) // columns, (M + rows - 1) // rows, (K + piece - 1) // piece
     for t in range(first, last):
@@ -85,11 +89,14 @@ def outer_product(first, last, plan, n0, A, a0, B, b0, C, start, bias, floor):
         left, right = j * columns // P, (min(width, (j + 1) * columns) + P - 1) // P  # panels of B, of A, and ...
         top, bottom = i * rows // MR, (min(M, (i + 1) * rows) + MR - 1) // MR
         begin, end = p * piece, min(K, (p + 1) * piece)  # ... the stretch of K
-        if own:
-            n = min(N - left * P, columns)
-            pack(0, right - left, K, n, B, b0 + left * P * own_bn, own_bk, own_bn, P, panels[origin:])
         for k0 in range(begin, end, block):
             k = min(block, end - k0)
+            if own_a:
+                m, a = min(M - top * MR, rows), a0 + top * MR * am + k0 * ak
+                pack(0, bottom - top, k, m, A, a, ak, am, MR, bands[bands0:])
+            if own_b:
+                n, b = min(N - left * P, columns), b0 + left * P * own_bn + k0 * own_bk
+                pack(0, right - left, k, n, B, b, own_bk, own_bn, P, panels[panels0:])
             now, low = start if k0 == begin else FROM_C, floor if k0 + k == end else C.dtype.type(-np.inf)
             for tile in range((right - left) * (bottom - top)):
                 if K <= 64:  # C is most of the memory: write it row by row
@@ -97,27 +104,31 @@ def outer_product(first, last, plan, n0, A, a0, B, b0, C, start, bias, floor):
                 else:  # a panel of B stays in the first cache
                     x, y = top + tile % (bottom - top), left + tile // (bottom - top)
                 m, n, d = min(MR, M - x * MR), min(P, width - y * P), n0 + y * P
-                a, b = a0 + batch * abatch + x * apanel + k0 * ak, origin + batch * bbatch + y * bpanel + k0 * bk
-                b -= own * left * bpanel
+                a, b = a0 + batch * abatch + x * MR * am + k0 * ak, b0 + batch * bbatch + y * bpanel + k0 * bk
+                if own_a:
+                    a = bands0 + (x - top) * MR * k
+                if own_b:
+                    b = panels0 + (y - left) * P * k
                 c = (batch * pieces + p) * M * N + x * MR * N + d
                 if m > TWO_THIRDS:
-                    outer_tile(MR, NR, A, a, am, ak, panels, b, bk, C, c, N, k, now, bias, d, low, m, n)
+                    outer_tile(MR, NR, bands, a, rowstep, step, panels, b, bk, C, c, N, k, now, bias, d, low, m, n)
                 elif m > 1 or bpanel != P:
                     while m > 0:
+                        few = min(THIRD, m)
                         outer_tile(
-                            THIRD, NR, A, a, am, ak, panels, b, bk, C, c, N, k, now, bias, d, low, min(THIRD, m), n
+                            THIRD, NR, bands, a, rowstep, step, panels, b, bk, C, c, N, k, now, bias, d, low, few, n
                         )
-                        a, c, m = a + THIRD * am, c + THIRD * N, m - THIRD
+                        a, c, m = a + THIRD * rowstep, c + THIRD * N, m - THIRD
                 elif (y - left) % 4 == 0:  # one row alone needs more columns to keep the multipliers busy
                     n = min(4 * P, min(right * P, width) - y * P)
-                    outer_tile(1, WIDE, A, a, am, ak, panels, b, bk, C, c, N, k, now, bias, d, low, 1, n)
+                    outer_tile(1, WIDE, bands, a, am, step, panels, b, bk, C, c, N, k, now, bias, d, low, 1, n)
 
 
 @kernel
 def inner_product(first, last, plan, n0, A, a0, B, b0, C, start, bias, floor):
     """`outer_product` by inner products: A's rows and B's columns are contiguous, B's columns `bn` apart."""
     M, N, K, rows, columns, block, piece = plan[0], plan[1], plan[2], plan[4], plan[5], plan[6], plan[7]
-    am, abatch, bn, bbatch = plan[8], plan[11], plan[13], plan[14]
+    am, abatch, bn, bbatch = plan[8], plan[10], plan[12], plan[13]
     across, down, pieces = (N + columns - 1) // columns, (M + rows - 1) // rows, (K + piece - 1) // piece
     nothing = C.dtype.type(-np.inf)
     for t in range(first, last):
@@ -175,8 +186,8 @@ class _Plan:
     """How a product of given shapes, strides and dtype is cut up.
 
     Tasks are rectangles of `rows` x `columns`, and `pieces` of K where K is long and the result small; within a task K
-    is taken `block` by `block`. B is packed `chunk` columns at a time, A all at once; with `own` a task packs the columns
-    of B that it reads. Nothing here depends on the number of threads; `threads` says whether a parallel launch pays.
+    is taken `block` by `block`. B is packed `chunk` columns at a time, or by each task for itself, as A may be, block by
+    block (`own_b`, `own_a`). Nothing here depends on the number of threads; `threads` says whether a parallel launch pays.
     """
 
     dtype: np.dtype
@@ -207,25 +218,27 @@ class _Plan:
         if few and (inner or bn == 1):
             piece = max(1024, -(-K // 32))
         wide = M > 2 * MR and N > P and batch == 1 and bn == 1
-        upright = wide and am == 1  # A^T B, as in the gradient of weights
+        upright = wide and am == 1 and K >= 96  # A^T B, as in the gradient of weights
+        own_a, own_b = upright and M >= 10 * MR and N >= 8 * P, upright and M >= 8 * MR  # where it is read often enough
+        if upright:
+            rows, block = 16 * MR, (1024 if own_a else 512) // itemsize
         if (upright or (wide and M <= 16 * MR and K * N * itemsize > 2**19)) and K >= 512 and M * N < 2**18:
-            # rows of B pass once, unpacked: K in pieces rather than smaller rectangles
-            block = 256 // itemsize
+            # K in pieces rather than smaller rectangles; of A B with few rows, B passes once, unpacked
+            block = block if upright else 256 // itemsize
             piece = min(K, max(512, -(-K * -(-M // rows) * -(-N // columns) // TASKS // block) * block))
         again = M > 16 * MR or (M > 4 * MR and bk * itemsize % 2048 == 0)  # such rows of B share few cache sets
-        pack_b = bn != 1 or (again and N > P and K * N * itemsize > 2**19) or (upright and K >= 96)
-        pack_b = pack_b and not inner and piece == K
-        fits = M <= 16 * MR if bn != 1 else upright and K * itemsize <= 2**11  # a band of A stays in the second cache
-        own = pack_b and batch == 1 and fits and N >= 2 * P and M * N * K > SERIAL
-        if own:
+        pack_b = bn != 1 or (again and N > P and K * N * itemsize > 2**19)
+        pack_b = pack_b and not inner and piece == K and not upright
+        few_rows = pack_b and bn != 1 and batch == 1 and M <= 16 * MR and N >= 2 * P and M * N * K > SERIAL
+        own_b = own_b or few_rows
+        if few_rows:
             bands = -(-M // (16 * MR))
             rows = -(-M // bands // MR) * MR
             pack_b, columns = False, max(1, -(-N // P) * bands // TASKS) * P
-        pack_a = pack_b and K >= 96 and (upright or (N >= 512 and K >= 256))
         if pack_b:
             chunk = max(P, min(-(-N // P), 2**23 // itemsize // K // P) * P)
         self.pieces = -(-K // piece)
-        while not own and -(-M // rows) * -(-chunk // columns) * self.pieces * batch < TASKS:
+        while not few_rows and -(-M // rows) * -(-chunk // columns) * self.pieces * batch < TASKS:
             if rows > 2 * MR:
                 rows = -(-rows // 2 // MR) * MR
             elif columns > P:
@@ -235,15 +248,14 @@ class _Plan:
         self.M, self.N, self.K, self.am, self.ak, self.bk, self.bn = M, N, K, am, ak, bk, bn
         self.columns, self.chunk, self.panel = columns, chunk, P
         self.inner, self.product = inner, inner_product if inner else outer_product
-        self.pack_a, self.pack_b = pack_a, pack_b
+        self.pack_b = pack_b
         self.bands = batch * self.pieces * -(-M // rows)
         self.threads = batch * M * N * K > SERIAL
         self.simple = not (self.threads or pack_b or self.pieces > 1)
         self.tasks = self.bands * -(-N // columns)
-        left = (1, MR, MR * K) if pack_a else (am, ak, MR * am)
-        right = (P, P * K) if pack_b or own else (bk, bn if inner else P)
+        right = (P, P * K) if pack_b or own_b else (bk, bn if inner else P)
         cut = (M, N, K, chunk, rows, columns, block, piece)
-        self.numbers = np.array((*cut, *left, abatch, *right, bbatch, own, bk, bn), np.int64)
+        self.numbers = np.array((*cut, am, ak, abatch, *right, bbatch, own_a, own_b, bk, bn), np.int64)
 
 
 _NOTHING = {np.dtype(kind): np.zeros(1, kind) for kind in (np.float32, np.float64)}
@@ -269,10 +281,6 @@ def _run(
     if plan.simple:
         product(0, plan.tasks, numbers, 0, A, a0, B, b0, C, start, bias, floor)
     elif plan.pack_b:
-        if plan.pack_a:
-            packed = workspace("gemm A", -(-plan.M // MR) * MR * K, C.dtype)
-            _pack(K, plan.M, A, a0, plan.ak, plan.am, MR, packed)
-            A, a0 = packed, 0
         packed = workspace("gemm B", plan.chunk * K, C.dtype)
         for n0 in range(0, N, plan.chunk):
             width = min(plan.chunk, N - n0)

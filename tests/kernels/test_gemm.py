@@ -105,11 +105,12 @@ WAYS = {
     "few rows, B streamed": (16, 700, 300, "C", "C"),
     "B packed": (220, 300, 1000, "C", "C"),
     "K in pieces for few rows": (130, 300, 1000, "C", "C"),
-    "A and B packed": (200, 600, 300, "C", "F"),
+    "B packed, of many columns": (200, 600, 300, "C", "F"),
     "each task packs B": (100, 600, 300, "C", "F"),
     "each task packs B from any strides": (61, 70, 80, "C", "columns apart"),
-    "A and B packed, transposed": (520, 520, 520, "F", "C"),
-    "each task packs B, transposed": (250, 300, 130, "F", "C"),
+    "each task packs A and B": (520, 520, 520, "F", "C"),
+    "each task packs A and B, K in pieces": (130, 300, 1100, "F", "C"),
+    "each task packs B, transposed": (250, 100, 130, "F", "C"),
     "B packed from any strides": (200, 70, 80, "C", "columns apart"),
     "K in pieces": (40, 50, 9000, "F", "C"),
     "K in pieces of inner products": (3, 50, 9000, "C", "F"),
@@ -147,16 +148,17 @@ def test_the_ways_named_are_the_ways_taken():
     assert {way for way, plan in plans.items() if plan.inner} == {
         "inner products", "one column", "K in pieces of inner products",
     }  # fmt: skip
-    assert {way for way, plan in plans.items() if plan.pack_a} == {"A and B packed", "A and B packed, transposed"}
     assert {way for way, plan in plans.items() if plan.pack_b} == {
-        "A and B packed", "A and B packed, transposed", "B packed", "B packed from any strides", "several chunks",
-        "one column, strided",
+        "B packed", "B packed, of many columns", "B packed from any strides", "several chunks", "one column, strided",
     }  # fmt: skip
-    assert {way for way, plan in plans.items() if plan.numbers[15]} == {
+    both = {"each task packs A and B", "each task packs A and B, K in pieces"}
+    assert {way for way, plan in plans.items() if plan.numbers[14]} == both
+    assert {way for way, plan in plans.items() if plan.numbers[15]} == both | {
         "each task packs B", "each task packs B from any strides", "each task packs B, transposed",
     }  # fmt: skip
     assert {way for way, plan in plans.items() if plan.pieces > 1} == {
         "inner products", "K in pieces", "K in pieces for few rows", "K in pieces of inner products",
+        "each task packs A and B, K in pieces",
     }  # fmt: skip
     assert plans["several chunks"].chunk < 200
 
