@@ -54,6 +54,7 @@ class Library:
         return getattr(self.optim, kind)(parameters, **settings, **ways)
 
 
+CHAIN = "chain = lambda x, *modules: chain(modules[0](x), *modules[1:]) if modules else x"
 # What nn/models/*.py import, and what stands for it on torch. Of the library itself nothing is left, for the figures of torch
 # are to be torch's: what explains wrong pictures and reads files is made of nothing.
 ON_TORCH = {
@@ -61,7 +62,9 @@ ON_TORCH = {
     "import nn": "import torch.nn as nn",
     "import nn.functional as F": "import torch.nn.functional as F",
     "from autograd import Tensor": "from torch import Tensor",
-    "from nn.container import chain": "chain = lambda x, *modules: chain(modules[0](x), *modules[1:]) if modules else x",
+    "from nn.container import chain": CHAIN,
+    "from nn.container import chain, chain_beside": CHAIN
+    + "; chain_beside = lambda shortcut, x, *modules: modules[-1](chain(x, *modules[:-1]) + shortcut)",
     "from ._shapes import explain_shapes": "explain_shapes = lambda forward: forward",
     "from .weights import build": "build = lambda network, *args, weights, **options: network(*args, **options)",
     "from .weights import build, load_weights": "build = lambda network, *args, weights, **options: network(*args, **options)",

@@ -118,13 +118,20 @@ def _plain(module: Module) -> bool:
     return module._hooks is None and "forward" not in module.__dict__
 
 
+BATCH_NORMS = BatchNorm1d, BatchNorm2d, BatchNorm3d
+
+
 def _fusible(module: Any, after: Any) -> bool:
     """Whether `module` can take the ReLU `after` into its own pass."""
     return (
         (after is F.relu or (type(after) is ReLU and _plain(after)))
-        and type(module) in (Linear, Conv2d, BatchNorm1d, BatchNorm2d, BatchNorm3d)
+        and type(module) in (Linear, Conv2d, *BATCH_NORMS)
         and _plain(module)
     )
+
+
+def _alike(x: Any, y: Any) -> bool:
+    return bool(x.shape == y.shape and x.dtype == y.dtype)
 
 
 def chain(input: Any, *modules: Any) -> Any:
@@ -142,6 +149,19 @@ def chain(input: Any, *modules: Any) -> Any:
             input = modules[i](input)
             i += 1
     return input
+
+
+def chain_beside(shortcut: Any, input: Any, *modules: Any) -> Any:
+    """f(chain(input, *modules) + shortcut), where f is the last of the modules, an activation.
+
+    The values are those of the calls in turn. Behind a batch norm, sum and ReLU run in its own pass over memory; the tape
+    then shows the shortcut as an input of the norm.
+    """
+    *before, norm, activation = modules
+    input = chain(input, *before)
+    if type(norm) in BATCH_NORMS and _fusible(norm, activation) and _alike(input, shortcut):
+        return norm(input, activation="relu", residual=shortcut)
+    return activation(norm(input) + shortcut)
 
 
 class Sequential(_Row):

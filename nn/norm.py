@@ -100,7 +100,7 @@ class _BatchNorm(_Norm):
     ) -> None:
         super().__init__(num_features, eps, momentum, affine, track_running_stats, device, dtype, bias)
 
-    def forward(self, input: Tensor, activation: str | None = None) -> Tensor:
+    def forward(self, input: Tensor, activation: str | None = None, residual: Tensor | None = None) -> Tensor:
         self._check(input)
         momentum = 0.0 if self.momentum is None else self.momentum
         if self.training and self.num_batches_tracked is not None:
@@ -122,6 +122,7 @@ class _BatchNorm(_Norm):
             momentum,
             self.eps,
             activation=activation,
+            residual=residual,
         )
 
 

@@ -7,6 +7,7 @@ import pytest
 
 import autograd
 import nn
+from nn.container import chain_beside
 
 
 def one_by_one(net: nn.Sequential, x: autograd.Tensor) -> autograd.Tensor:
@@ -97,3 +98,53 @@ def test_second_order():
     net = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 1)).double()
     x = autograd.randn(2, 3, dtype=autograd.float64, requires_grad=True)
     assert autograd.gradgradcheck(lambda value: net(value) ** 2, (x,))
+
+
+def in_turn(shortcut, input, *modules):
+    for module in modules[:-1]:
+        input = module(input)
+    return modules[-1](input + shortcut)
+
+
+@pytest.mark.parametrize("last", [nn.ReLU(), nn.ReLU(inplace=True), nn.functional.relu, nn.Tanh()], ids=repr)
+@pytest.mark.parametrize("training", [True, False], ids=["training", "evaluation"])
+@pytest.mark.parametrize("shape", [(4, 6, 5, 5), (4, 6, 1, 1), (6, 1, 1), (8, 24, 33, 31)], ids=str)
+def test_a_shortcut_is_added_in_the_norms_pass_with_the_same_bits(shape, training, last):
+    autograd.manual_seed(0)
+    size = (shape[0] if len(shape) == 4 else 4, shape[-3], *((5, 5) if shape[-1] == 1 else shape[-2:]))
+    conv, norm = nn.Conv2d(3, size[1], 1), nn.BatchNorm2d(size[1]).train(training)
+    with autograd.no_grad():
+        norm.running_mean += 0.3
+        norm.running_var *= 1.7
+    x, shortcut = autograd.randn(size[0], 3, *size[2:]), autograd.randn(*shape)
+    results = []
+    for join in (chain_beside, in_turn):
+        leaves = [x.clone().requires_grad_(), shortcut.clone().requires_grad_(), *conv.parameters(), *norm.parameters()]
+        before = {name: value.clone() for name, value in norm.state_dict().items()}
+        y = join(leaves[1], leaves[0], conv, norm, last)
+        gradients = autograd.grad((y * autograd.arange(y.numel()).reshape(y.shape)).sum(), leaves)
+        moments = [norm.running_mean.clone(), norm.running_var.clone()]
+        norm.load_state_dict(before)
+        results.append([value.detach().numpy() for value in (y, *gradients, *moments)])
+    for value, expected in zip(*results, strict=True):
+        np.testing.assert_array_equal(value, expected)
+
+
+def test_a_hook_on_the_norm_sees_it_without_the_shortcut():
+    norm, seen = nn.BatchNorm1d(3), []
+    x, shortcut = autograd.randn(4, 3), autograd.full((4, 3), 9.0)
+    norm.register_forward_hook(lambda module, args, output: seen.append(output.mean().item()))
+    y = chain_beside(shortcut, x, norm, nn.ReLU())
+    assert abs(seen[0]) < 1e-5 and abs(y.mean().item() - 9) < 1e-5
+
+
+def test_batch_norm_with_a_residual():
+    x, r = (autograd.randn(4, 3, 2, dtype=autograd.float64, requires_grad=True) for _ in range(2))
+    weight = autograd.randn(3, dtype=autograd.float64, requires_grad=True)
+
+    def joined(x, r, weight):
+        return autograd.batch_norm(x, None, None, weight, training=True, residual=r, activation="relu") ** 2
+
+    assert autograd.gradcheck(joined, (x, r, weight)) and autograd.gradgradcheck(joined, (x, r, weight))
+    with pytest.raises(ValueError, match=r"batch_norm: residual is float64 \(4, 3\); expected float64 \(4, 3, 2\)"):
+        autograd.batch_norm(x, None, None, training=True, residual=r[:, :, 0])

@@ -59,48 +59,52 @@ def _composed(g: Any, input: Any, weight: Any, mean: Any, var: Any, eps: float, 
 
 def _batch_norm_train_pull(g: Any, input: Any, weight: Any, y: Any, eps: float, needs: list[bool]) -> Any:
     if type(g) is ndarray or type(g) is Masked:
-        g, output = (g.g, g.output) if type(g) is Masked else (g, None)
-        return kernels.batch_norm_backward(g, input, weight, y[1], y[3], True, tuple(needs), output)  # type: ignore[arg-type]
-    return _composed(g, input, weight, None, None, eps, needs)[:3]
+        of_norm, output = (g.g, g.output) if type(g) is Masked else (g, None)
+        needed = needs[0], needs[1], needs[2]
+        return *kernels.batch_norm_backward(of_norm, input, weight, y[1], y[3], True, needed, output), g  # type: ignore[arg-type]
+    return *_composed(g, input, weight, None, None, eps, needs)[:3], g
 
 
 @op(
     joint=_batch_norm_train_pull,
-    n_inputs=3,
+    n_inputs=4,
     aux=3,
-    samples=lambda s: [(s(4, 3), s(3), s(3), 1e-5), (s(2, 3, 2, 3), None, None, 1e-3), (s(3, 2, 4), s(2), None, 1e-5)],
-)
-def _batch_norm_train(input: Any, weight: Any, bias: Any, eps: float, relu: bool = False) -> Any:
-    """Normalised by the batch's moments, clipped below at 0 with relu; also mean, biased variance and 1/std."""
-    return kernels.batch_norm_train(input, weight, bias, eps, relu)
+    samples=lambda s: [
+        (s(4, 3), s(3), s(3), None, 1e-5), (s(2, 3, 2, 3), None, None, None, 1e-3), (s(3, 2, 4), s(2), None, None, 1e-5),
+        (s(2, 3, 2, 3), s(3), s(3), s(2, 3, 2, 3), 1e-5),
+    ],
+)  # fmt: skip
+def _batch_norm_train(input: Any, weight: Any, bias: Any, residual: Any, eps: float, relu: bool = False) -> Any:
+    """Normalised by the batch's moments, plus residual, clipped below at 0 with relu; also mean, biased variance, 1/std."""
+    return kernels.batch_norm_train(input, weight, bias, eps, relu, residual)
 
 
 takes_masked.add(REGISTRY["_batch_norm_train"])
 
 
 def _batch_norm_eval_pull(g: Any, input: Any, weight: Any, mean: Any, var: Any, eps: float, needs: list[bool]) -> Any:
-    g, output = (g.g, g.output) if type(g) is Masked else (g, None)
-    if type(g) is not ndarray or needs[3] or needs[4]:
-        g = g if output is None else Masked(g, output).array()
-        return _composed(g, input, weight, mean, var, eps, needs)
-    rstd = 1 / np.sqrt(var + eps)
-    return [
-        *kernels.batch_norm_backward(g, input, weight, mean, rstd, False, (needs[0], needs[1], needs[2]), output),
-        None,
-        None,
-    ]
+    of_norm, output = (g.g, g.output) if type(g) is Masked else (g, None)
+    if type(of_norm) is not ndarray or needs[3] or needs[4]:
+        g = g.array() if type(g) is Masked else g
+        return [*_composed(g, input, weight, mean, var, eps, needs), g]
+    rstd, needed = 1 / np.sqrt(var + eps), (needs[0], needs[1], needs[2])
+    return [*kernels.batch_norm_backward(of_norm, input, weight, mean, rstd, False, needed, output), None, None, g]
 
 
 @op(
     joint=_batch_norm_eval_pull,
-    n_inputs=5,
+    n_inputs=6,
     samples=lambda s: [
-        (s(4, 3), s(3), s(3), s(3), s.positive(3), 1e-5), (s(2, 3, 2, 3), None, None, s(3), s.positive(3), 1e-3),
+        (s(4, 3), s(3), s(3), s(3), s.positive(3), None, 1e-5),
+        (s(2, 3, 2, 3), None, None, s(3), s.positive(3), None, 1e-3),
+        (s(2, 3, 2, 3), s(3), s(3), s(3), s.positive(3), s(2, 3, 2, 3), 1e-3),
     ],
-)  # fmt: skip
-def _batch_norm_eval(input: Any, weight: Any, bias: Any, mean: Any, var: Any, eps: float, relu: bool = False) -> Any:
-    """Normalised by given moments, clipped below at 0 with relu."""
-    return kernels.batch_norm_eval(input, weight, bias, mean, var, eps, relu)
+)
+def _batch_norm_eval(
+    input: Any, weight: Any, bias: Any, mean: Any, var: Any, residual: Any, eps: float, relu: bool = False
+) -> Any:
+    """Normalised by given moments, plus residual, clipped below at 0 with relu."""
+    return kernels.batch_norm_eval(input, weight, bias, mean, var, eps, relu, residual)
 
 
 takes_masked.add(REGISTRY["_batch_norm_eval"])
@@ -145,12 +149,13 @@ def _array(x: Any) -> ndarray:
 )  # fmt: skip
 def batch_norm(
     input: Any, running_mean: Any, running_var: Any, weight: Any = None, bias: Any = None, training: bool = False,
-    momentum: float = 0.1, eps: float = 1e-5, *, activation: str | None = None,
+    momentum: float = 0.1, eps: float = 1e-5, *, activation: str | None = None, residual: Any = None,
 ) -> Any:  # fmt: skip
     """Each channel of input (N, C, *) normalised over batch and space, times weight (C,), plus bias (C,).
 
     training: by the batch's moments, and running_mean, running_var (C,) move towards them, in place, by `momentum` (the
-    variance unbiased); else by the running ones. activation: None, or "relu", taken of the result in the same pass.
+    variance unbiased); else by the running ones. In the same pass over memory, residual, of the shape and dtype of input,
+    is added, and activation, None or "relu", taken of the result.
     Source: Ioffe and Szegedy, https://arxiv.org/abs/1502.03167. Raises
     ShapeError, DTypeError, and ValueError for a single value a channel in training.
 
@@ -173,8 +178,13 @@ def batch_norm(
         _vector("batch_norm", argument, v, C, v.dtype if v is not None else input.dtype)
         if training and v is not None and v.dtype == dtypes.float64 != input.dtype:
             raise DTypeError(f"batch_norm: {argument} is {v.dtype} and input {input.dtype}; expected one dtype")
+    if residual is not None and (residual.shape != input.shape or residual.dtype != input.dtype):
+        raise ShapeError(
+            f"batch_norm: residual is {residual.dtype} {tuple(residual.shape)}; expected {input.dtype} "
+            f"{tuple(input.shape)}, as input"
+        )
     if not prod(input.shape) and C and (training or running_mean is not None):  # no value: the moments stay as they are
-        return _affine(input * 1.0, weight, bias)
+        return _affine(input * 1.0 if residual is None else input * residual, weight, bias)
     if not training:
         if running_mean is None or running_var is None:
             raise ShapeError("batch_norm: running_mean and running_var are needed unless training=True")
@@ -183,14 +193,16 @@ def batch_norm(
                 f"batch_norm: running_mean is {running_mean.dtype} and input {input.dtype}; expected one dtype"
             )
         return _behind(
-            _batch_norm_eval(input, weight, bias, running_mean, running_var, float(eps), relu), activation, relu
+            _batch_norm_eval(input, weight, bias, running_mean, running_var, residual, float(eps), relu),
+            activation,
+            relu,
         )
     count = prod(input.shape) // max(C, 1)
     if count <= 1 and C:
         raise ShapeError(
             f"batch_norm: expected more than 1 value per channel when training, got input of shape {tuple(input.shape)}"
         )
-    y, mean, var, _ = _batch_norm_train(input, weight, bias, float(eps), relu)
+    y, mean, var, _ = _batch_norm_train(input, weight, bias, residual, float(eps), relu)
     if running_mean is not None:
         _update(running_mean, _array(mean), momentum)
     if running_var is not None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import nn
 from autograd import Tensor
-from nn.container import chain
+from nn.container import chain, chain_beside
 
 from ._shapes import explain_shapes
 from .weights import build
@@ -48,9 +48,8 @@ class BasicBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         out = chain(x, self.conv1, self.bn1, self.relu)
-        out = self.bn2(self.conv2(out))
         identity = x if self.downsample is None else self.downsample(x)
-        return self.relu(out + identity)
+        return chain_beside(identity, out, self.conv2, self.bn2, self.relu)
 
 
 class Bottleneck(nn.Module):
@@ -90,9 +89,8 @@ class Bottleneck(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         out = chain(x, self.conv1, self.bn1, self.relu)
         out = chain(out, self.conv2, self.bn2, self.relu)
-        out = self.bn3(self.conv3(out))
         identity = x if self.downsample is None else self.downsample(x)
-        return self.relu(out + identity)
+        return chain_beside(identity, out, self.conv3, self.bn3, self.relu)
 
 
 class ResNet(nn.Module):
