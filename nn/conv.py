@@ -85,14 +85,14 @@ class _ConvNd(Module):
             init.uniform_(self.bias, -bound, bound)
 
     def _check(self, input: Tensor) -> None:
-        dims = self.dims
-        batched = input.ndim == dims + 2
-        if not batched and input.ndim != dims + 1:
+        dims, shape = self.dims, input.shape
+        batched = len(shape) == dims + 2
+        if not batched and len(shape) != dims + 1:
             raise ShapeError(
                 f"{type(self).__name__}: expected an input of {dims + 1} dimensions (unbatched) or {dims + 2}, "
                 f"got shape {tuple(input.shape)}"
             )
-        if input.shape[-dims - 1] != self.in_channels:
+        if shape[-dims - 1] != self.in_channels:
             axes = ", ".join(("N, C" if batched else "C", *"DHW"[-dims:]))
             raise ShapeError(
                 f"{type(self).__name__}: expected {self.in_channels} input channels ({axes}), "

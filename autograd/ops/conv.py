@@ -289,6 +289,33 @@ def _settings(
     return stride, padding, dilation
 
 
+_arrangements: dict[Any, Any] = {}
+
+
+def _arranged(
+    name: str, input: Any, weight: Any, bias: Any, stride: Any, padding: Any, dilation: Any, groups: Any, n: int
+) -> tuple[bool, tuple[int, ...], tuple[Pair, ...], tuple[int, ...]]:
+    """What `_check` and `_settings` find, which depends on shapes and settings alone: small networks wait for it."""
+    a, b, c = (getattr(x, "_data", None) for x in (input, weight, bias))
+    given = tuple([v if type(v) is tuple else (v,) for v in (stride, padding, dilation, groups)])
+    kinds = tuple([tuple(map(type, v)) for v in given])  # True is equal to 1
+    key = None
+    if a is not None and b is not None and (c is not None or bias is None):
+        key = (name, a.shape, b.shape, a.dtype, b.dtype, c if c is None else (c.shape, c.dtype), given, kinds)
+    try:
+        found = _arrangements.get(key)
+    except TypeError:  # a list among the settings
+        key = found = None
+    if found is None:
+        single = _check(name, input, weight, bias, n, groups)
+        found = single, *_settings(name, input, weight, stride, padding, dilation, n)
+        if key is not None:
+            if len(_arrangements) >= 4096:
+                _arrangements.clear()
+            _arrangements[key] = found
+    return found
+
+
 # ------------------------------------------------------------------------------------------------ convolutions
 
 
@@ -315,8 +342,7 @@ def conv2d(
     >>> autograd.conv2d(autograd.ones(1, 3, 8, 8), autograd.ones(4, 3, 3, 3), padding=1).shape
     Size([1, 4, 8, 8])
     """
-    single = _check("conv2d", input, weight, bias, 2, groups)
-    stride, padding, dilation = _settings("conv2d", input, weight, stride, padding, dilation, 2)
+    single, stride, padding, dilation = _arranged("conv2d", input, weight, bias, stride, padding, dilation, groups, 2)
     if activation is not None and fusible("conv2d", activation) and not single:
         y = _conv2d(input, weight, bias, stride, padding, dilation, groups, activation)
         return followed(y, activation)
@@ -341,8 +367,8 @@ def conv1d(
     >>> autograd.conv1d(autograd.ones(1, 1, 4), autograd.ones(1, 1, 2))
     tensor([[[2., 2., 2.]]])
     """
-    single = _check("conv1d", input, weight, bias, 1, groups)
-    (s,), (p,), (d,) = _settings("conv1d", input, weight, stride, padding, dilation, 1)
+    arranged = _arranged("conv1d", input, weight, bias, stride, padding, dilation, groups, 1)
+    single, (s,), (p,), (d,) = arranged
     x = unsqueeze(unsqueeze(input, 0) if single else input, 2)
     y = squeeze(_conv2d(x, unsqueeze(weight, 2), bias, (1, s), ((0, 0), p), (1, d), groups), 2)
     return squeeze(y, 0) if single else y
@@ -374,8 +400,7 @@ def conv3d(
     >>> autograd.conv3d(autograd.ones(1, 1, 4, 4, 4), autograd.ones(2, 1, 3, 3, 3)).shape
     Size([1, 2, 2, 2, 2])
     """
-    single = _check("conv3d", input, weight, bias, 3, groups)
-    stride, padding, dilation = _settings("conv3d", input, weight, stride, padding, dilation, 3)
+    single, stride, padding, dilation = _arranged("conv3d", input, weight, bias, stride, padding, dilation, groups, 3)
     x = unsqueeze(input, 0) if single else input
     if _apart(x.shape[2:], weight.shape[2:], stride, padding, dilation, groups):
         y = _with_bias(_gathered(x, weight), bias)
