@@ -68,14 +68,13 @@ class _Norm(Module):
         _ones_and_zeros(self)
 
     def _check(self, input: Tensor, channel: int = 1) -> None:
-        name = type(self).__name__
-        if input.ndim not in self.ranks:
+        name, shape = type(self).__name__, tuple(input.shape)
+        if len(shape) not in self.ranks:
             expected = " or ".join(map(str, self.ranks))
-            raise ShapeError(f"{name}: expected an input of {expected} dimensions, got shape {tuple(input.shape)}")
-        if input.shape[channel] != self.num_features and (self.affine or self.track_running_stats):
+            raise ShapeError(f"{name}: expected an input of {expected} dimensions, got shape {shape}")
+        if shape[channel] != self.num_features and (self.affine or self.track_running_stats):
             raise ShapeError(
-                f"{name}: expected {self.num_features} channels, got {input.shape[channel]} in an input of shape "
-                f"{tuple(input.shape)}"
+                f"{name}: expected {self.num_features} channels, got {shape[channel]} in an input of shape {shape}"
             )
 
     def extra_repr(self) -> str:
@@ -103,18 +102,19 @@ class _BatchNorm(_Norm):
     def forward(self, input: Tensor, activation: str | None = None, residual: Tensor | None = None) -> Tensor:
         self._check(input)
         momentum = 0.0 if self.momentum is None else self.momentum
-        if self.training and self.num_batches_tracked is not None:
-            count = self.num_batches_tracked.numpy_view()
+        mean, tracked = self.running_mean, self.num_batches_tracked
+        if self.training and tracked is not None:
+            count = tracked.numpy_view()
             count += 1
-            self.num_batches_tracked._cell.written(type(self).__name__)
+            tracked._cell.written(type(self).__name__)
             if self.momentum is None:  # the mean over all batches so far
-                momentum = 1.0 / float(self.num_batches_tracked)
-        from_batch = self.training or self.running_mean is None
+                momentum = 1.0 / float(tracked)
+        from_batch = self.training or mean is None
         # without tracking in training the statistics are the batch's, and those that are there stay as they are
         running = not self.training or self.track_running_stats
         return F.batch_norm(
             input,
-            self.running_mean if running else None,
+            mean if running else None,
             self.running_var if running else None,
             self.weight,
             self.bias,

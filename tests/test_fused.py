@@ -106,7 +106,9 @@ def in_turn(shortcut, input, *modules):
     return modules[-1](input + shortcut)
 
 
-@pytest.mark.parametrize("last", [nn.ReLU(), nn.ReLU(inplace=True), nn.functional.relu, nn.Tanh()], ids=repr)
+@pytest.mark.parametrize(
+    "last", [*ACTIVATIONS[:2], nn.functional.relu, ACTIVATIONS[2]], ids=["ReLU", "in place", "function", "Tanh"]
+)
 @pytest.mark.parametrize("training", [True, False], ids=["training", "evaluation"])
 @pytest.mark.parametrize("shape", [(4, 6, 5, 5), (4, 6, 1, 1), (6, 1, 1), (8, 24, 33, 31)], ids=str)
 def test_a_shortcut_is_added_in_the_norms_pass_with_the_same_bits(shape, training, last):

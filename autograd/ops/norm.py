@@ -163,44 +163,42 @@ def batch_norm(
     tensor([[-1.0000],
             [ 1.0000]])
     """
-    if input.ndim < 2:
-        raise ShapeError(f"batch_norm: input has shape {tuple(input.shape)}; expected (N, C, *)")
+    shape, dtype = tuple(input.shape), input.dtype
+    if len(shape) < 2:
+        raise ShapeError(f"batch_norm: input has shape {shape}; expected (N, C, *)")
     _floating("batch_norm", input)
     if eps < 0 or (training and not eps > 0):
         raise NumberError(
             f"batch_norm: eps is {eps}; expected {'more than 0 in training' if training else '0 or more'}"
         )
     relu = activation is not None and fusible("batch_norm", activation)
-    C = input.shape[1]
+    C, size = shape[1], prod(shape)
     for argument, v in (("weight", weight), ("bias", bias)):
-        _vector("batch_norm", argument, v, C, input.dtype)
+        _vector("batch_norm", argument, v, C, dtype)
     for argument, v in (("running_mean", running_mean), ("running_var", running_var)):
-        _vector("batch_norm", argument, v, C, v.dtype if v is not None else input.dtype)
-        if training and v is not None and v.dtype == dtypes.float64 != input.dtype:
-            raise DTypeError(f"batch_norm: {argument} is {v.dtype} and input {input.dtype}; expected one dtype")
-    if residual is not None and (residual.shape != input.shape or residual.dtype != input.dtype):
+        _vector("batch_norm", argument, v, C, v.dtype if v is not None else dtype)
+        if training and v is not None and v.dtype == dtypes.float64 != dtype:
+            raise DTypeError(f"batch_norm: {argument} is {v.dtype} and input {dtype}; expected one dtype")
+    if residual is not None and (residual.shape != shape or residual.dtype != dtype):
         raise ShapeError(
-            f"batch_norm: residual is {residual.dtype} {tuple(residual.shape)}; expected {input.dtype} "
-            f"{tuple(input.shape)}, as input"
+            f"batch_norm: residual is {residual.dtype} {tuple(residual.shape)}; expected {dtype} {shape}, as input"
         )
-    if not prod(input.shape) and C and (training or running_mean is not None):  # no value: the moments stay as they are
+    if not size and C and (training or running_mean is not None):  # no value: the moments stay as they are
         return _affine(input * 1.0 if residual is None else input * residual, weight, bias)
     if not training:
         if running_mean is None or running_var is None:
             raise ShapeError("batch_norm: running_mean and running_var are needed unless training=True")
-        if running_mean.dtype != input.dtype:
-            raise DTypeError(
-                f"batch_norm: running_mean is {running_mean.dtype} and input {input.dtype}; expected one dtype"
-            )
+        if running_mean.dtype != dtype:
+            raise DTypeError(f"batch_norm: running_mean is {running_mean.dtype} and input {dtype}; expected one dtype")
         return _behind(
             _batch_norm_eval(input, weight, bias, running_mean, running_var, residual, float(eps), relu),
             activation,
             relu,
         )
-    count = prod(input.shape) // max(C, 1)
+    count = size // max(C, 1)
     if count <= 1 and C:
         raise ShapeError(
-            f"batch_norm: expected more than 1 value per channel when training, got input of shape {tuple(input.shape)}"
+            f"batch_norm: expected more than 1 value per channel when training, got input of shape {shape}"
         )
     y, mean, var, _ = _batch_norm_train(input, weight, bias, residual, float(eps), relu)
     if running_mean is not None:
