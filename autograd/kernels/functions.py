@@ -84,13 +84,16 @@ class _Format(NamedTuple):
     zero: Any
     one: Any
     two: Any
+    lift: Any  # a power of two by which a small result is larger until its last step, which rounds it once
+    drop: Any  # and what brings it back
 
 
 def _format(dtype: Any, high: float, low: float, shift: int, bias: int, limits: tuple[int, int, int]) -> _Format:
     magic = dtype(1.5 * 2**shift)
     bits = int(magic.view(f"i{magic.itemsize}"))
     numbers = [dtype(value) for value in (*limits, 0, 1, 2)]
-    return _Format(dtype(np.log2(np.e)), dtype(high), dtype(low), magic, bits, shift, bias, *numbers)
+    back = dtype(2.0 ** -(bias // 2))
+    return _Format(dtype(np.log2(np.e)), dtype(high), dtype(low), magic, bits, shift, bias, *numbers, bias // 2, back)
 
 
 _SINGLE = _format(np.float32, 0.693359375, -2.12194440e-4, 23, 127, (-104, 89, 10))
@@ -151,6 +154,15 @@ def _exp_as(x, f):
     return y * _float((k - half + f.bias) << f.shift, x)
 
 
+@kernel
+def _exp_of_less(x, f):
+    """exp of x <= 0, from which one factor need be kept."""
+    x = f.least if x < f.least else x
+    k, r = _split(x, f)
+    y = _fma(_fma(_series(r), r, f.one), r, f.one) * _float((k + f.bias + f.lift) << f.shift, x)
+    return y * f.drop
+
+
 _TANH32 = tuple(np.float32(c) for c in (-5.70498872745e-3, 2.06390887954e-2, -5.37397155531e-2, 1.33314422036e-1))
 _THIRD32, _SMALL32 = np.float32(-3.33332819422e-1), np.float32(0.625)
 # The error function of a float32 as x P(x**2) / Q(x**2) on [-4, 4], the highest power first (Eigen, MathFunctions).
@@ -166,7 +178,9 @@ def _tanh32(x):  # type: ignore[no-untyped-def]
     a = f.ones if a > f.ones else a
     z = a * a
     near = _fma(_fma(_fma(_fma(_fma(c[0], z, c[1]), z, c[2]), z, c[3]), z, _THIRD32) * z, a, a)
-    far = f.one - f.two / (_exp_as(a + a, f) + f.one)
+    k, r = _split(a + a, f)
+    grown = _fma(_fma(_series(r), r, f.one), r, f.one) * _float((k + f.bias) << f.shift, x)
+    far = f.one - f.two / (grown + f.one)
     return _copysign(near if a < _SMALL32 else far, x)
 
 
@@ -182,7 +196,7 @@ def _tanh64(x):  # type: ignore[no-untyped-def]
 
 @kernel
 def _sigmoid_as(x, f):
-    e = _exp_as(-abs(x), f)
+    e = _exp_of_less(-abs(x), f)
     return (e if x < f.zero else f.one) / (f.one + e)
 
 
@@ -256,8 +270,16 @@ class Lanes:
         y = self.e.fma(self.e.fma(self.series(r), r, self.one), r, self.one)
         return self.b.fmul(self.b.fmul(y, self.power(half)), self.power(self.b.sub(k, half)))
 
+    def exp_of_less(self, x: Any) -> Any:
+        """For x <= 0."""
+        f, least = self.format, self.number(self.format.least)
+        k, r = self.split(self.where("<", x, least, least, x))
+        y = self.e.fma(self.e.fma(self.series(r), r, self.one), r, self.one)
+        lifted = self.b.fmul(y, self.power(self.b.add(k, self.integer(f.lift))))
+        return self.b.fmul(lifted, self.number(f.drop))
+
     def sigmoid(self, x: Any) -> Any:
-        e = self.exp(self.b.fsub(self.number(0), self.call("fabs", x)))
+        e = self.exp_of_less(self.b.fsub(self.number(0), self.call("fabs", x)))
         top = self.where("<", x, self.number(0), e, self.one)
         return self.b.fdiv(top, self.b.fadd(self.one, e))
 
@@ -275,7 +297,9 @@ class Lanes:
         for coefficient in (*_TANH32[1:], _THIRD32):
             p = e.fma(p, z, self.number(coefficient))
         near = e.fma(b.fmul(p, z), a, a)
-        far = b.fsub(self.one, b.fdiv(self.two, b.fadd(self.exp(double), self.one)))
+        k, r = self.split(double)
+        grown = b.fmul(e.fma(e.fma(self.series(r), r, self.one), r, self.one), self.power(k))
+        far = b.fsub(self.one, b.fdiv(self.two, b.fadd(grown, self.one)))
         return self.call("copysign", self.where("<", a, self.number(_SMALL32), near, far), x)
 
     def negative(self, x: Any) -> Any:
