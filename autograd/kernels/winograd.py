@@ -753,7 +753,10 @@ def weight(
     cb = min(SIDE, -(-depth // LANES) * LANES)
     across, kind = -(-depth // cb), KINDS[form, P // LANES]
     held = max(POINTS, min(4 * POINTS, E * depth * K))  # rather more points of tiles than sums that go through memory
-    runs = -(-T * E * (across * cb + panels * P) // held)
+    points, summed = T * E * (across * cb + panels * P), panels * across * E * cb * P
+    runs = -(-points // held)
+    if points <= points // runs + summed:  # one run needs no memory for sums
+        runs = 1
     TB = -(-T // runs)
     parts = max(form.down.n, form.across.n) if panels * across < TASKS else 1
     alone = parts == runs == 1
