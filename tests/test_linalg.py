@@ -145,3 +145,10 @@ def test_a_singular_matrix_is_an_error_that_names_the_function(function):
 def test_matrices_must_be_square(name):
     with pytest.raises(ValueError, match=name):
         getattr(linalg, name)(tensor(np.zeros((2, 3))))
+
+
+def test_weights_of_linear_behind_an_input_that_stands_step_by_step():
+    """As a recurrent layer's output with batch_first does: the rows are taken in the order of memory."""
+    steps = autograd.randn(5, 3, 7, dtype=autograd.float64, requires_grad=True)
+    weight, bias = (autograd.randn(*shape, dtype=autograd.float64, requires_grad=True) for shape in ((2, 7), (2,)))
+    assert autograd.gradcheck(lambda x, w, b: autograd.linear(x.transpose(0, 1), w, b) ** 2, (steps, weight, bias))

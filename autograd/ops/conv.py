@@ -367,8 +367,7 @@ def conv1d(
     >>> autograd.conv1d(autograd.ones(1, 1, 4), autograd.ones(1, 1, 2))
     tensor([[[2., 2., 2.]]])
     """
-    arranged = _arranged("conv1d", input, weight, bias, stride, padding, dilation, groups, 1)
-    single, (s,), (p,), (d,) = arranged
+    single, (s,), (p,), (d,) = _arranged("conv1d", input, weight, bias, stride, padding, dilation, groups, 1)
     x = unsqueeze(unsqueeze(input, 0) if single else input, 2)
     y = squeeze(_conv2d(x, unsqueeze(weight, 2), bias, (1, s), ((0, 0), p), (1, d), groups), 2)
     return squeeze(y, 0) if single else y

@@ -220,11 +220,10 @@ def _linear_input(g: Any, weight: Any) -> Any:
 
 def _linear_weight(g: Any, input: Any) -> Any:
     if type(g) is type(input) is ndarray and g.ndim > 1 and g.dtype.kind == "f":
-        if g.ndim == 3 and not input.flags.c_contiguous and g.size < input.size:  # as a recurrent layer's batch_first
-            g, input = (
-                g.transpose(1, 0, 2),
-                input.transpose(1, 0, 2),
-            )  # the rows in another order: the smaller is copied
+        if g.ndim == 3 and g.size < input.size and not input.flags.c_contiguous:
+            turned = input.transpose(1, 0, 2)
+            if turned.flags.c_contiguous:  # as behind a recurrent layer with batch_first: the smaller one is copied
+                g, input = g.transpose(1, 0, 2), turned
         return gemm.matmul(_rows(g).T, _rows(input))
     return matmul(mT(_rows(g)), _rows(input)) if input.ndim > 1 else unsqueeze(g, -1) * input
 
