@@ -12,6 +12,7 @@ import numpy as _np
 from . import (
     amp,
     backends,
+    compiler,
     creation,
     cuda,
     distributions,
@@ -19,6 +20,7 @@ from . import (
     errors,
     func,
     functional,
+    graph,
     jit,
     linalg,
     ops,
@@ -29,7 +31,7 @@ from . import (
     testing,
     utils,
 )
-from .amp import autocast
+from .amp import GradScaler, autocast, get_autocast_dtype, is_autocast_enabled
 from .anomaly import AnomalyError, detect_anomaly, set_detect_anomaly
 from .check import gradcheck, gradgradcheck
 from .creation import (
@@ -93,6 +95,9 @@ from .dtypes import (
     int64,
     set_default_dtype,
     uint8,
+    uint16,
+    uint32,
+    uint64,
 )
 from .function import Function, checkpoint, saved_tensors_hooks
 from .functional import vmap
@@ -101,22 +106,47 @@ from .io import load, save
 from .kernels.threads import get_num_threads, set_num_threads
 from .lowrank import pca_lowrank, svd_lowrank
 from .memory import keep_freed as _keep_freed
+from .older import (
+    detach_copy,
+    feature_dropout,
+    fill_,
+    frobenius_norm,
+    from_dlpack,
+    get_device,
+    gru_cell,
+    is_storage,
+    lstm_cell,
+    max_pool1d_with_indices,
+    native_layer_norm,
+    norm_except_dim,
+    nuclear_norm,
+    orgqr,
+    range,
+    rnn_relu_cell,
+    rnn_tanh_cell,
+    segment_reduce,
+    unsafe_split_with_sizes,
+    zero_,
+)
 from .op import REGISTRY
 from .ops.out import publish as _publish
 from .ops.out import with_out as _with_out
 from .ops.shape import broadcast_shapes
 from .ops.ties import get_ties, set_ties, ties
+from .paths import enter as _enter
 from .printing import set_printoptions
 from .profiler import profile
 from .random import (
     Generator,
     bernoulli,
+    binomial,
     default_generator,
     get_rng_state,
     initial_seed,
     manual_seed,
     multinomial,
     normal,
+    poisson,
     seed,
     set_rng_state,
 )
@@ -167,9 +197,10 @@ from .tape import (
 )
 from .tensor import Device as device
 from .tensor import Size, Tensor
+from .windows import bartlett_window, blackman_window, hamming_window, hann_window, kaiser_window
 
 # torch's short names; some hide Python's own, in this module only
-double, long, short, half = float64, int64, int16, float16
+double, long, short, half, cfloat, cdouble = float64, int64, int16, float16, complex64, complex128
 float, int, bool = float32, int32, bool_
 
 dtype = _np.dtype
@@ -186,6 +217,7 @@ def __getattr__(name: str) -> _Any:
     raise AttributeError(f"module 'autograd' has no attribute {name!r}", name=name)
 
 
+_enter()
 _keep_freed()
 install()
 globals().update({name: entry.call for name, entry in REGISTRY.items() if not name.startswith("_")})

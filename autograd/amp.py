@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from . import dtypes
 from .errors import TapeError
 from .forms import SparseRows
 from .tape import no_grad
@@ -56,6 +57,29 @@ def custom_fwd(fwd: Any = None, *, device_type: str = "cuda", cast_inputs: Any =
 def custom_bwd(bwd: Any = None, *, device_type: str = "cuda") -> Any:
     """The backward of a `Function` as it is: there is nothing to cast."""
     return functools.partial(custom_bwd, device_type=device_type) if bwd is None else bwd
+
+
+def is_autocast_available(device_type: str) -> bool:
+    """Whether `autocast` takes the device: "cpu" only."""
+    return device_type == "cpu"
+
+
+def is_autocast_enabled(device_type: str | None = None) -> bool:
+    """False: `autocast` changes nothing.
+
+    >>> autograd.is_autocast_enabled()
+    False
+    """
+    return False
+
+
+def get_autocast_dtype(device_type: str = "cpu") -> Any:
+    """The dtype that products have inside `autocast`: the default one.
+
+    >>> autograd.get_autocast_dtype("cpu")
+    dtype('float32')
+    """
+    return dtypes.get_default_dtype()
 
 
 class GradScaler:

@@ -135,16 +135,30 @@ class _Watched:
 _everywhere: list[detect_anomaly] = []
 
 
-def set_detect_anomaly(mode: bool, check_nan: bool = True) -> None:
-    """Switch `detect_anomaly` on or off for this thread until told otherwise.
+class set_detect_anomaly:
+    """Switch `detect_anomaly` on or off for this thread until told otherwise; as a context manager, to the end of it.
 
-    >>> autograd.set_detect_anomaly(False)
+    >>> with autograd.set_detect_anomaly(False):
+    ...     y = autograd.ones(1)
     """
-    while _everywhere:
-        _everywhere.pop().__exit__()
-    if mode:
-        _everywhere.append(detect_anomaly(check_nan))
-        _everywhere[-1].__enter__()
+
+    def __init__(self, mode: bool, check_nan: bool = True) -> None:
+        self._before = _everywhere[-1].check_nan if _everywhere else None
+        self._set(check_nan if mode else None)
+
+    @staticmethod
+    def _set(check_nan: bool | None) -> None:
+        while _everywhere:
+            _everywhere.pop().__exit__()
+        if check_nan is not None:
+            _everywhere.append(detect_anomaly(check_nan))
+            _everywhere[-1].__enter__()
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *exc: object) -> None:
+        self._set(self._before)
 
 
 def watching() -> bool:

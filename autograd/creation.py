@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from math import ceil
 from operator import index as as_int
 from typing import Any
@@ -202,6 +202,8 @@ def full(
     value = fill_value.item() if isinstance(fill_value, Tensor) else fill_value
     chosen = dtypes._scalar_dtype(value) if dtype is None else dtypes.as_dtype(dtype)
     value = dtypes.fitting("full", value, chosen)
+    if not isinstance(size, (tuple, list)):
+        raise TypeError(f"full: size must be a tuple of ints, got {type(size).__name__}")
     return _finish(np.full(_shape("full", (), size), value, chosen), device, requires_grad)
 
 
@@ -687,19 +689,28 @@ def new_full(
 METHODS = {f.__name__: f for f in (new_tensor, new_zeros, new_ones, new_empty, new_full)}
 
 
-def _legacy(name: str, dtype: np.dtype) -> Callable[..., Tensor]:
-    def make(*data: Any) -> Tensor:
-        if len(data) == 1 and not isinstance(data[0], int):
-            return wrap(np.array(to_array(data[0]), dtype=dtype))
-        return empty(*data, dtype=dtype)
+class _Legacy(type(Tensor)):  # type: ignore[misc]
+    """The class of the older names: `isinstance(x, FloatTensor)` asks for the dtype."""
 
-    make.__name__ = make.__qualname__ = name
-    make.__doc__ = f"""torch's older way to write `tensor(data, dtype={dtype})`, or, with sizes, `empty(sizes, dtype={dtype})`.
+    dtype: np.dtype
+
+    def __instancecheck__(cls, instance: Any) -> bool:
+        return isinstance(instance, Tensor) and instance.dtype == cls.dtype
+
+    def __call__(cls, *data: Any) -> Tensor:
+        if len(data) == 1 and not isinstance(data[0], int):
+            return wrap(np.array(to_array(data[0]), dtype=cls.dtype))
+        return empty(*data, dtype=cls.dtype)
+
+
+def _legacy(name: str, dtype: np.dtype) -> Any:
+    made = _Legacy(name, (), {"dtype": dtype, "__module__": __name__})
+    made.__doc__ = f"""torch's older way to write `tensor(data, dtype={dtype})`, or, with sizes, `empty(sizes, dtype={dtype})`.
 
     >>> autograd.{name}([0, 1]).dtype
     dtype('{dtype}')
     """
-    return make
+    return made
 
 
 BoolTensor = _legacy("BoolTensor", dtypes.bool_)

@@ -6,6 +6,7 @@ import functools
 from typing import Any
 
 from . import amp as _amp
+from .errors import DeviceError
 
 
 def is_available() -> bool:
@@ -36,6 +37,30 @@ def _nothing(*args: Any, **kwargs: Any) -> None:
 
 
 manual_seed = manual_seed_all = synchronize = empty_cache = _nothing
+seed = seed_all = ipc_collect = init = reset_peak_memory_stats = _nothing
+reset_max_memory_allocated = reset_max_memory_cached = _nothing
+memory_cached = max_memory_cached = memory_allocated
+
+
+def is_initialized() -> bool:
+    """False: there is no GPU here."""
+    return False
+
+
+def _none(name: str) -> Any:
+    def refused(*args: Any, **kwargs: Any) -> Any:
+        raise DeviceError(f"cuda.{name}: this library computes on 'cpu' only; ask is_available() before")
+
+    refused.__name__ = refused.__qualname__ = name
+    refused.__doc__ = "Raises RuntimeError: there is no GPU here."
+    return refused
+
+
+_REFUSED = "current_device current_stream default_stream device get_device_capability get_device_name"
+_REFUSED += (
+    " get_device_properties get_rng_state mem_get_info memory_summary set_device set_rng_state stream Event Stream"
+)
+globals().update({_name: _none(_name) for _name in _REFUSED.split()})
 
 
 class amp:

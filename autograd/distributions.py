@@ -20,6 +20,8 @@ from .ops.shape import broadcast_shapes
 from .tape import no_grad
 from .tensor import Size, Tensor
 
+__path__: list[str] = []  # `import autograd.distributions.normal` looks for a package
+
 _bce_with_logits = REGISTRY["binary_cross_entropy_with_logits"].call
 _broadcast_tensors = REGISTRY["broadcast_tensors"].call
 _solve_triangular = REGISTRY["linalg_solve_triangular"].call

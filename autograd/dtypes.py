@@ -30,6 +30,7 @@ class _BFloat16:
 
 
 bfloat16: Any = _BFloat16()
+uint16, uint32, uint64 = np.dtype(np.uint16), np.dtype(np.uint32), np.dtype(np.uint64)
 
 FLOATS = (float32, float64)
 SUPPORTED = (float32, float64, int64, int32, int16, int8, uint8, bool_)
@@ -62,10 +63,8 @@ def set_default_dtype(dtype: Any) -> None:
 def as_dtype(dtype: Any) -> np.dtype:
     """The supported dtype that `dtype` names (a numpy dtype or scalar type, a string, `float`, `int` or `bool`).
 
-    `float` is the default dtype and `int` is int64, as in torch. Raises DTypeError for a dtype not supported.
+    `float` is float64 and `int` is int64, as in torch. Raises DTypeError for a dtype not supported.
     """
-    if dtype is float:
-        return _default
     try:
         found = dtype if dtype is bfloat16 else _BUILTIN[dtype] if dtype is bool or dtype is int else np.dtype(dtype)
     except TypeError:
@@ -76,10 +75,13 @@ def as_dtype(dtype: Any) -> np.dtype:
     return found
 
 
+LEGACY = {bool_: "Bool", uint8: "Byte", int8: "Char", float64: "Double", float32: "Float", int32: "Int"}
+LEGACY |= {int64: "Long", int16: "Short"}
+
+
 def of_legacy(name: str) -> np.dtype:
     """The dtype in the older name of a tensor type, as FloatTensor."""
-    kinds = {"Bool": bool_, "Byte": uint8, "Char": int8, "Double": float64, "Float": float32, "Int": int32}
-    kinds |= {"Long": int64, "Short": int16, "": _default}
+    kinds = {word: dtype for dtype, word in LEGACY.items()} | {"": _default}
     if name.removesuffix("Tensor") not in kinds:
         raise DTypeError(f"type: {name} is not a type of tensor here; expected one of {', '.join(kinds)} before Tensor")
     return kinds[name.removesuffix("Tensor")]

@@ -37,6 +37,14 @@ class NumberError(ValueError, RuntimeError):
     """A number outside the range that the operation takes."""
 
 
+class NotTensorError(TypeError, AttributeError):
+    """Something else where only a Tensor will do."""
+
+
+class DeviceError(RuntimeError, AssertionError):
+    """A device there is not."""
+
+
 class DivisionError(ZeroDivisionError, RuntimeError):
     """An integer divided by zero."""
 

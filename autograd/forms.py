@@ -99,6 +99,10 @@ class SparseRows:
     def __repr__(self) -> str:
         return f"SparseRows(indices={self.indices}, rows={self.rows}, shape={self.shape})"
 
+    def copy(self, order: Any = "K") -> SparseRows:
+        """The same rows in memory of their own."""
+        return SparseRows(self.indices.copy(), self.rows.copy(order), self.shape)
+
 
 class RowSums:
     """The gradient of rows looked up in a table, in the form in which its lookup may want it: the sums of equal rows.
@@ -113,7 +117,7 @@ class RowSums:
         self.owner, self.sums, self.first, self.numbers = owner, sums, first, numbers
         self.dense = dense
 
-    def copy(self, order: str = "K") -> ndarray:
+    def copy(self, order: Any = "K") -> ndarray:
         return self.dense()
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> ndarray:

@@ -10,7 +10,10 @@ from .errors import TapeError
 from .functional import vmap
 from .tensor import Tensor
 
-__all__ = ["functional_call", "grad", "grad_and_value", "hessian", "jacfwd", "jacrev", "jvp", "vjp", "vmap"]
+__all__ = [
+    "functional_call", "functionalize", "grad", "grad_and_value", "hessian", "jacfwd", "jacrev", "jvp", "linearize",
+    "replace_all_batch_norm_modules_", "stack_module_state", "vjp", "vmap",
+]  # fmt: skip
 
 
 def _flat(tree: Any) -> list[Tensor]:
@@ -157,3 +160,66 @@ def functional_call(module: Any, parameter_and_buffer_dicts: Any, args: Any = No
         given = {key: value for part in given for key, value in part.items()}
     args = () if args is None else args if isinstance(args, tuple) else (args,)
     return import_module("nn.utils.stateless").functional_call(module, given, args, kwargs)
+
+
+def linearize(func: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[..., Any]]:
+    """(func(*primals), a function of tangents that returns the derivative in their direction).
+
+    >>> y, push = autograd.func.linearize(lambda x: x * x, autograd.tensor(3.0))
+    >>> push(autograd.tensor(1.0))
+    tensor(6.)
+    """
+
+    def push(*tangents: Any) -> Any:
+        return functional.jvp(func, primals, tangents)[1]
+
+    with tape.no_grad():
+        return func(*primals), push
+
+
+def functionalize(func: Callable[..., Any], *, remove: str = "mutations") -> Callable[..., Any]:
+    """The function as it is: writes in place are recorded like everything else.
+
+    >>> autograd.func.functionalize(lambda x: x.add_(1))(autograd.ones(1))
+    tensor([2.])
+    """
+    return func
+
+
+def stack_module_state(models: Any) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """The parameters, and the buffers, of modules of one kind, stacked along a new first dimension, for `vmap`.
+
+    >>> parameters, buffers = autograd.func.stack_module_state([nn.Linear(2, 1), nn.Linear(2, 1)])
+    >>> parameters["weight"].shape
+    Size([2, 1, 2])
+    """
+    models = list(models)
+    if not models:
+        raise RuntimeError("stack_module_state: expected at least one model, got 0")
+    if any(model.training != models[0].training for model in models):
+        raise RuntimeError("stack_module_state: expected all models to have the same training/eval mode")
+    if any(type(model) is not type(models[0]) for model in models):
+        raise RuntimeError("stack_module_state: expected all models to be of the same class")
+
+    def together(each: list[dict[str, Tensor]]) -> dict[str, Tensor]:
+        out = {}
+        for name, first in each[0].items():
+            made = tape.stack([held[name].detach() for held in each])
+            out[name] = made.requires_grad_() if first.requires_grad else made
+        return out
+
+    parameters = together([dict(model.named_parameters()) for model in models])
+    return parameters, together([dict(model.named_buffers()) for model in models])
+
+
+def replace_all_batch_norm_modules_(root: Any) -> Any:
+    """Take from each batch norm of a module its running statistics, which `vmap` cannot write to. Returns the module.
+
+    >>> autograd.func.replace_all_batch_norm_modules_(nn.BatchNorm1d(1)).running_mean is None
+    True
+    """
+    for module in root.modules():
+        if hasattr(module, "num_batches_tracked"):
+            module.running_mean = module.running_var = module.num_batches_tracked = None
+            module.track_running_stats = False
+    return root

@@ -89,6 +89,7 @@ class _UserOp:
 
     def __init__(self, function: type[Function]) -> None:
         self.function, self.name = function, function.__name__
+        self.backward_name = f"{function.__name__}Backward"
 
     def revive(self, node: Node) -> Any:
         return node.values
@@ -125,7 +126,7 @@ class _UserOp:
     def _check_shape(self, k: int, came: tuple[int, ...], expected: tuple[int, ...]) -> None:
         """A gradient may be larger by broadcasting, as the tape sums it; anything else is the user's mistake."""
         try:
-            fits = np.broadcast_shapes(came, expected) in (came, expected)
+            fits = np.broadcast_shapes(came, expected) == came
         except ValueError:
             fits = False
         if not fits:
@@ -253,7 +254,7 @@ def once_differentiable(backward: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(backward)
     def wrapped(ctx: Any, *grads: Any) -> Any:
-        recording = mode.enabled
+        recording = mode.enabled and any(isinstance(g, Tensor) and g.requires_grad for g in grads)
         with tape.no_grad():
             result = backward(ctx, *grads)
         if not recording:
@@ -397,3 +398,29 @@ def checkpoint(
 
     with saved_tensors_hooks(drop, recompute):
         return function(*args, **kwargs)
+
+
+def checkpoint_sequential(functions: Any, segments: int, input: Any, use_reentrant: bool = False, **kwargs: Any) -> Any:
+    """Modules or functions applied one after the other, in `segments` pieces of which all but the last are checkpointed.
+
+    >>> double = [lambda x: x * 2] * 4
+    >>> autograd.utils.checkpoint.checkpoint_sequential(double, 2, autograd.ones(1, requires_grad=True)).item()
+    16.0
+    """
+    steps = list(functions.children()) if hasattr(functions, "children") else list(functions)
+    size = len(steps) // segments
+    if not size:
+        raise ValueError(f"checkpoint_sequential: {segments} segments of {len(steps)} functions")
+
+    def run(first: int, last: int) -> Callable[[Any], Any]:
+        def piece(x: Any) -> Any:
+            for step in steps[first:last]:
+                x = step(x)
+            return x
+
+        return piece
+
+    last = size * (segments - 1)
+    for first in range(0, last, size):
+        input = checkpoint(run(first, first + size), input, use_reentrant=use_reentrant, **kwargs)
+    return run(last, len(steps))(input)

@@ -11,7 +11,7 @@ import tempfile
 from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
@@ -21,12 +21,12 @@ from .tensor import Device, Tensor, wrap
 _KEY = "tapegrad"  # the metadata entry that holds the structure around the tensors
 
 
-def save(obj: Any, f: str | os.PathLike[str]) -> None:
+def save(obj: Any, f: str | os.PathLike[str] | IO[bytes]) -> None:
     """Write a state_dict, or any nesting of dicts, lists, tuples, Tensors, arrays, numbers, strings, bools and None.
 
     A flat dict of tensors becomes a plain safetensors file that other libraries read by name. The file appears under its
-    name only when it is complete: an interrupted or failed save leaves the old one as it was.
-    Raises TypeError for anything else, naming where it stands.
+    name only when it is complete: an interrupted or failed save leaves the old one as it was. f: a path, or a file that is
+    open for bytes (a BytesIO), which is written to as it is. Raises TypeError for anything else, naming where it stands.
 
     >>> import tempfile, os
     >>> path = os.path.join(tempfile.mkdtemp(), "w.safetensors")
@@ -40,7 +40,11 @@ def save(obj: Any, f: str | os.PathLike[str]) -> None:
     structure = _pack(obj, "", arrays)
     flat = isinstance(obj, Mapping) and all(isinstance(v, (Tensor, np.ndarray)) for v in obj.values())
     metadata = {"format": "pt"} if flat else {_KEY: json.dumps(structure)}
-    whole_write(f, to_bytes(arrays, metadata=metadata))
+    content = to_bytes(arrays, metadata=metadata)
+    if isinstance(f, (str, os.PathLike)):
+        whole_write(f, content)
+    else:  # a file that is open for writing, or a BytesIO
+        f.write(content)
 
 
 def whole_write(f: str | os.PathLike[str], content: bytes) -> None:
@@ -67,7 +71,7 @@ def _umask() -> int:
     return mask
 
 
-def load(f: str | os.PathLike[str], map_location: Any = None, *, weights_only: bool = True) -> Any:
+def load(f: str | os.PathLike[str] | IO[bytes], map_location: Any = None, *, weights_only: bool = True) -> Any:
     """Read what `save` wrote, any safetensors file (then a dict of Tensors by name), or a file of `torch.save`.
 
     `map_location` may name the one device, "cpu"; `weights_only` is always so: no pickle runs, a file of torch's may
@@ -84,6 +88,11 @@ def load(f: str | os.PathLike[str], map_location: Any = None, *, weights_only: b
 
     if isinstance(map_location, str):
         Device(map_location)
+    if not isinstance(f, (str, os.PathLike)):  # a file that is open for reading, or a BytesIO
+        with tempfile.TemporaryDirectory() as folder:
+            copy = Path(folder) / "copy"
+            copy.write_bytes(f.read())
+            return load(copy, map_location)
     path = Path(f)
     if not path.is_file():
         raise FileNotFoundError(f"load: there is no file {path}")

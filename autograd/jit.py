@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-__all__ = ["Final", "export", "ignore", "is_scripting", "is_tracing", "script", "script_method", "trace", "unused"]
+__all__ = [
+    "Final",
+    "annotate",
+    "export",
+    "ignore",
+    "is_scripting",
+    "is_tracing",
+    "script",
+    "script_method",
+    "trace",
+    "unused",
+]
 
 
 def script(obj: Any, *args: Any, **options: Any) -> Any:
@@ -40,3 +51,11 @@ def is_scripting() -> bool:
 
 
 is_tracing = is_scripting
+
+
+def annotate(the_type: Any, the_value: Any) -> Any:
+    """The value as it is."""
+    return the_value
+
+
+script_if_tracing = _same

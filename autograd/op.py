@@ -607,7 +607,7 @@ def fusible(name: str, activation: str) -> bool:
     """Whether `name` may apply an activation to its result: not where nodes are watched, one at a time."""
     if activation != "relu":  # the other kernels need a pass of their own, and numpy's for small arrays have other bits
         raise NumberError(f"{name}: activation is {activation!r}; expected None or 'relu', apply others to the result")
-    return not mode.watched
+    return not mode.watched and not mode.ties  # a rule for the kink is the relu's own affair
 
 
 def followed(out: Any, activation: str) -> Any:

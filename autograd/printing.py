@@ -11,11 +11,24 @@ from numpy import ndarray
 options: dict[str, Any] = {"precision": 4, "threshold": 1000, "edgeitems": 3, "linewidth": 80, "sci_mode": None}
 
 
-def set_printoptions(**settings: Any) -> None:
+_PROFILES: dict[str, dict[str, Any]] = {
+    "default": dict(options),
+    "short": options | {"precision": 2, "edgeitems": 2},
+    "full": options | {"threshold": np.inf},
+}
+
+
+def set_printoptions(*, profile: str | None = None, **settings: Any) -> None:
     """Set `precision`, `threshold`, `edgeitems`, `linewidth`, `sci_mode` (None: by the values) of printed tensors.
+
+    profile: "default", "short" or "full" sets all of them at once, first.
 
     >>> autograd.set_printoptions(precision=4)
     """
+    if profile is not None:
+        if profile not in _PROFILES:
+            raise ValueError(f"set_printoptions: no profile {profile!r}; expected one of {', '.join(_PROFILES)}")
+        settings = {**_PROFILES[profile], **settings}
     for name in settings:
         if name not in options:
             raise TypeError(f"set_printoptions: no option {name!r}; expected one of {', '.join(options)}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import enum
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -66,7 +68,7 @@ class profile:
     ...     y = autograd.ones(1, requires_grad=True) * 2
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *args: Any, **options: Any) -> None:  # torch's say what to look at; here it is always the same
         self.calls: list[Call] = []
         self._watch = observing(self._recorded)
         self._last: Call | None = None
@@ -139,11 +141,19 @@ class profile:
         """Summed by the dotted name of the innermost module, slowest first; "" stands for what no module computed."""
         return self._summed(lambda call: call.where.path)
 
-    def table(self) -> str:
+    def step(self) -> None:
+        """Nothing to do: there is no schedule."""
+
+    def key_averages(self, *args: Any, **options: Any) -> profile:
+        """This, of which `table()` is the sums."""
+        return self
+
+    def table(self, *args: Any, **options: Any) -> str:
         """Both sums, for a terminal."""
         return "\n\n".join(_table(title, rows) for title, rows in (("op", self.by_op()), ("module", self.by_module())))
 
-    __str__ = table
+    def __str__(self) -> str:
+        return self.table()
 
 
 class Timed:
@@ -188,3 +198,31 @@ def _table(title: str, rows: list[Row]) -> str:
         for r in rows
     ]
     return aligned([head, *body])
+
+
+class record_function(contextlib.ContextDecorator):
+    """torch's label for what runs inside: calls are told apart by operation and module here, so it does nothing."""
+
+    def __init__(self, name: str, args: str | None = None) -> None:
+        self.name = name
+
+    def __enter__(self) -> record_function:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        pass
+
+
+class ProfilerActivity(enum.Enum):
+    """What torch can look at; here it is the CPU."""
+
+    CPU, CUDA, XPU, MTIA, HPU, PrivateUse1 = range(6)
+
+
+def schedule(*, wait: int = 0, warmup: int = 0, active: int = 1, repeat: int = 0, skip_first: int = 0) -> None:
+    """torch's plan of which steps to look at: every call is looked at here."""
+
+
+def tensorboard_trace_handler(dir_name: str, *args: Any, **options: Any) -> Callable[[Any], None]:
+    """Does nothing: there is no trace to write."""
+    return lambda profiler: None

@@ -278,6 +278,34 @@ def multinomial(
     return wrap(picks.astype(dtypes.int64).reshape((*weights.shape[:-1], num_samples)))
 
 
+def poisson(input: Tensor, generator: Generator | None = None) -> Tensor:
+    """Counts drawn with the means of `input`: its shape and dtype, without gradient. Raises RuntimeError for a negative one.
+
+    >>> autograd.poisson(autograd.zeros(2))
+    tensor([0., 0.])
+    """
+    x = input.numpy_view()
+    if x.dtype.kind != "f":
+        raise DTypeError(f"poisson: expected floating-point means, got {x.dtype}")
+    if (x < 0).any():
+        raise NumberError("poisson: the means must not be negative")
+    return wrap(_as_array(rng_of(generator).poisson(x), x.dtype))
+
+
+def binomial(count: Tensor, prob: Tensor, generator: Generator | None = None) -> Tensor:
+    """How many of `count` trials of probability `prob` succeed, broadcast, without gradient: both of one floating dtype.
+
+    >>> autograd.binomial(autograd.tensor([3.0]), autograd.ones(1))
+    tensor([3.])
+    """
+    n, p = count.numpy_view(), prob.numpy_view()
+    if n.dtype.kind != "f" or n.dtype != p.dtype:
+        raise DTypeError(f"binomial: expected count and prob of one floating-point dtype, got {n.dtype} and {p.dtype}")
+    if (n < 0).any():
+        raise NumberError("binomial: counts must not be negative")
+    return wrap(_as_array(rng_of(generator).binomial(n.astype(np.int64), _probabilities("binomial", p)), n.dtype))
+
+
 def normal(
     mean: Any = 0.0,
     std: Any = 1.0,

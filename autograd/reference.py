@@ -92,7 +92,7 @@ def _public(module: Any, keep: Any) -> list[Entry]:
     return sorted(entries)
 
 
-INTERNAL = {"install", "AnomalyError"}
+INTERNAL = {"install", "AnomalyError", "fill_", "zero_"}
 
 
 def _is_function(value: Any) -> bool:

@@ -160,7 +160,7 @@ def typename(obj: Any) -> str:
     """The full name of an object's type; of a tensor that of its dtype.
 
     >>> autograd.typename(autograd.ones(1))
-    'autograd.float32'
+    'torch.FloatTensor'
     """
     if isinstance(obj, Tensor):
         return obj.type()

@@ -224,7 +224,25 @@ class Node:
     slots = 0  # outputs, where there is more than one
 
     def name(self) -> str:
-        return f"{self.op.name}"
+        return f"{getattr(self.op, 'backward_name', self.op.name)}"
+
+    @property
+    def next_functions(self) -> tuple[tuple[Any, int], ...]:
+        """What the gradient goes on to: for each input its node and which output of that it was, or (None, 0)."""
+        return tuple([(edge.node, edge.slot) if isinstance(edge, Output) else (edge, 0) for edge in self.edges])
+
+    def register_hook(self, hook: Callable[[Any, Any], Any]) -> Any:
+        """Call `hook(grad_inputs, grad_outputs)` after the derivative; what it returns, if not None, replaces the first."""
+        return handle(self._around().post, hook)
+
+    def register_prehook(self, hook: Callable[[Any], Any]) -> Any:
+        """Call `hook(grad_outputs)` before the derivative; what it returns, if not None, takes their place."""
+        return handle(self._around().pre, hook)
+
+    def _around(self) -> _Around:
+        if type(self.op) is not _Around:
+            self.op = _Around(self.op)
+        return self.op
 
     def freed(self) -> TapeError:
         return TapeError(
@@ -237,6 +255,42 @@ class Node:
             f"{self.op.name}: a value it saved for its gradient was changed in place by {cell.by} "
             f"(now at version {cell.count}); use the out-of-place form, or clone() before changing it"
         )
+
+
+class _Around:
+    """Stands before a node's op and calls the hooks of `Node.register_hook`."""
+
+    def __init__(self, inner: Any) -> None:
+        self.inner = inner
+        self.pre: dict[int, Callable[..., Any]] = {}
+        self.post: dict[int, Callable[..., Any]] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)
+
+    def pull(self, g: Any, values: list[Any], edges: Sequence[Any]) -> Sequence[Any]:
+        several = isinstance(g, list)
+        given = tuple([_shown(part) for part in (g if several else [g])])
+        for hook in list(self.pre.values()):
+            changed = hook(given)
+            given = given if changed is None else changed if isinstance(changed, tuple) else (changed,)
+        if self.pre:
+            g = _bare(given) if several else _bare(given)[0]
+        found = tuple([_shown(part) for part in self.inner.pull(g, values, edges)])
+        for hook in list(self.post.values()):
+            changed = hook(found, given)
+            found = found if changed is None else changed if isinstance(changed, tuple) else (changed,)
+        return _bare(found)
+
+
+def _shown(g: Any) -> Any:
+    """A gradient as a hook sees it."""
+    return wrap(g if type(g) is ndarray else np.asarray(g)) if isinstance(g, (ndarray, np.generic, RowSums)) else g
+
+
+def _bare(grads: tuple[Any, ...]) -> list[Any]:
+    """Back to arrays, unless a second order is recorded."""
+    return [g if mode.enabled or not hasattr(g, "_data") else g._data for g in grads]
 
 
 class Output:
@@ -267,7 +321,17 @@ class Output:
         return self.node.op
 
     def name(self) -> str:
-        return f"{self.node.op.name}[{self.slot}]"
+        return f"{self.node.name()}[{self.slot}]"
+
+    @property
+    def next_functions(self) -> tuple[tuple[Any, int], ...]:
+        return self.node.next_functions
+
+    def register_hook(self, hook: Callable[[Any, Any], Any]) -> Any:
+        return self.node.register_hook(hook)
+
+    def register_prehook(self, hook: Callable[[Any], Any]) -> Any:
+        return self.node.register_prehook(hook)
 
 
 class Box:
@@ -283,6 +347,7 @@ class Leaf(Box):
     hooks: dict[int, Callable[[Any], Any]] | None = None
     retained = None
     edges = ()
+    next_functions = ()
 
     def __init__(self, array: ndarray) -> None:
         self.number = tick()
@@ -312,6 +377,8 @@ class Leaf(Box):
 AnyNode = Node | Output | Leaf
 wrap: Any = None  # an array as a Tensor without history; set by tensor.py
 make: Any = None  # an array and its node as a Tensor; set by tensor.py
+handle: Any = None  # a function put among hooks, as the handle that removes it; set by tensor.py
+stack: Any = None  # tensors of one shape stacked, recorded; set by ops/join.py
 show: Any = None  # the tape behind a tensor as a table and a picture; set by tape_show.py
 blame: Any = None  # tell in an error of backward where it arose; set by observe.py
 fit: Any = None  # to the shape and dtype of an input, recorded; set by op.py
@@ -464,6 +531,8 @@ class Walk:
                     node.retained.grad = g if create_graph else wrap(g.copy("K"))
                 if last:
                     continue
+                if type(g) is SparseRows:  # only leaves take rows; the formulas are written for arrays
+                    g = wrap(g.to_dense()) if create_graph else g.to_dense()
                 if kind is Output:
                     parent, slot = node.node, node.slot
                     waiting = pending.get(parent)
@@ -640,10 +709,12 @@ def grad(
     materialize_grads: bool = False,
     *,
     only_inputs: bool = True,
+    is_grads_batched: bool = False,
 ) -> tuple[Any, ...]:
     """The gradients of `outputs` with respect to `inputs`, a tuple with one a input; no `.grad` changes.
 
     An input that did not take part is an error unless allow_unused (then None, or zeros with materialize_grads).
+    is_grads_batched: grad_outputs have a first dimension more, as then have the gradients: one backward for each.
 
     >>> x = autograd.tensor(3.0, requires_grad=True)
     >>> autograd.grad(x * x, x)
@@ -651,6 +722,17 @@ def grad(
     """
     if not only_inputs:
         raise ValueError("grad: only_inputs=False is no longer supported, as in torch; use backward() to fill .grad")
+    if is_grads_batched:
+        given = _sequence(grad_outputs)
+        last = len(given[0]) - 1
+        rows = [
+            grad(
+                outputs, inputs, [g[i] for g in given], retain_graph if i == last else True, create_graph, allow_unused,
+                materialize_grads,
+            )
+            for i in range(last + 1)
+        ]  # fmt: skip
+        return tuple([None if parts[0] is None else stack(parts) for parts in zip(*rows, strict=True)])
     walk = Walk(create_graph, create_graph if retain_graph is None else retain_graph)
     wanted = _sequence(inputs)
     allow = materialize_grads if allow_unused is None else allow_unused

@@ -15,7 +15,7 @@ import numpy as np
 from numpy import ndarray
 
 from . import dtypes, printing, tape
-from .errors import DTypeError, ShapeError, TapeError
+from .errors import DeviceError, DTypeError, ShapeError, TapeError
 from .tape import Box, Cell, Leaf, View, mode, node_of, synced
 
 
@@ -60,15 +60,19 @@ class Device(str):
     """
 
     type = "cpu"
-    index = None
+    index: Any = None  # str has a method of this name
 
     def __new__(cls, name: Any = "cpu", index: int | None = None) -> Device:
-        if str(name).partition(":")[0] != "cpu":
-            raise RuntimeError(f"device: {name!r} is not available; this library computes on 'cpu' only")
-        return super().__new__(cls, "cpu")
+        kind, colon, place = str(name).partition(":")
+        if kind != "cpu":
+            raise DeviceError(f"device: {name!r} is not available; this library computes on 'cpu' only")
+        index = int(place) if colon and place.isdecimal() else index
+        out = super().__new__(cls, "cpu" if index is None else f"cpu:{index}")
+        out.index = index
+        return out
 
     def __repr__(self) -> str:
-        return "device(type='cpu')"
+        return "device(type='cpu')" if self.index is None else f"device(type='cpu', index={self.index})"
 
 
 CPU = Device()
@@ -95,6 +99,15 @@ class RemovableHandle:
         self.remove()
 
 
+def _handle(hooks: dict[int, Any], hook: Any) -> RemovableHandle:
+    handle = RemovableHandle(hooks)
+    hooks[handle.id] = hook
+    return handle
+
+
+tape.handle = _handle
+
+
 class Tensor:
     """An n-dimensional array whose operations can be recorded for reverse-mode differentiation.
 
@@ -118,6 +131,10 @@ class Tensor:
         if len(data) == 1 and isinstance(data[0], Size):
             data = tuple(data[0])
         if len(data) == 1 and not isinstance(data[0], int):
+            if isinstance(data[0], (float, complex, str)) or data[0] is None:
+                raise DTypeError(
+                    f"Tensor: data must be a sequence or sizes, got {type(data[0]).__name__}; use tensor()"
+                )
             array = np.array(to_array(data[0]), dtype=dtypes.get_default_dtype())
         else:
             array = np.empty(data or (0,), dtypes.get_default_dtype())
@@ -199,9 +216,9 @@ class Tensor:
     def is_signed(self) -> bool:
         return self._data.dtype.kind in "fi"
 
-    is_cuda = False
-    is_sparse = False
-    is_quantized = False
+    is_cpu = True
+    is_cuda = is_mps = is_xpu = is_meta = is_sparse = is_sparse_csr = is_quantized = is_nested = is_mkldnn = False
+    name: str | None = None
     layout = "strided"
 
     # ------------------------------------------------------------------------------------------- the tape
@@ -246,6 +263,11 @@ class Tensor:
     def grad_fn(self) -> Any:
         node = node_of(self)
         return None if isinstance(node, Leaf) else node
+
+    @property
+    def output_nr(self) -> int:
+        """Which output of its operation this is."""
+        return getattr(node_of(self), "slot", 0)
 
     @property
     def grad(self) -> Any:
@@ -429,7 +451,7 @@ class Tensor:
 
     def cuda(self, *args: Any, **kwargs: Any) -> Tensor:
         """Raises RuntimeError: there is no GPU here."""
-        raise RuntimeError("cuda: this library computes on 'cpu' only; remove the call, or use .to(device) with 'cpu'")
+        raise DeviceError("cuda: this library computes on 'cpu' only; remove the call, or use .to(device) with 'cpu'")
 
     def share_memory_(self) -> Tensor:
         return self
@@ -440,7 +462,7 @@ class Tensor:
     def type(self, dtype: Any = None) -> Any:
         """The tensor as `dtype`; without one, the name of the type it has."""
         if dtype is None:
-            return f"autograd.{self.dtype}"
+            return f"torch.{dtypes.LEGACY[self.dtype]}Tensor"  # torch's own, which scripts compare with
         name = (dtype if isinstance(dtype, str) else getattr(dtype, "__name__", "")).rpartition(".")[2]
         if name.endswith("Tensor"):
             dtype = dtypes.of_legacy(name)
@@ -547,6 +569,8 @@ def to_array(data: Any, dtype: Any = None) -> ndarray:
         found: set[Any] = set()
         try:
             array = np.asarray(_plain(data, found))
+        except ShapeError:
+            raise
         except ValueError as error:
             raise ValueError(f"tensor: nested sequences of unequal length cannot become an array ({error})") from None
         if array.dtype.kind == "f":  # numpy makes float64 of Python floats, of nothing at all, and of mixtures
@@ -581,9 +605,11 @@ def _plain(data: Any, found: set[Any]) -> Any:
     if isinstance(data, (list, tuple)):
         return [_plain(item, found) for item in data]
     if isinstance(data, Tensor):
-        data = data.numpy_view()
-        if data.size == 1:
-            data = data.reshape(())  # a tensor of one element is a number, whatever its shape
+        if data._data.size != 1:
+            raise ShapeError(
+                f"tensor: a tensor of shape {tuple(data.shape)} in a sequence, expected one element; use stack()"
+            )
+        data = data.numpy_view().reshape(())  # a tensor of one element is a number, whatever its shape
     if isinstance(data, (ndarray, np.generic)):
         found.add(data.dtype)
     elif isinstance(data, float):

@@ -8,6 +8,7 @@ from typing import Any
 from . import function as checkpoint
 
 __all__ = ["checkpoint"]
+__path__: list[str] = []  # `import autograd.utils.data` looks for a package
 
 
 def __getattr__(name: str) -> Any:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
+import enum
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import autograd
@@ -440,3 +442,22 @@ class Transformer(Module):
     def generate_square_subsequent_mask(sz: int, device: Any = None, dtype: Any = None) -> Tensor:
         """The causal mask (sz, sz): -inf above the diagonal, 0 elsewhere."""
         return autograd.triu(autograd.full((sz, sz), -math.inf, dtype=dtype, device=device), 1)
+
+
+class SDPBackend(enum.Enum):
+    """torch's ways to compute `scaled_dot_product_attention`; here there is one."""
+
+    ERROR, MATH, FLASH_ATTENTION, EFFICIENT_ATTENTION, CUDNN_ATTENTION, OVERRIDEABLE = range(-1, 5)
+
+
+@contextlib.contextmanager
+def sdpa_kernel(backends: Any, set_priority: bool = False) -> Iterator[None]:
+    """Nothing changes inside: there is one way to compute attention. TypeError for what is no SDPBackend.
+
+    >>> with nn.attention.sdpa_kernel(nn.attention.SDPBackend.MATH):
+    ...     pass
+    """
+    for backend in backends if isinstance(backends, (list, tuple)) else [backends]:
+        if not isinstance(backend, SDPBackend):
+            raise TypeError(f"sdpa_kernel: expected SDPBackend, got {type(backend).__name__}")
+    yield

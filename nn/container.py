@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby, islice
 from typing import Any
@@ -12,6 +13,7 @@ from autograd.errors import RangeError
 from . import functional as F
 from .activation import ReLU
 from .conv import Conv2d
+from .hooks import EVERYWHERE
 from .linear import Linear
 from .module import Module
 from .norm import BatchNorm1d, BatchNorm2d, BatchNorm3d
@@ -115,7 +117,7 @@ class _Row(Module):
 
 def _plain(module: Module) -> bool:
     """Whether nobody looks at what the module gets and gives, or has changed what it does."""
-    return module._hooks is None and "forward" not in module.__dict__
+    return module._hooks is None and not EVERYWHERE and "forward" not in module.__dict__
 
 
 BATCH_NORMS = BatchNorm1d, BatchNorm2d, BatchNorm3d
@@ -173,7 +175,7 @@ class Sequential(_Row):
 
     def __init__(self, *args: Any) -> None:
         super().__init__()
-        if len(args) == 1 and isinstance(args[0], Mapping):
+        if len(args) == 1 and isinstance(args[0], OrderedDict):
             for name, module in args[0].items():
                 self.register_module(name, module)
         else:
@@ -291,11 +293,15 @@ def _as_parameter(value: Any) -> Any:
     return Parameter(value) if isinstance(value, Tensor) and not isinstance(value, Parameter) else value
 
 
-def _parameter_line(value: Any) -> str:
+def _parameter_line(value: Any, kind: Any = None) -> str:
     if isinstance(value, Tensor):
         size = "x".join(map(str, value.shape))
-        return f"{type(value).__name__} containing: [{value.dtype} of size {size}]"
+        return f"{type(value).__name__} containing: [{kind or value.dtype} of size {size}]"
     return f"Object of type: {type(value).__name__}"
+
+
+def _kind(value: Any) -> str:
+    return value.type() if isinstance(value, Tensor) else ""
 
 
 class ParameterList(Module):
@@ -413,6 +419,25 @@ class ParameterDict(Module):
         del self[key]
         return value
 
+    def popitem(self) -> tuple[str, Any]:
+        """Remove the pair put in last and return it."""
+        key = next(reversed(self))
+        return key, self.pop(key)
+
+    def fromkeys(self, keys: Iterable[str], default: Any = None) -> ParameterDict:
+        """A new one with `default` under each key."""
+        return ParameterDict((key, default) for key in keys)
+
+    def __or__(self, other: ParameterDict) -> ParameterDict:
+        return ParameterDict({**dict(self.items()), **dict(_pairs(other, "ParameterDict"))})
+
+    def __ror__(self, other: ParameterDict) -> ParameterDict:
+        return ParameterDict({**dict(_pairs(other, "ParameterDict")), **dict(self.items())})
+
+    def __ior__(self, other: ParameterDict) -> ParameterDict:
+        self.update(other)
+        return self
+
     def clear(self) -> None:
         for key in list(self._keys):
             del self[key]
@@ -426,7 +451,7 @@ class ParameterDict(Module):
             self[key] = value
 
     def extra_repr(self) -> str:
-        return "\n".join(f"  ({key}): {_parameter_line(value)}" for key, value in self.items())
+        return "\n".join(f"  ({key}): {_parameter_line(value, _kind(value))}" for key, value in self.items())
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         raise RuntimeError("ParameterDict should not be called.")

@@ -56,7 +56,8 @@ class _ConvNd(Module):
                 f"{name}: padding_mode must be zeros, reflect, replicate or circular, got {padding_mode!r}"
             )
         self.in_channels, self.out_channels = in_channels, out_channels
-        self.kernel_size = per_dimension(kernel_size, dims, f"{name}: kernel_size")
+        # as torch: a tuple of another length is found out by the convolution itself
+        self.kernel_size = tuple(kernel_size) if isinstance(kernel_size, (tuple, list)) else (kernel_size,) * dims
         self.stride = per_dimension(stride, dims, f"{name}: stride")
         self.dilation = per_dimension(dilation, dims, f"{name}: dilation")
         self.output_padding = per_dimension(output_padding, dims, f"{name}: output_padding")

@@ -8,7 +8,7 @@ from . import functional as F
 from .module import Module
 
 
-class _Dropout(Module):
+class _DropoutNd(Module):
     def __init__(self, p: float = 0.5, inplace: bool = False) -> None:
         super().__init__()
         if not 0 <= p <= 1:
@@ -19,7 +19,7 @@ class _Dropout(Module):
         return f"p={self.p}, inplace={self.inplace}"
 
 
-class Dropout(_Dropout):
+class Dropout(_DropoutNd):
     """Each element becomes 0 with probability p, else it is divided by 1 - p; in evaluation nothing changes.
 
     Srivastava et al. 2014, JMLR 15.
@@ -32,7 +32,7 @@ class Dropout(_Dropout):
         return F.dropout(input, self.p, self.training, self.inplace)
 
 
-class Dropout1d(_Dropout):
+class Dropout1d(_DropoutNd):
     """Dropout of whole channels: (N, C, L) or (C, L).
 
     >>> nn.Dropout1d()(autograd.ones(2, 3, 6)).shape
@@ -43,7 +43,7 @@ class Dropout1d(_Dropout):
         return F.dropout1d(input, self.p, self.training, self.inplace)
 
 
-class Dropout2d(_Dropout):
+class Dropout2d(_DropoutNd):
     """Dropout of whole channels: (N, C, H, W) or (N, C, L). Tompson et al. 2014, arXiv:1411.4280.
 
     >>> nn.Dropout2d()(autograd.ones(2, 3, 6, 6)).shape
@@ -54,7 +54,7 @@ class Dropout2d(_Dropout):
         return F.dropout2d(input, self.p, self.training, self.inplace)
 
 
-class Dropout3d(_Dropout):
+class Dropout3d(_DropoutNd):
     """Dropout of whole channels: (N, C, D, H, W) or (C, D, H, W).
 
     >>> nn.Dropout3d()(autograd.ones(2, 3, 6, 6, 6)).shape
@@ -65,7 +65,7 @@ class Dropout3d(_Dropout):
         return F.dropout3d(input, self.p, self.training, self.inplace)
 
 
-class AlphaDropout(_Dropout):
+class AlphaDropout(_DropoutNd):
     """Dropout that keeps mean 0 and variance 1, for networks of SELU. Klambauer et al. 2017, arXiv:1706.02515.
 
     >>> nn.AlphaDropout()(autograd.ones(3)).shape
@@ -76,7 +76,7 @@ class AlphaDropout(_Dropout):
         return F.alpha_dropout(input, self.p, self.training)
 
 
-class FeatureAlphaDropout(_Dropout):
+class FeatureAlphaDropout(_DropoutNd):
     """AlphaDropout of whole channels: (N, C, *).
 
     >>> nn.FeatureAlphaDropout()(autograd.ones(2, 3, 4)).shape

@@ -38,6 +38,44 @@ class Hooks:
         return handle
 
 
+#: hooks on every module, as (kind, entry): torch's `register_module_...`, which `nn.modules.module` has too
+EVERYWHERE: dict[int, tuple[str, Any]] = {}
+
+
+def with_those_everywhere(own: Hooks | None) -> Hooks:
+    """The hooks on every module, then a module's own."""
+    if own is not None and not EVERYWHERE:
+        return own
+    both = Hooks()
+    for key, (kind, entry) in list(EVERYWHERE.items()):
+        getattr(both, kind)[key] = entry
+    for kind in ("forward_pre", "forward", "backward_pre", "backward"):
+        getattr(both, kind).update({} if own is None else getattr(own, kind))
+    return both
+
+
+def register_module_forward_pre_hook(hook: Hook) -> RemovableHandle:
+    """Call `hook(module, args)` before the forward of every module."""
+    return Hooks.add(EVERYWHERE, ("forward_pre", (hook, False)))
+
+
+def register_module_forward_hook(
+    hook: Hook, *, with_kwargs: bool = False, always_call: bool = False
+) -> RemovableHandle:
+    """Call `hook(module, args, output)` after the forward of every module."""
+    return Hooks.add(EVERYWHERE, ("forward", (hook, with_kwargs, always_call)))
+
+
+def register_module_full_backward_pre_hook(hook: Hook) -> RemovableHandle:
+    """Call `hook(module, grad_output)` in the backward of every module."""
+    return Hooks.add(EVERYWHERE, ("backward_pre", hook))
+
+
+def register_module_full_backward_hook(hook: Hook) -> RemovableHandle:
+    """Call `hook(module, grad_input, grad_output)` in the backward of every module."""
+    return Hooks.add(EVERYWHERE, ("backward", hook))
+
+
 @op(
     joint=lambda g, hook: hook(g if isinstance(g, (list, tuple)) else [g]),
     samples=lambda s: [(s(3), {"hook": lambda g: g}), (s(3, 2), s(4), {"hook": lambda g: g})],

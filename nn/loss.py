@@ -118,6 +118,14 @@ class NLLLoss(_WeightedLoss):
         return F.nll_loss(input, target, self.weight, ignore_index=self.ignore_index, reduction=self.reduction)
 
 
+class NLLLoss2d(NLLLoss):
+    """torch's older name for NLLLoss of images.
+
+    >>> nn.NLLLoss2d()(autograd.zeros(1, 2, 1, 1), autograd.zeros(1, 1, 1, dtype=autograd.int64)).item()
+    0.0
+    """
+
+
 class CrossEntropyLoss(_WeightedLoss):
     """-log softmax(input)[target]: input (C) or (N, C, *) of scores, target of classes () or (N, *).
 

@@ -10,14 +10,22 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 
 from autograd import Tensor, dtypes, no_grad
-from autograd.errors import ShapeError
+from autograd.errors import DeviceError, ShapeError
 from autograd.op import rebase
-from autograd.tensor import Device, RemovableHandle, wrap
+from autograd.tensor import Device, RemovableHandle, Size, wrap
 
-from .hooks import Gates, Hook, Hooks
+from . import hooks as _hooks
+from .hooks import EVERYWHERE, Gates, Hook, Hooks, with_those_everywhere
 from .parameter import Buffer, Parameter, UninitializedParameter
 
 M = TypeVar("M", bound="Module")
+
+
+# torch's hooks on every module, which stand here for `nn.modules.module`
+register_module_forward_hook = _hooks.register_module_forward_hook
+register_module_forward_pre_hook = _hooks.register_module_forward_pre_hook
+register_module_full_backward_hook = _hooks.register_module_full_backward_hook
+register_module_full_backward_pre_hook = _hooks.register_module_full_backward_pre_hook
 
 
 class IncompatibleKeys(NamedTuple):
@@ -29,7 +37,7 @@ class IncompatibleKeys(NamedTuple):
     def __repr__(self) -> str:
         if not self.missing_keys and not self.unexpected_keys:
             return "<All keys matched successfully>"
-        return f"IncompatibleKeys(missing_keys={self.missing_keys}, unexpected_keys={self.unexpected_keys})"
+        return f"_IncompatibleKeys(missing_keys={self.missing_keys}, unexpected_keys={self.unexpected_keys})"
 
 
 class _Changed(OrderedDict):
@@ -51,6 +59,7 @@ class Module:
     tensor([2.])
     """
 
+    _version: int = 1
     training: bool
     _parameters: dict[str, Parameter | None]
     _buffers: dict[str, Tensor | None]
@@ -67,9 +76,9 @@ class Module:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         try:
-            if self._hooks is None:
+            if self._hooks is None and not EVERYWHERE:
                 return self.forward(*args, **kwargs)
-            return self._call_hooked(self._hooks, args, kwargs)
+            return self._call_hooked(with_those_everywhere(self._hooks), args, kwargs)
         except Exception as error:
             _note_where(error, self)
             raise
@@ -444,7 +453,7 @@ class Module:
 
     def cuda(self: M, *args: Any, **kwargs: Any) -> M:
         """Raises RuntimeError: there is no GPU here."""
-        raise RuntimeError("cuda: this library computes on 'cpu' only; remove the call, or use .to(device) with 'cpu'")
+        raise DeviceError("cuda: this library computes on 'cpu' only; remove the call, or use .to(device) with 'cpu'")
 
     def cpu(self: M) -> M:
         """This module: it is there already."""
@@ -474,21 +483,26 @@ class Module:
 
         prefix: put before every name. keep_vars: give the parameters themselves, not detached.
         """
-        out = OrderedDict() if destination is None else destination
+        out: Any = destination
+        if out is None:
+            out = OrderedDict()
+            out._metadata = OrderedDict()  # as torch's: the version of each module
+        versions = getattr(out, "_metadata", {})
         after = []
         for path, module in self.named_modules(remove_duplicate=False):
             dot = f"{prefix}{path}." if path else prefix
+            versions[dot[:-1]] = {"version": module._version}
             if module._hooks is not None:
                 for hook in list(module._hooks.state_pre.values()):
                     hook(module, dot, keep_vars)
-                after += [(hook, module, dot) for hook in module._hooks.state.values()]
+                after += [(hook, module, dot) for hook in reversed(module._hooks.state.values())]
             for name, tensor in module._own_state():
                 out[dot + name] = tensor if keep_vars else tensor.detach()
             extra = module.get_extra_state()
             if extra is not None:
                 out[f"{dot}_extra_state"] = extra
         for hook, module, dot in reversed(after):  # what is inside comes first
-            changed = hook(module, out, dot, {})
+            changed = hook(module, out, dot, versions.get(dot[:-1], {}))
             out = out if changed is None else changed
         return out
 
@@ -518,7 +532,7 @@ class Module:
                     state_dict = _Changed(state_dict)  # hooks may change it, but not the caller's
                 module._load_from_state_dict(state_dict, dot, {}, strict, missing, unexpected, misfits)
             if module._hooks is not None:
-                after += [(hook, module) for hook in module._hooks.load.values()]
+                after += [(hook, module) for hook in reversed(module._hooks.load.values())]
             slots.update((dot + name, tensor) for name, tensor in module._own_state())
             if module.get_extra_state() is not None:
                 extras[f"{dot}_extra_state"] = module
@@ -536,9 +550,9 @@ class Module:
                 misfits += [problem] if problem else []
         complaints = list(misfits)
         if strict and unexpected:
-            complaints.insert(0, f"Unexpected key(s) in state_dict: {', '.join(map(repr, unexpected))}.")
+            complaints.insert(0, f"Unexpected key(s) in state_dict: {_quoted(unexpected)}. ")
         if strict and missing:
-            complaints.insert(0, f"Missing key(s) in state_dict: {', '.join(map(repr, missing))}.")
+            complaints.insert(0, f"Missing key(s) in state_dict: {_quoted(missing)}. ")
         if complaints:
             text = "".join(f"\n\t{line}" for line in complaints)
             kind = ShapeError if misfits else RuntimeError
@@ -578,6 +592,12 @@ class Module:
     def register_state_dict_post_hook(self, hook: Hook) -> RemovableHandle:
         """Call `hook(module, state_dict, prefix, {})` after `state_dict` has read all; it may change the dict."""
         return Hooks.add(self._own_hooks().state, hook)
+
+    _register_state_dict_hook = register_state_dict_post_hook
+
+    def _register_load_state_dict_pre_hook(self, hook: Hook, with_module: bool = False) -> RemovableHandle:
+        """torch's older form, without the module among the arguments unless it is asked for."""
+        return self.register_load_state_dict_pre_hook(hook if with_module else lambda module, *args: hook(*args))
 
     def register_load_state_dict_pre_hook(self, hook: Hook) -> RemovableHandle:
         """Call `hook(module, state_dict, prefix, {}, strict, missing_keys, unexpected_keys, error_msgs)` before loading.
@@ -680,8 +700,8 @@ class Module:
 
     def _lines(self) -> Iterator[tuple[str, str]]:
         """Names and reprs of the children."""
-        yield from ((name, "None") for name, module in self._modules.items() if module is None)
-        yield from ((name, repr(module)) for name, module in self._own(Module, "_modules"))
+        yield from ((name, repr(module)) for name, module in self._modules.items())
+        yield from ((name, repr(module)) for name, module in self._own(Module, "_modules") if name not in self._modules)
 
 
 _INTERNAL = {"_parameters", "_buffers", "_modules", "_non_persistent", "_hooks"}
@@ -718,6 +738,10 @@ def _step(found: Any, atom: str) -> Any:
     return None
 
 
+def _quoted(names: list[str]) -> str:
+    return ", ".join(f'"{name}"' for name in names)
+
+
 def _fitting(name: str, tensor: Tensor, value: Any) -> tuple[Any, str]:
     """A value of a state_dict as an array of the tensor's shape, or what is wrong with it."""
     if isinstance(value, Tensor):
@@ -729,8 +753,8 @@ def _fitting(name: str, tensor: Tensor, value: Any) -> tuple[Any, str]:
     array = np.asarray(value)
     if array.shape != tuple(tensor.shape):
         return None, (
-            f"size mismatch for {name}: copying a param with shape {array.shape} from checkpoint, "
-            f"the shape in current model is {tuple(tensor.shape)}."
+            f"size mismatch for {name}: copying a param with shape {Size(array.shape)} from checkpoint, "
+            f"the shape in current model is {tensor.shape}."
         )
     if array.dtype.kind not in "fiub":
         return None, f"While copying {name!r}: cannot convert {array.dtype} to {tensor.dtype}."

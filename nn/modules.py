@@ -12,9 +12,24 @@ from collections.abc import Callable, Iterable
 from types import ModuleType
 from typing import Any
 
-from . import activation, attention, container, conv, dropout, embedding, linear, loss, module, norm, padding, pool
+from . import (
+    activation,
+    attention,
+    container,
+    conv,
+    dropout,
+    embedding,
+    linear,
+    loss,
+    module,
+    norm,
+    padding,
+    parallel,
+    pool,
+)
 from . import recurrent as rnn
 
+__path__: list[str] = []  # `import nn.modules.conv` looks for a package
 utils = ModuleType("nn.modules.utils", "A number as a tuple of n equal ones, an iterable as a tuple.")
 
 
@@ -26,7 +41,14 @@ vars(utils).update(_ntuple=_ntuple, _single=_ntuple(1), _pair=_ntuple(2), _tripl
 _FILES = {
     "activation": activation, "batchnorm": norm, "container": container, "conv": conv, "dropout": dropout,
     "instancenorm": norm, "linear": linear, "loss": loss, "module": module, "normalization": norm, "padding": padding,
-    "pooling": pool, "rnn": rnn, "sparse": embedding, "transformer": attention, "utils": utils,
+    "parallel": parallel, "pooling": pool, "rnn": rnn, "sparse": embedding, "transformer": attention, "utils": utils,
 }  # fmt: skip
+_FILES |= {"upsampling": padding, "distance": loss, "flatten": linear, "fold": conv, "pixelshuffle": padding}
 for _name, _file in _FILES.items():
     globals()[_name] = sys.modules[f"{__name__}.{_name}"] = _file
+
+
+def __getattr__(name: str) -> Any:
+    if not name.startswith("_") and hasattr(sys.modules["nn"], name):  # the layers themselves, as in torch
+        return getattr(sys.modules["nn"], name)
+    raise AttributeError(f"module 'nn.modules' has no attribute {name!r}", name=name)

@@ -7,15 +7,20 @@ from typing import Any
 import numpy as np
 
 from autograd import Tensor, dtypes
+from autograd.errors import NotTensorError
 from autograd.tape import Cell
-from autograd.tensor import to_array, wrap
+from autograd.tensor import wrap
 
 
 class _Owned(Tensor):
     """A leaf on the memory of `data`, without its history."""
 
     def __init__(self, data: Any = None) -> None:
-        self._data = np.empty(0, dtypes.get_default_dtype()) if data is None else to_array(data)
+        if data is not None and not isinstance(data, Tensor):
+            raise NotTensorError(
+                f"{type(self).__name__}: data is {type(data).__name__}, expected a Tensor; use tensor(data)"
+            )
+        self._data = np.empty(0, dtypes.get_default_dtype()) if data is None else data.numpy_view()
         self._cell = data._cell if isinstance(data, Tensor) else Cell()
 
 
@@ -62,7 +67,7 @@ class UninitializedParameter(Parameter):
 
     def __init__(self, requires_grad: bool = True, device: Any = None, dtype: Any = None) -> None:
         super().__init__(
-            np.empty(0, dtypes.get_default_dtype() if dtype is None else dtypes.as_dtype(dtype)), requires_grad
+            wrap(np.empty(0, dtypes.get_default_dtype() if dtype is None else dtypes.as_dtype(dtype))), requires_grad
         )
 
     def materialize(self, shape: Any, device: Any = None, dtype: Any = None) -> None:

@@ -44,6 +44,8 @@ class LBFGS(Optimizer):
         if len(self.param_groups) != 1:
             raise ValueError("LBFGS doesn't support per-parameter options (parameter groups)")
 
+    _holds_arrays = True
+
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Minimise for up to max_iter iterations; returns the loss of the first evaluation."""
         if closure is None:

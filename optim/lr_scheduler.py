@@ -34,6 +34,7 @@ class LRScheduler:
                 )
         self.base_lrs = [group["initial_lr"] for group in optimizer.param_groups]
         self.last_epoch = last_epoch
+        self._step_count = 0
         self._last_lr: list[float] = [group["lr"] for group in optimizer.param_groups]
         self.step()
 
@@ -47,8 +48,10 @@ class LRScheduler:
 
     def step(self, epoch: int | None = None) -> None:
         """Go to the next epoch, or to `epoch`, and set the learning rates."""
+        self._step_count += 1
         self.last_epoch = self.last_epoch + 1 if epoch is None else epoch
-        for group, lr in zip(self.optimizer.param_groups, self.get_lr(), strict=True):
+        closed = None if epoch is None else getattr(self, "_get_closed_form_lr", None)
+        for group, lr in zip(self.optimizer.param_groups, closed() if closed else self.get_lr(), strict=True):
             group["lr"] = lr
         self._last_lr = [group["lr"] for group in self.optimizer.param_groups]
 
@@ -106,6 +109,9 @@ class StepLR(LRScheduler):
             return self._lrs()
         return [lr * self.gamma for lr in self._lrs()]
 
+    def _get_closed_form_lr(self) -> list[float]:
+        return [base * self.gamma ** (self.last_epoch // self.step_size) for base in self.base_lrs]
+
 
 class CosineAnnealingLR(LRScheduler):
     """lr follows half a cosine from the initial lr to eta_min over T_max epochs.
@@ -136,6 +142,10 @@ class CosineAnnealingLR(LRScheduler):
             1 + math.cos(math.pi * (self.last_epoch - 1) / self.T_max)
         )
         return [(lr - self.eta_min) * ratio + self.eta_min for lr in self._lrs()]
+
+    def _get_closed_form_lr(self) -> list[float]:
+        half = (1 + math.cos(math.pi * self.last_epoch / self.T_max)) / 2
+        return [self.eta_min + (base - self.eta_min) * half for base in self.base_lrs]
 
 
 class InverseTimeDecay(LRScheduler):
@@ -174,6 +184,9 @@ class ExponentialLR(LRScheduler):
 
     def get_lr(self) -> list[float]:
         return self._lrs() if self.last_epoch == 0 else [lr * self.gamma for lr in self._lrs()]
+
+    def _get_closed_form_lr(self) -> list[float]:
+        return [base * self.gamma**self.last_epoch for base in self.base_lrs]
 
 
 class InverseSquareRootDecay(LRScheduler):
@@ -235,6 +248,10 @@ class MultiStepLR(LRScheduler):
     def get_lr(self) -> list[float]:
         return [lr * self.gamma ** self.milestones[self.last_epoch] for lr in self._lrs()]
 
+    def _get_closed_form_lr(self) -> list[float]:
+        passed = bisect_right(sorted(self.milestones.elements()), self.last_epoch)
+        return [base * self.gamma**passed for base in self.base_lrs]
+
 
 class MultiplicativeLR(LRScheduler):
     """lr is multiplied by lr_lambda(epoch) at each epoch; one function, or one a group.
@@ -279,6 +296,9 @@ class ConstantLR(LRScheduler):
             return [lr * self.factor for lr in self._lrs()]
         return [lr / self.factor if self.last_epoch == self.total_iters else lr for lr in self._lrs()]
 
+    def _get_closed_form_lr(self) -> list[float]:
+        return [base * (self.factor if self.last_epoch < self.total_iters else 1.0) for base in self.base_lrs]
+
 
 class LinearLR(LRScheduler):
     """lr goes in a straight line from start_factor to end_factor times the initial lr over total_iters epochs.
@@ -315,6 +335,10 @@ class LinearLR(LRScheduler):
         before = self.total_iters * self.start_factor + (self.last_epoch - 1) * change
         return [lr * (1 + change / before) for lr in self._lrs()]
 
+    def _get_closed_form_lr(self) -> list[float]:
+        part = min(self.total_iters, self.last_epoch) / self.total_iters
+        return [base * (self.start_factor + (self.end_factor - self.start_factor) * part) for base in self.base_lrs]
+
 
 class PolynomialLR(LRScheduler):
     """lr = initial lr * (1 - epoch / total_iters) ** power, 0 from total_iters on.
@@ -336,6 +360,10 @@ class PolynomialLR(LRScheduler):
             return self._lrs()
         left, before = 1 - self.last_epoch / self.total_iters, 1 - (self.last_epoch - 1) / self.total_iters
         return [lr * (left / before) ** self.power for lr in self._lrs()]
+
+    def _get_closed_form_lr(self) -> list[float]:
+        left = 1 - min(self.total_iters, self.last_epoch) / self.total_iters
+        return [base * left**self.power for base in self.base_lrs]
 
 
 class CosineAnnealingWarmRestarts(LRScheduler):

@@ -71,6 +71,8 @@ class Optimizer:
         self._held: defaultdict[int, Held] = defaultdict(Held)  # by id(group["params"])
         self._pre_hooks: OrderedDict[int, Callable[..., Any]] = OrderedDict()
         self._post_hooks: OrderedDict[int, Callable[..., Any]] = OrderedDict()
+        # around state_dict and load_state_dict: before and after each
+        self._state_hooks: dict[str, OrderedDict[int, Callable[..., Any]]] = defaultdict(OrderedDict)
         groups = list(params)
         if not groups:
             raise ValueError(f"{name}: optimizer got an empty parameter list")
@@ -196,19 +198,28 @@ class Optimizer:
 
     def state_dict(self) -> dict[str, Any]:
         """State and settings by the number of each parameter, in torch's form: {"state": {0: {...}}, "param_groups": [...]}."""
+        for hook in list(self._state_hooks["before state"].values()):
+            hook(self)
         numbers = {id(p): i for i, p in enumerate(self._params())}
         groups = [
             {**{k: v for k, v in group.items() if k != "params"}, "params": [numbers[id(p)] for p in group["params"]]}
             for group in self.param_groups
         ]
-        return {
+        out: dict[str, Any] = {
             "state": {numbers[id(p)]: dict(s) for p, s in self.state.items() if id(p) in numbers},
             "param_groups": groups,
         }
+        for hook in list(self._state_hooks["after state"].values()):
+            changed = hook(self, out)
+            out = out if changed is None else changed
+        return out
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take over state and settings of `state_dict`. Raises ValueError, changing nothing, where the groups do not fit."""
         name = type(self).__name__
+        for hook in list(self._state_hooks["before load"].values()):
+            changed = hook(self, state_dict)
+            state_dict = state_dict if changed is None else changed
         groups = state_dict["param_groups"]
         lengths, saved = [len(g["params"]) for g in self.param_groups], [len(g["params"]) for g in groups]
         if lengths != saved:
@@ -223,10 +234,13 @@ class Optimizer:
             if held is None:
                 continue
             self._check_state(number, held, p)
-            fresh[p] = {key: _like(key, value, p) for key, value in held.items()}
+            like = _like if self._holds_arrays else _like_tensor
+            fresh[p] = {key: like(key, value, p) for key, value in held.items()}
         self.state = fresh
         for group, loaded in zip(self.param_groups, groups, strict=True):
             group.update({k: _setting(v) for k, v in loaded.items() if k != "params"})
+        for hook in list(self._state_hooks["after load"].values()):
+            hook(self)
 
     def _check_state(self, number: int, held: dict[str, Any], p: Tensor) -> None:
         """Raise ValueError unless the arrays of a loaded state fit the parameter, or are means over some of its dimensions."""
@@ -241,6 +255,12 @@ class Optimizer:
     def _params(self) -> list[Tensor]:
         return [p for group in self.param_groups for p in group["params"]]
 
+    @property
+    def _holds_arrays(self) -> bool:
+        """Whether the state is the library's arrays and numbers; a subclass that only has a `step` holds what it likes."""
+        mine = type(self)
+        return mine._update is not Optimizer._update or mine._update_all is not Optimizer._update_all
+
     def register_step_pre_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
         """Call `hook(optimizer, args, kwargs)` before each step."""
         return self._register(self._pre_hooks, hook)
@@ -249,10 +269,30 @@ class Optimizer:
         """Call `hook(optimizer, args, kwargs)` after each step."""
         return self._register(self._post_hooks, hook)
 
+    def register_state_dict_pre_hook(self, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
+        """Call `hook(optimizer)` before `state_dict` reads."""
+        return self._register(self._state_hooks["before state"], hook, prepend)
+
+    def register_state_dict_post_hook(self, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
+        """Call `hook(optimizer, state_dict)` after `state_dict`; what it returns, if not None, takes its place."""
+        return self._register(self._state_hooks["after state"], hook, prepend)
+
+    def register_load_state_dict_pre_hook(self, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
+        """Call `hook(optimizer, state_dict)` before loading; what it returns, if not None, is loaded in its place."""
+        return self._register(self._state_hooks["before load"], hook, prepend)
+
+    def register_load_state_dict_post_hook(self, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
+        """Call `hook(optimizer)` after loading."""
+        return self._register(self._state_hooks["after load"], hook, prepend)
+
     @staticmethod
-    def _register(hooks: OrderedDict[int, Callable[..., Any]], hook: Callable[..., Any]) -> RemovableHandle:
+    def _register(
+        hooks: OrderedDict[int, Callable[..., Any]], hook: Callable[..., Any], prepend: bool = False
+    ) -> RemovableHandle:
         handle = RemovableHandle(hooks)
         hooks[handle.id] = hook
+        if prepend:
+            hooks.move_to_end(handle.id, last=False)
         return handle
 
     def __repr__(self) -> str:
@@ -278,6 +318,13 @@ def _like(key: str, value: Any, p: Tensor) -> Any:
         return int(number) if key == "step" else number
     if isinstance(value, np.ndarray):
         return np.array(value, p.dtype) if value.ndim or p.ndim == 0 else value.item()
+    return deepcopy(value)
+
+
+def _like_tensor(key: str, value: Any, p: Tensor) -> Any:
+    """A loaded value of a user's optimizer: its kind stays; tensors take the parameter's dtype, as in torch."""
+    if isinstance(value, Tensor) and key != "step" and p.is_floating_point():
+        return value.detach().to(p.dtype).clone()
     return deepcopy(value)
 
 

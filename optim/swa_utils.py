@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from copy import deepcopy
+from importlib import import_module
 from typing import Any
 
-import numpy as np
-
-from autograd import Tensor, no_grad, tensor
+from autograd import Tensor, no_grad
 
 from .lr_scheduler import LRScheduler
 from .optimizer import Optimizer
 
 Average = Callable[[Any, Any, int], Any]
 MultiAverage = Callable[[Sequence[Tensor], Sequence[Tensor], int], None]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "AveragedModel":  # a Module, so it stands in nn, which this package does not know
+        return import_module("nn.utils.averaging").AveragedModel
+    raise AttributeError(f"module 'optim.swa_utils' has no attribute {name!r}", name=name)
 
 
 def get_ema_avg_fn(decay: float = 0.999) -> Average:
@@ -48,72 +52,6 @@ def _each_in_place(average_of: Average) -> MultiAverage:
 def get_swa_avg_fn() -> Average:
     """An avg_fn for `AveragedModel`: the plain mean of all values so far."""
     return lambda average, value, count: average + (value - average) / (count + 1)
-
-
-class AveragedModel:
-    """A copy of `model` whose parameters are averages; `update_parameters(model)` takes the current ones in.
-
-    avg_fn(average, value, count): the new average, of arrays; the mean by default. multi_avg_fn(averages, values, count):
-    writes the new averages into the tensors of the first list. use_buffers: buffers are averaged too.
-    Calls and attributes go to the copy, `module`. Source: Izmailov et al., https://arxiv.org/abs/1803.05407.
-    """
-
-    def __init__(
-        self,
-        model: Any,
-        device: Any = None,
-        avg_fn: Average | None = None,
-        multi_avg_fn: MultiAverage | None = None,
-        use_buffers: bool = False,
-    ) -> None:
-        if avg_fn is not None and multi_avg_fn is not None:
-            raise AssertionError("AveragedModel: only one of avg_fn and multi_avg_fn should be provided")
-        self.module = deepcopy(model)
-        self.avg_fn, self.multi_avg_fn = avg_fn or get_swa_avg_fn(), multi_avg_fn
-        self.use_buffers, self.n_averaged = use_buffers, 0
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self.module(*args, **kwargs)
-
-    def __getattr__(self, name: str) -> Any:
-        if name == "module":
-            raise AttributeError(name)
-        return getattr(self.module, name)
-
-    def update_parameters(self, model: Any) -> None:
-        """Take the parameters of `model` into the average (the first time: copy them)."""
-        mine, theirs = list(self.module.parameters()), list(model.parameters())
-        if self.use_buffers:
-            mine, theirs = mine + list(self.module.buffers()), theirs + list(model.buffers())
-        together = self.multi_avg_fn is not None and self.n_averaged > 0
-        for average, value in zip(mine, theirs, strict=True):
-            if not (together and value.is_floating_point()):
-                self._take(average, value)
-        if together:
-            floats = [(a, v.detach()) for a, v in zip(mine, theirs, strict=True) if v.is_floating_point()]
-            with no_grad():
-                self.multi_avg_fn([a for a, _ in floats], [v for _, v in floats], self.n_averaged)  # type: ignore[misc]
-        if not self.use_buffers:
-            for average, value in zip(self.module.buffers(), model.buffers(), strict=True):
-                np.copyto(average._data, value._data)
-        self.n_averaged += 1
-
-    def _take(self, average: Tensor, value: Tensor) -> None:
-        first = self.n_averaged == 0 or not value.is_floating_point()
-        data = value._data if first else self.avg_fn(average._data, value._data, self.n_averaged)
-        np.copyto(average._data, data, casting="unsafe")
-        average._cell.written("AveragedModel")
-
-    def state_dict(self) -> dict[str, Any]:
-        """The state of the copy under `module.`, and how many were averaged: torch's names."""
-        state = {f"module.{name}": value for name, value in self.module.state_dict().items()}
-        return {"n_averaged": tensor(self.n_averaged), **state}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take over what `state_dict` returned."""
-        own = {name.removeprefix("module."): value for name, value in state_dict.items() if name != "n_averaged"}
-        self.module.load_state_dict(own)
-        self.n_averaged = int(state_dict["n_averaged"])
 
 
 def update_bn(loader: Iterable[Any], model: Any, device: Any = None) -> None:

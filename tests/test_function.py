@@ -130,6 +130,8 @@ def test_once_differentiable():
     F.apply(x).sum().backward()
     assert x.grad.tolist() == [6.0]
     (g,) = autograd.grad(F.apply(x).sum(), x, create_graph=True)
+    assert not g.requires_grad  # nothing that came to backward did
+    (g,) = autograd.grad((F.apply(x) ** 2).sum(), x, create_graph=True)
     with pytest.raises(RuntimeError, match="once_differentiable"):
         g.sum().backward()
 

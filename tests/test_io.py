@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 
 import numpy as np
@@ -69,3 +70,11 @@ def test_failed_save_leaves_the_old_file(tmp_path, monkeypatch):
         autograd.save({"a": wrap(np.ones(3))}, path)
     assert path.read_bytes() == before
     assert [p.name for p in tmp_path.iterdir()] == ["w"]
+
+
+def test_files_that_are_open():
+    held = io.BytesIO()
+    autograd.save({"w": autograd.ones(2), "epoch": 3}, held)
+    held.seek(0)
+    again = autograd.load(held)
+    assert again["epoch"] == 3 and again["w"].tolist() == [1.0, 1.0]

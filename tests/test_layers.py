@@ -117,6 +117,15 @@ def test_embedding_of_many_rows_in_any_layout():
             np.testing.assert_array_equal(values(rows), weight[places])
 
 
+def test_a_sparse_table_that_is_no_leaf_keeps_its_gradient():
+    table = autograd.ones(4, 2, requires_grad=True)
+    scaled = table * 2
+    scaled.retain_grad()
+    nn.functional.embedding(longs(1, 1, 3), scaled, sparse=True).sum().backward()
+    assert scaled.grad.to_dense().tolist() == [[0, 0], [2, 2], [0, 0], [1, 1]]
+    assert table.grad.tolist() == [[0, 0], [4, 4], [0, 0], [2, 2]]
+
+
 def test_sparse_embedding_gives_rows():
     layer = nn.Embedding(1000, 3, sparse=True)
     layer(autograd.tensor([5, 7, 5])).sum().backward()
@@ -178,7 +187,7 @@ def longs(*numbers):
         (lambda: nn.Conv2d(2, 4, 3, padding="full"), ["Conv2d", "'same', 'valid'", "'full'"]),
         (lambda: nn.Conv2d(2, 4, 3, stride=2, padding="same"), ["Conv2d", "'same'", "(2, 2)"]),
         (lambda: nn.Conv2d(2, 4, 3, padding_mode="mirror"), ["Conv2d", "reflect", "'mirror'"]),
-        (lambda: nn.Conv2d(2, 4, (3, 3, 3)), ["Conv2d", "kernel_size", "(3, 3, 3)"]),
+        (lambda: nn.Conv2d(2, 4, (3, 3, 3))(ones(1, 2, 5, 5)), ["conv2d", "weight", "(4, 2, 3, 3, 3)"]),
         (lambda: nn.BatchNorm2d(3)(ones(2, 4, 2, 2)), ["BatchNorm2d", "3 channels", "got 4"]),
         (lambda: nn.BatchNorm1d(3)(ones(2, 3, 2, 2)), ["BatchNorm1d", "2 or 3 dimensions", "(2, 3, 2, 2)"]),
         (lambda: nn.BatchNorm1d(3)(ones(1, 3)), ["more than 1 value per channel"]),

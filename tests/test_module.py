@@ -345,11 +345,11 @@ def test_load_state_dict_tells_everything_and_writes_nothing():
     with pytest.raises(RuntimeError) as error:
         net.load_state_dict({k: v for k, v in bad.items() if k != "count"})
     for text in (
-        "Missing key(s) in state_dict: 'count'",
-        "Unexpected key(s) in state_dict: 'extra'",
+        'Missing key(s) in state_dict: "count"',
+        'Unexpected key(s) in state_dict: "extra"',
         "size mismatch for first.weight",
-        "(3, 5)",
-        "(3, 4)",
+        "Size([3, 5])",
+        "Size([3, 4])",
         "'first.bias': expected a Tensor",
         "for Net",
     ):

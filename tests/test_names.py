@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
+import sys
+
 import numpy as np
 import pytest
 
@@ -148,3 +151,35 @@ def test_the_diagonal_is_written_with_its_history():
     assert x.grad.tolist() == [[0.0, 2.0, 2.0], [2.0, 0.0, 2.0]]
     with pytest.raises(ValueError, match=r"fill_diagonal_.*\(3,\)"):
         autograd.ones(3).fill_diagonal_(1.0)
+
+
+def test_torchs_dotted_places_can_be_imported():
+    import autograd.autograd.functional
+    import autograd.distributions.normal
+    import autograd.nn.functional
+    import autograd.nn.modules.batchnorm
+    import autograd.optim.lr_scheduler
+    import autograd.utils.checkpoint
+    import autograd.utils.data.distributed
+
+    assert autograd.nn.modules.batchnorm._BatchNorm is nn.norm._BatchNorm and autograd.nn is nn
+    assert sys.modules["autograd.optim.lr_scheduler"] is optim.lr_scheduler and nn.__spec__.name == "nn"
+    with pytest.raises(ModuleNotFoundError):
+        importlib.import_module("autograd.nn.no_such_module")
+
+
+def test_profiles_of_printing():
+    autograd.set_printoptions(profile="short")
+    try:
+        assert str(autograd.tensor([1.23456])) == "tensor([1.23])"
+    finally:
+        autograd.set_printoptions(profile="default")
+    assert str(autograd.tensor([1.23456])) == "tensor([1.2346])"
+    with pytest.raises(ValueError, match="profile"):
+        autograd.set_printoptions(profile="long")
+
+
+def test_anomaly_detection_by_torchs_switch_ends_with_its_block():
+    with autograd.set_detect_anomaly(True):
+        assert autograd.is_anomaly_enabled()
+    assert not autograd.is_anomaly_enabled()

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import autograd
+import nn
 import nn.functional as F
 
 RULES = ("first", "even", "all")
@@ -150,3 +151,13 @@ def test_second_order_and_unequal_elements_do_not_notice():
 def test_another_rule_is_refused():
     with pytest.raises(ValueError, match="expected 'first'"):
         autograd.ties("last")
+
+
+@pytest.mark.parametrize(("rule", "part"), [("first", 1.0), ("even", 0.5), ("all", 1.0)])
+def test_a_relu_behind_a_layer(rule, part):
+    """Which would otherwise run in the layer's own pass, where 0 is at the kink."""
+    layer = nn.Linear(1, 1, bias=False)
+    layer.weight.data.fill_(0.0)
+    with autograd.ties(rule):
+        nn.Sequential(layer, nn.ReLU())(autograd.ones(1, 1)).sum().backward()
+    assert layer.weight.grad.item() == part

@@ -82,6 +82,12 @@ def _channels(name: str, input: Any, p: float, training: bool, rank: int) -> Any
     return _dropped(name, input, p, training, rank)
 
 
+def _rows(name: str, input: Any, p: float, training: bool) -> Any:
+    if input.ndim < 2:
+        raise ShapeError(f"{name}: input has shape {tuple(input.shape)}; expected at least 2 dimensions, (N, C, *)")
+    return _dropped(name, input, p, training, input.ndim - 2)
+
+
 @function(method=False, samples=lambda s: [(s(2, 3, 4), 0.0), (s(3, 4), 0.5, False)])
 def dropout1d(input: Any, p: float = 0.5, training: bool = True) -> Any:
     """`dropout` of whole channels, chosen at random, of input (N, C, L) or (C, L).
@@ -94,14 +100,14 @@ def dropout1d(input: Any, p: float = 0.5, training: bool = True) -> Any:
 
 @function(method=False, samples=lambda s: [(s(2, 3, 4, 2), 0.0), (s(3, 4, 2), 0.5, False)])
 def dropout2d(input: Any, p: float = 0.5, training: bool = True) -> Any:
-    """`dropout` of whole channels, chosen at random, of input (N, C, H, W) or (C, H, W).
+    """`dropout` of whole channels, chosen at random, of input (N, C, H, W), or, as torch reads it, (N, C, *).
 
     Source: Tompson et al. 2015, https://arxiv.org/abs/1411.4280.
 
     >>> autograd.dropout2d(autograd.ones(1, 2, 2), training=False).shape
     Size([1, 2, 2])
     """
-    return _channels("dropout2d", input, p, training, 2)
+    return _rows("dropout2d", input, p, training)
 
 
 @function(method=False, samples=lambda s: [(s(1, 2, 3, 2, 2), 0.0), (s(2, 3, 2, 2), 0.5, False)])
@@ -111,7 +117,9 @@ def dropout3d(input: Any, p: float = 0.5, training: bool = True) -> Any:
     >>> autograd.dropout3d(autograd.ones(1, 2, 2, 2), training=False).shape
     Size([1, 2, 2, 2])
     """
-    return _channels("dropout3d", input, p, training, 3)
+    if input.ndim == 4:  # (C, D, H, W)
+        return _channels("dropout3d", input, p, training, 3)
+    return _rows("dropout3d", input, p, training)
 
 
 _SELU_FLOOR = -1.7580993408473766  # minus SELU's scale times its alpha: the value SELU tends to on the left

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
+from .. import tape
 from ..errors import DTypeError, RangeError, ShapeError
 from ..kernels import columns as kernels
 from ..op import function, op
@@ -419,3 +420,5 @@ def unbind(input: Any, dim: int = 0) -> Any:
 
 from .index import _getitem, narrow, select  # noqa: E402  these build on the ops above
 from .shape import _reshape, atleast_1d, atleast_2d, atleast_3d  # noqa: E402
+
+tape.stack = stack

@@ -164,9 +164,11 @@ def batch_norm(
             [ 1.0000]])
     """
     shape, dtype = tuple(input.shape), input.dtype
-    if len(shape) < 2:
+    if len(shape) < 2 and shape != (0,):
         raise ShapeError(f"batch_norm: input has shape {shape}; expected (N, C, *)")
     _floating("batch_norm", input)
+    if len(shape) < 2:  # nothing, and no channels
+        return input * 1.0
     if eps < 0 or (training and not eps > 0):
         raise NumberError(
             f"batch_norm: eps is {eps}; expected {'more than 0 in training' if training else '0 or more'}"

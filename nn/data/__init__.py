@@ -17,6 +17,7 @@ from nn.data.loader import DataLoader, WorkerInfo, default_collate, default_conv
 from nn.data.photographs import photograph
 from nn.data.sampler import (
     BatchSampler,
+    DistributedSampler,
     RandomSampler,
     Sampler,
     SequentialSampler,
@@ -32,6 +33,7 @@ __all__ = [
     "ConcatDataset",
     "DataLoader",
     "Dataset",
+    "DistributedSampler",
     "IterableDataset",
     "RandomAffine",
     "RandomSampler",

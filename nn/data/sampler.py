@@ -220,3 +220,49 @@ class BatchSampler(Sampler):
     def __len__(self) -> int:
         size = len(self.sampler)  # type: ignore[arg-type]  # a sampler without a length is a TypeError here
         return size // self.batch_size if self.drop_last else -(-size // self.batch_size)
+
+
+class DistributedSampler(Sampler):
+    """The part of the indices that belongs to process `rank` of `num_replicas`, the same number for each.
+
+    shuffle: in an order that `seed` and `set_epoch` determine. drop_last: leave out a remainder, or else begin again at the
+    front so that all get as many. Raises RuntimeError without num_replicas and rank, for there are no process groups here.
+
+    >>> list(nn.data.DistributedSampler(range(5), num_replicas=2, rank=1, shuffle=False))
+    [1, 3, 0]
+    """
+
+    def __init__(
+        self,
+        dataset: Any,
+        num_replicas: int | None = None,
+        rank: int | None = None,
+        shuffle: bool = True,
+        seed: int = 0,
+        drop_last: bool = False,
+    ) -> None:
+        if num_replicas is None or rank is None:
+            raise RuntimeError("DistributedSampler: there are no process groups here; give num_replicas and rank")
+        if not 0 <= rank < num_replicas:
+            raise ValueError(f"DistributedSampler: rank must be in [0, {num_replicas}), got {rank}")
+        self.dataset, self.num_replicas, self.rank = dataset, num_replicas, rank
+        self.shuffle, self.seed, self.drop_last, self.epoch = shuffle, seed, drop_last, 0
+        rest = len(dataset) % num_replicas
+        whole = len(dataset) // num_replicas
+        self.num_samples = whole + (1 if rest and not drop_last else 0)
+        self.total_size = self.num_samples * num_replicas
+
+    def __iter__(self) -> Iterator[int]:
+        n = len(self.dataset)
+        order = (
+            np.random.Generator(np.random.PCG64(self.seed + self.epoch)).permutation(n) if self.shuffle else range(n)
+        )
+        indices = [int(order[k % n]) for k in range(self.total_size)]
+        return iter(indices[self.rank :: self.num_replicas])
+
+    def __len__(self) -> int:
+        return self.num_samples
+
+    def set_epoch(self, epoch: int) -> None:
+        """Say which epoch comes, so that each has an order of its own."""
+        self.epoch = epoch

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Iterable
 from typing import Any
 
@@ -118,3 +119,13 @@ def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float, f
                 param.grad = SparseRows(whole.indices, whole.rows.clip(-limit, limit), whole.shape)
             elif grad is not None:
                 grad.clamp_(-limit, limit)
+
+
+def clip_grad_norm(*args: Any, **kwargs: Any) -> Tensor:
+    """torch's older name of `clip_grad_norm_`; a FutureWarning says so.
+
+    >>> callable(nn.utils.clip_grad_norm)
+    True
+    """
+    warnings.warn("clip_grad_norm is now deprecated in favor of clip_grad_norm_", FutureWarning, stacklevel=2)
+    return clip_grad_norm_(*args, **kwargs)

@@ -157,6 +157,29 @@ def is_parametrized(module: Module, tensor_name: str | None = None) -> bool:
     return len(held) > 0 if tensor_name is None else tensor_name in held
 
 
+def type_before_parametrizations(module: Module) -> type[Module]:
+    """The class of the module; of a parametrized one the class it had before."""
+    cls = type(module)
+    return cls.__bases__[1] if issubclass(cls, _Parametrized) else cls
+
+
+def transfer_parametrizations_and_params(
+    from_module: Module, to_module: Module, tensor_name: str | None = None
+) -> Module:
+    """Give `to_module` the parametrizations of `from_module`, of one tensor or all, and the originals. Returns it."""
+    names = list(from_module.parametrizations) if tensor_name is None else [tensor_name]
+    for name in names:
+        held = from_module.parametrizations[name]
+        if not hasattr(to_module, name):
+            setattr(to_module, name, Parameter(getattr(from_module, name).detach()))
+        for parametrization in held:
+            register_parametrization(to_module, name, parametrization)
+        to_held = to_module.parametrizations[name]
+        for mine, theirs in zip(to_held.parameters(recurse=False), held.parameters(recurse=False), strict=True):
+            mine.data = theirs.data
+    return to_module
+
+
 def register_parametrization(module: M, tensor_name: str, parametrization: Module, *, unsafe: bool = False) -> M:
     """Make `module.tensor_name` what `parametrization` computes from `module.parametrizations[tensor_name].original`.
 

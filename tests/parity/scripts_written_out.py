@@ -1,11 +1,13 @@
 """Scripts that import torch alone and write every name out, as many repositories do. See scripts.py."""
 
-# ruff: noqa: I001, E501, B905, B007, F841
+# ruff: noqa: I001, E501, B905, B007, B023, F841
 
 import math
 
 import numpy as np
 import torch
+import torch.nn.utils.prune
+import torch.utils.data.distributed
 
 SCRIPTS = {}
 
@@ -344,3 +346,237 @@ def shared_steps_that_keep_nothing():
             p.grad.mul_(0.5)
         log += [loss.item(), table.grad.clone(), start.grad.clone()]
     return log
+
+
+@script
+def pruning():
+    prune = torch.nn.utils.prune
+    layer, conv = fill(torch.nn.Linear(4, 3)), fill(torch.nn.Conv2d(2, 4, 3))
+    model = fill(torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.Tanh(), torch.nn.Linear(3, 2)))
+    prune.l1_unstructured(layer, "weight", amount=2)
+    prune.ln_structured(layer, "weight", amount=0.34, n=1, dim=1)
+    prune.l1_unstructured(layer, "weight", 3)
+    log = [
+        layer.weight_mask,
+        prune.is_pruned(layer),
+        [n for n, _ in layer.named_parameters()],
+        list(layer.state_dict()),
+    ]
+    prune.ln_structured(conv, "weight", amount=2, n=2, dim=0)
+    prune.global_unstructured([(model[0], "weight"), (model[2], "weight")], prune.L1Unstructured, amount=0.3)
+    prune.custom_from_mask(model[0], "bias", torch.tensor([1.0, 0.0, 1.0]))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    for k in range(3):
+        loss = model(tensor(5, 4, seed=k)).pow(2).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        log.append(loss.item())
+    log += [conv.weight, *model.state_dict().values()]
+    for part in (model[0], model[2]):
+        prune.remove(part, "weight")
+    for wrong in (
+        lambda: prune.l1_unstructured(layer, "weight", amount=1.5),
+        lambda: prune.l1_unstructured(torch.nn.Linear(4, 3), "weight", amount=100),
+        lambda: prune.remove(conv, "bias"),
+    ):
+        try:
+            wrong()
+        except ValueError:
+            log.append("ValueError")
+    return [*log, model[2].weight, sorted(model.state_dict()), prune.is_pruned(model[2])]
+
+
+@script
+def hooks_on_the_tape_and_on_all_modules():
+    log = []
+    x, z = tensor(3).requires_grad_(), tensor(3, seed=2).requires_grad_()
+    torch.autograd.graph.register_multi_grad_hook([x, z], lambda grads: log.append([g.sum().item() for g in grads]))
+    y = (x * z).sum()
+    y.grad_fn.register_hook(lambda inputs, outputs: log.append([len(inputs), outputs[0]]))
+    y.grad_fn.register_hook(lambda inputs, outputs: (inputs[0] * 2,))
+    y.grad_fn.register_prehook(lambda outputs: (outputs[0] * 3,))
+    product, place = y.grad_fn.next_functions[0]
+    log += [place, len(product.next_functions), [fn.next_functions for fn, _ in product.next_functions]]
+    y.backward()
+    log += [x.grad, z.grad]
+    other = tensor(3).requires_grad_()
+    log.append(torch.autograd.grad(other * other, other, torch.eye(3), is_grads_batched=True)[0])
+    everywhere = torch.nn.modules.module
+    handles = [
+        everywhere.register_module_forward_pre_hook(lambda m, args: log.append("pre " + type(m).__name__)),
+        everywhere.register_module_forward_hook(lambda m, args, out: log.append(out.detach().sum().item())),
+    ]
+    model = fill(torch.nn.Sequential(torch.nn.Linear(3, 2), torch.nn.ReLU()))
+    model(tensor(2, 3))
+    for handle in handles:
+        handle.remove()
+    model(tensor(2, 3))
+    order = []
+    model[0].register_state_dict_post_hook(lambda m, state, prefix, meta: order.append("first " + prefix))
+    model[0]._register_state_dict_hook(lambda m, state, prefix, meta: order.append(meta["version"]))
+    model[0]._register_load_state_dict_pre_hook(lambda state, prefix, *rest: order.append(prefix + str(len(rest))))
+    state = model.state_dict()
+    model.load_state_dict(state)
+    return [*log, *order, dict(state._metadata)]
+
+
+@script
+def an_optimizer_of_ones_own_is_resumed():
+    class Lion(torch.optim.Optimizer):
+        def __init__(self, params, lr=0.1):
+            super().__init__(params, {"lr": lr})
+
+        @torch.no_grad()
+        def step(self, closure=None):
+            for group in self.param_groups:
+                for p in group["params"]:
+                    state = self.state[p]
+                    if not state:
+                        state["step"], state["mean"] = 0, torch.zeros_like(p)
+                    state["step"] += 1
+                    p.add_(state["mean"].mul(0.9).add(p.grad, alpha=0.1).sign(), alpha=-group["lr"])
+                    state["mean"].mul_(0.99).add_(p.grad, alpha=0.01)
+
+    log = []
+    model = fill(torch.nn.Linear(3, 2))
+    optimizer = Lion(model.parameters())
+    for k in range(4):
+        if k == 2:
+            state = optimizer.state_dict()
+            optimizer = Lion(model.parameters(), lr=9.0)
+            optimizer.register_load_state_dict_pre_hook(lambda o, s: log.append(sorted(s)))
+            optimizer.register_load_state_dict_post_hook(lambda o: log.append("loaded"))
+            optimizer.register_state_dict_post_hook(lambda o, s: {**s, "more": 1})
+            optimizer.load_state_dict(state)
+            log += [sorted(optimizer.state_dict()), optimizer.state[model.weight]["mean"]]
+        optimizer.zero_grad()
+        loss = model(tensor(5, 3, seed=k)).pow(2).mean()
+        loss.backward()
+        optimizer.step()
+        log.append(loss.item())
+    return [*log, optimizer.state[model.bias]["step"], model.weight]
+
+
+@script
+def schedules_by_epoch():
+    schedules = torch.optim.lr_scheduler
+    log = []
+    for make in (
+        lambda o: schedules.StepLR(o, 2),
+        lambda o: schedules.MultiStepLR(o, [1, 3, 3], 0.5),
+        lambda o: schedules.ConstantLR(o, 0.5, 3),
+        lambda o: schedules.LinearLR(o, 0.5, total_iters=4),
+        lambda o: schedules.ExponentialLR(o, 0.9),
+        lambda o: schedules.CosineAnnealingLR(o, 5, 0.1),
+        lambda o: schedules.PolynomialLR(o, 6, 2.0),
+    ):
+        optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=1.0)
+        schedule = make(optimizer)
+        for epoch in (3, 1, 7):
+            optimizer.step()
+            schedule.step(epoch)
+            log += schedule.get_last_lr()
+        log.append(schedule._step_count)
+    return log
+
+
+@script
+def rarer_names():
+    x, h = tensor(2, 3).requires_grad_(), tensor(2, 4)
+    weights = [tensor(16, 3), tensor(16, 4), tensor(16), tensor(16, seed=1)]
+    out = torch.lstm_cell(x, (h, h), *weights)
+    gru = torch.gru_cell(x, h, weights[0][:12], weights[1][:12])
+    rnn = torch.rnn_tanh_cell(x, h, weights[0][:4], weights[1][:4]) + torch.rnn_relu_cell(
+        x, h, weights[0][:4], weights[1][:4]
+    )
+    (out[0] + out[1] + gru + rnn).sum().backward()
+    windows = [
+        torch.hann_window,
+        torch.hamming_window,
+        torch.blackman_window,
+        torch.bartlett_window,
+        torch.kaiser_window,
+    ]
+    square, rows = tensor(3, 3), tensor(6, 2)
+    return [
+        *out, gru, rnn, x.grad,
+        *[window(n, periodic) for window in windows for n in (0, 1, 2, 7) for periodic in (True, False)],
+        torch.hamming_window(5, True, 0.5, 0.4), torch.kaiser_window(5, False, beta=3.0, dtype=torch.float64),
+        torch.range(1, 3, 0.5), torch.nuclear_norm(square), torch.frobenius_norm(square, (0, 1)),
+        torch.norm_except_dim(rows, 2, 1), torch.norm_except_dim(rows, 2, -1), torch.get_device(x),
+        *[torch.segment_reduce(rows, how, lengths=torch.tensor([2, 0, 4]), initial=i)
+          for how in ("sum", "mean", "max", "min", "prod") for i in (None, 2.0)],
+        *torch.native_layer_norm(rows, (2,), None, None, 1e-5), *torch.max_pool1d_with_indices(tensor(1, 2, 6), 2),
+        torch.fill_(torch.ones(2), 3), torch.zero_(torch.ones(2)), torch.from_dlpack(np.ones(2)),
+        torch.binomial(torch.full((2,), 3.0), torch.ones(2)), torch.poisson(torch.zeros(2)),
+        torch.ones(2).type(), torch.ones(2).long().type(), isinstance(torch.ones(2), torch.FloatTensor),
+        isinstance(torch.ones(2), torch.LongTensor), torch.ones(2, dtype=float), torch.device("cpu", 0),
+        torch.ones(1).is_cpu, torch.ones(2, 2).unbind()[1].output_nr, torch.is_autocast_enabled(),
+    ]  # fmt: skip
+
+
+@script
+def what_is_refused():
+    class Short(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x * 2
+
+        @staticmethod
+        def backward(ctx, g):
+            return g[:1]
+
+    x = tensor(3).requires_grad_()
+    log = []
+    for wrong in (
+        lambda: torch.nn.Parameter([1.0]),
+        lambda: torch.nn.Parameter(np.ones(2)),
+        lambda: torch.tensor([torch.ones(2), torch.ones(2)]),
+        lambda: torch.Tensor(2.5),
+        lambda: torch.full(2, 3),
+        lambda: torch.nn.Sequential({"a": torch.nn.ReLU()}),
+        lambda: torch.nn.Conv2d(4, 4, (3,))(torch.ones(1, 4, 5, 5)),
+        lambda: Short.apply(x).sum().backward(),
+        lambda: torch.ones(2).cuda(),
+        lambda: torch.ones(2, device="cuda"),
+    ):
+        try:
+            wrong()
+        except (AttributeError, TypeError, ValueError, RuntimeError, AssertionError) as error:
+            kinds = (AttributeError, AssertionError, ValueError, TypeError, RuntimeError)
+            log.append(sorted(kind.__name__ for kind in kinds if isinstance(error, kind)))
+        else:
+            log.append("accepted")
+    plane = torch.nn.functional.dropout2d(torch.ones(200, 3, 4), 0.5)
+    return [
+        len(log), [names for names in log if names == "accepted"], torch.nn.Conv2d(4, 4, (3,)).weight.shape,
+        torch.nn.Dropout2d(0.0)(torch.ones(3, 4)), torch.nn.functional.batch_norm(torch.zeros(0), None, None, training=True),
+        bool((plane[:, :, :1] == plane).all()), 150 < int((plane[:, :, 0] > 0).sum()) < 450,
+        Short.apply(x).grad_fn.name(), torch.tensor([torch.ones(1, 1), torch.tensor(2.0)]),
+    ]  # fmt: skip
+
+
+@script
+def ensembles_and_pieces():
+    models = [fill(torch.nn.Linear(3, 1), k) for k in range(3)]
+    parameters, buffers = torch.func.stack_module_state(models)
+    call = lambda p, b, x: torch.func.functional_call(models[0], (p, b), (x,))
+    x = tensor(2, 3).requires_grad_()
+    model = fill(torch.nn.Sequential(torch.nn.Linear(3, 3), torch.nn.Tanh(), torch.nn.Linear(3, 3)))
+    torch.utils.checkpoint.checkpoint_sequential(model, 2, x, use_reentrant=False).pow(2).sum().backward()
+    symmetric = torch.nn.utils.parametrizations.orthogonal(torch.nn.Linear(2, 2))
+    wrapped = torch.nn.DataParallel(torch.nn.Sequential(torch.nn.BatchNorm1d(3)))
+    synced = torch.nn.SyncBatchNorm.convert_sync_batchnorm(wrapped)
+    average = torch.optim.swa_utils.AveragedModel(model)
+    average.update_parameters(model)
+    named = torch.nn.ParameterDict({"a": torch.ones(2)}) | {"b": torch.zeros(1)}
+    return [
+        parameters["weight"], torch.func.vmap(call, in_dims=(0, 0, None))(parameters, buffers, tensor(2, 3)),
+        x.grad, model[0].weight.grad, list(wrapped.state_dict()), str(synced), str(average),
+        [name for name, _ in average.named_parameters()], sorted(average.state_dict()),
+        torch.nn.utils.parametrize.type_before_parametrizations(symmetric).__name__,
+        torch.nn.utils.skip_init(torch.nn.Linear, 2, 3).weight.shape, str(named), named.popitem()[0], len(named),
+        list(torch.utils.data.distributed.DistributedSampler(range(7), 3, 1, shuffle=False)),
+        *torch.nn.utils.fuse_conv_bn_weights(tensor(2, 1, 3), None, tensor(2), torch.ones(2), 1e-5, tensor(2), None),
+    ]  # fmt: skip

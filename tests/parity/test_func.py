@@ -208,3 +208,12 @@ def test_grad_of_what_can_be_gone_through():
         (a, b) = library.autograd.grad((weights[0] * weights[1] * 3).sum(), weights.parameters())
         (weights[0] * weights[1]).sum().backward(inputs=iter([weights[0]]) if library is autograd else [weights[0]])
         assert weights[1].grad is None and weights[0].grad is not None
+
+
+def test_linearize():
+    x = autograd.tensor([0.5, 1.5])
+    value, push = autograd.func.linearize(lambda t: t.sin() * t, x)
+    assert np.allclose(value.numpy(), np.sin(x.numpy()) * x.numpy())
+    for direction in ([1.0, 0.0], [2.0, -1.0]):
+        wanted = (np.cos(x.numpy()) * x.numpy() + np.sin(x.numpy())) * direction
+        assert np.allclose(push(autograd.tensor(direction)).numpy(), wanted, atol=1e-6)

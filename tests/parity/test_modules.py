@@ -108,6 +108,8 @@ CASES = {
     "GroupNorm without bias": (lambda m, t: m.GroupNorm(2, 4, bias=False), IMAGE),
     "GroupNorm": (lambda m, t: m.GroupNorm(2, 4), IMAGE),
     "GroupNorm plain": (lambda m, t: m.GroupNorm(4, 4, eps=1e-3, affine=False), SEQUENCE),
+    "SyncBatchNorm in evaluation": (lambda m, t: m.SyncBatchNorm(4).eval(), SEQUENCE),
+    "DataParallel": (lambda m, t: m.DataParallel(m.Linear(4, 3)), VECTOR),
     "LocalResponseNorm": (lambda m, t: m.LocalResponseNorm(3, alpha=0.1, k=2.0), IMAGE),
     # ---- activations
     **{
@@ -182,6 +184,7 @@ CASES = {
     "MSELoss old": (lambda m, t: m.MSELoss(False), VECTOR, VECTOR),
     "SmoothL1Loss": (lambda m, t: m.SmoothL1Loss(reduction="sum", beta=0.3), VECTOR, VECTOR),
     "HuberLoss": (lambda m, t: m.HuberLoss(delta=0.4), VECTOR, VECTOR),
+    "NLLLoss2d": (lambda m, t: m.NLLLoss2d(t(uniform(4))), (1, 4, 1, 2), np.array([[[0, 3]]])),
     "NLLLoss": (lambda m, t: m.NLLLoss(t(uniform(4)), ignore_index=1), VECTOR, np.array([0, 1, 3])),
     "CrossEntropyLoss": (lambda m, t: m.CrossEntropyLoss(), VECTOR, np.array([0, 1, 3])),
     "CrossEntropyLoss settings": (

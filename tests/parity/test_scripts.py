@@ -17,6 +17,8 @@ FILES = ("scripts.py", "scripts_models.py", "scripts_written_out.py")
 TEXTS = [(Path(__file__).parent / name).read_text(encoding="utf-8") for name in FILES]
 IMPORTS = {
     "import torch\n": "import autograd as torch\n",
+    "import torch.nn.utils.prune\n": "",
+    "import torch.utils.data.distributed\n": "import autograd.utils.data.distributed\n",
     "import torch.nn as nn\n": "import nn\n",
     "import torch.nn.functional as F\n": "import nn.functional as F\n",
     "import torch.optim as optim\n": "import optim\n",
