@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .op import REGISTRY
 from .ops.cumulative import logcumsumexp
 from .ops.elementwise import exp2, expm1, log1p, round
 from .ops.elementwise import sigmoid as expit
@@ -35,9 +36,15 @@ from .ops.special import special_ndtri as ndtri
 from .ops.special import special_xlog1py as xlog1py
 
 __all__ = [
-    "digamma", "entr", "erf", "erfc", "erfcx", "erfinv", "exp2", "expit", "expm1", "gammainc", "gammaincc", "gammaln",
-    "i0", "i0e", "i1", "i1e", "log1p", "log_ndtr", "log_softmax", "logcumsumexp", "logit", "logsumexp", "multigammaln",
-    "ndtr", "ndtri", "polygamma", "psi", "round", "sinc", "softmax", "xlog1py", "xlogy",
+    "digamma", "entr", "erf", "erfc", "erfcx", "erfinv", "exp2", "expit", "expm1", "gammainc", "gammaincc",
+    "gammaln", "i0", "i0e", "i1", "i1e", "log1p", "log_ndtr", "log_softmax", "logcumsumexp", "logit", "logsumexp",
+    "multigammaln", "ndtr", "ndtri", "polygamma", "psi", "round", "sinc", "softmax", "xlog1py", "xlogy",
 ]  # fmt: skip
+
+# the Bessel functions and polynomials, which have no other names
+_FURTHER = [name.removeprefix("special_") for name in REGISTRY if name.startswith("special_")]
+_FURTHER = [name for name in _FURTHER if name not in globals()]
+globals().update({name: REGISTRY[f"special_{name}"].call for name in _FURTHER})
+__all__ += _FURTHER
 
 publish(globals())

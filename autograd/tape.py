@@ -528,7 +528,8 @@ class Walk:
                     continue
                 g = pending.pop(node)
                 if node.retained is not None:
-                    node.retained.grad = g if create_graph else wrap(g.copy("K"))
+                    kept = g if create_graph else g.copy("K")
+                    node.retained.grad = kept if create_graph or type(kept) is SparseRows else wrap(kept)
                 if last:
                     continue
                 if type(g) is SparseRows:  # only leaves take rows; the formulas are written for arrays

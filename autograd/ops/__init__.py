@@ -3,6 +3,7 @@
 from . import (
     activation,
     attention,
+    bessel,
     chain,
     compare,
     conv,
@@ -29,6 +30,7 @@ from . import (
     orthogonal,
     out,
     pad,
+    polynomials,
     pool,
     recurrent,
     reduce,
@@ -47,6 +49,7 @@ from . import (
 __all__ = [
     "activation",
     "attention",
+    "bessel",
     "chain",
     "compare",
     "conv",
@@ -73,6 +76,7 @@ __all__ = [
     "orthogonal",
     "out",
     "pad",
+    "polynomials",
     "pool",
     "recurrent",
     "reduce",

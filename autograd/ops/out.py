@@ -32,6 +32,15 @@ NAMES = {
         logaddexp2 logical_and logical_not logical_or logical_xor logit logsumexp lt matrix_power max maximum min minimum mul
         multiply mvlgamma ne nextafter not_equal outer polygamma pow rad2deg reciprocal remainder row_stack rsqrt sigmoid
         sin sinc sinh special_entr special_erfcx special_i0e special_i1 special_i1e special_log_ndtr special_ndtr
+        special_airy_ai special_bessel_j0 special_bessel_j1 special_bessel_y0 special_bessel_y1
+        special_modified_bessel_i0 special_modified_bessel_i1 special_modified_bessel_k0
+        special_modified_bessel_k1 special_scaled_modified_bessel_k0 special_scaled_modified_bessel_k1
+        special_spherical_bessel_j0 special_zeta special_chebyshev_polynomial_t
+        special_chebyshev_polynomial_u special_chebyshev_polynomial_v special_chebyshev_polynomial_w
+        special_hermite_polynomial_h special_hermite_polynomial_he special_laguerre_polynomial_l
+        special_legendre_polynomial_p special_shifted_chebyshev_polynomial_t
+        special_shifted_chebyshev_polynomial_u special_shifted_chebyshev_polynomial_v
+        special_shifted_chebyshev_polynomial_w
         special_ndtri special_xlog1py sqrt square stack std sub subtract tan tanh threshold true_divide var vstack xlogy
     """,
     "exact": """
