@@ -21,6 +21,8 @@ import numba
 from numba import njit
 from numba.core import config, event
 
+from autograd.kernels import ahead
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 _HERE = Path(__file__).parent
@@ -87,9 +89,10 @@ def kernel(fn: F | None = None, **options: Any) -> Any:
 
 
 class _SayOnce(event.Listener):
-    """Prints one line when the first kernel is compiled rather than loaded."""
+    """Prints one line when the first kernel is compiled rather than loaded, and has a second process help."""
 
     said = False
+    ahead: Any = None
 
     def on_start(self, event: Any) -> None:
         name = getattr(event.data.get("dispatcher"), "py_func", None)
@@ -97,6 +100,7 @@ class _SayOnce(event.Listener):
             return
         self.said = True
         print(f"tapegrad: compiling kernels for this machine, kept in {cache_root()}", file=sys.stderr, flush=True)
+        self.ahead = ahead.start(cache_root())
 
     def on_end(self, event: Any) -> None:
         pass

@@ -1,0 +1,89 @@
+"""Compile the kernels that most networks want, in a process of its own beside the one that begins to want them.
+
+LLVM compiles one kernel at a time in a process. So a process that finds none in its cache starts this one, which goes the
+other way round through a training step, from the optimizer back to the first layer, and leaves what it compiles in the
+cache that both read: the first step then waits about half as long. It ends with the process that started it.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+ENOUGH = 2  # cores from which on it helps
+LONG = 600  # seconds after which a process that compiles is held to be dead
+_RUN = "import sys; sys.path[:] = sys.argv[1:]; from autograd.kernels import ahead; ahead.compile_all()"
+_VARIABLE = "TAPEGRAD_AHEAD"  # 0: compile as kernels are wanted, and start nothing
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def start(cache: Path) -> subprocess.Popen[bytes] | None:
+    """Start the compiling process; None where there is one core, no plain Python to start, or somebody is at it."""
+    python = sys.executable or ""
+    usable = os.path.basename(python).startswith("python") and not getattr(sys, "frozen", False)
+    if os.environ.get(_VARIABLE) == "0" or not usable or _cores() < ENOUGH:
+        return None
+    mark, process = cache / "ahead", None
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        if mark.exists() and time.time() - mark.stat().st_mtime > LONG:  # its process was killed
+            mark.unlink()
+        mark.touch(exist_ok=False)
+    except OSError:  # a process compiles already; or nothing can be kept, and then nothing can be handed over
+        return None
+    with contextlib.suppress(OSError):
+        process = subprocess.Popen(
+            [python, "-W", "ignore", "-c", _RUN, *sys.path],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env={**os.environ, _VARIABLE: "0"},
+        )
+
+    def end() -> None:
+        if process is not None:
+            process.terminate()
+            process.wait()
+        mark.unlink(missing_ok=True)
+
+    atexit.register(end)
+    return process
+
+
+def compile_all() -> None:
+    """Call what the training step of a small convolutional network calls, the last first."""
+    import autograd
+    import optim
+    from autograd.kernels import conv
+
+    rows, images = autograd.ones(64, 400), np.ones((64, 3, 32, 32), np.float32)
+    weight = autograd.ones(120, 400, requires_grad=True)
+    weight.grad = autograd.ones_like(weight)
+    optim.Adam([weight]).step()
+    first, second = (np.ones(shape, np.float32) for shape in ((6, 3, 5, 5), (16, 6, 5, 5)))
+    plane, deep = (conv.empty(shape, images.dtype)[0] for shape in ((64, 6, 28, 28), (64, 16, 10, 10)))
+    plane[...], deep[...] = 0, 0
+    half = conv.empty((64, 6, 14, 14), images.dtype)[0]
+    half[...] = 0
+    conv.conv2d_bias(plane)
+    conv.conv2d_weight(plane, images, first.shape)
+    for activation in (autograd.tanh, autograd.relu):
+        x = autograd.from_numpy(plane).requires_grad_()
+        autograd.max_pool2d(activation(x), 2).sum().backward()
+    conv.conv2d_input(deep, second, half.shape)
+    conv.conv2d_weight(deep, half, second.shape)
+    scores = autograd.linear(autograd.tanh(autograd.linear(rows, weight, autograd.ones(120))), autograd.ones(10, 120))
+    autograd.cross_entropy(scores, autograd.zeros(64, dtype=autograd.int64)).backward()
+    conv.conv2d(half, second, second[:, 0, 0, 0])
+    conv.conv2d(images, first, first[:, 0, 0, 0])
+    optim.SGD([weight], 0.1, momentum=0.9).step()
