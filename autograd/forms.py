@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from collections import namedtuple
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -167,3 +169,18 @@ class Masked:
             if self.output is None
             else elementwise.add_passed(other, self.g, self.output)
         )
+
+
+def result_type(variable: str, fields: Any, name: str = "") -> Any:
+    """The namedtuple of an operation's several results, printed as torch's; variable: the name it is given in its module."""
+    module = sys._getframe(1).f_globals["__name__"]
+    made = namedtuple(variable, fields, module=module)  # type: ignore[misc]  # noqa: PYI024
+    made.__name__ = name or variable.removesuffix("_result")  # pickle looks for the other, __qualname__
+
+    def show(self: Any) -> str:
+        fields: Any = made._fields
+        lines = ",\n".join(f"{field}={value!r}" for field, value in zip(fields, self, strict=True))
+        return f"return_types.{made.__name__}(\n{lines})"
+
+    made.__repr__ = show  # type: ignore[method-assign]
+    return made

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from . import functional, tape
 from .errors import TapeError
 from .functional import vmap
@@ -61,7 +63,7 @@ def grad_and_value(func: Callable[..., Any], argnums: Any = 0, has_aux: bool = F
                 else tuple(t * 0.0 for t in wanted)
             )
         if not recorded:
-            found, value = tuple(t.detach() for t in found), value.detach()
+            found, value, aux = tuple(t.detach() for t in found), value.detach(), _detached(aux)
         rest = iter(found)
         grads = tuple(_like(inner[k], rest) for k in which)
         gradient = grads if isinstance(argnums, tuple) else grads[0]
@@ -84,56 +86,119 @@ def grad(func: Callable[..., Any], argnums: Any = 0, has_aux: bool = False) -> C
     return wrapped
 
 
-def jacrev(func: Callable[..., Any], argnums: int = 0) -> Callable[..., Any]:
+def _detached(tree: Any) -> Any:
+    """The tensors in it without history."""
+    return _like(tree, iter([t.detach() for t in _flat(tree)]))
+
+
+def _opened(args: Any, which: tuple[int, ...]) -> list[Any]:
+    """The arguments with those of `which` as leaves, or as aliases that lead on to the caller's history."""
+    inner = list(args)
+    for k in which:
+        flat = [t * 1.0 if t.requires_grad else t.detach().requires_grad_() for t in _flat(args[k])]
+        inner[k] = _like(args[k], iter(flat))
+    return inner
+
+
+def jacrev(func: Callable[..., Any], argnums: Any = 0, has_aux: bool = False, **options: Any) -> Callable[..., Any]:
     """A function that returns the Jacobian of `func` for one argument: (*output shape, *input shape).
+
+    For several `argnums` a tuple of them. Arguments and results may be dicts, lists and tuples of tensors: the structure of
+    the result, and in each place that of the argument. has_aux: func returns (output, aux), and the result is (Jacobian,
+    aux). torch's `chunk_size` and `randomness` are accepted.
 
     >>> autograd.func.jacrev(lambda x: x * x)(autograd.tensor([1.0, 2.0]))
     tensor([[2., 0.],
             [0., 4.]])
     """
+    which = argnums if isinstance(argnums, tuple) else (argnums,)
 
-    def wrapped(*args: Any) -> Any:
-        def of_one(x: Any) -> Any:
-            return func(*args[:argnums], x, *args[argnums + 1 :])
-
-        x = args[argnums]
-        return functional.jacobian(of_one, x, create_graph=x.requires_grad)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        recorded = any(t.requires_grad for t in _flat(list(args))) and tape.mode.enabled
+        with tape.enable_grad():
+            inner = _opened(args, which)
+            result = func(*inner, **kwargs)
+            result, aux = result if has_aux else (result, None)
+            wanted = _flat([inner[k] for k in which])
+            blocks = []
+            for y in _flat(result):
+                rows = [_row(y, i, wanted, recorded) for i in range(y.numel())]
+                columns = [[row[k] for row in rows] for k in range(len(wanted))]
+                flat = iter([_block(part, y, x) for part, x in zip(columns, wanted, strict=True)])
+                block = tuple(_like(inner[k], flat) for k in which)
+                blocks.append(block if isinstance(argnums, tuple) else block[0])
+        out = _shaped(result, iter(blocks))
+        return (out, aux if recorded else _detached(aux)) if has_aux else out
 
     return wrapped
+
+
+def _row(y: Tensor, i: int, wanted: list[Tensor], recorded: bool) -> Any:
+    """The gradients of one element of y."""
+    if not y.requires_grad:
+        return tuple([tape.wrap(np.zeros(x.shape, x.dtype)) for x in wanted])
+    seed = np.zeros(y.shape, y.dtype)
+    seed.reshape(-1)[i] = 1
+    return tape.grad(y, wanted, tape.wrap(seed), True, recorded, materialize_grads=True)
+
+
+def _block(rows: list[Tensor], y: Tensor, x: Tensor) -> Tensor:
+    if not rows:
+        return tape.wrap(np.zeros((*y.shape, *x.shape), x.dtype))
+    return tape.stack(rows).reshape((*y.shape, *x.shape))
+
+
+def _shaped(tree: Any, blocks: Any) -> Any:
+    """What stands in the places of the tensors of `tree`."""
+    if isinstance(tree, Tensor):
+        return next(blocks)
+    if isinstance(tree, dict):
+        return {key: _shaped(value, blocks) for key, value in tree.items()}
+    return type(tree)(_shaped(value, blocks) for value in tree)
 
 
 jacfwd = jacrev
 
 
-def hessian(func: Callable[..., Any], argnums: int = 0) -> Callable[..., Any]:
-    """A function that returns the matrix of second derivatives of `func`, whose result is one number.
+def hessian(func: Callable[..., Any], argnums: Any = 0) -> Callable[..., Any]:
+    """A function that returns the matrix of second derivatives of `func`: the Jacobian of its Jacobian.
 
     >>> autograd.func.hessian(lambda x: (x**3).sum())(autograd.tensor([1.0, 2.0]))
     tensor([[ 6.,  0.],
             [ 0., 12.]])
     """
-
-    def wrapped(*args: Any) -> Any:
-        return functional.hessian(lambda x: func(*args[:argnums], x, *args[argnums + 1 :]), args[argnums])
-
-    return wrapped
+    return jacfwd(jacrev(func, argnums), argnums)
 
 
-def vjp(func: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[..., Any]]:
+def vjp(func: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
     """(func(*primals), a function of the output's gradient that returns those of the primals).
+
+    has_aux: func returns (output, aux), and the result is (output, the function, aux).
 
     >>> y, pull = autograd.func.vjp(lambda x: x * x, autograd.tensor([1.0, 2.0]))
     >>> pull(autograd.ones(2))
     (tensor([2., 4.]),)
     """
     with tape.enable_grad():
-        inner = [t * 1.0 if t.requires_grad else t.detach().requires_grad_() for t in primals]
+        inner = _opened(primals, tuple(range(len(primals))))
         result = func(*inner)
+        result, aux = result if has_aux else (result, None)
+    outputs = _flat(result)
 
     def pull(*gradients: Any) -> tuple[Any, ...]:
-        return tape.grad(result, inner, gradients if len(gradients) > 1 else gradients[0], True, materialize_grads=True)
+        given = _flat(list(gradients))
+        pairs = [(y, g) for y, g in zip(outputs, given, strict=True) if y.requires_grad]
+        wanted = _flat(inner)
+        if not pairs:
+            found: Any = [tape.wrap(np.zeros(x.shape, x.dtype)) for x in wanted]
+        else:
+            ys, gs = zip(*pairs, strict=True)
+            found = tape.grad(ys, wanted, gs, True, materialize_grads=True)
+        flat = iter(found)
+        return tuple(_like(x, flat) for x in inner)
 
-    return _like(result, (t.detach() for t in _flat(result))), pull
+    out = _like(result, (t.detach() for t in outputs))
+    return (out, pull, _detached(aux)) if has_aux else (out, pull)
 
 
 def jvp(func: Callable[..., Any], primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Any, Any]:

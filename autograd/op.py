@@ -13,6 +13,7 @@ shape and dtype by the tape.
 
 from __future__ import annotations
 
+import functools
 import inspect
 import os
 from collections.abc import Callable, Iterable, Sequence
@@ -251,9 +252,25 @@ def function(**about: Any) -> Callable[[F], F]:
     """Enter a function composed of ops in the registry: export, method, stub, tests and reference page, as for an op."""
 
     def decorate(fn: F) -> F:
-        return _enter(Op(fn, (), None, kind="function", **about), fn)
+        entry = Op(fn, (), None, kind="function", **about)
+        _enter(entry, fn)
+        if "dim" in inspect.signature(fn).parameters:
+            entry.call = _with_axis(fn)  # what the user calls; the library's own calls go to the function itself
+        return fn
 
     return decorate
+
+
+def _with_axis(fn: Any) -> Any:
+    """The function with numpy's `axis` and `keepdims` too, which torch takes for `dim` and `keepdim`."""
+
+    @functools.wraps(fn)
+    def named(*args: Any, **kwargs: Any) -> Any:
+        if kwargs and ("axis" in kwargs or "keepdims" in kwargs):
+            kwargs = {_ALIASES.get(key, key) if key in ("axis", "keepdims") else key: v for key, v in kwargs.items()}
+        return fn(*args, **kwargs)
+
+    return named
 
 
 def _enter(entry: Op, call: Any) -> Any:

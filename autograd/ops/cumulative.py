@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import namedtuple
 from math import inf
 from typing import Any
 
@@ -11,6 +10,7 @@ from numpy import ndarray
 
 from .. import dtypes
 from ..errors import DTypeError, NumberError, ShapeError
+from ..forms import result_type
 from ..kernels import scan
 from ..kernels import special as kernels
 from ..op import function, op
@@ -190,8 +190,8 @@ def _cummin(input: Any, dim: int) -> Any:
     return _running("cummin", np.minimum, input, dim)
 
 
-cummax_result = namedtuple("cummax_result", "values indices")
-cummin_result = namedtuple("cummin_result", "values indices")
+cummax_result = result_type("cummax_result", "values indices")
+cummin_result = result_type("cummin_result", "values indices")
 
 
 @function(samples=_along)

@@ -8,7 +8,6 @@ singular vectors, Townsend, "Differentiating the singular value decomposition", 
 
 from __future__ import annotations
 
-from collections import namedtuple
 from functools import reduce
 from math import inf
 from typing import Any
@@ -17,6 +16,7 @@ import numpy as np
 from numpy import ndarray
 
 from ..errors import DTypeError, NumberError, ShapeError, TapeError
+from ..forms import result_type
 from ..op import function, op
 from ..tensor import Tensor, wrap
 from .compare import where
@@ -205,7 +205,7 @@ def _slogdet(input: Any) -> Any:
     return np.where(np.isnan(value), 0, sign).astype(input.dtype), np.asarray(value, input.dtype)
 
 
-SlogdetResult = namedtuple("slogdet", ["sign", "logabsdet"])
+SlogdetResult = result_type("SlogdetResult", ["sign", "logabsdet"], "linalg_slogdet")
 
 
 @function(method=False, samples=lambda s: [(s.matrix(3),), (s.matrix(2, 2),)])
@@ -344,7 +344,7 @@ def _eigh(input: Any, upper: bool) -> Any:
     return values, vectors
 
 
-EighResult = namedtuple("eigh", ["eigenvalues", "eigenvectors"])
+EighResult = result_type("EighResult", ["eigenvalues", "eigenvectors"], "linalg_eigh")
 
 
 def _triangle(name: str, UPLO: str) -> bool:
@@ -413,8 +413,8 @@ def _svd(input: Any, full_matrices: bool) -> Any:
     return tuple(np.linalg.svd(input, full_matrices))
 
 
-SvdResult = namedtuple("svd", ["U", "S", "Vh"])
-OldSvdResult = namedtuple("svd", ["U", "S", "V"])
+SvdResult = result_type("SvdResult", ["U", "S", "Vh"], "linalg_svd")
+OldSvdResult = result_type("OldSvdResult", ["U", "S", "V"], "svd")
 
 
 @function(method=False, samples=lambda s: [(s(3, 3),), (s(4, 2), False), (s(2, 2, 3), False)])
@@ -518,7 +518,7 @@ def pinverse(input: Any, rcond: float = 1e-15) -> Any:
     return linalg_pinv(input, rtol=rcond)
 
 
-LstsqResult = namedtuple("lstsq", ["solution", "residuals", "rank", "singular_values"])
+LstsqResult = result_type("LstsqResult", ["solution", "residuals", "rank", "singular_values"], "linalg_lstsq")
 
 
 @function(method=False, samples=lambda s: [(s(4, 2), s(4, 3)), (s(2, 3), s(2, 1))])
@@ -633,7 +633,7 @@ def _qr(input: Any, mode: str) -> Any:
     return tuple(np.linalg.qr(input, mode))  # type: ignore[call-overload]
 
 
-QrResult = namedtuple("qr", ["Q", "R"])
+QrResult = result_type("QrResult", ["Q", "R"], "linalg_qr")
 
 
 @function(method=False, samples=lambda s: [(s.matrix(3),), (s(4, 2),), (s(2, 4),), (s(4, 2), "r")])

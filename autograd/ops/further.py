@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import namedtuple
 from math import prod
 from typing import Any
 
@@ -10,6 +9,7 @@ import numpy as np
 
 from .. import dtypes
 from ..errors import DTypeError, NumberError, RangeError, ShapeError
+from ..forms import result_type
 from ..op import function, op
 from ..tensor import Tensor, wrap
 from .alias import alias
@@ -198,7 +198,7 @@ def nextafter(input: Any, other: Any) -> Any:
     return np.nextafter(input, other)
 
 
-frexp_result = namedtuple("frexp_result", "mantissa exponent")
+frexp_result = result_type("frexp_result", "mantissa exponent")
 
 
 @op(lambda g, y: g * np.ldexp(1.0, -_data(y[1])), aux=1, samples=lambda s: [(s(3, 4),), (s(),)])
@@ -215,7 +215,9 @@ def frexp(input: Any) -> Any:
     """(mantissa, exponent): input = mantissa * 2 ** exponent with |mantissa| in [0.5, 1).
 
     >>> autograd.frexp(autograd.tensor([6.0]))
-    frexp_result(mantissa=tensor([0.7500]), exponent=tensor([3], dtype=autograd.int32))
+    return_types.frexp(
+    mantissa=tensor([0.7500]),
+    exponent=tensor([3], dtype=autograd.int32))
     """
     return frexp_result(*_frexp(input))
 
@@ -426,7 +428,7 @@ def linalg_vander(x: Any, *, N: int | None = None) -> Any:
     return stack([pow(whole, k) for k in range(n)], -1)
 
 
-histogram_result = namedtuple("histogram_result", "hist bin_edges")
+histogram_result = result_type("histogram_result", "hist bin_edges")
 
 
 @function(samples=lambda s: [(s(20), 4), (s(3, 4), 5, {"range": (-1.0, 1.5)}), (s(6), np.array([-2.0, 0, 2]))])
@@ -434,7 +436,9 @@ def histogram(input: Any, bins: Any, *, range: Any = None, weight: Any = None, d
     """(hist, bin_edges): counts, or sums of weights, in `bins` equal intervals or between the given edges.
 
     >>> autograd.histogram(autograd.tensor([1.0, 2.0, 1.0]), bins=2, range=(0.0, 3.0))
-    histogram_result(hist=tensor([2., 1.]), bin_edges=tensor([0.0000, 1.5000, 3.0000]))
+    return_types.histogram(
+    hist=tensor([2., 1.]),
+    bin_edges=tensor([0.0000, 1.5000, 3.0000]))
     """
     x = _data(input)
     if x.dtype.kind != "f":
@@ -450,7 +454,7 @@ def histogram(input: Any, bins: Any, *, range: Any = None, weight: Any = None, d
     return histogram_result(_plain(input, hist.astype(x.dtype)), _plain(input, edges.astype(x.dtype)))
 
 
-histogramdd_result = namedtuple("histogramdd_result", "hist bin_edges")
+histogramdd_result = result_type("histogramdd_result", "hist bin_edges")
 
 
 @function(

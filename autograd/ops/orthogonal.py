@@ -6,12 +6,12 @@ Van Loan, "Matrix Computations", 5.1.
 
 from __future__ import annotations
 
-from collections import namedtuple
 from typing import Any
 
 import numpy as np
 
 from ..errors import DTypeError, ShapeError
+from ..forms import result_type
 from ..op import function
 from .compare import _data
 from .decomposition import _floats, _plain
@@ -19,7 +19,7 @@ from .index import narrow
 from .linalg import matmul, mT
 from .shape import tril, unsqueeze
 
-geqrf_result = namedtuple("geqrf_result", "a tau")
+geqrf_result = result_type("geqrf_result", "a tau")
 
 
 @function(samples=lambda s: [(s.matrix(3),), (s(4, 2),), (s(2, 2, 3),)])

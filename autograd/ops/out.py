@@ -73,6 +73,7 @@ def publish(names: dict[str, Any]) -> None:
     The form stands between the user's call and the function: methods, operators and the library's own calls go without.
     """
     forms = {entry.call: _with_out(entry) for entry in REGISTRY.values() if entry.out}
+    forms |= {entry.fn: forms[entry.call] for entry in REGISTRY.values() if entry.out and entry.kind == "function"}
     names.update({name: forms[value] for name, value in names.items() if callable(value) and value in forms})
 
 

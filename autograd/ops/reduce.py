@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from builtins import max as _larger
 from builtins import min as _smaller
-from collections import namedtuple
 from collections.abc import Callable
 from math import inf
 from math import prod as _product
@@ -15,6 +14,7 @@ from numpy import ndarray
 
 from .. import dtypes
 from ..errors import DTypeError, NumberError, RangeError, ShapeError
+from ..forms import result_type
 from ..kernels import reduce as kernels
 from ..op import function, op
 from ..samples import Draw
@@ -441,7 +441,7 @@ def amin(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
     return _reduce(np.minimum, input, _axes("amin", dim, input.ndim), keepdim)
 
 
-aminmax_result = namedtuple("aminmax_result", "min max")
+aminmax_result = result_type("aminmax_result", "min max")
 
 
 @function(samples=lambda s: [(s(3, 4),), (s(3, 4), {"dim": 1}), (s(3, 4), {"dim": 0, "keepdim": True}), (s(),)])
@@ -450,7 +450,9 @@ def aminmax(input: Any, *, dim: int | None = None, keepdim: bool = False) -> Any
     """(min, max): `amin` and `amax` over one dim or all.
 
     >>> autograd.aminmax(autograd.tensor([1.0, 2.0, 4.0]))
-    aminmax_result(min=tensor(1.), max=tensor(4.))
+    return_types.aminmax(
+    min=tensor(1.),
+    max=tensor(4.))
     """
     return aminmax_result(amin(input, dim, keepdim), amax(input, dim, keepdim))
 
@@ -536,8 +538,8 @@ def _min(input: Any, dim: int, keepdim: bool = False) -> Any:
     return _extreme("min", np.argmin, input, dim, keepdim)
 
 
-max_result = namedtuple("max_result", "values indices")
-min_result = namedtuple("min_result", "values indices")
+max_result = result_type("max_result", "values indices")
+min_result = result_type("min_result", "values indices")
 
 
 def _max_samples(s: Draw) -> list[tuple[Any, ...]]:
@@ -565,7 +567,9 @@ def max(input: Any, dim: Any = None, keepdim: bool = False, *, other: Any = None
     index and the gradient.
 
     >>> autograd.max(autograd.tensor([[1.0, 4.0], [3.0, 2.0]]), 1)
-    max_result(values=tensor([4., 3.]), indices=tensor([1, 0]))
+    return_types.max(
+    values=tensor([4., 3.]),
+    indices=tensor([1, 0]))
     """
     return _three_forms("max", amax, _max, maximum, max_result, input, dim if other is None else other, keepdim)
 
@@ -579,7 +583,9 @@ def min(input: Any, dim: Any = None, keepdim: bool = False, *, other: Any = None
     index and the gradient.
 
     >>> autograd.min(autograd.tensor([[1.0, 4.0], [3.0, 2.0]]), 1)
-    min_result(values=tensor([1., 2.]), indices=tensor([0, 1]))
+    return_types.min(
+    values=tensor([1., 2.]),
+    indices=tensor([0, 1]))
     """
     return _three_forms("min", amin, _min, minimum, min_result, input, dim if other is None else other, keepdim)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import namedtuple
 from math import prod
 from typing import Any
 
@@ -11,6 +10,7 @@ from numpy import ndarray
 
 from .. import dtypes
 from ..errors import DTypeError, NumberError, ShapeError
+from ..forms import result_type
 from ..op import function, op
 from ..tensor import Tensor, wrap
 from .compare import _data
@@ -20,11 +20,11 @@ from .linalg import matmul, mT, square
 from .reduce import sum
 from .shape import _permute, _reshape, clone, expand, tril, triu
 
-lu_result = namedtuple("lu_result", "P L U")
-lu_factor_result = namedtuple("lu_factor_result", "LU pivots")
-cholesky_ex_result = namedtuple("cholesky_ex_result", "L info")
-inv_ex_result = namedtuple("inv_ex_result", "inverse info")
-solve_ex_result = namedtuple("solve_ex_result", "result info")
+lu_result = result_type("lu_result", "P L U", "linalg_lu")
+lu_factor_result = result_type("lu_factor_result", "LU pivots", "linalg_lu_factor")
+cholesky_ex_result = result_type("cholesky_ex_result", "L info", "linalg_cholesky_ex")
+inv_ex_result = result_type("inv_ex_result", "inverse info", "linalg_inv_ex")
+solve_ex_result = result_type("solve_ex_result", "result info", "linalg_solve_ex")
 
 
 def _like(input: Any, array: Any) -> Any:
@@ -111,8 +111,10 @@ def linalg_lu_factor(A: Any, *, pivot: bool = True) -> Any:
     Raises ValueError, RuntimeError where U has a 0 on its diagonal; `linalg.lu_factor_ex` tells instead.
 
     >>> autograd.linalg.lu_factor(autograd.tensor([[1.0, 2.0], [2.0, 2.0]]))
-    lu_factor_result(LU=tensor([[2.0000, 2.0000],
-            [0.5000, 1.0000]]), pivots=tensor([2, 2], dtype=autograd.int32))
+    return_types.linalg_lu_factor(
+    LU=tensor([[2.0000, 2.0000],
+            [0.5000, 1.0000]]),
+    pivots=tensor([2, 2], dtype=autograd.int32))
     """
     return lu_factor_result(*linalg_lu_factor_ex(A, pivot=pivot, check_errors=True)[:2])
 
@@ -304,8 +306,8 @@ def cholesky_inverse(L: Any, upper: bool = False) -> Any:
 # ------------------------------------------------------------------------------------------- torch's older names
 
 
-lu_factor_ex_result = namedtuple("lu_factor_ex_result", "LU pivots info")
-triangular_solve_result = namedtuple("triangular_solve_result", "solution cloned_coefficient")
+lu_factor_ex_result = result_type("lu_factor_ex_result", "LU pivots info", "linalg_lu_factor_ex")
+triangular_solve_result = result_type("triangular_solve_result", "solution cloned_coefficient")
 
 
 @function(samples=lambda s: [(s.matrix(3),), (s.matrix(2, 2),), (s(2, 4),)], method=False)

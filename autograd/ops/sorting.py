@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import namedtuple
 from typing import Any
 
 import numpy as np
@@ -10,6 +9,7 @@ from numpy import ndarray
 
 from .. import dtypes
 from ..errors import DTypeError, NumberError, RangeError, ShapeError
+from ..forms import result_type
 from ..kernels import select as kernels
 from ..op import function, op
 from ..samples import Draw
@@ -54,12 +54,12 @@ def _sort(input: Any, dim: int = -1, descending: bool = False) -> Any:
     return _ordered("sort", input, dim, descending)
 
 
-sort_result = namedtuple("sort_result", "values indices")
-topk_result = namedtuple("topk_result", "values indices")
-kthvalue_result = namedtuple("kthvalue_result", "values indices")
-median_result = namedtuple("median_result", "values indices")
-nanmedian_result = namedtuple("nanmedian_result", "values indices")
-mode_result = namedtuple("mode_result", "values indices")
+sort_result = result_type("sort_result", "values indices")
+topk_result = result_type("topk_result", "values indices")
+kthvalue_result = result_type("kthvalue_result", "values indices")
+median_result = result_type("median_result", "values indices")
+nanmedian_result = result_type("nanmedian_result", "values indices")
+mode_result = result_type("mode_result", "values indices")
 
 
 def _sorts(s: Draw) -> list[tuple[Any, ...]]:
@@ -72,7 +72,9 @@ def sort(input: Any, dim: int = -1, descending: bool = False, *, stable: bool = 
     """(values, indices) in order along `dim`, always stable; NaN counts as the largest.
 
     >>> autograd.sort(autograd.tensor([3, 1, 2]))
-    sort_result(values=tensor([1, 2, 3]), indices=tensor([1, 2, 0]))
+    return_types.sort(
+    values=tensor([1, 2, 3]),
+    indices=tensor([1, 2, 0]))
     """
     return sort_result(*_sort(input, dim, descending))
 
@@ -130,7 +132,9 @@ def topk(input: Any, k: int, dim: int = -1, largest: bool = True, sorted: bool =
     """(values, indices) of the k largest (or smallest) elements along `dim`, in order; of equal ones the first.
 
     >>> autograd.topk(autograd.tensor([3, 1, 2]), 2)
-    topk_result(values=tensor([3, 2]), indices=tensor([0, 2]))
+    return_types.topk(
+    values=tensor([3, 2]),
+    indices=tensor([0, 2]))
     """
     return topk_result(*_topk(input, k, dim, largest))
 
@@ -189,7 +193,9 @@ def kthvalue(input: Any, k: int, dim: int = -1, keepdim: bool = False) -> Any:
     """(values, indices) of the k-th smallest element along `dim`, counted from 1.
 
     >>> autograd.kthvalue(autograd.tensor([3, 1, 2]), 2)
-    kthvalue_result(values=tensor(2), indices=tensor(2))
+    return_types.kthvalue(
+    values=tensor(2),
+    indices=tensor(2))
     """
     return kthvalue_result(*_kthvalue(input, k, dim, keepdim))
 
@@ -289,7 +295,9 @@ def mode(input: Any, dim: int = -1, keepdim: bool = False) -> Any:
     """(values, indices) of the most frequent element along `dim`, the smallest of several, at its last occurrence.
 
     >>> autograd.mode(autograd.tensor([2, 1, 2]))
-    mode_result(values=tensor(2), indices=tensor(2))
+    return_types.mode(
+    values=tensor(2),
+    indices=tensor(2))
     """
     return mode_result(*_mode(input, dim, keepdim))
 

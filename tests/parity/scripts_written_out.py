@@ -580,3 +580,36 @@ def ensembles_and_pieces():
         list(torch.utils.data.distributed.DistributedSampler(range(7), 3, 1, shuffle=False)),
         *torch.nn.utils.fuse_conv_bn_weights(tensor(2, 1, 3), None, tensor(2), torch.ones(2), 1e-5, tensor(2), None),
     ]  # fmt: skip
+
+
+@script
+def derivatives_of_structures():
+    func, x, y = torch.func, tensor(2), tensor(2, seed=5)
+    both = func.jacrev(lambda a, b: {"product": a * b, "sum": (a + b).sum()}, argnums=(0, 1))(x, y)
+    of_dict = func.jacfwd(lambda d: (d["x"] ** 2, d["y"].sin()))({"x": x, "y": y})
+    with_aux = func.jacrev(lambda a: (a**3, a.sum()), has_aux=True)(x)
+    second = func.hessian(lambda a, b: (a * b).sum() ** 2, argnums=(0, 1))(x, y)
+    out, pull, aux = func.vjp(lambda d: ({"y": d["x"] * 2}, d["x"]), {"x": x}, has_aux=True)
+    leaf = tensor(2).requires_grad_()
+    func.jacrev(lambda a: a**2)(leaf).sum().backward()
+    return [
+        *[part for block in both.values() for part in block], *[p for block in of_dict for p in block.values()],
+        *with_aux, with_aux[1].requires_grad, *[p for row in second for p in row], out["y"], aux,
+        pull({"y": torch.ones(2)})[0]["x"], leaf.grad,
+    ]  # fmt: skip
+
+
+@script
+def results_with_names():
+    x = tensor(2, 3)
+    values = [x.max(1), torch.min(x, dim=1), x.sort(0), x.topk(2), torch.median(x, 0), torch.mode(x), x.kthvalue(1)]
+    values += [torch.cummax(x, 0), torch.aminmax(x), torch.slogdet(x[:, :2]), torch.frexp(x), torch.linalg.qr(x)]
+    names = [type(v).__name__ for v in values]
+    joined = torch.cat((x, x), axis=1) + torch.stack((x, x), axis=0).reshape(2, 6)
+    axes = [
+        x.softmax(axis=1),
+        x.unsqueeze(axis=1).squeeze(axis=1),
+        torch.unbind(x, axis=1)[0],
+        x.sum(axis=0, keepdims=True),
+    ]
+    return [*names, str(values[0]), str(values[3]), str(values[8]), joined, *axes]

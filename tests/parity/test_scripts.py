@@ -49,7 +49,9 @@ def plain(value: Any) -> Any:
     if isinstance(value, (torch.Tensor, autograd.Tensor)):
         return value.detach().numpy()
     if isinstance(value, (torch.dtype, torch.device, np.dtype, autograd.device, str)):
-        text = re.sub(r"\b(torch|autograd)\.(?=Size|float|int|bool|uint)|\b_(?=Incompatible)", "", str(value))
+        text = re.sub(
+            r"\b(torch|autograd)\.(?=Size|float|int|bool|uint|return_types)|\b_(?=Incompatible)", "", str(value)
+        )
         return " ".join(text.split())
     return list(value) if isinstance(value, tuple) else value
 
