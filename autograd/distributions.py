@@ -8,7 +8,9 @@ validate_args is False.
 
 from __future__ import annotations
 
+import copy
 import math
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -88,6 +90,26 @@ class Distribution:
         """The expected -log_prob, of batch_shape."""
         raise NotImplementedError(f"{type(self).__name__} has no entropy")
 
+    def cdf(self, value: Tensor) -> Tensor:
+        """The probability of a draw below the value."""
+        raise NotImplementedError(f"{type(self).__name__} has no cdf")
+
+    def icdf(self, value: Tensor) -> Tensor:
+        """The value below which a draw is with the given probability."""
+        raise NotImplementedError(f"{type(self).__name__} has no icdf")
+
+    def expand(self, batch_shape: Any) -> Any:
+        """The same distribution under a larger batch_shape."""
+        out, n = copy.copy(self), len(self._batch_shape)
+        for name, value in vars(self).items():
+            if isinstance(value, Tensor) and name != "temperature":
+                setattr(out, name, value.expand((*batch_shape, *value.shape[n:])))
+            elif isinstance(value, Distribution):
+                inner = tuple(value.batch_shape)[n:]
+                setattr(out, name, value.expand((*batch_shape, *inner)))
+        out._batch_shape = Size(batch_shape)
+        return out
+
     def perplexity(self) -> Tensor:
         """exp of the entropy."""
         return self.entropy().exp()
@@ -105,8 +127,10 @@ class Distribution:
         return self.variance.sqrt()
 
     def __repr__(self) -> str:
-        shapes = ", ".join(f"{n}: {tuple(v.shape)}" for n, v in vars(self).items() if isinstance(v, Tensor))
-        return f"{type(self).__name__}({shapes})"
+        shown = {n: v for n, v in vars(self).items() if isinstance(v, Tensor) and n[0] != "_"}
+        return (
+            f"{type(self).__name__}({', '.join(f'{n}: {v if v.numel() == 1 else v.shape}' for n, v in shown.items())})"
+        )
 
 
 class Normal(Distribution):
@@ -123,10 +147,6 @@ class Normal(Distribution):
     def __init__(self, loc: Any, scale: Any, validate_args: bool | None = None) -> None:
         self.loc, self.scale = _together(loc, scale)
         super().__init__(self.loc.shape, (), validate_args)
-
-    def expand(self, batch_shape: Any) -> Normal:
-        """The same distribution under a larger batch_shape."""
-        return Normal(self.loc.expand(batch_shape), self.scale.expand(batch_shape), self._validate)
 
     @property
     def mean(self) -> Tensor:
@@ -323,8 +343,9 @@ class _Discrete(Distribution):
         return given.shape
 
     def __repr__(self) -> str:
-        given = "probs" if self._probs is not None else "logits"
-        return f"{type(self).__name__}({given}: {tuple(self.param_shape)})"
+        name, given = ("probs", self._probs) if self._probs is not None else ("logits", self._logits)
+        assert given is not None
+        return f"{type(self).__name__}({name}: {given if given.numel() == 1 else given.shape})"
 
 
 class Bernoulli(_Discrete):
@@ -383,6 +404,13 @@ class Categorical(_Discrete):
             rows = self.probs.reshape(-1, self.param_shape[-1])
             drawn = random.multinomial(rows, math.prod(sample_shape), True)
             return drawn.t().reshape(self._extended_shape(sample_shape))
+
+    has_enumerate_support = True
+
+    def enumerate_support(self, expand: bool = True) -> Tensor:
+        """All classes, along a new first dimension."""
+        values = creation.arange(self.param_shape[-1]).reshape((-1, *(1,) * len(self._batch_shape)))
+        return values.expand((-1, *self._batch_shape)) if expand else values
 
     def log_prob(self, value: Tensor) -> Tensor:
         last = self.param_shape[-1] - 1
@@ -571,10 +599,26 @@ def kl_divergence(p: Distribution, q: Distribution) -> Tensor:
         if p.reinterpreted_batch_ndims != q.reinterpreted_batch_ndims:
             raise NotImplementedError("kl_divergence: the two have different reinterpreted_batch_ndims")
         return p._summed(kl_divergence(p.base_dist, q.base_dist))
+    for (kind, other), formula in reversed(_REGISTERED.items()):
+        if isinstance(p, kind) and isinstance(q, other):
+            return formula(p, q)
     for kind, formula in _KL.items():
         if isinstance(p, kind) and isinstance(q, kind):
             return formula(p, q)
     raise NotImplementedError(f"kl_divergence: no formula for {type(p).__name__} and {type(q).__name__}")
+
+
+_REGISTERED: dict[tuple[type, type], Callable[[Any, Any], Tensor]] = {}
+
+
+def register_kl(type_p: type, type_q: type) -> Callable[[Any], Any]:
+    """Decorator of a function (p, q) that gives `kl_divergence` of the two kinds."""
+
+    def enter(formula: Any) -> Any:
+        _REGISTERED[type_p, type_q] = formula
+        return formula
+
+    return enter
 
 
 def _kl_normal(p: Normal, q: Normal) -> Tensor:
@@ -627,3 +671,15 @@ _KL: dict[type, Callable[[Any, Any], Tensor]] = {
     Uniform: _kl_uniform,
     MultivariateNormal: _kl_multivariate_normal,
 }
+
+from .densities import FURTHER as _FURTHER  # noqa: E402  they build on the ones above
+from .densities import KL as _FURTHER_KL  # noqa: E402
+
+globals().update({_kind.__name__: _kind for _kind in _FURTHER})
+_KL.update(_FURTHER_KL)
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("kl", "transforms"):  # torch's files
+        return sys.modules[__name__]
+    raise AttributeError(f"module 'autograd.distributions' has no attribute {name!r}", name=name)

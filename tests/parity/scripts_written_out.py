@@ -586,9 +586,9 @@ def ensembles_and_pieces():
 def derivatives_of_structures():
     func, x, y = torch.func, tensor(2), tensor(2, seed=5)
     both = func.jacrev(lambda a, b: {"product": a * b, "sum": (a + b).sum()}, argnums=(0, 1))(x, y)
-    of_dict = func.jacfwd(lambda d: (d["x"] ** 2, d["y"].sin()))({"x": x, "y": y})
+    of_dict = func.jacrev(lambda d: (d["x"] ** 2, d["y"].sin()))({"x": x, "y": y})
     with_aux = func.jacrev(lambda a: (a**3, a.sum()), has_aux=True)(x)
-    second = func.hessian(lambda a, b: (a * b).sum() ** 2, argnums=(0, 1))(x, y)
+    second = func.jacrev(func.jacrev(lambda a, b: (a * b).sum() ** 2, argnums=(0, 1)), argnums=(0, 1))(x, y)
     out, pull, aux = func.vjp(lambda d: ({"y": d["x"] * 2}, d["x"]), {"x": x}, has_aux=True)
     leaf = tensor(2).requires_grad_()
     func.jacrev(lambda a: a**2)(leaf).sum().backward()
@@ -603,7 +603,7 @@ def derivatives_of_structures():
 def results_with_names():
     x = tensor(2, 3)
     values = [x.max(1), torch.min(x, dim=1), x.sort(0), x.topk(2), torch.median(x, 0), torch.mode(x), x.kthvalue(1)]
-    values += [torch.cummax(x, 0), torch.aminmax(x), torch.slogdet(x[:, :2]), torch.frexp(x), torch.linalg.qr(x)]
+    values += [torch.cummax(x, 0), torch.aminmax(x), torch.linalg.slogdet(x[:, :2]), torch.frexp(x), torch.linalg.qr(x)]
     names = [type(v).__name__ for v in values]
     joined = torch.cat((x, x), axis=1) + torch.stack((x, x), axis=0).reshape(2, 6)
     axes = [
