@@ -38,7 +38,7 @@ class NumberError(ValueError, RuntimeError):
 
 
 class NotTensorError(TypeError, AttributeError):
-    """Something else where only a Tensor will do."""
+    """Something else where only a Tensor, or an object of one kind, will do."""
 
 
 class DeviceError(RuntimeError, AssertionError):

@@ -12,7 +12,7 @@ import numpy as np
 
 import autograd
 from autograd import Tensor
-from autograd.errors import DTypeError, NumberError, ShapeError, TapeError
+from autograd.errors import DTypeError, NotTensorError, NumberError, ShapeError, TapeError
 from autograd.op import inplace as written_over
 from autograd.ops import activation
 from autograd.ops import dropout as dropouts
@@ -439,6 +439,8 @@ def linear_cross_entropy(
     tensor(1.0986)
     """
     name = "linear_cross_entropy"
+    if options is not None and not hasattr(options, "batch_chunk_size"):
+        raise NotTensorError(f"{name}: options is {options!r}; expected LinearCrossEntropyOptions or None")
     if input.ndim not in (1, 2) or linear_weight.ndim < 2 or input.shape[-1] != linear_weight.shape[-1]:
         raise ShapeError(
             f"{name}: input has shape {tuple(input.shape)}, linear_weight {tuple(linear_weight.shape)}; expected (I,) or "

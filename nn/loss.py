@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from math import prod
 from typing import Any
@@ -158,6 +159,39 @@ class CrossEntropyLoss(_WeightedLoss):
             reduction=self.reduction,
             label_smoothing=self.label_smoothing,
         )
+
+
+@dataclasses.dataclass(slots=True, frozen=True)
+class LinearCrossEntropyOptions:
+    """torch's ways to cut the work of `linear_cross_entropy` to save memory. They are checked, and have no effect here.
+
+    >>> nn.LinearCrossEntropyOptions(batch_chunk_size=4).batch_chunk_size
+    4
+    """
+
+    allow_retain_graph: bool = False
+    batch_chunk_size: int | None = None
+    chunking_method: str | None = "auto"
+    acc_policy: str = "auto"
+    acc_dtype: Any = None
+
+    def __post_init__(self) -> None:
+        size, method = self.batch_chunk_size, self.chunking_method
+        if self.acc_policy not in ("auto", "accurate", "balanced", "compact"):
+            raise ValueError(f"LinearCrossEntropyOptions: invalid acc_policy {self.acc_policy!r}")
+        name, _, factor = (method or "").partition(":")
+        if method not in (None, "auto") and not (
+            name == "aspect_ratio" and (factor or "1").isdigit() and factor != "0"
+        ):
+            raise ValueError(f"LinearCrossEntropyOptions: invalid chunking_method {method!r}")
+        if size is not None and not (isinstance(size, int) and size > 0):
+            raise ValueError(
+                f"LinearCrossEntropyOptions: batch_chunk_size must be a positive int or None, got {size!r}"
+            )
+        if self.acc_dtype is not None and getattr(self.acc_dtype, "kind", "f") != "f":
+            raise ValueError(
+                f"LinearCrossEntropyOptions: acc_dtype must be a floating dtype or None, got {self.acc_dtype}"
+            )
 
 
 class LinearCrossEntropyLoss(_WeightedLoss):

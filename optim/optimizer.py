@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterable
@@ -43,6 +44,20 @@ def plain(group: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def _with_hooks(step: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(step)
+    def hooked(self: Any, *args: Any, **kwargs: Any) -> Any:
+        for hook in list(self._pre_hooks.values()):
+            changed = hook(self, args, kwargs)
+            args, kwargs = (args, kwargs) if changed is None else changed
+        out = step(self, *args, **kwargs)
+        for hook in list(self._post_hooks.values()):
+            hook(self, args, kwargs)
+        return out
+
+    return hooked
+
+
 class Optimizer:
     """Base class: keeps the parameters in groups with their own settings, and the state of each parameter.
 
@@ -56,6 +71,12 @@ class Optimizer:
     >>> issubclass(optim.SGD, optim.Optimizer)
     True
     """
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        own = cls.__dict__.get("step")
+        if own is not None and getattr(super(cls, cls), "step", None) is Optimizer.step and not cls.__dict__.get("_holds_arrays"):
+            cls.step = _with_hooks(own)  # type: ignore[method-assign]  # a user's, which knows nothing of them
 
     def __init__(self, params: Iterable[Any], defaults: dict[str, Any]) -> None:
         if isinstance(params, Tensor):

@@ -448,6 +448,8 @@ def an_optimizer_of_ones_own_is_resumed():
             optimizer.register_load_state_dict_pre_hook(lambda o, s: log.append(sorted(s)))
             optimizer.register_load_state_dict_post_hook(lambda o: log.append("loaded"))
             optimizer.register_state_dict_post_hook(lambda o, s: {**s, "more": 1})
+            optimizer.register_step_pre_hook(lambda o, args, kwargs: log.append("before"))
+            optimizer.register_step_post_hook(lambda o, args, kwargs: log.append(o.state[model.bias]["step"]))
             optimizer.load_state_dict(state)
             log += [sorted(optimizer.state_dict()), optimizer.state[model.weight]["mean"]]
         optimizer.zero_grad()
@@ -613,3 +615,22 @@ def results_with_names():
         x.sum(axis=0, keepdims=True),
     ]
     return [*names, str(values[0]), str(values[3]), str(values[8]), joined, *axes]
+
+
+@script
+def a_loss_with_options():
+    log = []
+    for given in (
+        {}, {"batch_chunk_size": 2}, {"chunking_method": "aspect_ratio:2"}, {"batch_chunk_size": 0},
+        {"chunking_method": "x"}, {"acc_policy": "x"}, {"acc_dtype": torch.int64},
+    ):  # fmt: skip
+        try:
+            options = torch.nn.LinearCrossEntropyOptions(**given)
+        except ValueError:
+            log.append("ValueError")
+            continue
+        x, weight = tensor(6, 4).requires_grad_(), tensor(3, 4)
+        loss = torch.nn.functional.linear_cross_entropy(x, weight, integers(3, 6), options=options)
+        loss.backward()
+        log += [str(options), loss, x.grad]
+    return log
