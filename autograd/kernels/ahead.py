@@ -1,8 +1,8 @@
 """Compile the kernels that most networks want, in a process of its own beside the one that begins to want them.
 
-LLVM compiles one kernel at a time in a process. So a process that finds none in its cache starts this one, which goes the
-other way round through a training step, from the optimizer back to the first layer, and leaves what it compiles in the
-cache that both read: the first step then waits about half as long. It ends with the process that started it.
+LLVM compiles one kernel at a time in a process. So a process that finds none in its cache starts this one, which begins
+where the other will be later in a training step, and leaves what it compiles in the cache that both read. It ends with
+the process that started it.
 """
 
 from __future__ import annotations
@@ -61,29 +61,30 @@ def start(cache: Path) -> subprocess.Popen[bytes] | None:
 
 
 def compile_all() -> None:
-    """Call what the training step of a small convolutional network calls, the last first."""
+    """Call what the training step of a small convolutional network calls: the dense layers and the loss, to which the
+    other process comes last in its forward, then its backward and update from their ends."""
     import autograd
     import optim
     from autograd.kernels import conv
 
-    rows, images = autograd.ones(64, 400), np.ones((64, 3, 32, 32), np.float32)
-    weight = autograd.ones(120, 400, requires_grad=True)
-    weight.grad = autograd.ones_like(weight)
+    rows, weight = autograd.ones(64, 400), autograd.ones(120, 400, requires_grad=True)
+    scores = autograd.linear(autograd.tanh(autograd.linear(rows, weight, autograd.ones(120))), autograd.ones(10, 120))
+    autograd.cross_entropy(scores, autograd.zeros(64, dtype=autograd.int64)).backward()
     optim.Adam([weight]).step()
+    images = np.ones((64, 3, 32, 32), np.float32)
     first, second = (np.ones(shape, np.float32) for shape in ((6, 3, 5, 5), (16, 6, 5, 5)))
-    plane, deep = (conv.empty(shape, images.dtype)[0] for shape in ((64, 6, 28, 28), (64, 16, 10, 10)))
-    plane[...], deep[...] = 0, 0
-    half = conv.empty((64, 6, 14, 14), images.dtype)[0]
-    half[...] = 0
+    plane, half, deep = (
+        conv.empty(shape, images.dtype)[0] for shape in ((64, 6, 28, 28), (64, 6, 14, 14), (64, 16, 10, 10))
+    )
+    for array in (plane, half, deep):
+        array[...] = 0
     conv.conv2d_bias(plane)
     conv.conv2d_weight(plane, images, first.shape)
+    conv.conv2d_input(deep, second, half.shape)
+    conv.conv2d_weight(deep, half, second.shape)
     for activation in (autograd.tanh, autograd.relu):
         x = autograd.from_numpy(plane).requires_grad_()
         autograd.max_pool2d(activation(x), 2).sum().backward()
-    conv.conv2d_input(deep, second, half.shape)
-    conv.conv2d_weight(deep, half, second.shape)
-    scores = autograd.linear(autograd.tanh(autograd.linear(rows, weight, autograd.ones(120))), autograd.ones(10, 120))
-    autograd.cross_entropy(scores, autograd.zeros(64, dtype=autograd.int64)).backward()
     conv.conv2d(half, second, second[:, 0, 0, 0])
     conv.conv2d(images, first, first[:, 0, 0, 0])
     optim.SGD([weight], 0.1, momentum=0.9).step()
