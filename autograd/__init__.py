@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import sys as _sys
 from importlib import import_module as _import_module
+from types import SimpleNamespace as _SimpleNamespace
 from typing import Any as _Any
 
 import numpy as _np
@@ -15,6 +16,7 @@ from . import (
     compiler,
     creation,
     cuda,
+    distributed,
     distributions,
     dtypes,
     errors,
@@ -204,6 +206,8 @@ double, long, short, half, cfloat, cdouble = float64, int64, int16, float16, com
 float, int, bool = float32, int32, bool_
 
 dtype = _np.dtype
+__version__ = "2.13.0"  # of the torch whose names and meanings these are: scripts ask for it
+version = _SimpleNamespace(__version__=__version__, cuda=None, hip=None, debug=False)
 e, inf, nan, pi, newaxis = _np.e, _np.inf, _np.nan, _np.pi, None
 
 autograd = _sys.modules[__name__]  # after `import autograd as torch`, torch.autograd.grad is this package's grad
@@ -212,7 +216,7 @@ autograd = _sys.modules[__name__]  # after `import autograd as torch`, torch.aut
 def __getattr__(name: str) -> _Any:
     # torch.nn and torch.optim in a script that says `import autograd as torch`: packages of their own, which stand above
     # this one, so they are looked for only when asked for.
-    if name in ("nn", "optim"):
+    if name in ("nn", "optim", "multiprocessing"):
         return _import_module(name)
     raise AttributeError(f"module 'autograd' has no attribute {name!r}", name=name)
 

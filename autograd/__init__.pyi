@@ -4,7 +4,8 @@ import builtins
 from typing import Any
 
 from importlib import import_module as _import_module
-from . import amp as amp, backends as backends, compiler as compiler, creation as creation, cuda as cuda, distributions as distributions, dtypes as dtypes, errors as errors, func as func, functional as functional, graph as graph, jit as jit, linalg as linalg, ops as ops, random as random, special as special, tape as tape, tape_show as tape_show, testing as testing, utils as utils
+from types import SimpleNamespace as _SimpleNamespace
+from . import amp as amp, backends as backends, compiler as compiler, creation as creation, cuda as cuda, distributed as distributed, distributions as distributions, dtypes as dtypes, errors as errors, func as func, functional as functional, graph as graph, jit as jit, linalg as linalg, ops as ops, random as random, special as special, tape as tape, tape_show as tape_show, testing as testing, utils as utils
 from .amp import GradScaler as GradScaler, autocast as autocast, get_autocast_dtype as get_autocast_dtype, is_autocast_enabled as is_autocast_enabled
 from .anomaly import AnomalyError as AnomalyError, detect_anomaly as detect_anomaly, set_detect_anomaly as set_detect_anomaly
 from .check import gradcheck as gradcheck, gradgradcheck as gradgradcheck
@@ -33,6 +34,7 @@ from .tensor import Device as device
 from .tensor import Size as Size, Tensor as Tensor
 from .windows import bartlett_window as bartlett_window, blackman_window as blackman_window, hamming_window as hamming_window, hann_window as hann_window, kaiser_window as kaiser_window
 dtype: Any
+version: Any
 autograd: Any
 
 def abs(input: Any, *, out: Any = ...) -> Tensor: ...

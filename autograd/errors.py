@@ -41,6 +41,10 @@ class NotTensorError(TypeError, AttributeError):
     """Something else where only a Tensor, or an object of one kind, will do."""
 
 
+class CheckedError(ShapeError, AssertionError):
+    """What torch asserts."""
+
+
 class DeviceError(RuntimeError, AssertionError):
     """A device there is not."""
 

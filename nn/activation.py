@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from autograd import Tensor
-from autograd.errors import ShapeError
+from autograd.errors import CheckedError, ShapeError
 
 from . import functional as F
 from . import init
@@ -210,7 +210,7 @@ class Hardtanh(_Inplace):
     def __init__(self, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> None:
         super().__init__(inplace)
         if not max_val > min_val:
-            raise ValueError(
+            raise CheckedError(
                 f"Hardtanh: max_val must be larger than min_val, got min_val={min_val} and max_val={max_val}"
             )
         self.min_val, self.max_val = min_val, max_val

@@ -11,7 +11,7 @@ from typing import Any
 
 import autograd
 from autograd import Tensor
-from autograd.errors import ShapeError
+from autograd.errors import CheckedError, ShapeError
 
 from . import functional as F
 from . import init
@@ -58,7 +58,7 @@ class MultiheadAttention(Module):
                 f"MultiheadAttention: embed_dim and num_heads must be greater than 0, got {embed_dim} and {num_heads}"
             )
         if embed_dim % num_heads:
-            raise ValueError(
+            raise CheckedError(
                 f"MultiheadAttention: embed_dim must be divisible by num_heads, got {embed_dim} and {num_heads}"
             )
         kwargs = {"device": device, "dtype": dtype}

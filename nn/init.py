@@ -8,7 +8,9 @@ default generator of `autograd.manual_seed` unless given. Names, defaults and di
 
 from __future__ import annotations
 
+import functools
 import math
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -303,3 +305,22 @@ def sparse_(tensor: T, sparsity: float, std: float = 0.01, generator: Generator 
     for column in range(columns):
         values[rng.permutation(rows)[: math.ceil(sparsity * rows)], column] = 0
     return _fill(tensor, values, "sparse_")
+
+
+def _older(name: str) -> Any:
+    made = globals()[f"{name}_"]
+
+    @functools.wraps(made)
+    def older(*args: Any, **kwargs: Any) -> Tensor:
+        warnings.warn(f"nn.init.{name} is now deprecated in favor of nn.init.{name}_.", FutureWarning, stacklevel=2)
+        out: Tensor = made(*args, **kwargs)
+        return out
+
+    return older
+
+
+for _name in (
+    "uniform", "normal", "constant", "eye", "dirac", "xavier_uniform", "xavier_normal", "kaiming_uniform",
+    "kaiming_normal", "orthogonal", "sparse",
+):  # fmt: skip
+    globals()[_name] = _older(_name)

@@ -75,7 +75,11 @@ class Optimizer:
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         own = cls.__dict__.get("step")
-        if own is not None and getattr(super(cls, cls), "step", None) is Optimizer.step and not cls.__dict__.get("_holds_arrays"):
+        if (
+            own is not None
+            and getattr(super(cls, cls), "step", None) is Optimizer.step
+            and not cls.__dict__.get("_holds_arrays")
+        ):
             cls.step = _with_hooks(own)  # type: ignore[method-assign]  # a user's, which knows nothing of them
 
     def __init__(self, params: Iterable[Any], defaults: dict[str, Any]) -> None:

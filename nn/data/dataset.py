@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 import autograd
-from autograd.errors import RangeError, ShapeError
+from autograd.errors import CheckedError, RangeError, ShapeError
 from nn.data.sampler import RandomSource, numpy_generator, random_source
 
 
@@ -62,7 +62,7 @@ class TensorDataset(Dataset):
         self.tensors = tuple(wrapped)
         lengths = [tensor.shape[0] for tensor in self.tensors]
         if len(set(lengths)) > 1:
-            raise ShapeError(f"TensorDataset: the tensors have {lengths} samples, expected the same number in each")
+            raise CheckedError(f"TensorDataset: the tensors have {lengths} samples, expected the same number in each")
 
     def __getitem__(self, index: Any) -> tuple[Any, ...]:
         return tuple(tensor[index] for tensor in self.tensors)
