@@ -680,8 +680,8 @@ _KL: dict[type, Callable[[Any, Any], Tensor]] = {
     MultivariateNormal: _kl_multivariate_normal,
 }
 
-from .densities import FURTHER as _FURTHER  # noqa: E402  they build on the ones above
-from .densities import KL as _FURTHER_KL  # noqa: E402
+from .transformed import FURTHER as _FURTHER  # noqa: E402  they build on the ones above
+from .transformed import KL as _FURTHER_KL  # noqa: E402
 
 globals().update({_kind.__name__: _kind for _kind in _FURTHER})
 _KL.update(_FURTHER_KL)
