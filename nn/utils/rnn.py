@@ -27,6 +27,11 @@ class PackedSequence(NamedTuple):
     def to(self, *args: Any, **kwargs: Any) -> PackedSequence:
         return self._replace(data=self.data.to(*args, **kwargs))
 
+    @property
+    def is_cuda(self) -> bool:
+        """False: there is no GPU here."""
+        return False
+
     def float(self) -> PackedSequence:
         return self.to(autograd.float32)
 

@@ -557,7 +557,7 @@ def what_is_refused():
     return [
         len(log), [names for names in log if names == "accepted"], torch.nn.Conv2d(4, 4, (3,)).weight.shape,
         torch.nn.Dropout2d(0.0)(torch.ones(3, 4)), torch.nn.functional.batch_norm(torch.zeros(0), None, None, training=True),
-        bool((plane[:, :, :1] == plane).all()), 150 < int((plane[:, :, 0] > 0).sum()) < 450,
+        torch.nn.utils.rnn.pack_sequence([torch.ones(2)]).is_cuda, bool((plane[:, :, :1] == plane).all()), 150 < int((plane[:, :, 0] > 0).sum()) < 450,
         [("AssertionError" in names) for names in log[-5:]], torch.distributed.is_initialized(), torch.version.cuda,
         torch.__version__.split(".")[0], torch.nn.init.constant(torch.empty(2), 3.0), torch.multiprocessing.cpu_count() > 0,
         Short.apply(x).grad_fn.name(), torch.tensor([torch.ones(1, 1), torch.tensor(2.0)]),
