@@ -12,6 +12,7 @@ import contextlib
 import os
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -50,12 +51,17 @@ def start(cache: Path) -> subprocess.Popen[bytes] | None:
             env={**os.environ, _VARIABLE: "0"},
         )
 
-    def end() -> None:
+    def tend() -> None:
         if process is not None:
-            process.terminate()
             process.wait()
         mark.unlink(missing_ok=True)
 
+    def end() -> None:
+        if process is not None:
+            process.terminate()
+        tend()
+
+    threading.Thread(target=tend, daemon=True).start()
     atexit.register(end)
     return process
 
@@ -63,28 +69,34 @@ def start(cache: Path) -> subprocess.Popen[bytes] | None:
 def compile_all() -> None:
     """Call what the training step of a small convolutional network calls: the dense layers and the loss, to which the
     other process comes last in its forward, then its backward and update from their ends."""
-    import autograd
-    import optim
-    from autograd.kernels import conv
+    from autograd.kernels import conv, elementwise, pool, softmax, update
+    from autograd.kernels.gemm import matmul
 
-    rows, weight = autograd.ones(64, 400), autograd.ones(120, 400, requires_grad=True)
-    scores = autograd.linear(autograd.tanh(autograd.linear(rows, weight, autograd.ones(120))), autograd.ones(10, 120))
-    autograd.cross_entropy(scores, autograd.zeros(64, dtype=autograd.int64)).backward()
-    optim.Adam([weight]).step()
-    images = np.ones((64, 3, 32, 32), np.float32)
-    first, second = (np.ones(shape, np.float32) for shape in ((6, 3, 5, 5), (16, 6, 5, 5)))
+    def ones(*shape: int) -> np.ndarray:
+        return np.ones(shape, np.float32)
+
+    hidden = elementwise.tanh_forward(matmul(ones(64, 400), ones(120, 400).T, ones(120)))
+    scores, labels = matmul(hidden, ones(10, 120).T, ones(10)), np.zeros(64, np.int64)
+    _, rows, total = softmax.softmax_cross_entropy(scores, labels)
+    g = softmax.softmax_cross_entropy_backward(ones(), scores, labels, rows, total)
+    matmul(g.T, hidden), matmul(g, ones(10, 120)), matmul(ones(120, 64), ones(64, 400))
+    state = [[ones(120), ones(120, 400)] for _ in range(4)]
+    update.adam(state[0], state[1], state[2], state[3], None, 1, 0.001)
+    images, first, second = ones(64, 3, 32, 32), ones(6, 3, 5, 5), ones(16, 6, 5, 5)
     plane, half, deep = (
         conv.empty(shape, images.dtype)[0] for shape in ((64, 6, 28, 28), (64, 6, 14, 14), (64, 16, 10, 10))
     )
     for array in (plane, half, deep):
         array[...] = 0
     conv.conv2d_bias(plane)
-    conv.conv2d_weight(plane, images, first.shape)
-    conv.conv2d_input(deep, second, half.shape)
-    conv.conv2d_weight(deep, half, second.shape)
-    for activation in (autograd.tanh, autograd.relu):
-        x = autograd.from_numpy(plane).requires_grad_()
-        autograd.max_pool2d(activation(x), 2).sum().backward()
-    conv.conv2d(half, second, second[:, 0, 0, 0])
-    conv.conv2d(images, first, first[:, 0, 0, 0])
-    optim.SGD([weight], 0.1, momentum=0.9).step()
+    conv.conv2d_weight(plane, images, first.shape)  # type: ignore[arg-type]
+    conv.conv2d_input(deep, second, half.shape)  # type: ignore[arg-type]
+    conv.conv2d_weight(deep, half, second.shape)  # type: ignore[arg-type]
+    for pooled in (plane, deep):
+        largest, places = pool.max_pool2d(pooled, 2)
+        pool.max_pool2d_input(largest, places, pooled.shape, 2)
+    elementwise.tanh_backward(plane, elementwise.tanh_forward(plane))
+    elementwise.relu_backward(plane, elementwise.relu(plane))
+    conv.conv2d(half, second, ones(16))
+    conv.conv2d(images, first, ones(6))
+    update.sgd(state[0], state[1], state[2], 0.1, 0.9)
