@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from .compile import kernel
-from .norm import _apply_piece, _channel, _input_piece, _moments_piece, _sums_piece
+from .norm import NO_BITS, _apply_piece, _channel, _input_piece, _moments_piece, _sums_piece
 from .pool import channels_first, channels_last
 from .threads import run
 from .view import part
@@ -99,12 +99,12 @@ def _planes_back(first, last, g, x, gx, weight, mean, rstd, sums, G, D, S):
 
 
 @kernel
-def _images(first, last, x, y, none, mean, scale, bias, C, S):
+def _images(first, last, x, y, none, bits, mean, scale, bias, C, S):
     """x, y (N, S, C), mean and scale (N, C): images first..last."""
     for n in range(first, last):
         i, j, c, d = n * S * C, (n + 1) * S * C, n * C, (n + 1) * C
         _apply_piece(
-            0, 1, part(x, i, j), part(y, i, j), none, part(mean, c, d), part(scale, c, d), bias, False, C, S, S
+            0, 1, part(x, i, j), part(y, i, j), none, part(mean, c, d), part(scale, c, d), bias, False, bits, C, S, S
         )
 
 
@@ -168,7 +168,7 @@ def group_norm(
     each, scale = np.repeat(mean, D, 1), np.repeat(rstd, D, 1) * weight
     out = np.empty(last.shape, x.dtype)
     none = np.empty(0, x.dtype)
-    arrays = last.reshape(-1), out.reshape(-1), none, each.reshape(-1), scale.reshape(-1), bias
+    arrays = last.reshape(-1), out.reshape(-1), none, NO_BITS, each.reshape(-1), scale.reshape(-1), bias
     run(_images, x.dtype, N, x.size >= GATE, *arrays, C, S)
     return channels_first(out), mean, rstd
 

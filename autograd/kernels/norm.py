@@ -8,12 +8,14 @@ Golub, LeVeque 1979), so a large mean costs no accuracy and the bits do not depe
 from __future__ import annotations
 
 import numpy as np
+from llvmlite import ir
+from numba.core import types
 from numba.extending import intrinsic
 
 from .buffer import flat
 from .compile import kernel
 from .pool import channels_first, channels_last
-from .simd import LANES, _Emit, fma, load, load_first, store, store_first
+from .simd import LANES, _Emit, broadcast, fma, load, load_first, store, store_first
 from .threads import run
 from .view import part
 
@@ -22,15 +24,65 @@ BLOCK = 32  # rows summed in the array's own precision before they join a float6
 PIECES = 64  # partial sums at most
 
 
+# Which values a ReLU let through is kept as bits, for a thirty-second of the memory that its output would take to be read
+# again: a bit a lane, whole bytes a vector.
+
+
 @intrinsic
-def _passed(tyctx, g, y):  # type: ignore[no-untyped-def]
-    """g, and 0 where y is 0 or less; NaN in y lets g through, as in torch."""
+def _passed(tyctx, g, mask, i, at, count):  # type: ignore[no-untyped-def]
+    """g, and 0 where a ReLU let nothing through; NaN lets g through, as in torch.
+
+    mask: the ReLU's outputs, `count` of them from i on; or bits, uint8, from byte `at` on.
+    """
 
     def codegen(context, b, sig, args):  # type: ignore[no-untyped-def]
-        zero = _Emit(context, b, g.dtype).constant(0.0)
-        return b.select(b.fcmp_ordered("<=", args[1], zero), zero, args[0])
+        emit, (v, array, i, at, count) = _Emit(context, b, g.dtype), args
+        zero = emit.constant(0.0)
+        if mask.dtype == types.uint8:
+            word = ir.IntType(max(8, emit.width))
+            bits = b.load(b.bitcast(b.gep(emit.data(mask, array), [at]), word.as_pointer()), align=1)
+            bits = b.trunc(bits, ir.IntType(emit.width)) if emit.width < 8 else bits
+            return b.select(b.bitcast(bits, ir.VectorType(ir.IntType(1), emit.width)), v, zero)
+        y = emit.load(emit.data(mask, array), i, emit.mask(count))
+        return b.select(b.fcmp_ordered("<=", y, zero), zero, v)
 
-    return g(g, y), codegen
+    return g(g, mask, types.intp, types.intp, types.intp), codegen
+
+
+@intrinsic
+def _positive(tyctx, v):  # type: ignore[no-untyped-def]
+    """v, and 0 where it is 0 or less."""
+
+    def codegen(context, b, sig, args):  # type: ignore[no-untyped-def]
+        zero = _Emit(context, b, v.dtype).constant(0.0)
+        return b.select(b.fcmp_ordered("<=", args[0], zero), zero, args[0])
+
+    return v(v), codegen
+
+
+@intrinsic
+def _clipped(tyctx, v, bits, at):  # type: ignore[no-untyped-def]
+    """v, and 0 where it is 0 or less; which it is goes into bits from byte `at` on."""
+
+    def codegen(context, b, sig, args):  # type: ignore[no-untyped-def]
+        emit, (value, array, at) = _Emit(context, b, v.dtype), args
+        zero, word = emit.constant(0.0), ir.IntType(max(8, emit.width))
+        passes = b.fcmp_unordered(">", value, zero)
+        signs = b.bitcast(passes, ir.IntType(emit.width))
+        signs = b.zext(signs, word) if emit.width < 8 else signs
+        b.store(signs, b.bitcast(b.gep(emit.data(bits, array), [at]), word.as_pointer()), align=1)
+        return b.select(passes, value, zero)
+
+    return v(v, bits, types.intp), codegen
+
+
+def _bytes(C: int, itemsize: int) -> int:
+    """Bytes of bits of a row of C values."""
+    lanes = LANES * 4 // itemsize
+    return -(-C // lanes) * max(1, lanes // 8)
+
+
+NO_BITS = np.zeros(1, np.uint8)[:0]
 
 
 # M rows (batch and space together), C channels, flat C-contiguous (M, C) arrays; piece k owns the rows from k·step on,
@@ -77,55 +129,103 @@ def _moments_piece(k0, k1, x, sums, C, M, step):
 
 @kernel
 def _moments_merge(sums, mean, var, rstd, C, M, step, eps):
+    m, q = np.zeros(C), np.zeros(C)
+    before = 0.0
+    for k in range((M + step - 1) // step):
+        n = float(min(M, (k + 1) * step) - k * step)
+        share, weight = n / (before + n), before * n / (before + n)
+        means, squares = part(sums, 2 * k * C, (2 * k + 1) * C), part(sums, (2 * k + 1) * C, (2 * k + 2) * C)
+        for c in range(C):
+            apart = means[c] - m[c]
+            m[c] += apart * share
+            q[c] += squares[c] + apart * apart * weight
+        before += n
     for c in range(C):
-        m, q, before = 0.0, 0.0, 0.0
-        for k in range((M + step - 1) // step):
-            n = float(min(M, (k + 1) * step) - k * step)
-            apart = sums[2 * k * C + c] - m
-            m += apart * (n / (before + n))
-            q += sums[(2 * k + 1) * C + c] + apart * apart * (before * n / (before + n))
-            before += n
-        mean[c] = m
-        var[c] = q / M
-        rstd[c] = 1 / np.sqrt(q / M + eps)
+        mean[c] = m[c]
+        var[c] = q[c] / M
+        rstd[c] = 1 / np.sqrt(q[c] / M + eps)
 
 
 @kernel
-def _apply_piece(k0, k1, x, y, residual, mean, scale, bias, relu, C, M, step):
-    """y = (x - mean) scale + bias (+ residual), and 0 for what is not positive where relu."""
-    add = residual.size > 0
+def _apply_piece(k0, k1, x, y, residual, mean, scale, bias, relu, bits, C, M, step):
+    """y = (x - mean) scale + bias (+ residual), and 0 for what is not positive where relu; bits (if there are) say where."""
+    lanes, add, tell = LANES * 4 // x.itemsize, residual.size > 0, bits.size > 0
+    each = max(1, lanes // 8)
+    row = (C + lanes - 1) // lanes * each
     for r in range(k0 * step, min(M, k1 * step)):
-        for c in range(0, C, LANES * 4 // x.itemsize):
+        for c in range(0, C - lanes + 1, lanes):
+            i = r * C + c
+            v = fma(load(x, i) - load(mean, c), load(scale, c), load(bias, c))
+            if add:
+                v = v + load(residual, i)
+            if tell:
+                v = _clipped(v, bits, r * row + c // lanes * each)
+            elif relu:
+                v = _positive(v)
+            store(y, i, v)
+        c = C // lanes * lanes
+        if c < C:
             i, n = r * C + c, C - c
             v = fma(load_first(x, i, n) - load_first(mean, c, n), load_first(scale, c, n), load_first(bias, c, n))
             if add:
                 v = v + load_first(residual, i, n)
-            if relu:
-                v = _passed(v, v)
+            if tell:
+                v = _clipped(v, bits, r * row + c // lanes * each)
+            elif relu:
+                v = _positive(v)
             store_first(y, i, v, n)
 
 
 @kernel
-def _sums_piece(k0, k1, g, apart, x, y, mean, sums, C, M, step):
-    """Sums over rows of g and of g (x - mean), g taken as 0 where y (if given) is 0 or less."""
+def _sums_piece(k0, k1, g, apart, x, mask, mean, sums, C, M, step):
+    """Sums over rows of g and of g (x - mean), g taken as 0 where the mask (if given) lets nothing through."""
+    lanes, masked = LANES * 4 // x.itemsize, mask.size > 0
+    each = max(1, lanes // 8)
+    row = (C + lanes - 1) // lanes * each
     for k in range(k0, k1):
         r0, r1 = k * step, min(M, (k + 1) * step)
-        lanes, masked = LANES * 4 // x.itemsize, y.size > 0
         total, product = part(sums, 2 * k * C, (2 * k + 1) * C), part(sums, (2 * k + 1) * C, (2 * k + 2) * C)
         s, q = np.empty(C + lanes, x.dtype), np.empty(C + lanes, x.dtype)
         total[:] = 0
         product[:] = 0
         for b in range(r0, r1, BLOCK):
-            s[:] = 0
-            q[:] = 0
-            for r in range(b, min(b + BLOCK, r1)):
-                for c in range(0, C, lanes):
-                    i, n = r * C + c, C - c
-                    v = load_first(g, r * apart + c, n)
+            e = min(b + BLOCK, r1)
+            wide = C // (4 * lanes) * 4 * lanes
+            for c in range(0, wide, 4 * lanes):  # sums in registers
+                s0 = s1 = s2 = s3 = q0 = q1 = q2 = q3 = broadcast(x, 0)
+                for r in range(b, e):
+                    i, j, at = r * C + c, r * apart + c, r * row + c // lanes * each
+                    v0, v1, v2, v3 = load(g, j), load(g, j + lanes), load(g, j + 2 * lanes), load(g, j + 3 * lanes)
                     if masked:
-                        v = _passed(v, load_first(y, i, n))
-                    store(s, c, load(s, c) + v)
-                    store(q, c, fma(v, load_first(x, i, n) - load_first(mean, c, n), load(q, c)))
+                        v0 = _passed(v0, mask, i, at, lanes)
+                        v1 = _passed(v1, mask, i + lanes, at + each, lanes)
+                        v2 = _passed(v2, mask, i + 2 * lanes, at + 2 * each, lanes)
+                        v3 = _passed(v3, mask, i + 3 * lanes, at + 3 * each, lanes)
+                    s0, s1, s2, s3 = s0 + v0, s1 + v1, s2 + v2, s3 + v3
+                    q0 = fma(v0, load(x, i) - load(mean, c), q0)
+                    q1 = fma(v1, load(x, i + lanes) - load(mean, c + lanes), q1)
+                    q2 = fma(v2, load(x, i + 2 * lanes) - load(mean, c + 2 * lanes), q2)
+                    q3 = fma(v3, load(x, i + 3 * lanes) - load(mean, c + 3 * lanes), q3)
+                store(s, c, s0)
+                store(s, c + lanes, s1)
+                store(s, c + 2 * lanes, s2)
+                store(s, c + 3 * lanes, s3)
+                store(q, c, q0)
+                store(q, c + lanes, q1)
+                store(q, c + 2 * lanes, q2)
+                store(q, c + 3 * lanes, q3)
+            for c in range(wide, C, lanes):
+                s0 = q0 = broadcast(x, 0)
+                n = C - c
+                for r in range(b, e):
+                    i = r * C + c
+                    v0 = load_first(g, r * apart + c, n)
+                    if masked:
+                        v0 = _passed(v0, mask, i, r * row + c // lanes * each, n)
+                    s0 = s0 + v0
+                    q0 = fma(v0, load_first(x, i, n) - load_first(mean, c, n), q0)
+                store(s, c, s0)
+                store(q, c, q0)
             for c in range(C):
                 total[c] += s[c]
                 product[c] += q[c]
@@ -134,34 +234,50 @@ def _sums_piece(k0, k1, g, apart, x, y, mean, sums, C, M, step):
 @kernel
 def _sums_merge(sums, rstd, weight, gw, gb, scale, slope, shift, C, M, pieces):
     """gw, gb, and the coefficients of gx = scale g + slope (mean - x) + shift."""
+    s, q = np.zeros(C), np.zeros(C)
+    for k in range(pieces):
+        totals, products = part(sums, 2 * k * C, (2 * k + 1) * C), part(sums, (2 * k + 1) * C, (2 * k + 2) * C)
+        for c in range(C):
+            s[c] += totals[c]
+            q[c] += products[c]
     for c in range(C):
-        s, q = 0.0, 0.0
-        for k in range(pieces):
-            s += sums[2 * k * C + c]
-            q += sums[(2 * k + 1) * C + c]
-        gb[c] = s
-        gw[c] = q * rstd[c]
+        gb[c] = s[c]
+        gw[c] = q[c] * rstd[c]
         a = np.float64(rstd[c]) * (weight[c] if weight.size else 1.0)
         scale[c] = a
-        slope[c] = a * q * rstd[c] * rstd[c] / M
-        shift[c] = -a * s / M
+        slope[c] = a * q[c] * rstd[c] * rstd[c] / M
+        shift[c] = -a * s[c] / M
 
 
 @kernel
-def _input_piece(k0, k1, g, apart, x, y, gx, mean, scale, slope, shift, C, M, step):
-    """gx = scale g + slope (mean - x) + shift; scale g alone where x is empty."""
-    masked, centred = y.size > 0, x.size > 0
+def _input_piece(k0, k1, g, apart, x, mask, gx, mean, scale, slope, shift, C, M, step):
+    """gx = scale g + slope (mean - x) + shift; scale g alone where x is empty. g and mask as in `_sums_piece`."""
+    lanes, masked, centred = LANES * 4 // gx.itemsize, mask.size > 0, x.size > 0
+    each = max(1, lanes // 8)
+    row = (C + lanes - 1) // lanes * each
     for r in range(k0 * step, min(M, k1 * step)):
-        for c in range(0, C, LANES * 4 // x.itemsize):
+        for c in range(0, C - lanes + 1, lanes):
+            i = r * C + c
+            v = load(g, r * apart + c)
+            if masked:
+                v = _passed(v, mask, i, r * row + c // lanes * each, lanes)
+            if centred:
+                v = fma(load(scale, c), v, fma(load(slope, c), load(mean, c) - load(x, i), load(shift, c)))
+            else:
+                v = load(scale, c) * v
+            store(gx, i, v)
+        c = C // lanes * lanes
+        if c < C:
             i, n = r * C + c, C - c
             v, a = load_first(g, r * apart + c, n), load_first(scale, c, n)
             if masked:
-                v = _passed(v, load_first(y, i, n))
+                v = _passed(v, mask, i, r * row + c // lanes * each, n)
             if centred:
                 less = load_first(mean, c, n) - load_first(x, i, n)
-                store_first(gx, i, fma(a, v, fma(load_first(slope, c, n), less, load_first(shift, c, n))), n)
+                v = fma(a, v, fma(load_first(slope, c, n), less, load_first(shift, c, n)))
             else:
-                store_first(gx, i, a * v, n)
+                v = a * v
+            store_first(gx, i, v, n)
 
 
 def _rows_a_piece(M: int, C: int) -> int:
@@ -198,13 +314,14 @@ def _apply(
     bias: np.ndarray | None,
     relu: bool,
     residual: np.ndarray | None,
+    bits: np.ndarray,
 ) -> np.ndarray:
     C = last.shape[-1]
     y = np.empty(last.shape, last.dtype)
     arrays = last.reshape(-1), y.reshape(-1), _flat(residual, last.dtype), mean, scale
     bias, M = _channel(bias, C, 0, last.dtype), last.size // max(C, 1)
     step = _rows_a_piece(M, C)
-    run(_apply_piece, last.dtype, -(-M // step), last.size >= GATE, *arrays, bias, relu, C, M, step)
+    run(_apply_piece, last.dtype, -(-M // step), last.size >= GATE, *arrays, bias, relu, bits, C, M, step)
     return channels_first(y)
 
 
@@ -215,11 +332,12 @@ def batch_norm_train(
     eps: float,
     relu: bool = False,
     residual: np.ndarray | None = None,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """x (N, C, *space) normalised by each channel's moments over batch and space: y, mean, biased variance, 1/std.
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """x (N, C, *space) normalised by each channel's moments over batch and space: y, mean, biased variance, 1/std, bits.
 
     y = (x - mean) / sqrt(var + eps) * weight + bias, then `residual` (of x's shape) is added, then ReLU taken if asked.
-    y has channels-last memory; the other three are (C,). x must hold at least one value a channel.
+    y has channels-last memory; the next three are (C,); the bits, uint8, say what the ReLU let through, none without it.
+    x must hold at least one value a channel.
     """
     last = channels_last(x)
     C = last.shape[-1]
@@ -230,7 +348,8 @@ def batch_norm_train(
     run(_moments_piece, x.dtype, -(-M // step), last.size >= GATE, last.reshape(-1), sums, C, M, step)
     _moments_merge(sums, mean, var, rstd, C, M, step, eps)
     scale = rstd if weight is None else rstd * weight
-    return _apply(last, mean, scale, bias, relu, residual), mean, var, rstd
+    bits = np.empty(M * _bytes(C, x.itemsize), np.uint8) if relu else NO_BITS
+    return _apply(last, mean, scale, bias, relu, residual, bits), mean, var, rstd, bits
 
 
 def batch_norm_eval(
@@ -247,7 +366,9 @@ def batch_norm_eval(
     scale = 1 / np.sqrt(var.astype(np.float64) + eps)
     if weight is not None:
         scale *= weight
-    return _apply(channels_last(x), np.ascontiguousarray(mean, x.dtype), scale.astype(x.dtype), bias, relu, residual)
+    return _apply(
+        channels_last(x), np.ascontiguousarray(mean, x.dtype), scale.astype(x.dtype), bias, relu, residual, NO_BITS
+    )
 
 
 def batch_norm_backward(
@@ -258,28 +379,31 @@ def batch_norm_backward(
     rstd: np.ndarray,
     train: bool,
     needed: tuple[bool, bool, bool] = (True, True, True),
-    y: np.ndarray | None = None,
+    mask: np.ndarray | None = None,
 ) -> tuple[np.ndarray | None, np.ndarray | None, np.ndarray | None]:
     """Gradients of batch norm in x, weight and bias; None where not needed.
 
-    train: mean and rstd came from x itself. y: the output of a ReLU behind it: g passes not where y is 0 or less.
+    train: mean and rstd came from x itself. mask: what a ReLU behind it let through: the ReLU's output, or `bits` of
+    `batch_norm_train`.
     """
     last = channels_last(x)
     C = last.shape[-1]
     M = last.size // max(C, 1)
     step = _rows_a_piece(M, C)
-    xf, (gf, apart), yf = last.reshape(-1), _rows(g), _flat(y, x.dtype)
+    xf, (gf, apart) = last.reshape(-1), _rows(g)
+    mask = mask if mask is not None and mask.dtype == np.uint8 else _flat(mask, x.dtype)
+    key = x.dtype, mask.dtype
     mean, rstd = np.ascontiguousarray(mean, x.dtype), np.ascontiguousarray(rstd, x.dtype)
     pieces = -(-M // step) if train or needed[1] or needed[2] else 0
     sums = np.empty(pieces * 2 * C, np.float64)
-    run(_sums_piece, x.dtype, pieces, last.size >= GATE, gf, apart, xf, yf, mean, sums, C, M, step)
+    run(_sums_piece, key, pieces, last.size >= GATE, gf, apart, xf, mask, mean, sums, C, M, step)
     gw, gb, scale, slope, shift = np.empty((5, C), x.dtype)
     _sums_merge(sums, rstd, _flat(weight, x.dtype), gw, gb, scale, slope, shift, C, M, pieces)
     gx = None
     if needed[0]:
         out = np.empty(last.shape, x.dtype)
-        arrays = gf, apart, xf if train else _flat(None, x.dtype), yf, out.reshape(-1), mean, scale, slope, shift
-        run(_input_piece, x.dtype, -(-M // step), last.size >= GATE, *arrays, C, M, step)
+        arrays = gf, apart, xf if train else _flat(None, x.dtype), mask, out.reshape(-1), mean, scale, slope, shift
+        run(_input_piece, key, -(-M // step), last.size >= GATE, *arrays, C, M, step)
         gx = channels_first(out)
     return gx, gw.copy() if needed[1] else None, gb.copy() if needed[2] else None
 

@@ -16,7 +16,7 @@ from numba.extending import intrinsic
 
 from .compile import kernel
 from .order import moved, planes
-from .simd import LANES, Vector, _Emit, broadcast, load_first, store_first
+from .simd import LANES, Vector, _Emit, broadcast, load, load_first, store, store_first
 from .threads import run
 from .view import part
 
@@ -169,18 +169,33 @@ def _max_rows(k0, k1, x, y, index, hs, he, ws, we, dh, dw, H, W, C, rows, step):
         for q in range(Q):
             o = (r * Q + q) * C
             none = _place(x, hs[p] * W + ws[q] if hs[p] < he[p] and ws[q] < we[q] else -1)
-            for c in range(0, C, 2 * lanes):
+            for c in range(0, C - 2 * lanes + 1, 2 * lanes):
                 a, b = broadcast(x, -np.inf), broadcast(x, -np.inf)
                 at_a, at_b = none, none
                 for h in range(hs[p], he[p], dh):
                     for w in range(ws[q], we[q], dw):
                         i, here = (plane + h * W + w) * C + c, _place(x, h * W + w)
-                        a, at_a = _larger(load_first(x, i, C - c), a, here, at_a)
-                        b, at_b = _larger(load_first(x, i + lanes, C - c - lanes), b, here, at_b)
-                store_first(y, o + c, a, C - c)
-                store_first(y, o + c + lanes, b, C - c - lanes)
-                _store_places(index, o + c, at_a, C - c)
-                _store_places(index, o + c + lanes, at_b, C - c - lanes)
+                        a, at_a = _larger(load(x, i), a, here, at_a)
+                        b, at_b = _larger(load(x, i + lanes), b, here, at_b)
+                store(y, o + c, a)
+                store(y, o + c + lanes, b)
+                _store_places(index, o + c, at_a, lanes)
+                _store_places(index, o + c + lanes, at_b, lanes)
+            for c in range(C // (2 * lanes) * 2 * lanes, C - lanes + 1, lanes):
+                a, at_a = broadcast(x, -np.inf), none
+                for h in range(hs[p], he[p], dh):
+                    for w in range(ws[q], we[q], dw):
+                        a, at_a = _larger(load(x, (plane + h * W + w) * C + c), a, _place(x, h * W + w), at_a)
+                store(y, o + c, a)
+                _store_places(index, o + c, at_a, lanes)
+            c, n = C // lanes * lanes, C % lanes
+            if n:
+                a, at_a = broadcast(x, -np.inf), none
+                for h in range(hs[p], he[p], dh):
+                    for w in range(ws[q], we[q], dw):
+                        a, at_a = _larger(load_first(x, (plane + h * W + w) * C + c, n), a, _place(x, h * W + w), at_a)
+                store_first(y, o + c, a, n)
+                _store_places(index, o + c, at_a, n)
 
 
 @kernel

@@ -57,25 +57,25 @@ def _composed(g: Any, input: Any, weight: Any, mean: Any, var: Any, eps: float, 
     return [gx, sum(g * normal, axes) if needs[1] else None, sum(g, axes) if needs[2] else None, *moments]
 
 
-def _batch_norm_train_pull(g: Any, input: Any, weight: Any, y: Any, eps: float, needs: list[bool]) -> Any:
+def _batch_norm_train_pull(g: Any, input: Any, weight: Any, y: Any, eps: float, relu: bool, needs: list[bool]) -> Any:
     if type(g) is ndarray or type(g) is Masked:
-        of_norm, output = (g.g, g.output) if type(g) is Masked else (g, None)
+        of_norm, mask = (g.g, y[4] if relu and g.output is not None else g.output) if type(g) is Masked else (g, None)
         needed = needs[0], needs[1], needs[2]
-        return *kernels.batch_norm_backward(of_norm, input, weight, y[1], y[3], True, needed, output), g  # type: ignore[arg-type]
+        return *kernels.batch_norm_backward(of_norm, input, weight, y[1], y[3], True, needed, mask), g  # type: ignore[arg-type]
     return *_composed(g, input, weight, None, None, eps, needs)[:3], g
 
 
 @op(
     joint=_batch_norm_train_pull,
     n_inputs=4,
-    aux=3,
+    aux=4,
     samples=lambda s: [
         (s(4, 3), s(3), s(3), None, 1e-5), (s(2, 3, 2, 3), None, None, None, 1e-3), (s(3, 2, 4), s(2), None, None, 1e-5),
         (s(2, 3, 2, 3), s(3), s(3), s(2, 3, 2, 3), 1e-5),
     ],
 )  # fmt: skip
 def _batch_norm_train(input: Any, weight: Any, bias: Any, residual: Any, eps: float, relu: bool = False) -> Any:
-    """Normalised by the batch's moments, plus residual, clipped below at 0 with relu; also mean, biased variance, 1/std."""
+    """Normalised by the batch's moments, plus residual, clipped below at 0 with relu; also mean, biased variance, 1/std and bits."""
     return kernels.batch_norm_train(input, weight, bias, eps, relu, residual)
 
 
@@ -202,7 +202,7 @@ def batch_norm(
         raise ShapeError(
             f"batch_norm: expected more than 1 value per channel when training, got input of shape {shape}"
         )
-    y, mean, var, _ = _batch_norm_train(input, weight, bias, residual, float(eps), relu)
+    y, mean, var, _, _ = _batch_norm_train(input, weight, bias, residual, float(eps), relu)
     if running_mean is not None:
         _update(running_mean, _array(mean), momentum)
     if running_var is not None:

@@ -41,7 +41,7 @@ def test_batch_norm_forward_and_backward(rows, C, dtype, affine, relu, add):
     expected = xhat * w + (0 if bias is None else bias.reshape(column)) + (0 if residual is None else residual)
     expected = np.maximum(expected, 0) if relu else expected
     x_in = channels_first(guarded(channels_last(x), True))
-    y, m, v, rstd = norm.batch_norm_train(x_in, weight, bias, 1e-5, relu, residual)
+    y, m, v, rstd, bits = norm.batch_norm_train(x_in, weight, bias, 1e-5, relu, residual)
     assert y.dtype == m.dtype == v.dtype == dtype
     np.testing.assert_allclose(m, mean.ravel(), tolerance, tolerance)
     np.testing.assert_allclose(v, var.ravel(), tolerance, tolerance)
@@ -55,7 +55,11 @@ def test_batch_norm_forward_and_backward(rows, C, dtype, affine, relu, add):
     through = w / np.sqrt(var + 1e-5)
     g_in = channels_first(guarded(channels_last(g), False))
     kept = y if relu else None
-    gx, gw, gb = norm.batch_norm_backward(g_in, x_in, weight, m, rstd, True, y=kept)
+    gx, gw, gb = norm.batch_norm_backward(g_in, x_in, weight, m, rstd, True, mask=kept)
+    for one, other in zip(
+        (gx, gw, gb), norm.batch_norm_backward(g_in, x_in, weight, m, rstd, True, mask=bits), strict=True
+    ):
+        np.testing.assert_array_equal(one, other)
     np.testing.assert_allclose(
         gx, through * (passed - sums[0] / count - xhat * sums[1] / count), tolerance, 9 * tolerance
     )
@@ -70,7 +74,7 @@ def test_batch_norm_forward_and_backward(rows, C, dtype, affine, relu, add):
 def test_a_large_mean_costs_no_variance(M):
     noise = np.random.default_rng(0).integers(-8, 8, (M, 3)) / 8
     x = (noise + 4096).astype(np.float32)  # exact, yet x * x would lose every digit of the variance
-    _, mean, var, _ = norm.batch_norm_train(x, None, None, 0.0)
+    _, mean, var, *_ = norm.batch_norm_train(x, None, None, 0.0)
     np.testing.assert_allclose(var, noise.var(0), 1e-5)
     y, _, rstd = norm.layer_norm(np.ascontiguousarray(x.T), None, None, 0.0)
     np.testing.assert_allclose(1 / rstd**2, noise.var(0), 1e-5)
@@ -100,7 +104,7 @@ def test_same_bits_on_any_number_of_threads():
     results = []
     for threads in (1, MOST):
         autograd.set_num_threads(threads)
-        y, mean, var, rstd = norm.batch_norm_train(x, None, None, 1e-5)
+        y, mean, var, rstd, _ = norm.batch_norm_train(x, None, None, 1e-5)
         flat = x.reshape(-1, 40)
         rows, m, r = norm.layer_norm(flat, None, None, 1e-5)
         results.append((y, mean, var, *norm.batch_norm_backward(g, x, None, mean, rstd, True), rows))
