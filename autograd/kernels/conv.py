@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd.kernels import conv_direct, conv_few, winograd
+from autograd.kernels import conv_direct, conv_few, reduce, winograd
 from autograd.kernels.conv_direct import in_order
 from autograd.kernels.elementwise import relu, sigmoid_forward, tanh_forward
 from autograd.kernels.gemm import matmul
@@ -29,6 +29,7 @@ Padding = tuple[Pair, Pair]
 PLAIN: Padding = ((0, 0), (0, 0))
 PLANE = 128  # pixels from which on numpy sums an image's channel faster than its values are brought to channels last
 SMALL = 1 << 13  # values of an image up to which wider groups do not pay
+LINE = 1 << 10  # values of a signal, and of one tap's weights, from which on its gradient is a product
 SPARSE = 1 << 24  # values of a block's copy above which a convolution is done tap by tap
 
 
@@ -379,6 +380,8 @@ def conv2d_weight(
         if tuple(-(-n // s) for n, s in zip(x.shape[2:], stride, strict=True)) != (Ho, Wo):  # output_padding
             x = x[:, :, : (Ho - 1) * stride[0] + 1, : (Wo - 1) * stride[1] + 1]
         return matmul(channels_last(g).reshape(-1, K).T, _rows(x, stride)).reshape(w_shape)
+    if groups == 1 and stride == (1, 1) and g.shape[2] == x.shape[2] == R == 1 and _by_lines(g, x, S):
+        return _weight_by_lines(g, x, w_shape, padding, dilation)
     if form := winograd.suits(g.dtype, w_shape, stride, dilation, (N, Ho, Wo), groups):
         window = Window(stride, (-padding[0][0], -padding[1][0]), dilation)
         return winograd.weight(form, channels_last(g), channels_last(x), x.shape, (Ho, Wo, K), w_shape, window)
@@ -403,6 +406,21 @@ def conv2d_weight(
         source, shape, start = *_bordered(source, x.shape, padding), (0, 0)
     way = conv_direct.plan_weight(shape, (Ho, Wo), stride, start, taps, Q, K, groups, g.itemsize)
     return conv_direct.weight_gradient(channels_last(g), source, way).reshape(w_shape)
+
+
+def _by_lines(g: Array, x: Array, S: int) -> bool:
+    """Whether signals, each channel's values side by side, are so long and the taps so few that turning them to channels
+    last costs more than a product a tap."""
+    return S <= 3 and g.shape[3] >= LINE and g.shape[1] * x.shape[1] >= LINE and _of_planes(g) and _of_planes(x)
+
+
+def _weight_by_lines(g: Array, x: Array, w_shape: Any, padding: Padding, dilation: Pair) -> Array:
+    """`conv2d_weight` of signals: for each of them and each tap one product of matrices along the signal."""
+    taps = np.zeros((w_shape[3], *w_shape[:2]), g.dtype)
+    for n in range(len(g)):
+        for _, s, there, here in _by_tap(x.shape, w_shape, g.shape[2:], (1, 1), padding, dilation):
+            matmul(g[there][n, :, 0], x[here][n, :, 0].T, out=taps[s], accumulate=True)
+    return np.ascontiguousarray(taps.transpose(1, 2, 0)).reshape(w_shape)
 
 
 def _together(outputs: int, inputs: int, groups: int, itemsize: int) -> int:
@@ -442,5 +460,6 @@ def _bordered(flat: Array, shape: tuple[int, ...], padding: Padding) -> tuple[Ar
 def conv2d_bias(g: Array) -> Array:
     """Gradient of `conv2d` for its bias: the sum of g (N, K, Ho, Wo) over all but its second axis."""
     if _of_planes(g) and g.shape[2] * g.shape[3] >= PLANE:
-        return g.reshape(*g.shape[:2], -1).sum(axis=2).sum(axis=0)
+        N, K = g.shape[:2]
+        return reduce.rows(np.ascontiguousarray(g).reshape(N * K, -1), reduce.SUM).reshape(N, K).sum(axis=0)
     return conv_direct.bias_gradient(channels_last(g), g.shape[1]) if g.size else np.zeros(g.shape[1], g.dtype)

@@ -68,7 +68,10 @@ def _rows(first, last, x, y, kind, R, C, step):
     for r in range(first * step, min(R, last * step)):
         row = part(x, r * C, (r + 1) * C)
         if kind == SUM:
-            y[r] = _sum(row)
+            total = 0.0
+            for c in range(0, C, LONGEST):
+                total += _sum(part(row, c, min(C, c + LONGEST)))
+            y[r] = total
         elif kind == SQUARES:
             y[r] = _squares(row)
         elif kind == PRODUCT:
@@ -79,6 +82,8 @@ def _rows(first, last, x, y, kind, R, C, step):
 
 def rows(x: np.ndarray, kind: int) -> np.ndarray:
     """One of the kinds above of each row of x (rows, columns), float32 or float64; extremes are NaN where there is one.
+
+    A sum longer than `LONGEST` is one of sums, in float64.
 
     x is C-contiguous, with at least one column.
     """
