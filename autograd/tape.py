@@ -551,14 +551,17 @@ class Walk:
                         raise node.stale(cell)
                 if create_graph:
                     values = node.op.revive(node)
+                edges = node.edges
+                if needed is not None:  # what nobody asked for is not computed
+                    edges = [edge if edge in needed else None for edge in edges]
                 if node.op is relu_op and not create_graph:
                     g = self._pull(node, g, values)
                 else:
-                    g = node.op.pull(g, values, node.edges)
+                    g = node.op.pull(g, values, edges)
                 if not self.retain_graph and node.cells:  # what saved no tensor can be passed again, as in torch
                     node.values = values = None
-                for edge, contribution in zip(node.edges, g):  # noqa: B905 - checked when the op was defined
-                    if contribution is None or edge is None or (needed is not None and edge not in needed):
+                for edge, contribution in zip(edges, g):  # noqa: B905 - checked when the op was defined
+                    if contribution is None or edge is None:
                         continue
                     if (
                         edge not in pending

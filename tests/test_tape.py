@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import autograd
+from autograd.kernels import conv
 from autograd.tensor import wrap
 
 
@@ -72,6 +73,18 @@ def test_grad_of_several_outputs_and_unused_inputs():
         autograd.grad(a * 2.0, [a, c])
     assert autograd.grad(a * 2.0, [a, c], allow_unused=True)[1] is None
     assert autograd.grad(a * 2.0, [a, c], materialize_grads=True)[1].tolist() == [0.0]
+
+
+def test_grad_computes_only_what_was_asked_for(monkeypatch):
+    made = []
+    weight_gradient = conv.conv2d_weight
+    monkeypatch.setattr(conv, "conv2d_weight", lambda *args: made.append(1) or weight_gradient(*args))
+    x, w = autograd.ones(1, 2, 4, 4, requires_grad=True), autograd.ones(3, 2, 3, 3, requires_grad=True)
+    y = autograd.conv2d(x, w).sum()
+    autograd.grad(y, x, retain_graph=True)
+    assert not made
+    autograd.grad(y, w)
+    assert made
 
 
 def test_grad_with_respect_to_an_inner_tensor():

@@ -168,8 +168,8 @@ def group_norm(
     each, scale = np.repeat(mean, D, 1), np.repeat(rstd, D, 1) * weight
     out = np.empty(last.shape, x.dtype)
     none = np.empty(0, x.dtype)
-    arrays = last.reshape(-1), out.reshape(-1), none, NO_BITS, each.reshape(-1), scale.reshape(-1), bias
-    run(_images, x.dtype, N, x.size >= GATE, *arrays, C, S)
+    flats = last.reshape(-1), out.reshape(-1), none, NO_BITS, each.reshape(-1), scale.reshape(-1), bias
+    run(_images, x.dtype, N, x.size >= GATE, *flats, C, S)
     return channels_first(out), mean, rstd
 
 

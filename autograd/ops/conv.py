@@ -2,7 +2,7 @@
 
 A convolution and the gradients of its input and of its weight are three ops, each bilinear and each the others'
 adjoint, so every order of derivative comes from these three. Convolutions of one dimension run as two-dimensional ones
-of height 1, of three as two-dimensional ones whose channels are (channel, depth of the window) pairs.
+of height 1, of three as two-dimensional ones whose channels are (depth of the window, channel) pairs.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import numpy as np
 
 from ..errors import DTypeError, ShapeError, only_tensors
 from ..kernels import conv as kernels
+from ..kernels import depth
 from ..op import REGISTRY, followed, function, fusible, op
 from ..samples import Draw
 from ..tensor import Tensor
@@ -374,9 +375,56 @@ def conv1d(
 
 
 def _flat_depth(weight: Any) -> Any:
-    """A weight (K, C, T, R, S) as one of a two-dimensional convolution (K, C*T, R, S)."""
+    """A weight (K, C, T, R, S) as one of a two-dimensional convolution (K, T*C, R, S)."""
     K, C, T, R, S = weight.shape
-    return reshape(weight, (K, C * T, R, S))
+    return reshape(permute(weight, (0, 2, 1, 3, 4)), (K, T * C, R, S))
+
+
+@op(
+    lambda g: _images(g),
+    view=True,
+    method=False,
+    samples=lambda s: [(s(6, 2, 1, 3), 3)],
+)
+def _volumes(input: Any, depths: int) -> Any:
+    """Images (N D, C, H, W) as volumes (N, C, D, H, W)."""
+    return input.reshape(-1 if input.size else len(input) // depths, depths, *input.shape[1:]).transpose(0, 2, 1, 3, 4)
+
+
+@op(
+    lambda g, input_shape: _volumes(g, input_shape[2]), view=True, method=False, samples=lambda s: [(s(2, 2, 3, 1, 3),)]
+)
+def _images(input: Any) -> Any:
+    """The adjoint of `_volumes`; with channels last no value moves."""
+    N, C, D, H, W = input.shape
+    return depth.channels_last(input).reshape(N * D, H, W, C).transpose(0, 3, 1, 2)
+
+
+@op(
+    lambda g, input_shape, count, size, stride, dilation, before, groups: _depth_sums(
+        g, input_shape, count, size, stride, dilation, before, groups
+    ),
+    samples=lambda s: [(s(2, 2, 4, 1, 2), 3, 2, 1, 2, 1, 1), (s(1, 4, 3, 2, 1), 2, 2, 2, 1, 0, 2)],
+)
+def _depth_windows(input: Any, count: int, size: int, stride: int, dilation: int, before: int, groups: int) -> Any:
+    """Volumes (N, C, D, H, W) as images (N count, size C, H, W), one a window of `size` depths, the depth before the
+    channel; `before` depths of zeros come first."""
+    return depth.windows(input, count, size, stride, dilation, before, groups)
+
+
+@op(
+    lambda g, count, size, stride, dilation, before, groups: _depth_windows(
+        g, count, size, stride, dilation, before, groups
+    ),
+    samples=lambda s: [
+        (s(6, 4, 1, 2), (2, 2, 4, 1, 2), 3, 2, 1, 2, 1, 1), (s(2, 8, 2, 1), (1, 4, 3, 2, 1), 2, 2, 2, 1, 0, 2),
+    ],
+)  # fmt: skip
+def _depth_sums(
+    input: Any, shape: tuple[int, ...], count: int, size: int, stride: int, dilation: int, before: int, groups: int
+) -> Any:
+    """The adjoint of `_depth_windows`, of volumes of that `shape`."""
+    return depth.sums(input, shape, count, size, stride, dilation, before, groups)
 
 
 @function(
@@ -404,13 +452,11 @@ def conv3d(
     if _apart(x.shape[2:], weight.shape[2:], stride, padding, dilation, groups):
         y = _with_bias(_gathered(x, weight), bias)
         return squeeze(y, 0) if single else y
-    if padding[0] != (0, 0):
-        x = pad(x, (0, 0, 0, 0, *padding[0]))
-    x = _windows(x, 2, weight.shape[2], stride[0], dilation[0])
-    N, C, D, T, H, W = x.shape
-    x = reshape(permute(x, (0, 2, 1, 3, 4, 5)), (N * D, C * T, H, W))
+    T = weight.shape[2]
+    depths = (x.shape[2] + sum(padding[0]) - dilation[0] * (T - 1) - 1) // stride[0] + 1
+    x = _depth_windows(x, depths, T, stride[0], dilation[0], padding[0][0], groups)
     y = _conv2d(x, _flat_depth(weight), bias, stride[1:], padding[1:], dilation[1:], groups)
-    y = permute(reshape(y, (N, D, *y.shape[1:])), (0, 2, 1, 3, 4))
+    y = _volumes(y, depths)
     return squeeze(y, 0) if single else y
 
 
@@ -528,19 +574,16 @@ def conv_transpose3d(
     """
     single = _check("conv_transpose3d", input, weight, bias, 3, groups, transposed=True)
     settings = _transposed("conv_transpose3d", input, weight, stride, padding, output_padding, dilation, 3)
-    stride, pads, dilation, (depth, height, width) = settings
+    stride, pads, dilation, (depths, height, width) = settings
     x = unsqueeze(input, 0) if single else input
-    if _apart((depth, height, width), weight.shape[2:], stride, pads, dilation, groups):
+    if _apart((depths, height, width), weight.shape[2:], stride, pads, dilation, groups):
         y = _spread(x, weight, bias)
         return squeeze(y, 0) if single else y
-    N, C, D, H, W = x.shape
+    N, _, D, _, _ = x.shape
     K, T = weight.shape[1] * groups, weight.shape[2]
-    x = reshape(permute(x, (0, 2, 1, 3, 4)), (N * D, C, H, W))
     shape = (N * D, K * T, height, width)
-    y = _conv2d_input(x, _flat_depth(weight), None, shape, stride[1:], pads[1:], dilation[1:], groups)
-    y = permute(reshape(y, (N, D, K, T, height, width)), (0, 2, 1, 3, 4, 5))
-    before = pads[0][0]
-    y = _overlap(y, depth + 2 * before, 2, stride[0], dilation[0])[:, :, before : before + depth]
+    y = _conv2d_input(_images(x), _flat_depth(weight), None, shape, stride[1:], pads[1:], dilation[1:], groups)
+    y = _depth_sums(y, (N, K, depths, height, width), D, T, stride[0], dilation[0], pads[0][0], groups)
     y = _with_bias(y, bias)
     return squeeze(y, 0) if single else y
 

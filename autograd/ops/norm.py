@@ -61,7 +61,8 @@ def _batch_norm_train_pull(g: Any, input: Any, weight: Any, y: Any, eps: float, 
     if type(g) is ndarray or type(g) is Masked:
         of_norm, mask = (g.g, y[4] if relu and g.output is not None else g.output) if type(g) is Masked else (g, None)
         needed = needs[0], needs[1], needs[2]
-        return *kernels.batch_norm_backward(of_norm, input, weight, y[1], y[3], True, needed, mask), g  # type: ignore[arg-type]
+        gradients = kernels.batch_norm_backward(of_norm, input, weight, y[1], y[3], True, needed, mask)  # type: ignore[arg-type]
+        return *gradients, g
     return *_composed(g, input, weight, None, None, eps, needs)[:3], g
 
 
@@ -75,7 +76,9 @@ def _batch_norm_train_pull(g: Any, input: Any, weight: Any, y: Any, eps: float, 
     ],
 )  # fmt: skip
 def _batch_norm_train(input: Any, weight: Any, bias: Any, residual: Any, eps: float, relu: bool = False) -> Any:
-    """Normalised by the batch's moments, plus residual, clipped below at 0 with relu; also mean, biased variance, 1/std and bits."""
+    """Normalised by the batch's moments, plus residual, clipped below at 0 with relu; also what the kernel
+    returns besides: mean, biased variance, 1/std and bits.
+    """
     return kernels.batch_norm_train(input, weight, bias, eps, relu, residual)
 
 

@@ -521,3 +521,23 @@ def test_winograd_transforms_are_a_convolution(axis):
     assert np.allclose(lines["output"](product), np.convolve(x, w[::-1], "valid"))
     gradient = lines["filter"](np.multiply(lines["input"](x), lines["result"](g)))
     assert np.allclose(gradient, np.convolve(x, g[::-1], "valid"))
+
+
+@pytest.mark.parametrize("padding, dilation", [((0, 0), 1), ((3, 1), 2), ((0, 40), 16)])
+def test_weights_of_long_signals(padding, dilation):
+    rng = np.random.default_rng(0)
+    N, C, K, S, L = 2, 40, 48, 3, 1500
+    x = rng.standard_normal((N, C, 1, L)).astype(np.float32)
+    long = L + sum(padding) - dilation * (S - 1)
+    g = rng.standard_normal((N, K, 1, long)).astype(np.float32)
+    assert conv._by_lines(g, x, S)
+    padded = np.pad(x[:, :, 0].astype(float), ((0, 0), (0, 0), padding))
+    expected = [
+        np.einsum("nkl,ncl->kc", g[:, :, 0].astype(float), padded[..., s * dilation :][..., :long]) for s in range(S)
+    ]
+    found = conv.conv2d_weight(g, x, (K, C, 1, S), (1, 1), ((0, 0), padding), (1, dilation))
+    np.testing.assert_allclose(found[:, :, 0], np.stack(expected, -1), 0, 1e-5 * abs(np.array(expected)).max())
+    last = [np.ascontiguousarray(a.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2) for a in (g, x)]
+    other = conv.conv2d_weight(*last, (K, C, 1, S), (1, 1), ((0, 0), padding), (1, dilation))
+    np.testing.assert_allclose(found, other, 0, 1e-4 * abs(np.array(expected)).max())
+    np.testing.assert_allclose(conv.conv2d_bias(g), g.sum((0, 2, 3), np.float64), 0, 1e-3)
