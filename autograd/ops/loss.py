@@ -335,14 +335,14 @@ def _huber_each(input: Any, target: Any, bound: float, scale: float) -> Any:
     return losses.huber_each(input, target, bound, scale)
 
 
-def _in_kernel(input: Any, target: Any, weight: Any = None) -> bool:
-    """Whether the kernels of `losses` take these and are worth their call."""
+def _in_kernel(input: Any, target: Any, weight: Any = None, least: int = 2048) -> bool:
+    """Whether the kernels of `losses` take these and are worth their call; a sum is so from one element on."""
     return (
         weight is None
         and input.dtype == target.dtype
         and input.dtype in (dtypes.float32, dtypes.float64)
         and tuple(input.shape) == tuple(target.shape)
-        and prod(input.shape) >= 2048
+        and prod(input.shape) >= least
     )
 
 
@@ -353,9 +353,9 @@ def _total(input: Any, target: Any, reduction: str, kind: str, bound: float = 0.
 
 def _huber(input: Any, target: Any, reduction: str, bound: float, scale: float, weight: Any = None) -> Any:
     """scale times the Huber loss of the bound."""
+    if reduction != "none" and _in_kernel(input, target, weight, 1):
+        return _total(input, target, reduction, "huber", bound, scale)
     if _in_kernel(input, target, weight):
-        if reduction != "none":
-            return _total(input, target, reduction, "huber", bound, scale)
         return _huber_each(input, target, bound, scale)
     if "b" in (input.dtype.kind, target.dtype.kind):  # a bool counts as 0 or 1, in the other's dtype
         common = dtypes.promote_types(np.dtype(input.dtype), np.dtype(target.dtype))
@@ -410,7 +410,7 @@ def mse_loss(
     reduction = _reduction("mse_loss", reduction, size_average, reduce)
     _warn_sizes("mse_loss", input, target)
     input, target = _of_one_rank(input, target)
-    if reduction != "none" and _in_kernel(input, target, weight):
+    if reduction != "none" and _in_kernel(input, target, weight, 1):
         return _total(input, target, reduction, "squared")
     return _weighted(_squared_difference(input, target), weight, reduction)
 
@@ -557,7 +557,7 @@ def binary_cross_entropy_with_logits(
         raise DTypeError(f"{name}: input is {input.dtype}; expected float32 or float64")
     if target.dtype.kind != "f":
         raise DTypeError(f"{name}: target is {target.dtype}; expected a floating dtype, convert with target.float()")
-    if pos_weight is None and reduction != "none" and _in_kernel(input, target, weight):
+    if pos_weight is None and reduction != "none" and _in_kernel(input, target, weight, 1):
         return _summed_logits(input, target, float(prod(input.shape)) if reduction == "mean" else 1.0)
     loss = _binary_cross_entropy_with_logits(input, target, pos_weight)
     loss = _as_input(loss, target)  # torch starts from 1 - target
@@ -582,7 +582,7 @@ def l1_loss(
     reduction = _reduction("l1_loss", reduction, size_average, reduce)
     _warn_sizes("l1_loss", input, target)
     input, target = _of_one_rank(input, target)
-    if reduction != "none" and _in_kernel(input, target, weight):
+    if reduction != "none" and _in_kernel(input, target, weight, 1):
         return _total(input, target, reduction, "distance")
     return _weighted(abs(input - target), weight, reduction)
 
