@@ -12,11 +12,19 @@ import numpy as np
 from numpy import ndarray
 
 from ..errors import DTypeError, RangeError, ShapeError
+from ..kernels import order
 from ..op import function, op
 from ..tensor import Size, Tensor, wrap
 from .dims import dim_of, dims_of, ndim_of, sizes_of
 
 # ------------------------------------------------------------------------------------------------------ reshape
+
+
+def _reshaped(x: ndarray, shape: tuple[int, ...]) -> ndarray:
+    try:
+        return np.reshape(x, shape, copy=False)
+    except ValueError:  # not without a copy, or not at all
+        return order.dense(x).reshape(shape)
 
 
 @op(
@@ -27,6 +35,8 @@ from .dims import dim_of, dims_of, ndim_of, sizes_of
 def _reshape(input: Any, shape: tuple[int, ...]) -> Any:
     """`input` with another shape, one size of which may be -1."""
     try:
+        if input.size >= order.SOME and not input.flags.c_contiguous:
+            return _reshaped(input, shape)
         return input.reshape(shape)
     except ValueError:
         raise ShapeError(
@@ -848,7 +858,7 @@ def _clone(input: Any) -> Any:
 @op(lambda g: g, view=True, samples=lambda s: [(s(2, 3),), (s(),)])
 def _contiguous(input: Any) -> Any:
     """The elements row by row in memory, copied where they do not lie so."""
-    return np.ascontiguousarray(input) if np.ndim(input) else input
+    return input if not np.ndim(input) or input.flags.c_contiguous else order.dense(input)
 
 
 @function(samples=lambda s: [(s(2, 3),), (s(),)])
