@@ -229,10 +229,10 @@ class _Plan:
         again = M > 16 * MR or (M > 4 * MR and bk * itemsize % 2048 == 0)  # such rows of B share few cache sets
         pack_b = bn != 1 or (again and N > P and K * N * itemsize > 2**19)
         pack_b = pack_b and not inner and piece == K and not upright
-        few_rows = pack_b and bn != 1 and batch == 1 and M <= 16 * MR and N >= 2 * P and M * N * K > SERIAL
+        few_rows = pack_b and batch == 1 and M <= 70 * MR and N >= 2 * P and M * N * K > SERIAL
         own_b = own_b or few_rows
         if few_rows:
-            bands = -(-M // (16 * MR))
+            bands = -(-M // (70 * MR))
             rows = -(-M // bands // MR) * MR
             pack_b, columns = False, max(1, -(-N // P) * bands // TASKS) * P
         if pack_b:
