@@ -11,7 +11,7 @@ import numpy as np
 
 from .compile import kernel
 from .order import flats
-from .simd import LANES, broadcast, kept, load_first, store_first, total
+from .simd import LANES, broadcast, kept, load, load_first, store, store_first, total
 from .threads import launch
 from .view import part
 
@@ -72,14 +72,23 @@ def _three(first, last, a, b, c, y, p, q, r):  # type: ignore[no-untyped-def]
 
 def _one_vector(first, last, a, y, p, q, r):  # type: ignore[no-untyped-def]
     i, j = _bounds(y, first, last)
-    for k in range(i, j, LANES * 4 // y.itemsize):
-        store_first(y, k, APPLY(load_first(a, k, j - k), *(p, q, r)[:NUMBERS]), j - k)
+    lanes = LANES * 4 // y.itemsize
+    whole = j - (j - i) % lanes
+    for k in range(i, whole, lanes):
+        store(y, k, APPLY(load(a, k), *(p, q, r)[:NUMBERS]))
+    if whole < j:
+        store_first(y, whole, APPLY(load_first(a, whole, j - whole), *(p, q, r)[:NUMBERS]), j - whole)
 
 
 def _two_vectors(first, last, a, b, y, p, q, r):  # type: ignore[no-untyped-def]
     i, j = _bounds(y, first, last)
-    for k in range(i, j, LANES * 4 // y.itemsize):
-        store_first(y, k, APPLY(load_first(a, k, j - k), load_first(b, k, j - k), *(p, q, r)[:NUMBERS]), j - k)
+    lanes = LANES * 4 // y.itemsize
+    whole = j - (j - i) % lanes
+    for k in range(i, whole, lanes):
+        store(y, k, APPLY(load(a, k), load(b, k), *(p, q, r)[:NUMBERS]))
+    if whole < j:
+        n = j - whole
+        store_first(y, whole, APPLY(load_first(a, whole, n), load_first(b, whole, n), *(p, q, r)[:NUMBERS]), n)
 
 
 def _total_two(first, last, a, b, sums, p, q, r):  # type: ignore[no-untyped-def]
