@@ -119,9 +119,11 @@ WAYS = {
 }
 
 
+@pytest.mark.parametrize("far", [True, False])
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("way", WAYS)
-def test_every_way_of_cutting_up_and_the_same_bits_on_any_number_of_threads(way, dtype):
+def test_every_way_of_cutting_up_and_the_same_bits_on_any_number_of_threads(way, dtype, far, monkeypatch):
+    monkeypatch.setattr(gemm, "FAR_ROWS_COST", far)
     M, N, K, *layouts = WAYS[way]
     rng = np.random.default_rng(0)
     a, b = matrix(rng, M, K, dtype, layouts[0]), matrix(rng, K, N, dtype, layouts[1])
@@ -135,10 +137,12 @@ def test_every_way_of_cutting_up_and_the_same_bits_on_any_number_of_threads(way,
     np.testing.assert_allclose(results[0], reference(a, b, bias, "relu"), rtol=0, atol=bound(dtype, K))
 
 
-def test_the_ways_named_are_the_ways_taken():
+def test_the_ways_named_are_the_ways_taken(monkeypatch):
     """The shapes above do what their names say on AVX-512; elsewhere the limits lie a little differently."""
     if LANES != 16:
         pytest.skip("the shapes are chosen for 16 lanes")
+    monkeypatch.setattr(gemm, "FAR_ROWS_COST", True)
+    gemm._plans.clear()
     rng = np.random.default_rng(0)
     plans = {}
     for way, (M, N, K, *layouts) in WAYS.items():

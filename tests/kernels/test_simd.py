@@ -183,21 +183,25 @@ def test_narrower_vectors(lanes, module):
 
 
 @kernel
-def _panels(A, lda, B, ldb, rows, columns, width):
-    simd.copy_panels(NR, A, 0, lda, B, 0, ldb, rows, columns, width)
+def _panels(A, lda, B, ldb, rows, columns, bands):
+    if bands:
+        simd.copy_panels(MR, A, 0, lda, B, 0, ldb, rows, columns, False)
+    else:
+        simd.copy_panels(NR, A, 0, lda, B, 0, ldb, rows, columns, True)
 
 
 @pytest.mark.parametrize("at_end", [False, True])
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_copy_panels_fills_up_the_last_one_and_stays_inside(dtype, at_end):
-    most = NR * LANES * 4 // np.dtype(dtype).itemsize
-    for width, columns, rows in itertools.product((1, most - 1, most), (1, most, 2 * most + 1), (0, 1, 3)):
-        panels = -(-columns // width)
-        a = np.arange(1, rows * columns + 1, dtype=dtype).reshape(rows, columns)
-        full = np.zeros((rows, panels * width), dtype)
-        full[:, :columns] = a
-        out = guarded(np.full(panels * rows * width, np.nan, dtype), at_end)
-        _panels(guarded(a.reshape(-1), at_end), columns, out, rows * width, rows, columns, width)
-        np.testing.assert_array_equal(
-            out.reshape(panels, rows, width), full.reshape(rows, panels, width).swapaxes(0, 1)
-        )
+    for bands, rows in itertools.product((False, True), (0, 1, 3)):
+        width = MR if bands else NR * LANES * 4 // np.dtype(dtype).itemsize
+        for columns in (1, width - 1, width, 2 * width + 1, 3 * width - 1):
+            panels = -(-columns // width)
+            a = np.arange(1, rows * columns + 1, dtype=dtype).reshape(rows, columns)
+            full = np.zeros((rows, panels * width), dtype)
+            full[:, :columns] = a
+            out = guarded(np.full(panels * rows * width, np.nan, dtype), at_end)
+            _panels(guarded(a.reshape(-1), at_end), columns, out, rows * width, rows, columns, bands)
+            np.testing.assert_array_equal(
+                out.reshape(panels, rows, width), full.reshape(rows, panels, width).swapaxes(0, 1)
+            )
