@@ -270,9 +270,13 @@ def weight_sums(first, last, width, plan, rows, places, lines, x, g, zeros, sums
                 lined = min(sub, count - r)
                 b = (n * p.Ho + h + r) * Wo * K + group * Kg + j
                 if packed:
+                    whole = wide // lanes * lanes
                     for i in range(lined * Wo):
-                        for v in range(0, wide, lanes):
-                            store_first(panel, i * P + v, load_first(g, b + i * K + v, wide - v), wide - v)
+                        for v in range(0, whole, lanes):
+                            store(panel, i * P + v, load(g, b + i * K + v))
+                        if whole < wide:
+                            n = wide - whole
+                            store_first(panel, i * P + whole, load_first(g, b + i * K + whole, n), n)
                     b = 0
                 ahead = (n * p.Ho + h + r + sub) * Wo * K
                 for i in range(part * p.step, min(values, (part + 1) * p.step), M):
