@@ -275,8 +275,8 @@ def weight_sums(first, last, width, plan, rows, places, lines, x, g, zeros, sums
                         for v in range(0, whole, lanes):
                             store(panel, i * P + v, load(g, b + i * K + v))
                         if whole < wide:
-                            n = wide - whole
-                            store_first(panel, i * P + whole, load_first(g, b + i * K + whole, n), n)
+                            rest = wide - whole
+                            store_first(panel, i * P + whole, load_first(g, b + i * K + whole, rest), rest)
                     b = 0
                 ahead = (n * p.Ho + h + r + sub) * Wo * K
                 for i in range(part * p.step, min(values, (part + 1) * p.step), M):
