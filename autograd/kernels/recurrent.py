@@ -107,10 +107,12 @@ def _distinct(x, width, numbers, first, table):
 
 
 @kernel
-def _spread(begin, end, piece, words, table, N, out):
-    """Pieces begin to end of rows: each row of out is the table's of its word."""
-    for p in range(begin * piece, min(end * piece, words.size)):
-        _copy(part(table, words[p] * N, words[p] * N + N), part(out, p * N, p * N + N))
+def _fill(words, table, N, row, rows, out, o):
+    """The input's part of the gates of `rows` rows, from o on: where there is a table (V, N) its rows of their words."""
+    if table.size:
+        for r in range(rows):
+            w = words[row + r] * N
+            _copy(part(table, w, w + N), part(out, o + r * N, o + (r + 1) * N))
 
 
 @kernel
@@ -127,14 +129,18 @@ def _relu_slope(g, y, out):
 
 
 @kernel
-def rnn_forward(first, last, sizes, steps, W, states, floor):
-    """states: on entry the input's part, then a row is tanh of it plus W times the row before, or max(0, ...)."""
+def rnn_forward(first, last, sizes, steps, words, table, W, states, floor):
+    """states: on entry the input's part, then a row is tanh of it plus W times the row before, or max(0, ...).
+
+    words, table: where the input's rows are words that repeat, see `_fill`.
+    """
     T, H, chunk, shift, init = sizes[0], sizes[1], sizes[3], sizes[4], sizes[5]
     lanes = LANES * 4 // states.itemsize
     for task in range(first, last):
         for s in range(T):
             row, m, before, k, initial = _step(steps, s, task * chunk, chunk, init)
             c = (shift + row) * H
+            _fill(words, table, H, row, m, states, c)
             _times(states, before * H, H, H, W, 0, H, states, c, H, FROM_C, W, 0, floor, k)
             _times(states, (initial + k) * H, H, H, W, 0, H, states, c + k * H, H, FROM_C, W, 0, floor, m - k)
             if floor < 0:
@@ -173,8 +179,8 @@ def rnn_backward(first, last, sizes, steps, words, W, states, gy, dgates, dh, db
 
 
 @kernel
-def gru_forward(first, last, sizes, steps, W, wn, bias, states, gates, inner):
-    """torch's form. gates (P, 3H): on entry the input's part; then r, z, n. inner (P, H): W_hn h + b_hn.
+def gru_forward(first, last, sizes, steps, words, table, W, wn, bias, states, gates, inner):
+    """torch's form. gates (P, 3H): on entry the input's part (see `rnn_forward`); then r, z, n. inner (P, H): W_hn h + b_hn.
 
     W: the weights of r and z, and from wn on those of n, packed.
     """
@@ -183,6 +189,7 @@ def gru_forward(first, last, sizes, steps, W, wn, bias, states, gates, inner):
     for task in range(first, last):
         for s in range(T):
             row, m, before, k, initial = _step(steps, s, task * chunk, chunk, init)
+            _fill(words, table, N, row, m, gates, row * N)
             for half in range(2):
                 h, a, rows = (before, row, k) if half == 0 else (initial + k, row + k, m - k)
                 _times(states, h * H, H, H, W, 0, 2 * H, gates, a * N, N, FROM_C, W, 0, -np.inf, rows)
@@ -244,13 +251,14 @@ def gru_backward(first, last, sizes, steps, words, W, wn, states, gates, inner, 
 
 
 @kernel
-def gru_before_forward(first, last, sizes, steps, W, wn, states, gates, inner, squash):
+def gru_before_forward(first, last, sizes, steps, words, table, W, wn, states, gates, inner, squash):
     """Reset before the product: gates r, u and the candidate n; inner (P, H): r h, or r tanh(h) where `squash`."""
     T, H, chunk, shift, init = sizes[0], sizes[1], sizes[3], sizes[4], sizes[5]
     lanes, N = LANES * 4 // states.itemsize, 3 * H
     for task in range(first, last):
         for s in range(T):
             row, m, before, k, initial = _step(steps, s, task * chunk, chunk, init)
+            _fill(words, table, N, row, m, gates, row * N)
             for half in range(2):
                 h, a, rows = (before, row, k) if half == 0 else (initial + k, row + k, m - k)
                 _times(states, h * H, H, H, W, 0, 2 * H, gates, a * N, N, FROM_C, W, 0, -np.inf, rows)
@@ -359,8 +367,8 @@ def lstm_slopes(H, dhidden, d, gates, at, cells, before, tanhs, q, dc, dgates):
 
 
 @kernel
-def lstm_forward(first, last, sizes, steps, W, wr, states, cells, tanhs, gates, hidden):
-    """gates (P, 4H): on entry the input's part; then i, f, g, o. cells like states; tanhs (P, H): tanh of the cells.
+def lstm_forward(first, last, sizes, steps, words, table, W, wr, states, cells, tanhs, gates, hidden):
+    """gates (P, 4H): on entry the input's part (see `rnn_forward`); then i, f, g, o. cells like states; tanhs (P, H).
 
     hidden: the states, or with a projection (P, H), which W from wr on takes to the states.
     """
@@ -369,6 +377,7 @@ def lstm_forward(first, last, sizes, steps, W, wr, states, cells, tanhs, gates, 
     for task in range(first, last):
         for s in range(T):
             row, m, before, k, initial = _step(steps, s, task * chunk, chunk, init)
+            _fill(words, table, N, row, m, gates, row * N)
             _times(states, before * O, O, O, W, 0, N, gates, row * N, N, FROM_C, W, 0, -np.inf, k)
             a, h = (row + k) * N, (initial + k) * O
             _times(states, h, O, O, W, 0, N, gates, a, N, FROM_C, W, 0, -np.inf, m - k)
@@ -517,9 +526,6 @@ def distinct(x: ndarray, steps: int, batch_first: bool, H: int) -> Words | None:
     return Words(numbers, first[:count])
 
 
-SPREAD = 64  # rows of a task
-
-
 def forward(
     kind: str,
     x: ndarray,
@@ -558,17 +564,16 @@ def forward(
             bias[2 * H :] = bias_ih[2 * H :]
     gates = states[rows] if kind in (RELU, TANH) else np.empty((P, N), dtype)
     work = P * N * O
+    numbered, table = _NO_WORDS, empty
     if words is None:
         matmul(x, weight_ih.T, bias, out=gates)
     else:
-        table = matmul(x[words.first], weight_ih.T, bias)
-        run(
-            _spread, dtype, -(-P // SPREAD), work > GATE, SPREAD, words.numbers, table.reshape(-1), N, gates.reshape(-1)
-        )
+        numbered, table = words.numbers, matmul(x[words.first], weight_ih.T, bias).reshape(-1)
+    how = numbers, plan.steps, numbered, table
     if kind in (RELU, TANH):
         W, _ = _packed("recurrent W", weight_hh.T)
         floor = dtype.type(0 if kind == RELU else -np.inf)
-        run(rnn_forward, dtype, tasks, work > GATE, numbers, plan.steps, W, states.reshape(-1), floor)
+        run(rnn_forward, dtype, tasks, work > GATE, *how, W, states.reshape(-1), floor)
         gates = empty
     elif kind == LSTM:
         cells, inner = stack(initial[1], H), np.empty((P, H), dtype)
@@ -578,16 +583,16 @@ def forward(
             W, (_, wr) = _packed("recurrent W", weight_hh.T, _c(weight_hr).T)
             hidden = np.empty((P, H), dtype)
         flats = [a.reshape(-1) for a in (states, cells, inner, gates, states if weight_hr is None else hidden)]
-        run(lstm_forward, dtype, tasks, work > GATE, numbers, plan.steps, W, wr, *flats)
+        run(lstm_forward, dtype, tasks, work > GATE, *how, W, wr, *flats)
     else:
         inner = np.empty((P, H), dtype)
         W, (_, wn) = _packed("recurrent W", weight_hh[: 2 * H].T, weight_hh[2 * H :].T)
         flats = [a.reshape(-1) for a in (states, gates, inner)]
         if kind == GRU:
             offsets = np.zeros(H, dtype) if bias_hh is None else _c(bias_hh[2 * H :])
-            run(gru_forward, dtype, tasks, work > GATE, numbers, plan.steps, W, wn, offsets, *flats)
+            run(gru_forward, dtype, tasks, work > GATE, *how, W, wn, offsets, *flats)
         else:
-            run(gru_before_forward, dtype, tasks, work > GATE, numbers, plan.steps, W, wn, *flats, kind == NOTES)
+            run(gru_before_forward, dtype, tasks, work > GATE, *how, W, wn, *flats, kind == NOTES)
     last_c = cells[plan.last].copy() if kind == LSTM else empty
     return states[rows], states[plan.last].copy(), last_c, Saved(states, cells, gates, inner, hidden)
 
