@@ -27,7 +27,7 @@ Pair = tuple[int, int]
 Padding = tuple[Pair, Pair]
 
 PLAIN: Padding = ((0, 0), (0, 0))
-PLANE = 128  # pixels from which on numpy sums an image's channel faster than its values are brought to channels last
+PLANE = 128  # pixels from which on a channel is summed where it stands rather than brought to channels last
 SMALL = 1 << 13  # values of an image up to which wider groups do not pay
 LINE = 1 << 10  # values of a signal, and of one tap's weights, from which on its gradient is a product
 SPARSE = 1 << 24  # values of a block's copy above which a convolution is done tap by tap
@@ -417,8 +417,8 @@ def _by_lines(g: Array, x: Array, S: int) -> bool:
 def _weight_by_lines(g: Array, x: Array, w_shape: Any, padding: Padding, dilation: Pair) -> Array:
     """`conv2d_weight` of signals: for each of them and each tap one product of matrices along the signal."""
     taps = np.zeros((w_shape[3], *w_shape[:2]), g.dtype)
-    for n in range(len(g)):
-        for _, s, there, here in _by_tap(x.shape, w_shape, g.shape[2:], (1, 1), padding, dilation):
+    for _, s, there, here in _by_tap(x.shape, w_shape, g.shape[2:], (1, 1), padding, dilation):
+        for n in range(len(g)):
             matmul(g[there][n, :, 0], x[here][n, :, 0].T, out=taps[s], accumulate=True)
     return np.ascontiguousarray(taps.transpose(1, 2, 0)).reshape(w_shape)
 
@@ -461,5 +461,5 @@ def conv2d_bias(g: Array) -> Array:
     """Gradient of `conv2d` for its bias: the sum of g (N, K, Ho, Wo) over all but its second axis."""
     if _of_planes(g) and g.shape[2] * g.shape[3] >= PLANE:
         N, K = g.shape[:2]
-        return reduce.rows(np.ascontiguousarray(g).reshape(N * K, -1), reduce.SUM).reshape(N, K).sum(axis=0)
+        return reduce.rows(in_order(g).reshape(N * K, -1), reduce.SUM).reshape(N, K).sum(axis=0)
     return conv_direct.bias_gradient(channels_last(g), g.shape[1]) if g.size else np.zeros(g.shape[1], g.dtype)

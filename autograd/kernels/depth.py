@@ -19,11 +19,11 @@ GATE = 1 << 15  # values below which a parallel launch costs more than it saves
 
 
 @kernel
-def _windows(first, last, x, y, D, S, C, G, T, d, stride, dilation, padding):
+def _windows(first, last, x, y, D, S, C, G, T, d, stride, dilation, before):
     """y (N d, S, G, T, C / G) from x (N, D, S, C): the windows of images first to last."""
     part = C // G
     for task in range(first, last):
-        n, start = task // d, task % d * stride - padding
+        n, start = task // d, task % d * stride - before
         for s in range(S):
             o = (task * S + s) * T * C
             for t in range(T):
@@ -38,11 +38,11 @@ def _windows(first, last, x, y, D, S, C, G, T, d, stride, dilation, padding):
 
 
 @kernel
-def _sums(first, last, g, y, D, S, C, G, T, d, stride, dilation, padding):
+def _sums(first, last, g, y, D, S, C, G, T, d, stride, dilation, before):
     """y (N, D, S, C): what `_windows` has copied from each value, added up; depths first to last."""
     part, lanes, starts = C // G, LANES * 4 // g.itemsize, np.empty(T, np.int64)
     for task in range(first, last):
-        n, depth, count = task // D, task % D + padding, 0
+        n, depth, count = task // D, task % D + before, 0
         for t in range(T):  # the windows that reach this depth, and where in them it stands
             ahead = depth - t * dilation
             if ahead >= 0 and ahead % stride == 0 and ahead // stride < d:
@@ -81,8 +81,10 @@ def sums(
 ) -> np.ndarray:
     """The adjoint of `windows`, of that shape (N, C, D, H, W)."""
     N, C, D, H, W = shape
-    y = np.zeros((N, D, H, W, C), g.dtype) if not g.size else np.empty((N, D, H, W, C), g.dtype)
-    if y.size and g.size:
+    if not g.size:
+        return np.zeros(shape, g.dtype)
+    y = np.empty((N, D, H, W, C), g.dtype)
+    if y.size:
         last, out = channels_last(g).reshape(-1), y.reshape(-1)
         numbers = D, H * W, C, groups, size, count, stride, dilation, before
         run(_sums, g.dtype, N * D, g.size >= GATE, last, out, *numbers)

@@ -47,12 +47,11 @@ THIRD, TWO_THIRDS, WIDE = MR // 3, MR // 3 * 2, 4 * NR
 def pack(first, last, K, N, X, x0, xk, xn, P, out):
     """Panels first to last of P columns, out[panel, k, j] = X[k, panel * P + j], zero past column N."""
     lanes = LANES * 4 // X.itemsize
-    if xn == 1 and (P == NR * lanes or P == MR):
-        columns = min(N, last * P) - first * P
-        if P == MR:
-            copy_panels(MR, X, x0 + first * P, xk, out, first * P * K, P * K, K, columns, False)
-        else:
-            copy_panels(NR, X, x0 + first * P, xk, out, first * P * K, P * K, K, columns, True)
+    if xn == 1 and P == MR:
+        copy_panels(MR, X, x0 + first * P, xk, out, first * P * K, P * K, K, min(N, last * P) - first * P, False)
+        return
+    if xn == 1 and P == NR * lanes:
+        copy_panels(NR, X, x0 + first * P, xk, out, first * P * K, P * K, K, min(N, last * P) - first * P, True)
         return
     for panel in range(first, last):
         count, x, o = min(P, N - panel * P), x0 + panel * P * xn, panel * P * K
@@ -186,6 +185,9 @@ def activate(first, last, length, C, activation):
 # packing gains 12 to 25 %; on AMD's (Zen 5) it loses 5 to 20 %. The bits are the same.
 FAR_ROWS_COST = not llvm.get_host_cpu_name().startswith("znver")
 SERIAL = 300_000  # multiplications below which a parallel launch costs more than it gains
+FEW_ROWS = (
+    70 * MR
+)  # rows of A up to which each task packs the columns of B that it reads, rather than all in a pass before
 TASKS = 16  # a product is cut into at least so many tasks if they are worth it
 
 
@@ -237,10 +239,10 @@ class _Plan:
         again = M > 16 * MR or (M > 4 * MR and bk * itemsize % 2048 == 0)  # such rows of B share few cache sets
         pack_b = bn != 1 or (again and N > P and K * N * itemsize > 2**19)
         pack_b = pack_b and not inner and piece == K and not upright
-        few_rows = pack_b and batch == 1 and M <= 70 * MR and N >= 2 * P and M * N * K > SERIAL
+        few_rows = pack_b and batch == 1 and M <= FEW_ROWS and N >= 2 * P and M * N * K > SERIAL
         own_b = own_b or few_rows
         if few_rows:
-            bands = max(-(-M // (70 * MR)), min(-(-TASKS // 2 // -(-N // P)), M // (16 * MR)))
+            bands = max(1, min(-(-TASKS // 2 // -(-N // P)), M // (16 * MR)))
             rows = -(-M // bands // MR) * MR
             pack_b, columns = False, max(1, -(-N // P) * bands // TASKS) * P
         if pack_b:

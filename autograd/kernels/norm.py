@@ -76,10 +76,12 @@ def _clipped(tyctx, v, bits, at):  # type: ignore[no-untyped-def]
     return v(v, bits, types.intp), codegen
 
 
-def _bytes(C: int, itemsize: int) -> int:
-    """Bytes of bits of a row of C values."""
+@kernel
+def _bytes(C, itemsize):
+    """Bytes of bits of a vector, and of a row of C values."""
     lanes = LANES * 4 // itemsize
-    return -(-C // lanes) * max(1, lanes // 8)
+    each = max(1, lanes // 8)
+    return each, (C + lanes - 1) // lanes * each
 
 
 NO_BITS = np.zeros(1, np.uint8)[:0]
@@ -150,8 +152,7 @@ def _moments_merge(sums, mean, var, rstd, C, M, step, eps):
 def _apply_piece(k0, k1, x, y, residual, mean, scale, bias, relu, bits, C, M, step):
     """y = (x - mean) scale + bias (+ residual), and 0 for what is not positive where relu; bits (if there are) say where."""
     lanes, add, tell = LANES * 4 // x.itemsize, residual.size > 0, bits.size > 0
-    each = max(1, lanes // 8)
-    row = (C + lanes - 1) // lanes * each
+    each, row = _bytes(C, x.itemsize)
     for r in range(k0 * step, min(M, k1 * step)):
         for c in range(0, C - lanes + 1, lanes):
             i = r * C + c
@@ -180,8 +181,7 @@ def _apply_piece(k0, k1, x, y, residual, mean, scale, bias, relu, bits, C, M, st
 def _sums_piece(k0, k1, g, apart, x, mask, mean, sums, C, M, step):
     """Sums over rows of g and of g (x - mean), g taken as 0 where the mask (if given) lets nothing through."""
     lanes, masked = LANES * 4 // x.itemsize, mask.size > 0
-    each = max(1, lanes // 8)
-    row = (C + lanes - 1) // lanes * each
+    each, row = _bytes(C, x.itemsize)
     for k in range(k0, k1):
         r0, r1 = k * step, min(M, (k + 1) * step)
         total, product = part(sums, 2 * k * C, (2 * k + 1) * C), part(sums, (2 * k + 1) * C, (2 * k + 2) * C)
@@ -253,8 +253,7 @@ def _sums_merge(sums, rstd, weight, gw, gb, scale, slope, shift, C, M, pieces):
 def _input_piece(k0, k1, g, apart, x, mask, gx, mean, scale, slope, shift, C, M, step):
     """gx = scale g + slope (mean - x) + shift; scale g alone where x is empty. g and mask as in `_sums_piece`."""
     lanes, masked, centred = LANES * 4 // gx.itemsize, mask.size > 0, x.size > 0
-    each = max(1, lanes // 8)
-    row = (C + lanes - 1) // lanes * each
+    each, row = _bytes(C, gx.itemsize)
     for r in range(k0 * step, min(M, k1 * step)):
         for c in range(0, C - lanes + 1, lanes):
             i = r * C + c
@@ -348,7 +347,7 @@ def batch_norm_train(
     run(_moments_piece, x.dtype, -(-M // step), last.size >= GATE, last.reshape(-1), sums, C, M, step)
     _moments_merge(sums, mean, var, rstd, C, M, step, eps)
     scale = rstd if weight is None else rstd * weight
-    bits = np.empty(M * _bytes(C, x.itemsize), np.uint8) if relu else NO_BITS
+    bits = np.empty(M * _bytes.py_func(C, x.itemsize)[1], np.uint8) if relu else NO_BITS
     return _apply(last, mean, scale, bias, relu, residual, bits), mean, var, rstd, bits
 
 

@@ -188,14 +188,15 @@ def _max_rows(k0, k1, x, y, index, hs, he, ws, we, dh, dw, H, W, C, rows, step):
                         a, at_a = _larger(load(x, (plane + h * W + w) * C + c), a, _place(x, h * W + w), at_a)
                 store(y, o + c, a)
                 _store_places(index, o + c, at_a, lanes)
-            c, n = C // lanes * lanes, C % lanes
-            if n:
+            c, rest = C // lanes * lanes, C % lanes
+            if rest:
                 a, at_a = broadcast(x, -np.inf), none
                 for h in range(hs[p], he[p], dh):
                     for w in range(ws[q], we[q], dw):
-                        a, at_a = _larger(load_first(x, (plane + h * W + w) * C + c, n), a, _place(x, h * W + w), at_a)
-                store_first(y, o + c, a, n)
-                _store_places(index, o + c, at_a, n)
+                        v = load_first(x, (plane + h * W + w) * C + c, rest)
+                        a, at_a = _larger(v, a, _place(x, h * W + w), at_a)
+                store_first(y, o + c, a, rest)
+                _store_places(index, o + c, at_a, rest)
 
 
 @kernel

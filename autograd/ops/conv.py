@@ -14,6 +14,7 @@ import numpy as np
 from ..errors import DTypeError, ShapeError, only_tensors
 from ..kernels import conv as kernels
 from ..kernels import depth
+from ..kernels.pool import channels_last
 from ..op import REGISTRY, followed, function, fusible, op
 from ..samples import Draw
 from ..tensor import Tensor
@@ -383,21 +384,18 @@ def _flat_depth(weight: Any) -> Any:
 @op(
     lambda g: _images(g),
     view=True,
-    method=False,
     samples=lambda s: [(s(6, 2, 1, 3), 3)],
 )
 def _volumes(input: Any, depths: int) -> Any:
     """Images (N D, C, H, W) as volumes (N, C, D, H, W)."""
-    return input.reshape(-1 if input.size else len(input) // depths, depths, *input.shape[1:]).transpose(0, 2, 1, 3, 4)
+    return input.reshape(len(input) // depths, depths, *input.shape[1:]).transpose(0, 2, 1, 3, 4)
 
 
-@op(
-    lambda g, input_shape: _volumes(g, input_shape[2]), view=True, method=False, samples=lambda s: [(s(2, 2, 3, 1, 3),)]
-)
+@op(lambda g, input_shape: _volumes(g, input_shape[2]), view=True, samples=lambda s: [(s(2, 2, 3, 1, 3),)])
 def _images(input: Any) -> Any:
     """The adjoint of `_volumes`; with channels last no value moves."""
     N, C, D, H, W = input.shape
-    return depth.channels_last(input).reshape(N * D, H, W, C).transpose(0, 3, 1, 2)
+    return channels_last(input).reshape(N * D, H, W, C).transpose(0, 3, 1, 2)
 
 
 @op(

@@ -59,7 +59,11 @@ def _composed(g: Any, input: Any, weight: Any, mean: Any, var: Any, eps: float, 
 
 def _batch_norm_train_pull(g: Any, input: Any, weight: Any, y: Any, eps: float, relu: bool, needs: list[bool]) -> Any:
     if type(g) is ndarray or type(g) is Masked:
-        of_norm, mask = (g.g, y[4] if relu and g.output is not None else g.output) if type(g) is Masked else (g, None)
+        of_norm, mask = g, None
+        if type(g) is Masked:
+            of_norm, mask = g.g, g.output
+            if relu and mask is not None:  # the bits that this very operation has kept
+                mask = y[4]
         needed = needs[0], needs[1], needs[2]
         gradients = kernels.batch_norm_backward(of_norm, input, weight, y[1], y[3], True, needed, mask)  # type: ignore[arg-type]
         return *gradients, g
