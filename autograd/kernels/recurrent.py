@@ -383,9 +383,10 @@ def lstm_forward(first, last, sizes, steps, words, table, W, wr, states, cells, 
             _times(states, h, O, O, W, 0, N, gates, a, N, FROM_C, W, 0, -np.inf, m - k)
             for r in range(m):
                 at, q, c, p = (row + r) * N, (row + r) * H, (shift + row + r) * H, before + r
+                y = q if O != H else c  # chosen inside the call, all its arrays' references would be counted, atomically
                 if r >= k:
                     p = initial + r
-                lstm_gates(H, gates, at, cells, p * H, c, tanhs, q, hidden, q if O != H else c)
+                lstm_gates(H, gates, at, cells, p * H, c, tanhs, q, hidden, y)
             if O != H:
                 y = (shift + row) * O
                 _times(hidden, row * H, H, H, W, wr, O, states, y, O, FROM_ZERO, W, 0, -np.inf, m)
@@ -398,7 +399,7 @@ def lstm_backward(first, last, sizes, steps, words, W, wr, cells, tanhs, gates, 
     W: W_hh, and from wr on W_hr, packed; work (tasks, chunk, H). See `rnn_backward`.
     """
     T, H, O, chunk, init = sizes[0], sizes[1], sizes[2], sizes[3], sizes[5]
-    N = 4 * H
+    N, units = 4 * H, work if O != H else dh
     for task in range(first, last):
         sums, many = task * sizes[6] * N, words.size > 0
         for s in range(T - 1, -1, -1):
@@ -416,7 +417,7 @@ def lstm_backward(first, last, sizes, steps, words, W, wr, cells, tanhs, gates, 
                 at, q, d, p = (row + r) * N, (row + r) * H, (task * chunk + r) * H, before + r
                 if r >= k:
                     p = initial + r
-                lstm_slopes(H, work if O != H else dh, d, gates, at, cells, p * H, tanhs, q, dc, dgates)
+                lstm_slopes(H, units, d, gates, at, cells, p * H, tanhs, q, dc, dgates)
                 w = sums + (words[row + r] * N if many else 0)
                 _add(part(dgates, at, at + N), part(db, w, w + N))
             _times(dgates, row * N, N, N, W, 0, O, dh, state, O, FROM_ZERO, W, 0, -np.inf, m)
