@@ -2,11 +2,14 @@
 
 Every pooling is a table of windows along each axis (first position, end, step between positions), so that ceil_mode,
 padding, dilation and the adaptive windows differ only in Python and share the kernels.
+
+Where a maximum was found is kept in a byte, the number of its place in the window row by row, 255 for none: a quarter of
+the memory of a position in the plane, which stands there only where windows have more places (see `places`).
 """
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -21,6 +24,11 @@ from .threads import run
 from .view import part
 
 GATE = 1 << 14  # elements read below which a parallel launch costs more than it saves
+MOST, NONE = 255, 255  # places of a window that a byte can number, and what stands for none
+REACH = (
+    16  # windows up to which a position collects from those that reach it, rather than each window adding to its own
+)
+NEAR = 1 << 24  # bytes of a gradient up to which writing it once is quicker than clearing it row by row, then adding
 NARROW = 16  # channels below which loops run along whole rows of the image instead of along the channels
 Pair = int | tuple[int, int]
 
@@ -65,6 +73,14 @@ class Windows:
         self.count = np.maximum(self.stop - self.start, 0)
         self.full = int(-(-self.count.max(initial=0) // step))  # positions of the longest window
 
+    @cached_property
+    def reached(self) -> np.ndarray:
+        """Row i: the number of position i in each of the windows range(first[i], last[i]); below -2**40 where it has none."""
+        most = int((self.last - self.first).max(initial=0))
+        windows = self.first[:, None] + np.arange(most)
+        ahead = np.arange(self.first.size)[:, None] - self.start[np.minimum(windows, self.out - 1)]
+        return np.where(ahead % self.step == 0, ahead // self.step, -(1 << 41))
+
 
 @lru_cache(maxsize=1024)
 def windows(size: int, kernel: int, stride: int, padding: int, dilation: int, ceil_mode: bool, pad: bool) -> Windows:
@@ -88,7 +104,8 @@ def adaptive_windows(size: int, out: int) -> Windows:
 # N images, H×W input plane, P×Q output plane, C channels; row r = n·P + p of the output, or n·H + h of the input.
 
 
-# A vector of positions lives in a register of the values' own type, as bits: it is only ever moved and chosen.
+# index: bytes, the numbers of places in their windows, whose rows are `wide` long; or int32 or int64, positions in the
+# plane. A vector of either lives in a register of the values' own type, as bits: it is only ever moved and chosen.
 
 
 def _places(emit, context, index):  # type: ignore[no-untyped-def]
@@ -143,60 +160,82 @@ def _store_places(tyctx, index, i, where, count):  # type: ignore[no-untyped-def
 
 
 @intrinsic
-def _load_where(tyctx, g, index, i, count, at):  # type: ignore[no-untyped-def]
-    """g[i : i + count] in the lanes whose index is `at`, zero in the others."""
+def _load_places(tyctx, like, index, i, count):  # type: ignore[no-untyped-def]
+    """index[i : i + count] as `_place` has them, beside values of array `like`'s dtype; -1 in the other lanes."""
 
     def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
-        emit = _Emit(context, builder, g.dtype)
-        _, stored = _places(emit, context, index)
-        mask, i32 = emit.mask(args[3]), ir.IntType(32)
+        emit = _Emit(context, builder, like.dtype)
+        held, stored = _places(emit, context, index)
         pointer = builder.bitcast(builder.gep(emit.data(index, args[1]), [args[2]]), stored.as_pointer())
         name, align = f"llvm.masked.load.v{emit.width}i{stored.element.width}.p0", stored.element.width // 8
-        places = emit.call(name, stored, pointer, i32(align), mask, ir.Constant(stored, [-1] * emit.width))
-        here = args[4] if stored.element.width == 64 else builder.trunc(args[4], i32)
-        chosen = builder.icmp_signed("==", places, emit.splat(here))
-        return builder.select(chosen, emit.load(emit.data(g, args[0]), args[2], mask), emit.constant(0.0))
+        others = ir.Constant(stored, [-1] * emit.width)
+        places = emit.call(name, stored, pointer, ir.IntType(32)(align), emit.mask(args[3]), others)
+        if stored.element.width != emit.bits:
+            more = builder.zext if stored.element.width == 8 else builder.sext
+            places = (builder.trunc if stored.element.width > emit.bits else more)(places, held)
+        return builder.bitcast(places, emit.type)
 
-    return Vector(g.dtype)(g, index, types.intp, types.intp, types.intp), codegen
+    return Vector(like.dtype)(like, index, types.intp, types.intp), codegen
+
+
+@intrinsic
+def _chosen(tyctx, v, places, here):  # type: ignore[no-untyped-def]
+    """v in the lanes whose place is that of `here`, zero in the others."""
+
+    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
+        emit = _Emit(context, builder, v.dtype)
+        held = ir.VectorType(ir.IntType(emit.bits), emit.width)
+        places, here = builder.bitcast(args[1], held), builder.bitcast(args[2], held)
+        return builder.select(builder.icmp_signed("==", places, here), args[0], emit.constant(0.0))
+
+    return v(v, v, v), codegen
 
 
 @kernel
-def _max_rows(k0, k1, x, y, index, hs, he, ws, we, dh, dw, H, W, C, rows, step):
+def _max_rows(k0, k1, x, y, index, hs, he, ws, we, dh, dw, wide, H, W, C, rows, step):
+    # a range with a step would cost a division each time it begins
     P, Q, lanes = hs.size, ws.size, LANES * 4 // x.itemsize
+    numbered = index.itemsize == 1
+    down, right = wide if numbered else dh * W, 1 if numbered else dw
     for r in range(k0 * step, min(rows, k1 * step)):
         n, p = r // P, r % P
         plane = n * H * W
         for q in range(Q):
             o = (r * Q + q) * C
-            none = _place(x, hs[p] * W + ws[q] if hs[p] < he[p] and ws[q] < we[q] else -1)
+            corner = 0 if numbered else hs[p] * W + ws[q]
+            none = _place(x, corner if hs[p] < he[p] and ws[q] < we[q] else -1)
             for c in range(0, C - 2 * lanes + 1, 2 * lanes):
                 a, b = broadcast(x, -np.inf), broadcast(x, -np.inf)
-                at_a, at_b = none, none
-                for h in range(hs[p], he[p], dh):
-                    for w in range(ws[q], we[q], dw):
-                        i, here = (plane + h * W + w) * C + c, _place(x, h * W + w)
+                at_a, at_b, first, h = none, none, corner, hs[p]
+                while h < he[p]:
+                    at, w = first, ws[q]
+                    while w < we[q]:
+                        i, here = (plane + h * W + w) * C + c, _place(x, at)
                         a, at_a = _larger(load(x, i), a, here, at_a)
                         b, at_b = _larger(load(x, i + lanes), b, here, at_b)
+                        at, w = at + right, w + dw
+                    first, h = first + down, h + dh
                 store(y, o + c, a)
                 store(y, o + c + lanes, b)
                 _store_places(index, o + c, at_a, lanes)
                 _store_places(index, o + c + lanes, at_b, lanes)
-            for c in range(C // (2 * lanes) * 2 * lanes, C - lanes + 1, lanes):
-                a, at_a = broadcast(x, -np.inf), none
-                for h in range(hs[p], he[p], dh):
-                    for w in range(ws[q], we[q], dw):
-                        a, at_a = _larger(load(x, (plane + h * W + w) * C + c), a, _place(x, h * W + w), at_a)
-                store(y, o + c, a)
-                _store_places(index, o + c, at_a, lanes)
-            c, rest = C // lanes * lanes, C % lanes
-            if rest:
-                a, at_a = broadcast(x, -np.inf), none
-                for h in range(hs[p], he[p], dh):
-                    for w in range(ws[q], we[q], dw):
-                        v = load_first(x, (plane + h * W + w) * C + c, rest)
-                        a, at_a = _larger(v, a, _place(x, h * W + w), at_a)
-                store_first(y, o + c, a, rest)
-                _store_places(index, o + c, at_a, rest)
+            for c in range(C // (2 * lanes) * 2 * lanes, C, lanes):
+                count = min(lanes, C - c)
+                a, at_a, first, h = broadcast(x, -np.inf), none, corner, hs[p]
+                while h < he[p]:
+                    at, w = first, ws[q]
+                    while w < we[q]:
+                        i = (plane + h * W + w) * C + c
+                        v = load(x, i) if count == lanes else load_first(x, i, count)
+                        a, at_a = _larger(v, a, _place(x, at), at_a)
+                        at, w = at + right, w + dw
+                    first, h = first + down, h + dh
+                if count == lanes:
+                    store(y, o + c, a)
+                    _store_places(index, o + c, at_a, lanes)
+                else:
+                    store_first(y, o + c, a, count)
+                    _store_places(index, o + c, at_a, count)
 
 
 @kernel
@@ -206,7 +245,8 @@ def _max_narrow_rows(k0, k1, x, y, index, hs, he, ws, we, dh, dw, full, H, W, C,
     Windows of `full` columns read the maxima that all such windows, one a column, have in common with them; the others,
     cut by an edge, are taken one by one. Position order decides ties and NaNs, whatever the order of the loops.
     """
-    P, Q, L = hs.size, ws.size, W * C
+    P, Q, L, numbered, kind = hs.size, ws.size, W * C, index.itemsize == 1, index.dtype.type
+    right = 1 if numbered else dw
     column, at = np.empty(L, x.dtype), np.empty(L, index.dtype)
     run = max(W - (full - 1) * dw, 0) * C if full else 0
     best, where = np.empty(run, x.dtype), np.empty(run, index.dtype)
@@ -215,12 +255,13 @@ def _max_narrow_rows(k0, k1, x, y, index, hs, he, ws, we, dh, dw, full, H, W, C,
         h = hs[p]
         empty = h >= he[p]
         if not empty:
-            row, here = part(x, (n * H + h) * L, (n * H + h + 1) * L), index.dtype.type(h * W)
+            row, here = part(x, (n * H + h) * L, (n * H + h + 1) * L), kind(0 if numbered else h * W)
             for i in range(L):
                 column[i] = row[i]
                 at[i] = here
             for h in range(hs[p] + dh, he[p], dh):
-                row, here = part(x, (n * H + h) * L, (n * H + h + 1) * L), index.dtype.type(h * W)
+                row = part(x, (n * H + h) * L, (n * H + h + 1) * L)
+                here = kind((h - hs[p]) // dh * full if numbered else h * W)
                 for i in range(L):
                     v, top, held = row[i], column[i], at[i]
                     take = (v > top) | (v != v)
@@ -231,9 +272,9 @@ def _max_narrow_rows(k0, k1, x, y, index, hs, he, ws, we, dh, dw, full, H, W, C,
                 where[i] = at[i]
             for j in range(1, full):
                 values, places = part(column, j * dw * C, j * dw * C + run), part(at, j * dw * C, j * dw * C + run)
-                shift = index.dtype.type(j * dw)
+                shift = kind(j * right)
                 for i in range(run):
-                    v, here, top, held = values[i], places[i] + shift, best[i], where[i]
+                    v, here, top, held = values[i], kind(places[i] + shift), best[i], where[i]
                     first = here < held
                     take = (v > top) | ((v == top) & first) | ((v != v) & ((top == top) | (not first)))
                     best[i] = v if take else top
@@ -243,17 +284,22 @@ def _max_narrow_rows(k0, k1, x, y, index, hs, he, ws, we, dh, dw, full, H, W, C,
             if empty or w0 >= we[q]:
                 for c in range(C):
                     y[o + c] = -np.inf
-                    index[o + c] = -1
+                    index[o + c] = kind(-1)
             elif (we[q] - w0 + dw - 1) // dw == full:
-                shift = index.dtype.type(w0)
+                shift = kind(0 if numbered else w0)
                 for c in range(C):
                     y[o + c] = best[w0 * C + c]
                     index[o + c] = where[w0 * C + c] + shift
             else:
                 for c in range(C):
-                    top, held = column[w0 * C + c], at[w0 * C + c] + w0
+                    top, held, shift = (
+                        column[w0 * C + c],
+                        at[w0 * C + c] + (0 if numbered else w0),
+                        0 if numbered else w0,
+                    )
                     for w in range(w0 + dw, we[q], dw):
-                        v, here = column[w * C + c], at[w * C + c] + w
+                        shift += right
+                        v, here = column[w * C + c], at[w * C + c] + shift
                         if v > top or (v == top and here < held) or (v != v and (top == top or here > held)):
                             top, held = v, here
                     y[o + c] = top
@@ -261,9 +307,41 @@ def _max_narrow_rows(k0, k1, x, y, index, hs, he, ws, we, dh, dw, full, H, W, C,
 
 
 @kernel
-def _max_input_rows(k0, k1, g, index, gx, h0, h1, w0, w1, P, Q, H, W, C, rows, step):
-    """Position (n, h, w) of gx collects from the outputs whose windows reach it: no sum is written twice."""
-    lanes = LANES * 4 // g.itemsize
+def _max_input_apart(k0, k1, g, index, gx, hs, he, ws, we, dh, dw, wide, tiled, H, W, C, rows, step):
+    """Windows that share no position: each writes all of its own, g or zero. tiled: no position is outside of them all."""
+    P, Q, lanes = hs.size, ws.size, LANES * 4 // g.itemsize
+    for r in range(k0 * step, min(rows, k1 * step)):
+        n, p = r // P, r % P
+        if not tiled:  # the rows from this window's first to that of the one below
+            top, bottom = hs[p] if p else 0, hs[p + 1] if p + 1 < P else H
+            clear = part(gx, (n * H + top) * W * C, (n * H + bottom) * W * C)
+            for i in range(clear.size):
+                clear[i] = 0
+        for q in range(Q):
+            for last in range(lanes, C + lanes, lanes):
+                c, first = max(0, min(last, C) - lanes), 0
+                o = (r * Q + q) * C + c
+                v, places = load_first(g, o, C), _load_places(g, index, o, C)
+                h = hs[p]
+                while h < he[p]:
+                    at, w = first, ws[q]
+                    while w < we[q]:
+                        i, own = ((n * H + h) * W + w) * C + c, _chosen(v, places, _place(g, at))
+                        if C >= lanes:
+                            store(gx, i, own)
+                        else:
+                            store_first(gx, i, own, C)
+                        at, w = at + 1, w + dw
+                    first, h = first + wide, h + dh
+
+
+@kernel
+def _max_input_rows(k0, k1, g, index, gx, h0, h1, w0, w1, down, across, wide, P, Q, H, W, C, rows, step):
+    """Position (n, h, w) of gx collects from the outputs whose windows reach it: no sum is written twice.
+
+    down, across: `Windows.reached` of both axes, flat.
+    """
+    lanes, numbered, tall, long = LANES * 4 // g.itemsize, index.itemsize == 1, down.size // H, across.size // W
     for r in range(k0 * step, min(rows, k1 * step)):
         n, h = r // H, r % H
         for w in range(W):
@@ -272,14 +350,22 @@ def _max_input_rows(k0, k1, g, index, gx, h0, h1, w0, w1, P, Q, H, W, C, rows, s
                 total = broadcast(g, 0)
                 for p in range(h0[h], h1[h]):
                     for q in range(w0[w], w1[w]):
-                        total = total + _load_where(g, index, ((n * P + p) * Q + q) * C + c, C - c, at)
+                        if numbered:
+                            at = down[h * tall + p - h0[h]] * wide + across[w * long + q - w0[w]]
+                        if at >= 0:
+                            o = ((n * P + p) * Q + q) * C + c
+                            places = _load_places(g, index, o, C - c)
+                            total = total + _chosen(load_first(g, o, C - c), places, _place(g, at))
                 store_first(gx, i + c, total, C - c)
 
 
 @kernel
-def _scatter_images(n0, n1, g, index, gx, until, W, H, Q, C):
-    """Output row p points above row until[p] of gx: those rows are cleared just before, while they are near."""
-    P = until.size
+def _scatter_images(n0, n1, g, index, gx, hs, ws, ahead, until, W, H, C):
+    """Output row p points above row until[p] of gx: those rows are cleared just before, while they are near.
+
+    ahead: of each number of a place, how far behind the first of its window it is in the plane.
+    """
+    P, Q, numbered = until.size, ws.size, index.itemsize == 1
     for n in range(n0, n1):
         plane, clear = part(gx, n * H * W * C, (n + 1) * H * W * C), 0
         for p in range(P):
@@ -288,10 +374,12 @@ def _scatter_images(n0, n1, g, index, gx, until, W, H, Q, C):
                 for i in range(rows.size):
                     rows[i] = 0
             limit = clear * W
-            for o in range((n * P + p) * Q, (n * P + p + 1) * Q):
+            for q in range(Q):
+                o = (n * P + p) * Q + q
                 gs, where = part(g, o * C, (o + 1) * C), part(index, o * C, (o + 1) * C)
+                corner = hs[p] * W + ws[q]
                 for c in range(C):
-                    at = where[c]
+                    at = corner + ahead[where[c]] if numbered else np.int64(where[c])
                     if 0 <= at < limit:
                         plane[at * C + c] += gs[c]
         rows = part(plane, clear * W * C, H * W * C)
@@ -376,15 +464,13 @@ def _by_rows(function: Any, work: int, rows: int, *args: Any) -> None:
     run(function, key, -(-rows // step), work >= GATE, *args, rows, step)
 
 
-def _max(x: np.ndarray, h: Windows, w: Windows) -> tuple[np.ndarray, np.ndarray]:
+def _max(x: np.ndarray, h: Windows, w: Windows, bytes: bool) -> tuple[np.ndarray, np.ndarray]:
     last = channels_last(x)
     N, H, W, C = last.shape
     y = np.empty((N, h.out, w.out, C), x.dtype)
-    index = np.empty(y.shape, np.int32 if H * W < 1 << 31 else np.int64)
+    index = np.empty(y.shape, np.uint8 if bytes else np.int32 if H * W < 1 << 31 else np.int64)
     arrays = last.reshape(-1), y.reshape(-1), index.reshape(-1)
-    sizes: tuple[Any, ...] = h.start, h.stop, w.start, w.stop, h.step, w.step, H, W, C
-    if C < NARROW:
-        sizes = h.start, h.stop, w.start, w.stop, h.step, w.step, w.full, H, W, C
+    sizes = h.start, h.stop, w.start, w.stop, h.step, w.step, w.full, H, W, C
     _by_rows(_max_narrow_rows if C < NARROW else _max_rows, last.size, N * h.out, *arrays, *sizes)
     return channels_first(y), channels_first(index)
 
@@ -397,29 +483,50 @@ def max_pool2d(
     dilation: Pair = 1,
     ceil_mode: bool = False,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The largest value of each window of x (N, C, H, W), and its flat position in the H×W plane.
+    """The largest value of each window of x (N, C, H, W), and where it stands: see `places`.
 
-    Both results are (N, C, P, Q) in channels-last memory; positions are int32 (int64 for planes of 2**31 or more). Of
-    equal values the first is taken, of NaNs the last, as in torch. Padding is never chosen.
+    Both results are (N, C, P, Q) in channels-last memory. Of equal values the first is taken, of NaNs the last, as in
+    torch. Padding is never chosen.
     """
-    h, w = _geometry(x.shape, kernel, stride, padding, dilation, ceil_mode, False)
-    return _max(x, h, w)
+    h, w = _geometry(x.shape, kernel, stride, padding, dilation, ceil_mode)
+    return _max(x, h, w, h.full * w.full <= MOST)
+
+
+def places(index: np.ndarray, x_shape: tuple[int, ...], *geometry: Any) -> np.ndarray:
+    """The flat positions in the H×W plane that `max_pool2d` of x_shape and that geometry found; -1 for none.
+
+    index: its second result, uint8 numbers of places in the windows row by row, 255 for none; or where a window has
+    more places int32 positions (int64 in planes of 2**31 or more), which are given back.
+    """
+    if index.dtype != np.uint8:
+        return index
+    h, w = _geometry(x_shape, *geometry)
+    corner = h.start[:, None] * x_shape[3] + w.start
+    return np.where(index == NONE, -1, corner + _ahead(h, w, x_shape[3])[index])
+
+
+def _ahead(h: Windows, w: Windows, W: int) -> np.ndarray:
+    """How far behind the first place of its window each is in the plane; that of `NONE` is outside of any."""
+    number, wide = np.arange(NONE + 1), max(w.full, 1)
+    ahead = number // wide * h.step * W + number % wide * w.step
+    ahead[NONE] = 1 << 62
+    return ahead
 
 
 def adaptive_max_pool2d(x: np.ndarray, output_size: Pair) -> tuple[np.ndarray, np.ndarray]:
-    """Maxima of P×Q nearly equal windows that cover x (N, C, H, W), and their positions as in `max_pool2d`."""
+    """Maxima of P×Q nearly equal windows that cover x (N, C, H, W), and their positions in the plane, as `places`."""
     out = pair(output_size)
-    return _max(x, adaptive_windows(x.shape[2], out[0]), adaptive_windows(x.shape[3], out[1]))
+    return _max(x, adaptive_windows(x.shape[2], out[0]), adaptive_windows(x.shape[3], out[1]), False)
 
 
 def _geometry(
     x_shape: tuple[int, ...],
     kernel: Pair,
-    stride: Pair | None,
-    padding: Pair,
-    dilation: Pair,
-    ceil_mode: bool,
-    pad: bool,
+    stride: Pair | None = None,
+    padding: Pair = 0,
+    dilation: Pair = 1,
+    ceil_mode: bool = False,
+    pad: bool = False,
 ) -> tuple[Windows, Windows]:
     k, p, d = pair(kernel), pair(padding), pair(dilation)
     s = k if stride is None else pair(stride)
@@ -441,22 +548,36 @@ def max_pool2d_input(
 ) -> np.ndarray:
     """The gradient of `max_pool2d` in x: g (N, C, P, Q) added at `index` into zeros of x_shape.
 
-    The work is divided by images, or for a single one, where the pooling's own geometry is given, by rows of the
-    result. The sums are the same to the last bit, unless `index` holds positions outside its window, which are dropped
-    in part once the geometry is given. Positions outside the plane are dropped.
+    index: as `max_pool2d` gave it; without the pooling's geometry, positions in the plane (see `places`). The work is
+    divided by images, or by rows where windows do not overlap or there is but one image. The sums are the same to the
+    last bit, unless `index` holds positions outside its window, which are dropped in part once the geometry is given.
+    Positions outside the plane are dropped.
     """
     N, C, H, W = x_shape
     g, index = channels_last(g), channels_last(index)
     gx = np.empty((N, H, W, C), g.dtype)
     arrays = g.reshape(-1), index.reshape(-1), gx.reshape(-1)
     P, Q = g.shape[1:3]
-    known = kernel is not None and _geometry(x_shape, kernel, stride, padding, dilation, ceil_mode, False)
-    if known and N == 1 and C >= NARROW and gx.size >= GATE:
-        h, w = known
-        _by_rows(_max_input_rows, gx.size, H, *arrays, h.first, h.last, w.first, w.last, P, Q, H, W, C)
-        return channels_first(gx)
-    until = known[0].stop if known else np.full(P, H)
-    run(_scatter_images, (g.dtype, index.dtype), N, gx.size >= GATE, *arrays, until, W, H, Q, C)
+    if kernel is None:
+        if index.dtype == np.uint8:
+            raise TypeError("max_pool2d_input: index is uint8, which counts inside windows; give their geometry too")
+        ahead = until = np.full(P, H)
+        nowhere = np.zeros(max(P, Q), np.int64)
+        starts = nowhere[:P], nowhere[:Q]
+    else:
+        h, w = _geometry(x_shape, kernel, stride, padding, dilation, ceil_mode)
+        apart = h.reached.shape[1] * w.reached.shape[1] <= 1 and index.dtype == np.uint8
+        if apart and gx.nbytes <= NEAR and C > NARROW // 2:
+            tiled = sum(h.count) == H and sum(w.count) == W and h.step == w.step == 1
+            bounds = h.start, h.stop, w.start, w.stop, h.step, w.step, w.full, tiled
+            _by_rows(_max_input_apart, gx.size, N * P, *arrays, *bounds, H, W, C)
+            return channels_first(gx)
+        if N == 1 and C >= NARROW and gx.size >= GATE:
+            reached = h.reached.reshape(-1), w.reached.reshape(-1), w.full
+            _by_rows(_max_input_rows, gx.size, H, *arrays, h.first, h.last, w.first, w.last, *reached, P, Q, H, W, C)
+            return channels_first(gx)
+        starts, ahead, until = (h.start, w.start), _ahead(h, w, W), h.stop
+    run(_scatter_images, (g.dtype, index.dtype), N, gx.size >= GATE, *arrays, *starts, ahead, until, W, H, C)
     return channels_first(gx)
 
 

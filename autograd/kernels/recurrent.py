@@ -383,7 +383,9 @@ def lstm_forward(first, last, sizes, steps, words, table, W, wr, states, cells, 
             _times(states, h, O, O, W, 0, N, gates, a, N, FROM_C, W, 0, -np.inf, m - k)
             for r in range(m):
                 at, q, c, p = (row + r) * N, (row + r) * H, (shift + row + r) * H, before + r
-                y = q if O != H else c  # chosen inside the call, all its arrays' references would be counted, atomically
+                y = (
+                    q if O != H else c
+                )  # chosen inside the call, all its arrays' references would be counted, atomically
                 if r >= k:
                     p = initial + r
                 lstm_gates(H, gates, at, cells, p * H, c, tanhs, q, hidden, y)

@@ -42,7 +42,7 @@ Pair = Any  # (rows, columns); mypy cannot count what a comprehension makes
     ],
 )
 def _max_pool2d(input: Any, kernel: Pair, stride: Pair, padding: Pair, dilation: Pair, ceil_mode: bool) -> Any:
-    """Maxima of windows and their flat positions in the plane."""
+    """Maxima of windows and their places as `kernels.places` reads them."""
     return kernels.max_pool2d(input, kernel, stride, padding, dilation, ceil_mode)
 
 
@@ -83,11 +83,12 @@ def _max_pool3d(input: Any, kernel: Pair, stride: Pair, padding: Pair, dilation:
     """Maxima of windows of volumes and their flat positions."""
     across = kernel[1:], stride[1:], padding[1:], dilation[1:]
     down = (kernel[0], 1), (stride[0], 1), (padding[0], 0), (dilation[0], 1)
-    return _volume(
-        input,
-        lambda x: kernels.max_pool2d(x, *across, ceil_mode),
-        lambda x: kernels.max_pool2d(x, *down, ceil_mode),
-    )
+
+    def pool(x: ndarray, geometry: tuple[Pair, Pair, Pair, Pair]) -> tuple[ndarray, ndarray]:
+        y, index = kernels.max_pool2d(x, *geometry, ceil_mode)
+        return y, kernels.places(index, x.shape, *geometry, ceil_mode)
+
+    return _volume(input, lambda x: pool(x, across), lambda x: pool(x, down))
 
 
 @op(
@@ -105,12 +106,12 @@ def _adaptive_max_pool3d(input: Any, output_size: Any) -> Any:
 
 
 @op(
-    lambda g, index: _pick(g, index),
+    lambda g, index, shape, geometry: _pick(g, kernels.places(index, shape, *geometry) if geometry else index),
     None,
     samples=lambda s: [(s(2, 2, 2, 3), s.ints(20, 2, 2, 2, 3), (2, 2, 5, 4), None)],
 )
 def _max_pool2d_input(input: Any, index: ndarray, shape: tuple[int, ...], geometry: tuple[Any, ...] | None) -> Any:
-    """Values (N, C, P, Q) added at plane positions `index` into zeros of `shape`; the adjoint of `_pick`."""
+    """Values (N, C, P, Q) added at the places `index` into zeros of `shape`; the adjoint of `_pick`."""
     return kernels.max_pool2d_input(input, index, shape, *(geometry or ()))
 
 
@@ -249,11 +250,14 @@ def _max_pool(name: str, n: int, input: Any, arguments: tuple[Any, ...], ceil_mo
     k, s, p, d = _window(name, tuple(x.shape[2:]), kernel, stride, padding, dilation, ceil_mode)
     if n == 3:
         y, index = _max_pool3d(x, k, s, p, d, ceil_mode)
-    elif n == 1:
-        y, index = _max_pool2d(unsqueeze(x, 2), (1, *k), (1, *s), (0, *p), (1, *d), ceil_mode)
-        y, index = squeeze(y, 2), _array(index)[:, :, 0]
     else:
-        y, index = _max_pool2d(x, k, s, p, d, ceil_mode)
+        plane = unsqueeze(x, 2) if n == 1 else x
+        geometry = ((1, *k), (1, *s), (0, *p), (1, *d)) if n == 1 else (k, s, p, d)
+        y, index = _max_pool2d(plane, *geometry, ceil_mode)
+        if return_indices:
+            index = kernels.places(_array(index), tuple(plane.shape), *geometry, ceil_mode).reshape(y.shape)
+        if n == 1:
+            y, index = squeeze(y, 2), _array(index)[:, :, 0]
     if mode.ties:
         axes = zip(x.shape[2:], k, s, p, d, strict=True)
         y = pooled(x, [kernels.windows(*axis, ceil_mode, False) for axis in axes])

@@ -74,15 +74,34 @@ def test_max_pool_and_its_gradient(pooling, with_nan, at_end):
     assert pool.channels_last(y).base is not None and pool.channels_last(y).flags.c_contiguous
     expected, where = _slow_max(x, *geometry)
     np.testing.assert_array_equal(y, expected)
-    np.testing.assert_array_equal(index, where)
+    assert index.dtype == np.uint8
+    positions = pool.places(index, x.shape, *geometry)
+    np.testing.assert_array_equal(positions, where)
     g = np.arange(y.size, dtype=x.dtype).reshape(y.shape) % 7 - 3
     g = pool.channels_first(guarded(pool.channels_last(g), at_end))
     index = pool.channels_first(guarded(pool.channels_last(index), at_end))
     gx = _spread(g, where, x.shape)
-    np.testing.assert_array_equal(pool.max_pool2d_input(g, index, x.shape), gx)
     np.testing.assert_array_equal(pool.max_pool2d_input(g, index, x.shape, *geometry), gx)
+    positions = pool.channels_first(guarded(pool.channels_last(positions.astype(np.int32)), at_end))
+    np.testing.assert_array_equal(pool.max_pool2d_input(g, positions, x.shape), gx)
+    np.testing.assert_array_equal(pool.max_pool2d_input(g, positions, x.shape, *geometry), gx)
     expected = np.where(where < 0, 0, y)
-    np.testing.assert_array_equal(pool.max_pool2d_gather(pool.channels_first(last), index), expected)
+    np.testing.assert_array_equal(pool.max_pool2d_gather(pool.channels_first(last), positions), expected)
+
+
+@pytest.mark.parametrize("channels", [3, 24])
+@pytest.mark.parametrize("kernel", [(15, 17), (16, 16), (20, 14)])  # as many places as a byte can number, and more
+def test_windows_of_many_places(channels, kernel):
+    x = np.random.default_rng(0).integers(-9, 9, (2, channels, 24, 31)).astype(np.float32)
+    geometry = kernel, (3, 2), (7, 7), (1, 1), False
+    y, index = pool.max_pool2d(x, *geometry)
+    assert index.dtype == (np.uint8 if kernel == (15, 17) else np.int32)
+    expected, where = _slow_max(x, *geometry)
+    np.testing.assert_array_equal(y, expected)
+    np.testing.assert_array_equal(pool.places(index, x.shape, *geometry), where)
+    np.testing.assert_array_equal(pool.max_pool2d_input(y, index, x.shape, *geometry), _spread(y, where, x.shape))
+    one = pool.max_pool2d_input(y[:1], index[:1], (1, *x.shape[1:]), *geometry)
+    np.testing.assert_array_equal(one, _spread(y, where, x.shape)[:1])
 
 
 @given(poolings(), st.booleans(), st.sampled_from([None, 3]), st.booleans())
@@ -144,6 +163,7 @@ def test_same_bits_on_any_number_of_threads():
         y, index = pool.max_pool2d(x, 3, 2, 1)
         mean = pool.avg_pool2d(x, 3, 1, 1)
         results.append((y, index, pool.max_pool2d_input(y, index, x.shape, 3, 2, 1), mean))
-        results[-1] += (pool.max_pool2d_input(y, index, x.shape), pool.avg_pool2d_input(mean, x.shape, 3, 1, 1))
+        positions = pool.places(index, x.shape, 3, 2, 1).astype(np.int32)
+        results[-1] += (pool.max_pool2d_input(y, positions, x.shape), pool.avg_pool2d_input(mean, x.shape, 3, 1, 1))
     for one, other in zip(*results, strict=True):
         np.testing.assert_array_equal(one, other)
