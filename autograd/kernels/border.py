@@ -1,4 +1,4 @@
-"""Borders made of an array's own elements (reflect, replicate, circular), and their adjoint: one pass each."""
+"""Borders of zeros, or of an array's own elements (reflect, replicate, circular) and their adjoint: one pass each."""
 
 from __future__ import annotations
 
@@ -9,10 +9,36 @@ import numpy as np
 
 from .buffer import flat
 from .compile import kernel
+from .conv_simd import clear, copy
 from .threads import run
 from .view import part
 
 GATE = 1 << 15  # elements below which a parallel launch costs more than it saves
+
+
+@kernel
+def _with_zeros(first, last, x, y, top, left, H, W, P, R, C):
+    """Rows first..last of the N P of y (N, P, R, C), in which x (N, H, W, C) begins at row `top` and column `left`."""
+    for t in range(first, last):
+        n, h, o = t // P, t % P - top, t * R * C
+        if 0 <= h < H:
+            clear(y, o, left * C)
+            copy(x, (n * H + h) * W * C, y, o + left * C, W * C)
+            clear(y, o + (left + W) * C, (R - left - W) * C)
+        else:
+            clear(y, o, R * C)
+
+
+def with_zeros(
+    x: np.ndarray, shape: tuple[int, int, int, int], padding: tuple[tuple[int, int], tuple[int, int]]
+) -> np.ndarray:
+    """Flat images (N, H, W, C) with rows of zeros above and below and columns left and right: (N, P, R, C)."""
+    N, H, W, C = shape
+    (top, bottom), (left, right) = padding
+    y = np.empty((N, top + H + bottom, left + W + right, C), x.dtype)
+    run(_with_zeros, x.dtype, N * y.shape[1], y.size >= GATE, x, y.reshape(-1), top, left, H, W, *y.shape[1:])
+    return y
+
 
 # x (O, D, H, W, K), y (O, P, Q, R, K), flat: D, H, W get borders. Place p, q, r of y repeats place depth[p], line[q],
 # column[r] of x; columns `left` to left + W of y are x's own.

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from autograd.kernels import conv_direct, conv_few, reduce, winograd
+from autograd.kernels.border import with_zeros
 from autograd.kernels.conv_direct import in_order
 from autograd.kernels.elementwise import relu, sigmoid_forward, tanh_forward
 from autograd.kernels.gemm import matmul
@@ -451,9 +452,7 @@ def _finite(x: Array) -> bool:
 def _bordered(flat: Array, shape: tuple[int, ...], padding: Padding) -> tuple[Array, tuple[int, ...]]:
     """A flat channels-last block with its border of zeros, and its shape."""
     N, C, H, W = shape
-    (top, bottom), (left, right) = padding
-    full = np.zeros((N, top + H + bottom, left + W + right, C), flat.dtype)
-    full[:, top : top + H, left : left + W] = flat.reshape(N, H, W, C)
+    full = with_zeros(flat, (N, H, W, C), padding)
     return full.reshape(-1), (N, C, *full.shape[1:3])
 
 

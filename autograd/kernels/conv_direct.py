@@ -49,6 +49,7 @@ PARTS = 8  # into which a pass is cut at least if it can be
 PANEL = 1 << 13  # values of a panel of gradients: it stays in the first-level cache
 SUMS = 1 << 21  # values of all partial sums of a weight gradient
 TASKS = 16  # a gradient is cut into at least so many tasks if it can be
+BESIDE = 4  # vectors of channels that are read side by side when sums are turned into the order of the weights
 
 PLAN = np.dtype(
     [
@@ -363,25 +364,28 @@ def pick(first, last, width, plan, rows, places, taps, x, w, bias, y):
 
 @kernel
 def add_weights(first, last, width, plan, rows, places, taps, x, w, sums, y):
-    """y[k, c, tap] = the sum of the pieces of sums[piece, tap, c, k], one vector of channels k a task."""
+    """y[k, c, tap] = the sum of the pieces of sums[piece, tap, c, k]: a few vectors of k and one of c a task."""
     p = plan[0]
     K, Cg, T, pieces = p.K, p.C // p.G, p.T * p.Q // (p.C // p.G), p.pieces
     lanes = LANES * 4 // y.itemsize
-    lines = scratch(lanes * T * lanes, y)
+    wide, blocks = BESIDE * lanes, (Cg + lanes - 1) // lanes
+    lines = scratch(wide * T * lanes, y)
     for task in range(first, last):
-        k, kn = task * lanes, min(lanes, K - task * lanes)
-        for c0 in range(0, Cg, lanes):
-            cn = min(lanes, Cg - c0)
-            for t in range(T):
-                for c in range(cn):
-                    o = (t * Cg + c0 + c) * K + k
-                    total = load_first(sums, o, kn)
+        k0, c0 = task // blocks * wide, task % blocks * lanes
+        kn, cn = min(wide, K - k0), min(lanes, Cg - c0)
+        for t in range(T):
+            for c in range(cn):
+                o = (t * Cg + c0 + c) * K + k0
+                for k in range(0, kn, lanes):
+                    total = load_first(sums, o + k, kn - k)
                     for piece in range(1, pieces):
-                        total = total + load_first(sums, piece * T * Cg * K + o, kn)
-                    store(lines, (c * T + t) * lanes, total)
+                        total = total + load_first(sums, piece * T * Cg * K + o + k, kn - k)
+                    store(lines, k * T * lanes + (c * T + t) * lanes, total)
+        for k in range(0, kn, lanes):
             for f in range(0, cn * T, lanes):
+                o, m = ((k0 + k) * Cg + c0) * T + f, min(lanes, kn - k)
                 transpose_tile(
-                    lines, f * lanes, lanes, y, (k * Cg + c0) * T + f, Cg * T, min(lanes, cn * T - f), kn
+                    lines, k * T * lanes + f * lanes, lanes, y, o, Cg * T, min(lanes, cn * T - f), m
                 )  # fmt: skip
 
 
@@ -578,7 +582,9 @@ def weight_gradient(g: np.ndarray, x: np.ndarray, way: Pass) -> np.ndarray:
     else:
         tasks = pieces * int(p["G"] * p["panels"] * p["parts"])
         run(weight_sums, tasks, g.size * values > SERIAL, width, *way, x, g, np.zeros(int(p["P"]), g.dtype), sums)
-    run(add_weights, -(-K * g.itemsize // (4 * LANES)), sums.size > 1 << 16, width, *way, x, g, sums, gw)
+    lanes = 4 * LANES // g.itemsize
+    tasks = -(-K // (BESIDE * lanes)) * -(-int(p["C"] // p["G"]) // lanes)
+    run(add_weights, tasks, sums.size > 1 << 16, width, *way, x, g, sums, gw)
     return gw
 
 
