@@ -310,7 +310,7 @@ def depthwise_windows(first, last, kind, plan, rows, columns, none, x, w, bias, 
                 o = ((n * p.Hd + p.row0 + i * p.rstep) * p.Wd + p.col0 + j * p.cstep) * C
                 for c in range(0, C, lanes):
                     a, b, step = n * H * W * C + c, p.start * C + c, p.cstep * C
-                    if whole:
+                    if whole and C - c >= lanes:
                         channel_row(
                             kind, 0, x, a, row, column, H, W, C, sw, rows, columns, T, w, b, y, o + c, step, m, C - c,
                             bias, c, relu,
@@ -340,7 +340,7 @@ def depthwise_sums(first, last, kind, plan, rows, columns, none, x, g, zeros, su
                     o = ((n * Ho + i) * Wo + j) * C
                     for c in range(0, C, lanes):
                         a, b = n * H * W * C + c, piece * T * Q * C + c
-                        if whole:
+                        if whole and C - c >= lanes:
                             channel_sums(
                                 kind, 0, x, a, row, column, H, W, C, sw, rows, columns, T, g, o + c, m, C - c, sums, b
                             )  # fmt: skip

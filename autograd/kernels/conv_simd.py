@@ -234,7 +234,7 @@ def channel_row(  # type: ignore[no-untyped-def]
 ):
     """y[y0 + i*ystep + c] = start[s0 + c] + sum over t < T, s < S of w[w0 + (t*S+s)*C + c] times the value at row + rows[t], column + i*step + columns[t] + s of the image x[x0 + (h*W + v)*C + c].
 
-    For i < PIXELS and c < n, at most a vector; `kind` tells S and may tell the step. Rows outside of 0 <= h < H are left out; with `checked`, a literal, so are columns, and i < m alone is written. `relu` clips below at zero.
+    For i < PIXELS and the channels c of a vector; `kind` tells S and may tell the step. Rows outside of 0 <= h < H are left out; with `checked`, a literal, so are columns, and i < m and c < n alone are written. `relu` clips below at zero.
     """  # noqa: E501
     if not isinstance(checked, types.IntegerLiteral):
         return None
@@ -251,7 +251,7 @@ def channel_row(  # type: ignore[no-untyped-def]
             args
         )
         x_, rows_, columns_, w_, y_, start_ = (emit.data(sig.args[i], args[i]) for i in (2, 10, 11, 13, 15, 20))
-        mask, zero = emit.mask(n), emit.constant(0.0)
+        mask, zero = emit.mask(n) if check else None, emit.constant(0.0)
         first = emit.load(start_, s0, mask)
         sums = [cgutils.alloca_once(b, emit.type) for _ in range(PIXELS)]
         for place in sums:
@@ -294,11 +294,11 @@ def channel_sums(  # type: ignore[no-untyped-def]
         emit = _Emit(context, b, x.dtype)
         _, _, x_, x0, row, column, H, W, C, step, rows_, columns_, T, g_, g0, m, n, y_, y0 = args
         x_, rows_, columns_, g_, y_ = (emit.data(sig.args[i], args[i]) for i in (2, 10, 11, 13, 17))
-        mask = emit.mask(n)
+        mask = emit.mask(n) if check else None
         used = [b.icmp_signed("<", _I64(i), m) for i in range(PIXELS)]
-        nothing = ir.Constant(mask.type, [0] * emit.width)
+        nothing = emit.mask(_I64(0))
         gradients = [
-            emit.load(g_, b.add(g0, b.mul(_I64(i), C)), b.select(used[i], mask, nothing) if check else mask)
+            emit.load(g_, b.add(g0, b.mul(_I64(i), C)), b.select(used[i], mask, nothing) if check else None)
             for i in range(PIXELS)
         ]
         sums = [cgutils.alloca_once(b, emit.type) for _ in range(S)]
