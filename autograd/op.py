@@ -19,6 +19,7 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from sys import _getframe as getframe
+from sys import getrefcount
 from typing import Any, TypeVar
 
 import numpy as np
@@ -804,12 +805,19 @@ def inplace(name: str, call: Callable[..., Any], tensor: Any, args: tuple[Any, .
     check_writable(tensor, name)
     started = tick()
     out = call(tensor, *args, **kwargs)
-    data, x = out._data, tensor._data
-    if data.shape != x.shape:
-        raise ShapeError(f"{name}: the result has shape {data.shape}, which does not fit the tensor's shape {x.shape}")
-    if not castable(data.dtype, x.dtype):
-        raise DTypeError(f"{name}: result type {data.dtype} can't be cast to the desired output type {x.dtype}")
-    node = out._node
+    data, node = out._data, out._node
+    if data.shape != tensor._data.shape:
+        raise ShapeError(
+            f"{name}: the result has shape {data.shape}, which does not fit the tensor's shape {tensor._data.shape}"
+        )
+    if not castable(data.dtype, tensor._data.dtype):
+        raise DTypeError(
+            f"{name}: result type {data.dtype} can't be cast to the desired output type {tensor._data.dtype}"
+        )
+    if node is not None and data.size >= _LARGE and _alone(tensor, out, started):
+        _take_over(tensor, name, out)
+        return tensor
+    x = tensor._data
     if node is not None:
         _keep_old(node, x, tensor._cell, started)
         if data.dtype != x.dtype:
@@ -817,6 +825,55 @@ def inplace(name: str, call: Callable[..., Any], tensor: Any, args: tuple[Any, .
     np.copyto(x, data, casting="unsafe")
     rebase(tensor, name, node)
     return tensor
+
+
+_LARGE = 1 << 12  # elements from which a tensor's memory is exchanged for the result's, if nobody could see it
+
+
+def _holders(tensor: Any) -> int:
+    """How often the tensor's array is referred to, and what owns its memory: a number that `_ALONE` compares."""
+    return getrefcount(tensor._data)
+
+
+def _owners(tensor: Any) -> int:
+    return getrefcount(tensor._data.base)
+
+
+_ALONE = _holders(wrap(np.zeros(1))), _owners(wrap(np.zeros(2)[1:]))
+
+
+def _alone(tensor: Any, out: Any, started: int) -> bool:
+    """Whether nothing holds the memory of `tensor` but itself and what the one op that computed `out` has saved: no view,
+    array, earlier op or other tensor. Then the result may stay where it is, and the old values too."""
+    node, x_base = out._node, tensor._data.base
+    owned = x_base is None
+    if not owned and type(x_base) is ndarray and x_base.base is None:
+        del x_base
+        owned = _owners(tensor) == _ALONE[1]
+    if not owned or mode.watched or type(node) is not Node or node.values is None:
+        return False
+    if tensor._view is not None or out._view is not None or node.number <= started:
+        return False
+    data = out._data
+    if data.dtype != tensor._data.dtype or data.strides != tensor._data.strides:
+        return False
+    for edge in node.edges:
+        below = edge.node if isinstance(edge, Output) else edge
+        if isinstance(below, Node) and below.number > started:  # several ops
+            return False
+    if np.may_share_memory(data, tensor._data):
+        return False
+    saved = [value is tensor._data for value in node.values].count(True)
+    return _holders(tensor) == _ALONE[0] + saved
+
+
+def _take_over(tensor: Any, name: str, out: Any) -> None:
+    """Give `tensor` the memory of `out`, the old values being its node's."""
+    node, cell = out._node, tensor._cell
+    node.cells = [cell if c is out._cell else c for c in node.cells if c is not cell]
+    tensor._data = out._data
+    rebase(tensor, name, node)
+    node.number = tick()  # what it has saved was saved after the write
 
 
 def castable(source: np.dtype, target: np.dtype) -> bool:
@@ -836,7 +893,7 @@ def _keep_old(node: Any, x: ndarray, cell: Cell, started: int) -> None:
         waiting.extend(owner.edges)
         for i, value in enumerate(owner.values):
             if type(value) is ndarray and np.may_share_memory(value, x):
-                owner.values[i] = value.copy()
+                owner.values[i] = value.copy("K")  # its neighbours stand in that order too
         owner.cells = [c for c in owner.cells if c is not cell]
 
 

@@ -521,7 +521,9 @@ def distinct(x: ndarray, steps: int, batch_first: bool, H: int) -> Words | None:
         return None
     numbers, first = np.empty(P, np.int64), np.empty(most, np.int64)
     table = np.full(1 << (2 * most).bit_length(), -1)
-    words = x.reshape(-1, width).view("i8" if width * x.itemsize % 8 == 0 else f"i{x.itemsize}")  # rows as whole numbers
+    words = x.reshape(-1, width).view(
+        "i8" if width * x.itemsize % 8 == 0 else f"i{x.itemsize}"
+    )  # rows as whole numbers
     count = _distinct(words.reshape(-1), words.shape[1], numbers, first, table)
     if count < 0:
         return None

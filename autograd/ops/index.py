@@ -12,6 +12,7 @@ from numpy import ndarray
 
 from .. import dtypes
 from ..errors import DTypeError, PlaceError, RangeError, ShapeError, SubscriptError
+from ..kernels import mask as kernels
 from ..kernels import scatter
 from ..op import REGISTRY as _REGISTRY
 from ..op import check_writable, function, op, rebase, record_node
@@ -650,6 +651,12 @@ def masked_select(input: Any, mask: Any) -> Any:
 )
 def _masked_fill(input: Any, mask: Any, value: Any) -> Any:
     """`value` where the mask holds."""
+    try:
+        out = kernels.fill(input, mask, value) if type(input) is ndarray and not np.ndim(value) else None
+    except ValueError:  # as said below
+        out = None
+    if out is not None:
+        return out
     if mask.shape == np.shape(input):
         out = np.array(input, order="K")
         if not out.ndim:
