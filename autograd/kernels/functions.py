@@ -146,12 +146,13 @@ def _split(x, f):
 
 @kernel
 def _exp_as(x, f):
-    x = f.least if x < f.least else x
+    nothing = x < f.least  # not worked out: numbers that vanish take their time
+    x = f.zero if nothing else x
     x = f.most if x > f.most else x
     k, r = _split(x, f)
     half = k >> 1  # two factors, so that neither overflows and a subnormal result is rounded once
     y = _fma(_fma(_series(r), r, f.one), r, f.one) * _float((half + f.bias) << f.shift, x)
-    return y * _float((k - half + f.bias) << f.shift, x)
+    return f.zero if nothing else y * _float((k - half + f.bias) << f.shift, x)
 
 
 @kernel
@@ -263,12 +264,13 @@ class Lanes:
         return self.b.bitcast(self.b.shl(biased, self.integer(self.format.shift)), self.e.type)
 
     def exp(self, x: Any) -> Any:
-        """For x that is not too large."""
-        least = self.number(self.format.least)
-        k, r = self.split(self.where("<", x, least, least, x))
+        """For x that is not too large. What is 0, as of -inf, is not worked out: numbers that vanish take their time."""
+        least, zero = self.number(self.format.least), self.number(0)
+        k, r = self.split(self.where("<", x, least, zero, x))
         half = self.b.ashr(k, self.integer(1))
         y = self.e.fma(self.e.fma(self.series(r), r, self.one), r, self.one)
-        return self.b.fmul(self.b.fmul(y, self.power(half)), self.power(self.b.sub(k, half)))
+        y = self.b.fmul(self.b.fmul(y, self.power(half)), self.power(self.b.sub(k, half)))
+        return self.where("<", x, least, zero, y)
 
     def exp_of_less(self, x: Any) -> Any:
         """For x <= 0."""

@@ -89,16 +89,19 @@ def outer_product(first, last, plan, n0, A, a0, B, b0, C, start, bias, floor):
     across, down, pieces = (width + columns - 1) // columns, (M + rows - 1) // rows, (K + piece - 1) // piece
     for t in range(first, last):
         j, i, p, batch = t % across, t // across % down, t // (across * down) % pieces, t // (across * down * pieces)
+        a_first, b_first = a0 + batch * abatch, b0 + batch * bbatch
+        if batch >= plan[18]:  # a stack of stacks
+            a_first, b_first = a_first + batch // plan[18] * plan[19], b_first + batch // plan[18] * plan[20]
         left, right = j * columns // P, (min(width, (j + 1) * columns) + P - 1) // P  # panels of B, of A, and ...
         top, bottom = i * rows // MR, (min(M, (i + 1) * rows) + MR - 1) // MR
         begin, end = p * piece, min(K, (p + 1) * piece)  # ... the stretch of K
         for k0 in range(begin, end, block):
             k = min(block, end - k0)
             if own_a:
-                m, a = min(M - top * MR, rows), a0 + top * MR * am + k0 * ak
+                m, a = min(M - top * MR, rows), a_first + top * MR * am + k0 * ak
                 pack(0, bottom - top, k, m, A, a, ak, am, MR, bands[bands0:])
             if own_b:
-                n, b = min(N - left * P, columns), b0 + left * P * own_bn + k0 * own_bk
+                n, b = min(N - left * P, columns), b_first + left * P * own_bn + k0 * own_bk
                 pack(0, right - left, k, n, B, b, own_bk, own_bn, P, panels[panels0:])
             now, low = start if k0 == begin else FROM_C, floor if k0 + k == end else C.dtype.type(-np.inf)
             for tile in range((right - left) * (bottom - top)):
@@ -107,7 +110,7 @@ def outer_product(first, last, plan, n0, A, a0, B, b0, C, start, bias, floor):
                 else:  # a panel of B stays in the first cache
                     x, y = top + tile % (bottom - top), left + tile // (bottom - top)
                 m, n, d = min(MR, M - x * MR), min(P, width - y * P), n0 + y * P
-                a, b = a0 + batch * abatch + x * MR * am + k0 * ak, b0 + batch * bbatch + y * bpanel + k0 * bk
+                a, b = a_first + x * MR * am + k0 * ak, b_first + y * bpanel + k0 * bk
                 if own_a:
                     a = bands0 + (x - top) * MR * k
                 if own_b:
@@ -137,10 +140,13 @@ def inner_product(first, last, plan, n0, A, a0, B, b0, C, start, bias, floor):
     for t in range(first, last):
         j, i, p, batch = t % across, t // across % down, t // (across * down) % pieces, t // (across * down * pieces)
         begin, end = p * piece, min(K, (p + 1) * piece)
+        a_first, b_first = a0 + batch * abatch, b0 + batch * bbatch
+        if batch >= plan[18]:  # a stack of stacks
+            a_first, b_first = a_first + batch // plan[18] * plan[19], b_first + batch // plan[18] * plan[20]
         for k in range(begin, end, block):
             depth = min(block, end - k)
             now, limit = start if k == begin else FROM_C, floor if k + block >= end else nothing
-            a, b, c = a0 + batch * abatch + k, b0 + batch * bbatch + k, (batch * pieces + p) * M * N
+            a, b, c = a_first + k, b_first + k, (batch * pieces + p) * M * N
             for y in range(j * columns, min(N, (j + 1) * columns), DOT_NR):
                 n, by = min(DOT_NR, N - y), b + y * bn
                 for x in range(i * rows, min(M, (i + 1) * rows), DOT_MR):
@@ -187,7 +193,7 @@ FAR_ROWS_COST = not llvm.get_host_cpu_name().startswith("znver")
 SERIAL = 300_000  # multiplications below which a parallel launch costs more than it gains
 FEW_ROWS = (
     70 * MR
-)  # rows of A up to which each task packs the columns of B that it reads, rather than all in a pass before
+)  # rows of A up to which each task packs the columns of B that it reads, rather than one pass all of B
 TASKS = 16  # a product is cut into at least so many tasks if they are worth it
 
 
@@ -211,9 +217,15 @@ class _Plan:
     b_order: int
 
     def __init__(
-        self, itemsize: int, batch: int, sizes: tuple[int, int, int], a: tuple[int, ...], b: tuple[int, ...]
+        self,
+        itemsize: int,
+        stacks: tuple[int, int],
+        sizes: tuple[int, int, int],
+        a: tuple[int, ...],
+        b: tuple[int, ...],
     ) -> None:
-        (M, N, K), (am, ak, abatch), (bk, bn, bbatch) = sizes, a, b
+        (M, N, K), (am, ak, abatch, afar), (bk, bn, bbatch, bfar) = sizes, a, b
+        batch, near = stacks[0] * stacks[1], stacks[1]
         P = NR * LANES * 4 // itemsize
         rows, columns, block, piece, chunk = 8 * MR, 8 * P, 2048 // itemsize, K, N
         inner = ak == 1 and bk == 1 and bn != 1 and (M <= 32 or N <= P // 2 or (N <= P and M <= 64))
@@ -240,6 +252,8 @@ class _Plan:
         pack_b = bn != 1 or (again and N > P and K * N * itemsize > 2**19)
         pack_b = pack_b and not inner and piece == K and not upright
         few_rows = pack_b and batch == 1 and M <= FEW_ROWS and N >= 2 * P and M * N * K > SERIAL
+        if pack_b and batch > 1:  # each task packs what it reads of its own matrix
+            own_b, pack_b, columns = True, False, min(columns, 8 * P)
         own_b = own_b or few_rows
         if few_rows:
             bands = max(1, min(-(-TASKS // 2 // -(-N // P)), M // (16 * MR)))
@@ -265,7 +279,8 @@ class _Plan:
         self.tasks = self.bands * -(-N // columns)
         right = (P, P * K) if pack_b or own_b else (bk, bn if inner else P)
         cut = (M, N, K, chunk, rows, columns, block, piece)
-        self.numbers = np.array((*cut, am, ak, abatch, *right, bbatch, own_a, own_b, bk, bn), np.int64)
+        further = near, afar - near * abatch, bfar - near * bbatch
+        self.numbers = np.array((*cut, am, ak, abatch, *right, bbatch, own_a, own_b, bk, bn, *further), np.int64)
 
 
 _NOTHING = {np.dtype(kind): np.zeros(1, kind) for kind in (np.float32, np.float64)}
@@ -318,21 +333,23 @@ _plans: dict[tuple[Any, ...], _Plan] = {}
 def _prepare(name: str, a: np.ndarray, b: np.ndarray, key: tuple[Any, ...]) -> _Plan:
     """Check the operands of a product, plan it, and keep the plan."""
     if a.ndim != b.ndim or a.shape[:-2] != b.shape[:-2] or a.shape[-1] != b.shape[-2]:
-        stack = "B, " if name == "batched_matmul" else ""
+        stack = "..., " if name == "batched_matmul" else ""
         raise ShapeError(f"{name}: a is {a.shape} and b {b.shape}; expected ({stack}M, K) and ({stack}K, N) with one K")
     dtype = a.dtype
     if dtype != b.dtype or dtype not in _NOTHING:
         raise TypeError(f"{name}: a is {dtype} and b {b.dtype}; expected both float32 or both float64: cast one")
     (M, K), N, item = a.shape[-2:], b.shape[-1], dtype.itemsize
     (am, ak), (bk, bn) = (tuple(s // item for s in x.strides[-2:]) for x in (a, b))
-    batch, abatch, bbatch = (a.shape[0], a.strides[0] // item, b.strides[0] // item) if a.ndim == 3 else (1, 0, 0)
+    far, near = (1, 1, *a.shape[:-2])[-2:]
+    afar, abatch, bfar, bbatch = (s // item for x in (a, b) for s in (0, 0, *x.strides[:-2])[-2:])
+    left, right = (am, ak, abatch, afar), (bk, bn, bbatch, bfar)
     swap = N == 1  # a column is the row of the transposed product
     if swap:
-        M, N, am, ak, abatch, bk, bn, bbatch = 1, M, bn, bk, bbatch, ak, am, abatch
-    plan = _Plan(item, batch, (M, N, max(K, 1)), (am, ak, abatch), (bk, bn, bbatch))
+        M, N, left, right = 1, M, (bn, bk, bbatch, bfar), (ak, am, abatch, afar)
+    plan = _Plan(item, (far, near), (M, N, max(K, 1)), left, right)
     plan.dtype, plan.swap, plan.shape = dtype, swap, (*a.shape[:-1], b.shape[-1])
     plan.empty, plan.void, plan.odd = 0 in plan.shape, K == 0, any(s % item for s in a.strides + b.strides)
-    plan.copy_vector = M == 1 and bk == 1 and bn != 1 and ak != 1  # then inner products do
+    plan.copy_vector = M == 1 and right[0] == 1 and right[1] != 1 and left[1] != 1  # then inner products do
     plan.a_order, plan.b_order = (
         C_ORDER if x.flags.c_contiguous else F_ORDER if x.flags.f_contiguous and x.ndim == 2 else ANY_ORDER
         for x in (a, b)
@@ -426,15 +443,18 @@ def matmul(
 
 
 def batched_matmul(a: np.ndarray, b: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
-    """a @ b for stacks of matrices: a (B, M, K), b (B, K, N), result (B, M, N) in C order, of any strides.
+    """a @ b for stacks of matrices, or stacks of stacks: a (..., M, K), b (..., K, N), result (..., M, N) in C order.
 
-    Zero strides serve for a broadcast batch. dtypes, `out` and errors as in `matmul`.
+    Any strides serve, so neither heads of attention nor a broadcast stack (of zero strides) need be copied. dtypes, `out`
+    and errors as in `matmul`.
     """
     key = ("stacks", a.shape, a.strides, b.shape, b.strides)
     plan = _plans.get(key)
     if plan is None or a.dtype is not plan.dtype or b.dtype is not plan.dtype:
-        if a.ndim != 3:
-            raise ShapeError(f"batched_matmul: a is {a.shape}; expected (B, M, K), for two matrices there is matmul")
+        if a.ndim not in (3, 4):
+            raise ShapeError(
+                f"batched_matmul: a is {a.shape}; expected (B, M, K) or (A, B, M, K), for two matrices there is matmul"
+            )
         plan = _prepare("batched_matmul", a, b, key)
     out = np.empty(plan.shape, plan.dtype) if out is None else _checked("batched_matmul", plan, out)
     if plan.empty:
@@ -442,7 +462,7 @@ def batched_matmul(a: np.ndarray, b: np.ndarray, out: np.ndarray | None = None) 
     aligned_ = a.flags.aligned and b.flags.aligned
     if plan.pack_b or plan.void or plan.odd or plan.copy_vector or not aligned_ or plan.M * plan.N * plan.K > 2**22:
         for x, y, z in zip(a, b, out, strict=True):
-            matmul(x, y, out=z)
+            (matmul if a.ndim == 3 else batched_matmul)(x, y, out=z)
     else:
         _multiply(plan, a, b, out, FROM_ZERO, _NOTHING[plan.dtype], NONE)
     return out

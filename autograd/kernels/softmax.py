@@ -14,7 +14,7 @@ from numba.extending import intrinsic
 
 from .compile import kernel
 from .functions import _mapped, exp
-from .simd import LANES, _Emit, broadcast, load, load_first, store_first, total
+from .simd import LANES, _Emit, broadcast, load, load_first, store, store_first, total
 from .strips import STRIP, strip
 from .threads import run
 from .view import part
@@ -113,26 +113,34 @@ def _log_probability(x, top, log):
 @kernel
 def _softmax_rows(k0, k1, x, y, log, C, R, step):
     lanes, full = _cut(x, C)
-    zero, pieces = x.dtype.type(0), full + (C > full * lanes)
+    zero, rest = x.dtype.type(0), C - full * lanes
     for r in range(k0 * step, min(R, k1 * step)):
         a, xr = r * C, part(x, r * C, (r + 1) * C)
         top = _row_max(xr, lanes, full)
         t, s = broadcast(x, top), broadcast(x, zero)
         if log:
             shift = broadcast(x, x.dtype.type(np.log(_exp_sum(xr, lanes, full, top))))
-            for k in range(pieces):
-                c = k * lanes
-                store_first(y, a + c, (load_first(x, a + c, C - c) - t) - shift, C - c)
+            for k in range(full):
+                store(y, a + k * lanes, (load(x, a + k * lanes) - t) - shift)
+            if rest:
+                c = a + full * lanes
+                store_first(y, c, (load_first(x, c, rest) - t) - shift, rest)
         else:
-            for k in range(pieces):
-                c = k * lanes
-                e = _only_first(_vector_exp(load_first(x, a + c, C - c) - t), C - c, zero)
-                store_first(y, a + c, e, C - c)
+            for k in range(full):
+                e = _vector_exp(load(x, a + k * lanes) - t)
+                store(y, a + k * lanes, e)
+                s = s + e
+            if rest:
+                c = a + full * lanes
+                e = _only_first(_vector_exp(load_first(x, c, rest) - t), rest, zero)
+                store_first(y, c, e, rest)
                 s = s + e
             factor = broadcast(x, x.dtype.type(1) / total(s))
-            for k in range(pieces):
-                c = k * lanes
-                store_first(y, a + c, load_first(y, a + c, C - c) * factor, C - c)
+            for k in range(full):
+                store(y, a + k * lanes, load(y, a + k * lanes) * factor)
+            if rest:
+                c = a + full * lanes
+                store_first(y, c, load_first(y, c, rest) * factor, rest)
 
 
 @kernel(fastmath={"reassoc", "contract"})

@@ -32,9 +32,11 @@ def product(a: ndarray, b: ndarray) -> ndarray:
     M, K, N = a.shape[-2], a.shape[-1], b.shape[-1]
     if b.ndim == 2:
         return gemm.matmul(a.reshape(prod(a.shape[:-1]), K), b).reshape(*a.shape[:-1], N)
-    if a.ndim == b.ndim == 3 and a.shape[0] == b.shape[0]:
+    if 3 <= a.ndim == b.ndim <= 4 and a.shape[:-2] == b.shape[:-2]:
         return gemm.batched_matmul(a, b)
     batch = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+    if len(batch) <= 2:
+        return gemm.batched_matmul(np.broadcast_to(a, (*batch, M, K)), np.broadcast_to(b, (*batch, K, N)))
     a3 = np.broadcast_to(a, (*batch, M, K)).reshape(prod(batch), M, K)
     b3 = np.broadcast_to(b, (*batch, K, N)).reshape(prod(batch), K, N)
     return gemm.batched_matmul(a3, b3).reshape(*batch, M, N)
