@@ -6,6 +6,8 @@ memory order, as g may be one number stretched.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from .compile import kernel
@@ -26,22 +28,27 @@ from .functions import (
     vector_tanh,
 )
 from .further import vector_gelu, vector_gelu_slope
-from .maps import GATE, STEP, elementwise
+from .maps import GATE, STEP, Map, elementwise
 from .order import flats, moved, planes
 from .threads import get_num_threads, run
 from .view import part
 
 
-def add(x: np.ndarray, y: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
-    """x + y, as np.add; (N, C, *space) in two memory orders meet in channels-last memory, where the sum then stands."""
+def _both(kernel: Map, plain: np.ufunc, x: np.ndarray, y: Any, out: np.ndarray | None = None) -> np.ndarray:
+    """What `plain` gives, by the kernel on all threads where x and y are large and stand alike; (N, C, *space) in two
+    memory orders meet in channels-last memory, where the result then stands. y may be a number for some kernels."""
+    if type(y) is not np.ndarray:
+        if x.size < SHARED or get_num_threads() == 1 or not _alike(x, x):
+            return plain(x, y)
+        return kernel.into(np.empty_like(x), x, y)
     if x.ndim > 2 and x.shape == y.shape and x.flags.c_contiguous != y.flags.c_contiguous:
         if planes(x) and np.moveaxis(y, 1, -1).flags.c_contiguous:
             x = np.moveaxis(moved(x), -1, 1)
         elif planes(y) and np.moveaxis(x, 1, -1).flags.c_contiguous:
             y = np.moveaxis(moved(y), -1, 1)
     if x.size >= SHARED and get_num_threads() > 1 and _alike(x, y) and (out is None or _alike(x, out)):
-        return plus.into(np.empty_like(x) if out is None else out, x, y)
-    return np.add(x, y, out=out)
+        return kernel.into(np.empty_like(x) if out is None else out, x, y)
+    return plain(x, y, out=out)
 
 
 SHARED = 1 << 17  # elements from which on two threads add faster than one
@@ -50,13 +57,70 @@ SHARED = 1 << 17  # elements from which on two threads add faster than one
 def _alike(x: np.ndarray, y: np.ndarray) -> bool:
     """Whether two arrays of floats stand in the same order in memory, with no gaps."""
     dense = x.flags.c_contiguous or np.moveaxis(x, 1, -1).flags.c_contiguous if x.ndim > 2 else x.flags.c_contiguous
-    return dense and x.dtype == y.dtype and x.dtype.kind == "f" and x.shape == y.shape and x.strides == y.strides
+    return dense and x.dtype == y.dtype and x.dtype.char in "fd" and x.shape == y.shape and x.strides == y.strides
+
+
+def add(x: np.ndarray, y: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+    """x + y, as np.add."""
+    return _both(plus, np.add, x, y, out)
+
+
+def subtract(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """x - y, as np.subtract."""
+    return _both(minus, np.subtract, x, y)
+
+
+def multiply(x: np.ndarray, y: Any) -> np.ndarray:
+    """x y, as np.multiply; y may be a Python number."""
+    return _both(product if type(y) is np.ndarray else scaled, np.multiply, x, y)
+
+
+def divide(x: np.ndarray, y: Any) -> np.ndarray:
+    """x / y, as np.true_divide; y may be a Python number."""
+    return _both(quotient if type(y) is np.ndarray else divided, np.true_divide, x, y)
 
 
 @elementwise(2)
 def plus(x, y):
     """x + y."""
     return x + y
+
+
+@elementwise(2)
+def minus(x, y):
+    """x - y."""
+    return x - y
+
+
+@elementwise(2)
+def product(x, y):
+    """x y."""
+    return x * y
+
+
+@elementwise(2)
+def quotient(x, y):
+    """x / y."""
+    return x / y
+
+
+@elementwise()
+def scaled(x, p):
+    """x p, for a number p."""
+    return x * p
+
+
+@elementwise()
+def divided(x, p):
+    """x / p, for a number p."""
+    return x / p
+
+
+@elementwise(2)
+def times(g, slope):
+    """g slope, and 0 in place of NaN where g is 0."""
+    y = g * slope
+    return like(0, g) if y != y and g == like(0, g) else y
 
 
 # ------------------------------------------------------------------------------ in pieces, of one number at a time

@@ -58,11 +58,16 @@ def _paired(function: str, input: Any, other: Any) -> Any:
 # ------------------------------------------------------------------------------------------------- arithmetic
 
 
+def _large(x: Any) -> bool:
+    """Whether a pass over x on all threads may pay."""
+    return type(x) is ndarray and x.size >= kernels.SHARED and x.dtype in _FLOATS
+
+
 @op(lambda g: g, lambda g: g, promote=True, samples=binary())
 @quiet
 def _add(input: Any, other: Any) -> Any:
     """input + other, broadcast."""
-    if type(input) is ndarray and input.size >= kernels.SHARED and type(other) is ndarray:
+    if _large(input) and type(other) is ndarray:
         return kernels.add(input, other)
     return np.add(input, other)
 
@@ -79,6 +84,8 @@ def _no_bools(*operands: Any) -> None:
 @quiet
 def _sub(input: Any, other: Any) -> Any:
     """input - other, broadcast."""
+    if _large(input) and type(other) is ndarray:
+        return kernels.subtract(input, other)
     try:
         return np.subtract(input, other)
     except TypeError:
@@ -94,6 +101,8 @@ def mul(input: Any, other: Any) -> Any:
     >>> autograd.mul(autograd.tensor([1.0, 4.0]), autograd.tensor([2.0, 3.0]))
     tensor([ 2., 12.])
     """
+    if _large(input) and type(other) in (ndarray, float):
+        return kernels.multiply(input, other)
     return np.multiply(input, other)
 
 
@@ -111,6 +120,8 @@ def true_divide(input: Any, other: Any) -> Any:
     >>> autograd.true_divide(autograd.tensor([1.0, 4.0]), autograd.tensor([2.0, 3.0]))
     tensor([0.5000, 1.3333])
     """
+    if _large(input) and type(other) in (ndarray, float):
+        return kernels.divide(input, other)
     return np.true_divide(input, other)
 
 
