@@ -173,6 +173,7 @@ from .settings import (
     is_same_size,
     is_signed,
     layout,
+    legacy_contiguous_format,
     memory_format,
     polar,
     preserve_format,

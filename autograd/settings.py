@@ -14,7 +14,7 @@ from .tensor import Device, Tensor
 
 channels_last = "channels_last"
 channels_last_3d = "channels_last_3d"
-contiguous_format = "contiguous_format"
+contiguous_format = legacy_contiguous_format = "contiguous_format"
 preserve_format = "preserve_format"
 strided = "strided"
 memory_format = layout = str

@@ -12,6 +12,7 @@ import pytest
 import autograd
 from autograd.kernels import conv
 from autograd.tensor import wrap
+from nn import functional as F
 
 
 def leaf(*values, dtype=np.float64):
@@ -249,6 +250,67 @@ def test_in_place_on_leaf_is_refused_before_the_write():
     with autograd.no_grad():
         x.mul_(2.0)
     assert x.tolist() == [2.0, 4.0] and x._version == 1
+
+
+def large():
+    """A leaf of as many elements as in-place operations exchange memory from, and the same values in an array."""
+    values = np.random.default_rng(0).standard_normal((64, 128))
+    return wrap(values.copy()).requires_grad_(), values
+
+
+def test_large_values_exchanged_in_place_have_the_same_gradients_and_errors():
+    x, X = large()
+    y = x * 2.0
+    before = id(y._data)
+    y += x
+    assert y.relu_() is y and id(y._data) != before and y._version == 2  # nobody could see the memory
+    (y * y).sum().backward()
+    Y = np.maximum(3 * X, 0)
+    np.testing.assert_allclose(y.detach().numpy(), Y)
+    np.testing.assert_allclose(x.grad.numpy(), 2 * Y * 3 * (X > 0))
+    y.add_(1.0)
+    y = (x * 2.0).relu_()
+    y += x
+    with pytest.raises(
+        RuntimeError, match=r"relu: .*changed in place by add_"
+    ):  # as torch, whose relu has kept its output
+        y.sum().backward()
+    y = x * 2.0
+    y.exp_()
+    y.mul_(3.0)
+    with pytest.raises(RuntimeError, match=r"exp: .*changed in place by mul_"):
+        y.sum().backward()
+    y = x * 2.0
+    F.hardtanh(y, -1.0, 1.0, inplace=True)
+    (g,) = autograd.grad(y.sum(), x)
+    np.testing.assert_array_equal(g.numpy(), 2.0 * (np.abs(2 * X) < 1))
+
+
+@pytest.mark.parametrize("held", ["array", "detached", "view", "saved", "from_numpy", "part"])
+def test_large_memory_that_someone_holds_is_written(held):
+    x, X = large()
+    y = x * 2.0
+    if held == "saved":
+        z = y.exp()
+        z.add_(1.0)
+        with pytest.raises(RuntimeError, match="changed in place by add_"):
+            z.sum().backward()
+        return
+    if held == "part":
+        part = y[:40]
+        part.add_(1.0)
+        np.testing.assert_allclose(y.detach().numpy()[:40], 2 * X[:40] + 1)
+        return
+    if held == "from_numpy":
+        array = X * 2
+        y = autograd.from_numpy(array)
+        y.mul_(x)
+    else:
+        seen = {"array": lambda: y.detach().numpy(), "detached": y.detach, "view": lambda: y[3:]}[held]()
+        array = seen if held == "array" else seen.detach().numpy()
+        y.mul_(x)
+    expected = 2 * X * X
+    np.testing.assert_allclose(array, expected[3:] if held == "view" else expected)
 
 
 def test_write_through_a_view_gives_base_and_siblings_a_new_history():

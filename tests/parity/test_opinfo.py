@@ -309,6 +309,7 @@ def forms(name: str) -> Iterator[tuple[str, Callable[..., Any], Callable[..., An
         yield kind, through, through, FEW
 
 
+@pytest.mark.filterwarnings("ignore:torch.qr is deprecated:UserWarning")  # torch makes its samples so
 @pytest.mark.parametrize("name", COMPARED)
 def test_samples(name: str) -> None:
     """Values in every dtype, and gradients of two orders in float64."""
