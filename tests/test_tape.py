@@ -261,8 +261,8 @@ def large():
 def test_large_values_exchanged_in_place_have_the_same_gradients_and_errors():
     x, X = large()
     y = x * 2.0
-    before = id(y._data)
     y += x
+    before = id(y._data)
     assert y.relu_() is y and id(y._data) != before and y._version == 2  # nobody could see the memory
     (y * y).sum().backward()
     Y = np.maximum(3 * X, 0)
