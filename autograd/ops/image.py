@@ -13,6 +13,7 @@ from numpy import ndarray
 
 from ..errors import DTypeError, InputDTypeError, NumberError, RangeError, ShapeError
 from ..kernels import sample as kernels
+from ..kernels.resample import resample
 from ..op import function, op
 from ..tensor import Tensor, wrap
 from .chain import _zero
@@ -54,6 +55,8 @@ class Taps:
 )
 def _resample(input: Any, dim: int, taps: Taps) -> Any:
     """The map of `taps` along `dim`; its adjoint is another."""
+    if input.dtype.char in "fd":
+        return resample(input, dim, taps.index, taps.weight.astype(input.dtype))
     shape = [1] * input.ndim
     shape[dim] = -1
     y = None
