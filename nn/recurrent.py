@@ -34,6 +34,11 @@ def _variant(name: str, variant: str) -> str:
 _KEYS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr")
 
 
+def _beside(parts: tuple[Tensor, ...]) -> Tensor:
+    """The last states of all layers and directions in a dimension of their own."""
+    return autograd.stack(parts) if len(parts) > 1 else autograd.unsqueeze(parts[0], 0)
+
+
 class RNNBase(Module):
     """What RNN, GRU and LSTM share: the parameters and the walk over layers, directions and time.
 
@@ -151,7 +156,7 @@ class RNNBase(Module):
         order = input.sorted_indices if packed else None
         state = self._initial(hx, sizes[0], x.dtype, unbatched, order)
         x, finals = self._layers(x, state, sizes, known)
-        last = tuple(autograd.stack(parts) for parts in zip(*finals, strict=True))
+        last = tuple([_beside(parts) for parts in zip(*finals, strict=True)])
         if packed:
             output: Any = PackedSequence(x, *input[1:])
             if input.unsorted_indices is not None:

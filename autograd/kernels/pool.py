@@ -25,9 +25,6 @@ from .view import part
 
 GATE = 1 << 14  # elements read below which a parallel launch costs more than it saves
 MOST, NONE = 255, 255  # places of a window that a byte can number, and what stands for none
-REACH = (
-    16  # windows up to which a position collects from those that reach it, rather than each window adding to its own
-)
 NEAR = 1 << 24  # bytes of a gradient up to which writing it once is quicker than clearing it row by row, then adding
 NARROW = 16  # channels below which loops run along whole rows of the image instead of along the channels
 Pair = int | tuple[int, int]
@@ -292,11 +289,8 @@ def _max_narrow_rows(k0, k1, x, y, index, hs, he, ws, we, dh, dw, full, H, W, C,
                     index[o + c] = where[w0 * C + c] + shift
             else:
                 for c in range(C):
-                    top, held, shift = (
-                        column[w0 * C + c],
-                        at[w0 * C + c] + (0 if numbered else w0),
-                        0 if numbered else w0,
-                    )
+                    shift = 0 if numbered else w0
+                    top, held = column[w0 * C + c], at[w0 * C + c] + shift
                     for w in range(w0 + dw, we[q], dw):
                         shift += right
                         v, here = column[w * C + c], at[w * C + c] + shift
@@ -464,11 +458,11 @@ def _by_rows(function: Any, work: int, rows: int, *args: Any) -> None:
     run(function, key, -(-rows // step), work >= GATE, *args, rows, step)
 
 
-def _max(x: np.ndarray, h: Windows, w: Windows, bytes: bool) -> tuple[np.ndarray, np.ndarray]:
+def _max(x: np.ndarray, h: Windows, w: Windows, numbered: bool) -> tuple[np.ndarray, np.ndarray]:
     last = channels_last(x)
     N, H, W, C = last.shape
     y = np.empty((N, h.out, w.out, C), x.dtype)
-    index = np.empty(y.shape, np.uint8 if bytes else np.int32 if H * W < 1 << 31 else np.int64)
+    index = np.empty(y.shape, np.uint8 if numbered else np.int32 if H * W < 1 << 31 else np.int64)
     arrays = last.reshape(-1), y.reshape(-1), index.reshape(-1)
     sizes = h.start, h.stop, w.start, w.stop, h.step, w.step, w.full, H, W, C
     _by_rows(_max_narrow_rows if C < NARROW else _max_rows, last.size, N * h.out, *arrays, *sizes)
@@ -561,9 +555,7 @@ def max_pool2d_input(
     if kernel is None:
         if index.dtype == np.uint8:
             raise TypeError("max_pool2d_input: index is uint8, which counts inside windows; give their geometry too")
-        ahead = until = np.full(P, H)
-        nowhere = np.zeros(max(P, Q), np.int64)
-        starts = nowhere[:P], nowhere[:Q]
+        starts, ahead, until = (np.zeros(P, np.int64), np.zeros(Q, np.int64)), np.zeros(1, np.int64), np.full(P, H)
     else:
         h, w = _geometry(x_shape, kernel, stride, padding, dilation, ceil_mode)
         apart = h.reached.shape[1] * w.reached.shape[1] <= 1 and index.dtype == np.uint8

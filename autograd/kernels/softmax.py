@@ -71,37 +71,28 @@ def _cut(x, C):
     return lanes, C // lanes
 
 
-@kernel(fastmath={"nnan", "nsz"})
-def _max_rest(x, top):
-    for c in range(x.size):
-        top = max(top, x[c])
-    return top
-
-
 @kernel
 def _row_max(x, lanes, full):
     """The largest element; any number where one is NaN: the sum of exponentials is NaN then whatever is subtracted."""
-    top = broadcast(x, x.dtype.type(-np.inf))
+    least = x.dtype.type(-np.inf)
+    top, rest = broadcast(x, least), x.size - full * lanes
     for k in range(full):
         top = _larger(top, load(x, k * lanes))
-    return _max_rest(part(x, full * lanes, x.size), _largest(top))
-
-
-@kernel(fastmath={"reassoc", "contract"})
-def _exp_rest(x, top):
-    s = x.dtype.type(0)
-    for c in range(x.size):
-        s += exp(x[c] - top)
-    return s
+    if rest:
+        top = _larger(top, _only_first(load_first(x, full * lanes, rest), rest, least))
+    return _largest(top)
 
 
 @kernel
 def _exp_sum(x, lanes, full, top):
     """The sum of exp(x - top)."""
-    t, s = broadcast(x, top), broadcast(x, x.dtype.type(0))
+    zero = x.dtype.type(0)
+    t, s, rest = broadcast(x, top), broadcast(x, zero), x.size - full * lanes
     for k in range(full):
         s = s + _vector_exp(load(x, k * lanes) - t)
-    return total(s) + _exp_rest(part(x, full * lanes, x.size), top)
+    if rest:
+        s = s + _only_first(_vector_exp(load_first(x, full * lanes, rest) - t), rest, zero)
+    return total(s)
 
 
 @kernel
