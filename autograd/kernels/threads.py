@@ -36,7 +36,7 @@ RUNS = 5 * LINE  # from here on a word a thread: the next piece of its run, and 
 ASLEEP = 32  # bytes behind a thread's run: whether it sleeps
 
 PIECES = 256  # pieces of a job at most
-LOOKING = 8000  # times that a helper looks for work before it sleeps: between two kernels of a step it stays awake
+LOOKING = 20000  # times, a third of a millisecond, that a helper looks for work before it sleeps: it stays awake within a step
 PATIENCE = 200  # times that a caller looks for the helpers' last pieces before it lets other threads have its core
 
 
