@@ -845,12 +845,11 @@ _ALONE = _holders(wrap(np.zeros(1))), _owners(wrap(np.zeros(2)[1:]))
 def _alone(tensor: Any, out: Any, started: int) -> bool:
     """Whether nothing holds the memory of `tensor` but itself and what the one op that computed `out` has saved: no view,
     array, earlier op or other tensor. Then the result may stay where it is, and the old values too."""
-    node, x_base = out._node, tensor._data.base
-    owned = x_base is None
-    if not owned and type(x_base) is ndarray and x_base.base is None:
-        del x_base
-        owned = _owners(tensor) == _ALONE[1]
-    if not owned or mode.watched or type(node) is not Node or node.values is None:
+    node = out._node  # no name may stand for the array or its owner: it would count
+    whole = tensor._data.base is None or (type(tensor._data.base) is ndarray and tensor._data.base.base is None)
+    if not whole or (tensor._data.base is not None and _owners(tensor) != _ALONE[1]):
+        return False
+    if mode.watched or type(node) is not Node or node.values is None:
         return False
     if tensor._view is not None or out._view is not None or node.number <= started:
         return False

@@ -271,9 +271,8 @@ def test_large_values_exchanged_in_place_have_the_same_gradients_and_errors():
     y.add_(1.0)
     y = (x * 2.0).relu_()
     y += x
-    with pytest.raises(
-        RuntimeError, match=r"relu: .*changed in place by add_"
-    ):  # as torch, whose relu has kept its output
+    # as torch, whose relu has kept its output
+    with pytest.raises(RuntimeError, match=r"relu: .*changed in place by add_"):
         y.sum().backward()
     y = x * 2.0
     y.exp_()

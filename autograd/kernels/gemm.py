@@ -69,13 +69,22 @@ def pack(first, last, K, N, X, x0, xk, xn, P, out):
 
 
 @kernel
+def _first(plan, batch, a0, b0):
+    """Where the matrices of a product of a stack, or of a stack of stacks, begin."""
+    near, a, b = plan[18], a0 + batch * plan[10], b0 + batch * plan[13]
+    if batch >= near:
+        a, b = a + batch // near * plan[19], b + batch // near * plan[20]
+    return a, b
+
+
+@kernel
 def outer_product(first, last, plan, n0, A, a0, B, b0, C, start, bias, floor):
     """Rectangles first to last of C by outer products: B's rows are contiguous, A may have any strides.
 
     P columns of B are `bpanel` apart; n0 is the first column of the chunk at hand. See `_Plan`.
     """
     M, N, K, chunk, rows, columns, block, piece = plan[0], plan[1], plan[2], plan[3], plan[4], plan[5], plan[6], plan[7]
-    am, ak, abatch, bk, bpanel, bbatch = plan[8], plan[9], plan[10], plan[11], plan[12], plan[13]
+    am, ak, bk, bpanel = plan[8], plan[9], plan[11], plan[12]
     P, own_a, own_b, own_bk, own_bn = NR * LANES * 4 // C.itemsize, plan[14], plan[15], plan[16], plan[17]
     bands, panels, bands0, panels0, rowstep, step = A, B, 0, 0, am, ak
     # a task packs what it reads, block by block: what another core has packed lies in that core's cache
@@ -89,9 +98,7 @@ def outer_product(first, last, plan, n0, A, a0, B, b0, C, start, bias, floor):
     across, down, pieces = (width + columns - 1) // columns, (M + rows - 1) // rows, (K + piece - 1) // piece
     for t in range(first, last):
         j, i, p, batch = t % across, t // across % down, t // (across * down) % pieces, t // (across * down * pieces)
-        a_first, b_first = a0 + batch * abatch, b0 + batch * bbatch
-        if batch >= plan[18]:  # a stack of stacks
-            a_first, b_first = a_first + batch // plan[18] * plan[19], b_first + batch // plan[18] * plan[20]
+        a_first, b_first = _first(plan, batch, a0, b0)
         left, right = j * columns // P, (min(width, (j + 1) * columns) + P - 1) // P  # panels of B, of A, and ...
         top, bottom = i * rows // MR, (min(M, (i + 1) * rows) + MR - 1) // MR
         begin, end = p * piece, min(K, (p + 1) * piece)  # ... the stretch of K
@@ -134,15 +141,13 @@ def outer_product(first, last, plan, n0, A, a0, B, b0, C, start, bias, floor):
 def inner_product(first, last, plan, n0, A, a0, B, b0, C, start, bias, floor):
     """`outer_product` by inner products: A's rows and B's columns are contiguous, B's columns `bn` apart."""
     M, N, K, rows, columns, block, piece = plan[0], plan[1], plan[2], plan[4], plan[5], plan[6], plan[7]
-    am, abatch, bn, bbatch = plan[8], plan[10], plan[12], plan[13]
+    am, bn = plan[8], plan[12]
     across, down, pieces = (N + columns - 1) // columns, (M + rows - 1) // rows, (K + piece - 1) // piece
     nothing = C.dtype.type(-np.inf)
     for t in range(first, last):
         j, i, p, batch = t % across, t // across % down, t // (across * down) % pieces, t // (across * down * pieces)
         begin, end = p * piece, min(K, (p + 1) * piece)
-        a_first, b_first = a0 + batch * abatch, b0 + batch * bbatch
-        if batch >= plan[18]:  # a stack of stacks
-            a_first, b_first = a_first + batch // plan[18] * plan[19], b_first + batch // plan[18] * plan[20]
+        a_first, b_first = _first(plan, batch, a0, b0)
         for k in range(begin, end, block):
             depth = min(block, end - k)
             now, limit = start if k == begin else FROM_C, floor if k + block >= end else nothing
@@ -191,9 +196,7 @@ def activate(first, last, length, C, activation):
 # packing gains 12 to 25 %; on AMD's (Zen 5) it loses 5 to 20 %. The bits are the same.
 FAR_ROWS_COST = not llvm.get_host_cpu_name().startswith("znver")
 SERIAL = 300_000  # multiplications below which a parallel launch costs more than it gains
-FEW_ROWS = (
-    70 * MR
-)  # rows of A up to which each task packs the columns of B that it reads, rather than one pass all of B
+FEW_ROWS = 70 * MR  # rows of A up to which each task packs the columns of B that it reads, not one pass all of B
 TASKS = 16  # a product is cut into at least so many tasks if they are worth it
 
 

@@ -383,9 +383,7 @@ def lstm_forward(first, last, sizes, steps, words, table, W, wr, states, cells, 
             _times(states, h, O, O, W, 0, N, gates, a, N, FROM_C, W, 0, -np.inf, m - k)
             for r in range(m):
                 at, q, c, p = (row + r) * N, (row + r) * H, (shift + row + r) * H, before + r
-                y = (
-                    q if O != H else c
-                )  # chosen inside the call, all its arrays' references would be counted, atomically
+                y = q if O != H else c  # chosen inside the call, its arrays' references would be counted, atomically
                 if r >= k:
                     p = initial + r
                 lstm_gates(H, gates, at, cells, p * H, c, tanhs, q, hidden, y)
@@ -521,9 +519,8 @@ def distinct(x: ndarray, steps: int, batch_first: bool, H: int) -> Words | None:
         return None
     numbers, first = np.empty(P, np.int64), np.empty(most, np.int64)
     table = np.full(1 << (2 * most).bit_length(), -1)
-    words = x.reshape(-1, width).view(
-        "i8" if width * x.itemsize % 8 == 0 else f"i{x.itemsize}"
-    )  # rows as whole numbers
+    whole = "i8" if width * x.itemsize % 8 == 0 else f"i{x.itemsize}"
+    words = x.reshape(-1, width).view(whole)
     count = _distinct(words.reshape(-1), words.shape[1], numbers, first, table)
     if count < 0:
         return None

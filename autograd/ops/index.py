@@ -652,18 +652,15 @@ def masked_select(input: Any, mask: Any) -> Any:
 def _masked_fill(input: Any, mask: Any, value: Any) -> Any:
     """`value` where the mask holds."""
     try:
-        out = kernels.fill(input, mask, value) if type(input) is ndarray and not np.ndim(value) else None
-    except ValueError:  # as said below
-        out = None
-    if out is not None:
-        return out
-    if mask.shape == np.shape(input):
-        out = np.array(input, order="K")
-        if not out.ndim:
-            return np.where(mask, value, out).astype(out.dtype)
-        np.copyto(out, value, where=mask, casting="unsafe")
-        return out
-    try:
+        filled = kernels.fill(input, mask, value) if type(input) is ndarray and not np.ndim(value) else None
+        if filled is not None:
+            return filled
+        if mask.shape == np.shape(input):
+            out = np.array(input, order="K")
+            if not out.ndim:
+                return np.where(mask, value, out).astype(out.dtype)
+            np.copyto(out, value, where=mask, casting="unsafe")
+            return out
         return np.where(mask, np.asarray(value, input.dtype), input)
     except ValueError:
         raise ShapeError(
