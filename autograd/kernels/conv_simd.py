@@ -165,12 +165,15 @@ def window_tile(  # type: ignore[no-untyped-def]
                     for j in range(nr):
                         b.store(emit.fma(value, row[j], b.load(sums[i][j])), sums[i][j])
         zero = emit.constant(0.0)
-        for i in range(mr):
-            with b.if_then(used[i]):
-                for j in range(nr):
-                    total = b.load(sums[i][j])
-                    total = b.select(relu, emit.at_least(total, zero), total)
-                    emit.store(C_, b.add(c_rows[i], columns[j]), total, masks[j])
+        with b.if_else(b.icmp_signed(">=", n, _I64(nr * emit.width))) as (whole, part):
+            for branch, given in ((whole, [None] * nr), (part, masks)):
+                with branch:
+                    for i in range(mr):
+                        with b.if_then(used[i]):
+                            for j in range(nr):
+                                total = b.load(sums[i][j])
+                                total = b.select(relu, emit.at_least(total, zero), total)
+                                emit.store(C_, b.add(c_rows[i], columns[j]), total, given[j])
         return context.get_dummy_value()
 
     return signature, codegen

@@ -147,10 +147,7 @@ def _store_places(tyctx, index, i, where, count):  # type: ignore[no-untyped-def
         if stored.element.width != emit.bits:
             resize = builder.trunc if stored.element.width < emit.bits else builder.sext
             value = resize(value, stored)
-        pointer = builder.bitcast(builder.gep(emit.data(index, args[0]), [args[1]]), stored.as_pointer())
-        name = f"llvm.masked.store.v{emit.width}i{stored.element.width}.p0"
-        align = ir.Constant(ir.IntType(32), stored.element.width // 8)
-        emit.call(name, ir.VoidType(), value, pointer, align, emit.mask(args[3]))
+        emit.store(emit.data(index, args[0]), args[1], value, emit.mask(args[3]))
         return context.get_dummy_value()
 
     return types.void(index, types.intp, where, types.intp), codegen
@@ -163,10 +160,8 @@ def _load_places(tyctx, like, index, i, count):  # type: ignore[no-untyped-def]
     def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
         emit = _Emit(context, builder, like.dtype)
         held, stored = _places(emit, context, index)
-        pointer = builder.bitcast(builder.gep(emit.data(index, args[1]), [args[2]]), stored.as_pointer())
-        name, align = f"llvm.masked.load.v{emit.width}i{stored.element.width}.p0", stored.element.width // 8
         others = ir.Constant(stored, [-1] * emit.width)
-        places = emit.call(name, stored, pointer, ir.IntType(32)(align), emit.mask(args[3]), others)
+        places = emit.load_first(emit.data(index, args[1]), args[2], emit.mask(args[3]), others)
         if stored.element.width != emit.bits:
             more = builder.zext if stored.element.width == 8 else builder.sext
             places = (builder.trunc if stored.element.width > emit.bits else more)(places, held)
