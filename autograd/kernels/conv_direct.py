@@ -300,6 +300,7 @@ def depthwise_windows(first, last, kind, plan, rows, columns, none, x, w, bias, 
     p = plan[0]
     C, H, W, Wo, T, Q, sw, relu = p.C, p.H, p.W, p.Wo, p.T, p.Q, p.sw, p.relu != 0
     lanes, reach = LANES * 4 // x.itemsize, (PIXELS - 1) * sw + columns[:T].max() + Q
+    below = rows[:T].max()
     for task in range(first, last):
         n = task // p.blocks
         h = (task - n * p.blocks) * p.block
@@ -308,7 +309,11 @@ def depthwise_windows(first, last, kind, plan, rows, columns, none, x, w, bias, 
                 row, column, m = i * p.sh + p.top, j * sw + p.left, Wo - j
                 whole = m >= PIXELS and column >= 0 and column + reach <= W
                 o = ((n * p.Hd + p.row0 + i * p.rstep) * p.Wd + p.col0 + j * p.cstep) * C
+                # what the next pixels read first, and where they write: values far apart are beyond a processor's foresight
+                ahead = ((n * H + row + below) * W + column + (PIXELS * sw + Q)) * C
                 for c in range(0, C, lanes):
+                    prefetch(x, ahead + c * PIXELS * sw, lanes * PIXELS * sw)
+                    prefetch(y, o + PIXELS * C * p.cstep + c * PIXELS * p.cstep, lanes * PIXELS * p.cstep)
                     a, b, step = n * H * W * C + c, p.start * C + c, p.cstep * C
                     if whole and C - c >= lanes:
                         channel_row(
@@ -328,6 +333,7 @@ def depthwise_sums(first, last, kind, plan, rows, columns, none, x, g, zeros, su
     p = plan[0]
     C, H, W, Ho, Wo, T, Q, sw, units = p.C, p.H, p.W, p.Ho, p.Wo, p.T, p.Q, p.sw, p.N * p.blocks
     lanes, reach = LANES * 4 // x.itemsize, (PIXELS - 1) * sw + columns[:T].max() + Q
+    below = rows[:T].max()
     for piece in range(first, last):
         clear(sums, piece * T * Q * C, T * Q * C)
         for unit in range(piece * units // p.pieces, (piece + 1) * units // p.pieces):
@@ -338,7 +344,10 @@ def depthwise_sums(first, last, kind, plan, rows, columns, none, x, g, zeros, su
                     row, column, m = i * p.sh + p.top, j * sw + p.left, Wo - j
                     whole = m >= PIXELS and column >= 0 and column + reach <= W
                     o = ((n * Ho + i) * Wo + j) * C
+                    ahead = ((n * H + row + below) * W + column + (PIXELS * sw + Q)) * C  # as in `depthwise_windows`
                     for c in range(0, C, lanes):
+                        prefetch(x, ahead + c * PIXELS * sw, lanes * PIXELS * sw)
+                        prefetch(g, o + PIXELS * C + c * PIXELS, lanes * PIXELS)
                         a, b = n * H * W * C + c, piece * T * Q * C + c
                         if whole and C - c >= lanes:
                             channel_sums(

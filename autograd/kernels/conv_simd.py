@@ -187,25 +187,42 @@ def _run(kind: types.Array) -> tuple[int, Any]:
 class _Values:
     """The vectors that PIXELS windows meet along a run of taps, each loaded once where windows overlap."""
 
-    def __init__(self, emit: _Emit, x: Any, base: Any, step: Any, of_step: int | None, C: Any, mask: Any) -> None:
-        self.emit, self.x, self.base, self.C, self.mask = emit, x, base, C, mask
-        self.step, self.of_step = step, of_step
-        self.found: dict[int, Any] = {}
+    def __init__(self, emit: _Emit, x: Any, step: Any, of_step: int | None, S: int, C: Any) -> None:
+        self.emit, self.x, self.C, self.step, self.of_step, self.S = emit, x, C, step, of_step, S
+        b = emit.b
+        # four distances in registers and every fourth value's place: a place a value would not fit into the registers
+        self.offsets = [_I64(0), *(emit.hidden(b.mul(C, _I64(k))) for k in range(1, 4))]
+        self.four = b.mul(C, _I64(4))
 
-    def at(self, i: int, s: int, column: Any = None, W: Any = None) -> Any:
-        """What window i meets at tap s; zero outside of 0 <= column + ... < W, if that is given."""
+    def run(self, base: Any) -> None:
+        """Start a run at x[base]."""
+        self.base, self.found, self.places = base, dict[int, Any](), [base]
+
+    def _place(self, k: int) -> Any:
+        b = self.emit.b
+        while len(self.places) <= k // 4:
+            self.places.append(self.emit.hidden(b.add(self.places[-1], self.four)))
+        return b.add(self.places[k // 4], self.offsets[k % 4])
+
+    def at(self, i: int, s: int, mask: Any = None, column: Any = None, W: Any = None) -> Any:
+        """What window i meets at tap s; with a mask, zero outside of 0 <= column + ... < W."""
         b, k = self.emit.b, self.of_step and i * self.of_step + s
         if k in self.found:
             return self.found[k]
         place = b.add(b.mul(_I64(i), self.step), _I64(s)) if k is None else _I64(k)
-        mask = self.mask
-        if W is not None:
+        if mask is not None:
             inside = b.icmp_unsigned("<", b.add(column, place), W)
             mask = b.select(inside, mask, ir.Constant(mask.type, [0] * self.emit.width))
-        value = self.emit.load(self.x, b.add(self.base, b.mul(place, self.C)), mask)
+        where = b.add(self.base, b.mul(place, self.C)) if k is None else self._place(k)
+        value = self.emit.load(self.x, where, mask)
         if k is not None:
             self.found[k] = value
         return value
+
+    def pairs(self) -> list[tuple[int, int]]:
+        """Window and tap of each product, by the value they meet: each is needed for a short while only."""
+        every = [(i, s) for i in range(PIXELS) for s in range(self.S)]
+        return sorted(every, key=lambda pair: pair[0] * self.of_step + pair[1]) if self.of_step else every
 
 
 @intrinsic(prefer_literal=True)
@@ -259,6 +276,7 @@ def channel_row(  # type: ignore[no-untyped-def]
         sums = [cgutils.alloca_once(b, emit.type) for _ in range(PIXELS)]
         for place in sums:
             b.store(first, place)
+        values = _Values(emit, x_, step, of_step, S, C)
         with cgutils.for_range(b, T) as loop:
             h = b.add(row, b.load(b.gep(rows_, [loop.index])))
             with b.if_then(b.icmp_unsigned("<", h, H)):
@@ -266,11 +284,10 @@ def channel_row(  # type: ignore[no-untyped-def]
                 base = b.add(x0, b.mul(b.add(b.mul(h, W), v), C))
                 tap = b.add(w0, b.mul(b.mul(loop.index, _I64(S)), C))
                 weights = [emit.load(w_, b.add(tap, b.mul(_I64(s), C)), mask) for s in range(S)]
-                values = _Values(emit, x_, base, step, of_step, C, mask)
-                for i in range(PIXELS):
-                    for s in range(S):
-                        value = values.at(i, s, v, W) if check else values.at(i, s)
-                        b.store(emit.fma(value, weights[s], b.load(sums[i])), sums[i])
+                values.run(base)
+                for i, s in values.pairs():
+                    value = values.at(i, s, mask, v, W)
+                    b.store(emit.fma(value, weights[s], b.load(sums[i])), sums[i])
         for i in range(PIXELS):
             with b.if_then(b.icmp_signed("<", _I64(i), m) if check else ir.Constant(ir.IntType(1), 1)):
                 total = b.load(sums[i])
@@ -305,6 +322,7 @@ def channel_sums(  # type: ignore[no-untyped-def]
             for i in range(PIXELS)
         ]
         sums = [cgutils.alloca_once(b, emit.type) for _ in range(S)]
+        values = _Values(emit, x_, step, of_step, S, C)
         with cgutils.for_range(b, T) as loop:
             h = b.add(row, b.load(b.gep(rows_, [loop.index])))
             with b.if_then(b.icmp_unsigned("<", h, H)):
@@ -314,17 +332,17 @@ def channel_sums(  # type: ignore[no-untyped-def]
                 cells = [b.add(tap, b.mul(_I64(s), C)) for s in range(S)]
                 for s in range(S):
                     b.store(emit.load(y_, cells[s], mask), sums[s])
-                values = _Values(emit, x_, base, step, of_step, C, mask)
-                for i in range(PIXELS):
-                    if check:  # a value beyond the last window may be NaN: zero times it is not nothing
+                if check:  # a value beyond the last window may be NaN: zero times it is not nothing
+                    for i in range(PIXELS):
                         with b.if_then(used[i]):
-                            own = _Values(emit, x_, base, step, of_step, C, mask)
+                            values.run(base)
                             for s in range(S):
-                                value = own.at(i, s, v, W)
+                                value = values.at(i, s, mask, v, W)
                                 b.store(emit.fma(value, gradients[i], b.load(sums[s])), sums[s])
-                    else:
-                        for s in range(S):
-                            b.store(emit.fma(values.at(i, s), gradients[i], b.load(sums[s])), sums[s])
+                else:
+                    values.run(base)
+                    for i, s in values.pairs():
+                        b.store(emit.fma(values.at(i, s), gradients[i], b.load(sums[s])), sums[s])
                 for s in range(S):
                     emit.store(y_, cells[s], b.load(sums[s]), mask)
         return context.get_dummy_value()

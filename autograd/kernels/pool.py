@@ -212,22 +212,22 @@ def _max_rows(k0, k1, x, y, index, hs, he, ws, we, dh, dw, wide, H, W, C, rows, 
                 _store_places(index, o + c, at_a, lanes)
                 _store_places(index, o + c + lanes, at_b, lanes)
             for c in range(C // (2 * lanes) * 2 * lanes, C, lanes):
-                count = min(lanes, C - c)
+                # the lanes past the channels are the next place's, which is written later; not at the ends
                 a, at_a, first, h = broadcast(x, -np.inf), none, corner, hs[p]
                 while h < he[p]:
                     at, w = first, ws[q]
                     while w < we[q]:
                         i = (plane + h * W + w) * C + c
-                        v = load(x, i) if count == lanes else load_first(x, i, count)
+                        v = load(x, i) if i + lanes <= x.size else load_first(x, i, C - c)
                         a, at_a = _larger(v, a, _place(x, at), at_a)
                         at, w = at + right, w + dw
                     first, h = first + down, h + dh
-                if count == lanes:
+                if o + c + lanes <= (r + 1) * Q * C:
                     store(y, o + c, a)
                     _store_places(index, o + c, at_a, lanes)
                 else:
-                    store_first(y, o + c, a, count)
-                    _store_places(index, o + c, at_a, count)
+                    store_first(y, o + c, a, C - c)
+                    _store_places(index, o + c, at_a, C - c)
 
 
 @kernel
@@ -316,7 +316,8 @@ def _max_input_apart(k0, k1, g, index, gx, hs, he, ws, we, dh, dw, wide, tiled, 
                     at, w = first, ws[q]
                     while w < we[q]:
                         i, own = ((n * H + h) * W + w) * C + c, _chosen(v, places, _place(g, at))
-                        if C >= lanes:
+                        # the lanes past the channels are zeros, for places of the row that are written later
+                        if C >= lanes or (dw == 1 and i + lanes <= (n * H + h + 1) * W * C):
                             store(gx, i, own)
                         else:
                             store_first(gx, i, own, C)
@@ -460,7 +461,8 @@ def _max(x: np.ndarray, h: Windows, w: Windows, numbered: bool) -> tuple[np.ndar
     index = np.empty(y.shape, np.uint8 if numbered else np.int32 if H * W < 1 << 31 else np.int64)
     arrays = last.reshape(-1), y.reshape(-1), index.reshape(-1)
     sizes = h.start, h.stop, w.start, w.stop, h.step, w.step, w.full, H, W, C
-    _by_rows(_max_narrow_rows if C < NARROW else _max_rows, last.size, N * h.out, *arrays, *sizes)
+    narrow = 2 * C * x.itemsize < 3 * LANES  # a vector holds a place and more, of which the most part is wasted
+    _by_rows(_max_narrow_rows if narrow else _max_rows, last.size, N * h.out, *arrays, *sizes)
     return channels_first(y), channels_first(index)
 
 
