@@ -42,6 +42,7 @@ Pair = tuple[int, int]
 
 BLOCK = 1 << 17  # values of a block of source rows: it stays in the second-level cache
 CHUNK = 1 << 15  # values of a chunk of a weight panel: it too
+PAGE = 1 << 12  # bytes
 AHEAD = 1 << 10  # values by which a stream from memory is fetched before it is needed
 SERIAL = 1 << 19  # multiply-adds below which a parallel launch costs more than it gives
 TOGETHER = 256  # pixels whose images are taken together
@@ -118,7 +119,7 @@ def to_channels_last(first, last, width, plan, rows, places, taps, x, w, bias, y
     """y[n, pixel, c] = x[start + n*far + c*wide + pixel], `step` pixels of an image a task."""
     p = plan[0]
     C, pixels, step, wide = p.C, p.H * p.W, p.step, p.wide
-    lanes = LANES * 4 // x.itemsize
+    lanes, far = LANES * 4 // x.itemsize, p.wide * x.itemsize >= PAGE  # a processor foresees strides within a page
     for task in range(first, last):
         n = task // p.blocks
         begin = (task - n * p.blocks) * step
@@ -141,6 +142,10 @@ def to_channels_last(first, last, width, plan, rows, places, taps, x, w, bias, y
             continue
         for j in range(begin, end, 4 * lanes):  # further along the rows of x, whose distance may be a power of two
             for c in range(0, C, lanes):
+                for k in range(c, min(C, c + lanes) if far else c):
+                    prefetch(x, first + k * wide + j + 4 * lanes, 4 * lanes)
+                if far:
+                    prefetch(y, (n * pixels + j + 4 * lanes) * C + c * 4 * lanes, lanes * 4 * lanes)
                 for i in range(j, min(end, j + 4 * lanes), lanes):
                     transpose_tile(
                         x, first + c * wide + i, wide, y, (n * pixels + i) * C + c, C, min(lanes, C - c),
