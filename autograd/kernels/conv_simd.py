@@ -222,7 +222,8 @@ class _Values:
     def pairs(self) -> list[tuple[int, int]]:
         """Window and tap of each product, by the value they meet: each is needed for a short while only."""
         every = [(i, s) for i in range(PIXELS) for s in range(self.S)]
-        return sorted(every, key=lambda pair: pair[0] * self.of_step + pair[1]) if self.of_step else every
+        step = self.of_step
+        return sorted(every, key=lambda pair: pair[0] * step + pair[1]) if step else every
 
 
 @intrinsic(prefer_literal=True)

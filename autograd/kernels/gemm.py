@@ -17,6 +17,7 @@ import numpy as np
 from autograd.errors import ShapeError
 from autograd.kernels.buffer import flat, workspace
 from autograd.kernels.compile import kernel
+from autograd.kernels.conv_simd import prefetch
 from autograd.kernels.functions import sigmoid, tanh
 from autograd.kernels.simd import (
     DOT_MR,
@@ -86,6 +87,7 @@ def outer_product(first, last, plan, n0, A, a0, B, b0, C, start, bias, floor):
     M, N, K, chunk, rows, columns, block, piece = plan[0], plan[1], plan[2], plan[3], plan[4], plan[5], plan[6], plan[7]
     am, ak, bk, bpanel = plan[8], plan[9], plan[11], plan[12]
     P, own_a, own_b, own_bk, own_bn = NR * LANES * 4 // C.itemsize, plan[14], plan[15], plan[16], plan[17]
+    ahead = plan[21]
     bands, panels, bands0, panels0, rowstep, step = A, B, 0, 0, am, ak
     # a task packs what it reads, block by block: what another core has packed lies in that core's cache
     if own_a:
@@ -111,7 +113,12 @@ def outer_product(first, last, plan, n0, A, a0, B, b0, C, start, bias, floor):
                 n, b = min(N - left * P, columns), b_first + left * P * own_bn + k0 * own_bk
                 pack(0, right - left, k, n, B, b, own_bk, own_bn, P, panels[panels0:])
             now, low = start if k0 == begin else FROM_C, floor if k0 + k == end else C.dtype.type(-np.inf)
-            for tile in range((right - left) * (bottom - top)):
+            tiles = (right - left) * (bottom - top)
+            each = (k + tiles - 1) // tiles if ahead else 0  # rows of the next block to fetch beside a tile
+            for tile in range(tiles):
+                for r in range(k0 + k + tile * each, k0 + k + (tile + 1) * each):
+                    prefetch(B, b_first + left * P + r * own_bk, (right - left) * P)
+                    prefetch(A, a_first + top * MR + r * ak, (bottom - top) * MR)
                 if K <= 64:  # C is most of the memory: write it row by row
                     x, y = top + tile // (right - left), left + tile % (right - left)
                 else:  # a panel of B stays in the first cache
@@ -193,10 +200,12 @@ def activate(first, last, length, C, activation):
 
 
 # Whether reading rows that lie a page apart costs more than packing them: up to a quarter on Intel's processors, where
-# packing gains 12 to 25 %; on AMD's (Zen 5) it loses 5 to 20 %. The bits are the same.
-FAR_ROWS_COST = not llvm.get_host_cpu_name().startswith("znver")
+# packing gains 12 to 25 %, and to a half where a tile takes less than half a cache line of a row (Zen 3 and other
+# processors with AVX2); on AMD's with AVX-512 (Zen 5) packing loses 5 to 20 %. The bits are the same.
+FAR_ROWS_COST = LANES < 16 or not llvm.get_host_cpu_name().startswith("znver")
 SERIAL = 300_000  # multiplications below which a parallel launch costs more than it gains
 FEW_ROWS = 70 * MR  # rows of A up to which each task packs the columns of B that it reads, not one pass all of B
+LONG = 2048  # rows of A and B in A'B from which on the next block is fetched while one is multiplied
 TASKS = 16  # a product is cut into at least so many tasks if they are worth it
 
 
@@ -244,9 +253,13 @@ class _Plan:
         wide = M > 2 * MR and N > P and batch == 1 and bn == 1
         # A^T B, as in the gradient of weights; where rows of A far apart cost little, packing them does not pay for itself
         upright = wide and am == 1 and K >= (96 if FAR_ROWS_COST else 16 * max(M, N))
-        own_a, own_b = upright and M >= 10 * MR and N >= 8 * P, upright and M >= 8 * MR  # where it is read often enough
+        # each operand where it is read often enough
+        own_a, own_b = upright and M >= 10 * MR and N >= (8 if LANES == 16 else 4) * P, upright and M >= 8 * MR
+        ahead = own_a and LANES < 16 and K >= LONG  # the next block is fetched while one is multiplied
         if upright:
             rows, block = 16 * MR, (1024 if own_a else 512) // itemsize
+            if ahead:
+                rows, columns, block = 32 * MR, 16 * P, 512 // itemsize
         if (upright or (wide and M <= 16 * MR and K * N * itemsize > 2**19)) and K >= 512 and M * N < 2**18:
             # K in pieces rather than smaller rectangles; of A B with few rows, B passes once, unpacked
             block = block if upright else 256 // itemsize
@@ -282,7 +295,7 @@ class _Plan:
         self.tasks = self.bands * -(-N // columns)
         right = (P, P * K) if pack_b or own_b else (bk, bn if inner else P)
         cut = (M, N, K, chunk, rows, columns, block, piece)
-        further = near, afar - near * abatch, bfar - near * bbatch
+        further = near, afar - near * abatch, bfar - near * bbatch, ahead
         self.numbers = np.array((*cut, am, ak, abatch, *right, bbatch, own_a, own_b, bk, bn, *further), np.int64)
 
 

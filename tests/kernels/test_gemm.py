@@ -110,6 +110,7 @@ WAYS = {
     "each task packs B from any strides": (61, 70, 80, "C", "columns apart"),
     "each task packs A and B": (520, 520, 520, "F", "C"),
     "each task packs A and B, K in pieces": (130, 300, 1100, "F", "C"),
+    "each task packs A and B, the next block fetched": (130, 270, 2100, "F", "C"),
     "each task packs B, transposed": (250, 100, 130, "F", "C"),
     "B packed from any strides": (860, 70, 80, "C", "columns apart"),
     "K in pieces": (40, 50, 9000, "F", "C"),
@@ -137,6 +138,18 @@ def test_every_way_of_cutting_up_and_the_same_bits_on_any_number_of_threads(way,
     np.testing.assert_allclose(results[0], reference(a, b, bias, "relu"), rtol=0, atol=bound(dtype, K))
 
 
+@pytest.mark.parametrize("at_end", [True, False])
+@pytest.mark.parametrize("apart", [0, 1, 5, 132])
+def test_packed_rows_that_share_memory(apart, at_end, monkeypatch):
+    """Rows are packed by whole vectors, which reach past a row's end: not past the memory of rows that overlap."""
+    monkeypatch.setattr(gemm, "FAR_ROWS_COST", True)
+    M, N, K = 132, 270, 100
+    memory = guarded(np.random.default_rng(0).standard_normal((K - 1) * apart + M).astype(np.float32), at_end)
+    a = np.lib.stride_tricks.as_strided(memory, (K, M), (4 * apart, 4)).T
+    b = guarded(np.random.default_rng(1).standard_normal((K, N)).astype(np.float32), at_end)
+    np.testing.assert_allclose(matmul(a, b), reference(a, b), rtol=0, atol=bound(np.float32, K, K if apart < 2 else 1))
+
+
 def test_the_ways_named_are_the_ways_taken(monkeypatch):
     """The shapes above do what their names say on AVX-512; elsewhere the limits lie a little differently."""
     if LANES != 16:
@@ -155,14 +168,14 @@ def test_the_ways_named_are_the_ways_taken(monkeypatch):
     assert {way for way, plan in plans.items() if plan.pack_b} == {
         "B packed", "B packed, of many columns", "B packed from any strides", "several chunks", "one column, strided",
     }  # fmt: skip
-    both = {"each task packs A and B", "each task packs A and B, K in pieces"}
+    both = {way for way in WAYS if way.startswith("each task packs A and B")}
     assert {way for way, plan in plans.items() if plan.numbers[14]} == both
     assert {way for way, plan in plans.items() if plan.numbers[15]} == both | {
         "each task packs B", "each task packs B from any strides", "each task packs B, transposed",
     }  # fmt: skip
     assert {way for way, plan in plans.items() if plan.pieces > 1} == {
         "inner products", "K in pieces", "K in pieces for few rows", "K in pieces of inner products",
-        "each task packs A and B, K in pieces",
+        "each task packs A and B, K in pieces", "each task packs A and B, the next block fetched",
     }  # fmt: skip
     assert plans["several chunks"].chunk < 200
 
