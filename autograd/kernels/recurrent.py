@@ -471,6 +471,10 @@ def _plan(sizes: tuple[int, ...], reverse: bool, H: int, O: int) -> _Plan:
             lengths = (n[:, None] > np.arange(B)).sum(0)
             last = B + rows[lengths - 1] + np.arange(B)
     chunk = min(CHUNK, max(1, -(-B // (2 * FEW))) * FEW)
+    tasks = -(-B // chunk)
+    if tasks > 2:  # an even number of even tasks: of three, one of two threads would do two
+        tasks += tasks % 2
+        chunk = -(-B // tasks)
     numbers = np.array([T, H, O, chunk, shift, init, 1], np.int64)
     return _Plan(
         numbers, steps.reshape(-1), before, last, -(-B // chunk), slice(init, init + B), slice(shift, shift + P)
