@@ -48,6 +48,7 @@ SERIAL = 1 << 19  # multiply-adds below which a parallel launch costs more than 
 TOGETHER = 256  # pixels whose images are taken together
 PARTS = 8  # into which a pass is cut at least if it can be
 PANEL = 1 << 13  # values of a panel of gradients: it stays in the first-level cache
+HELD = 1 << 20  # values of the sums of a weight gradient that are held at a time, where there is one of each
 SUMS = 1 << 21  # values of all partial sums of a weight gradient
 TASKS = 16  # a gradient is cut into at least so many tasks if it can be
 BESIDE = 4  # vectors of channels that are read side by side when sums are turned into the order of the weights
@@ -239,7 +240,8 @@ def windows(first, last, width, plan, rows, places, taps, x, w, bias, y):
 
 @kernel
 def weight_sums(first, last, width, plan, rows, places, lines, x, g, zeros, sums):
-    """sums[piece, tap and value, k] for parts of the window and panels of k: the sum over one piece of the blocks."""
+    """sums[piece, tap and value, k] for parts of the window and panels of k from `start` on: the sum over one piece of the
+    blocks. sums has `wide` columns."""
     p = plan[0]
     C, K, G, Kg, panels, P, M, Wo, block = p.C, p.K, p.G, p.Kg, p.panels, p.P, p.M, p.Wo, p.block
     values = p.T * p.Q
@@ -257,13 +259,14 @@ def weight_sums(first, last, width, plan, rows, places, lines, x, g, zeros, sums
         part = task - piece * G * panels * p.parts
         k = part // p.parts
         part -= k * p.parts
+        k += p.start
         group = k // panels
         j = (k - group * panels) * P
         wide = min(P, Kg - j)
         packed = several or wide < P
         right = panel if packed else g
         units = (p.N + p.images - 1) // p.images * p.blocks
-        begin = piece * units // p.pieces
+        begin, to = piece * units // p.pieces, piece * values * p.wide + group * Kg + j - p.start * P
         for unit in range(begin, (piece + 1) * units // p.pieces):
             n = unit // p.blocks * p.images
             h = (unit - unit // p.blocks * p.blocks) * block
@@ -288,8 +291,7 @@ def weight_sums(first, last, width, plan, rows, places, lines, x, g, zeros, sums
                 for i in range(part * p.step, min(values, (part + 1) * p.step), M):
                     window_tile(
                         width, source, a + group * (C // G), rows, i, min(M, values - i), lines, r, lined, Wo, p.sw * C,
-                        right, b, P if packed else K, sums, piece * values * K + group * Kg + j, places, wide, zeros, 0,
-                        unit > begin or r > 0, False,
+                        right, b, P if packed else K, sums, to, places, wide, zeros, 0, unit > begin or r > 0, False,
                     )  # fmt: skip
                     if not packed:
                         prefetch(g, ahead, share)
@@ -378,9 +380,10 @@ def pick(first, last, width, plan, rows, places, taps, x, w, bias, y):
 
 @kernel
 def add_weights(first, last, width, plan, rows, places, taps, x, w, sums, y):
-    """y[k, c, tap] = the sum of the pieces of sums[piece, tap, c, k]: a few vectors of k and one of c a task."""
+    """y[k, c, tap] = the sum of the pieces of sums[piece, tap, c, k]: a few vectors of k and one of c a task. sums has
+    `wide` columns, the first K of which count."""
     p = plan[0]
-    K, Cg, T, pieces = p.K, p.C // p.G, p.T * p.Q // (p.C // p.G), p.pieces
+    K, Cg, T, pieces, far = p.K, p.C // p.G, p.T * p.Q // (p.C // p.G), p.pieces, p.wide
     lanes = LANES * 4 // y.itemsize
     wide, blocks = BESIDE * lanes, (Cg + lanes - 1) // lanes
     lines = scratch(wide * T * lanes, y)
@@ -389,11 +392,11 @@ def add_weights(first, last, width, plan, rows, places, taps, x, w, sums, y):
         kn, cn = min(wide, K - k0), min(lanes, Cg - c0)
         for t in range(T):
             for c in range(cn):
-                o = (t * Cg + c0 + c) * K + k0
+                o = (t * Cg + c0 + c) * far + k0
                 for k in range(0, kn, lanes):
                     total = load_first(sums, o + k, kn - k)
                     for piece in range(1, pieces):
-                        total = total + load_first(sums, piece * T * Cg * K + o + k, kn - k)
+                        total = total + load_first(sums, piece * T * Cg * far + o + k, kn - k)
                     store(lines, k * T * lanes + (c * T + t) * lanes, total)
         for k in range(0, kn, lanes):
             for f in range(0, cn * T, lanes):
@@ -514,6 +517,7 @@ def plan_weight(
         x_shape, out, stride, start, taps, Q, (*out, K), ((1, 0), (1, 0)), G, itemsize
     )
     p, N, depthwise = plan[0], x_shape[0], 1 < K == G == x_shape[1]
+    p["wide"] = K
     values, panels = len(taps) * Q, 1 if depthwise else G * p["panels"]
     extent = int((p["block"] - 1) * p["sh"] + p["reach"]) * int(p["span"] * p["C"])
     images = int(p["images"])
@@ -587,19 +591,37 @@ def forward(x: np.ndarray, packed: np.ndarray, bias: np.ndarray, y: np.ndarray, 
 def weight_gradient(g: np.ndarray, x: np.ndarray, way: Pass) -> np.ndarray:
     """The flat gradient (K, C/G, taps) of a pass for its weights; g (N, Ho, Wo, K) and x are flat."""
     p = way.numbers
-    values, K, pieces = int(p["T"] * p["Q"]), int(p["K"]), int(p["pieces"])
-    width = WIDTHS[int(p["P"]) * x.itemsize // (LANES * 4)]
-    sums, gw = np.empty(pieces * values * K, g.dtype), np.empty(values * K, g.dtype)
+    values, K, pieces, panels, P = int(p["T"] * p["Q"]), int(p["K"]), int(p["pieces"]), int(p["panels"]), int(p["P"])
+    width, parallel = WIDTHS[P * x.itemsize // (LANES * 4)], g.size * values > SERIAL
+    gw = np.empty(values * K, g.dtype)
     if 1 < p["G"] == p["C"] == K:
         kind = RUNS[int(p["Q"]), min(3, int(p["sw"]))]
-        run(depthwise_sums, pieces, g.size * values > SERIAL, kind, *way, x, g, g, sums)
-    else:
-        tasks = pieces * int(p["G"] * p["panels"] * p["parts"])
-        run(weight_sums, tasks, g.size * values > SERIAL, width, *way, x, g, np.zeros(int(p["P"]), g.dtype), sums)
-    lanes = 4 * LANES // g.itemsize
-    tasks = -(-K // (BESIDE * lanes)) * -(-int(p["C"] // p["G"]) // lanes)
-    run(add_weights, tasks, sums.size > 1 << 16, width, *way, x, g, sums, gw)
+        sums = np.empty(pieces * values * K, g.dtype)
+        run(depthwise_sums, pieces, parallel, kind, *way, x, g, g, sums)
+        _add_weights(way, x, g, sums, gw)
+        return gw
+    nothing, each = np.zeros(P, g.dtype), int(p["parts"])
+    groups = max(1, min(values * K // HELD, panels * each // TASKS)) if p["G"] == pieces == 1 else 1
+    if groups == 1:
+        sums = np.empty(pieces * values * K, g.dtype)
+        run(weight_sums, pieces * int(p["G"]) * panels * each, parallel, width, *way, x, g, nothing, sums)
+        _add_weights(way, x, g, sums, gw)
+        return gw
+    wide = -(-panels // groups) * P  # columns of sums that are held at a time
+    sums, places = np.empty(values * wide, g.dtype), way.places // K * wide
+    for start in range(0, K, wide):
+        some, part = way.plan.copy(), min(wide, K - start)
+        some["start"], some["wide"] = start // P, wide
+        run(weight_sums, -(-part // P) * each, parallel, width, some, way.rows, places, way.taps, x, g, nothing, sums)
+        some["K"] = part
+        _add_weights(way._replace(plan=some), x, g, sums, gw[start * values : (start + part) * values])
     return gw
+
+
+def _add_weights(way: Pass, x: np.ndarray, g: np.ndarray, sums: np.ndarray, gw: np.ndarray) -> None:
+    p, lanes = way.numbers, 4 * LANES // g.itemsize
+    width, tasks = WIDTHS[int(p["P"]) // lanes], -(-int(p["K"]) // (BESIDE * lanes)) * -(-int(p["C"] // p["G"]) // lanes)
+    run(add_weights, tasks, sums.size > 1 << 16, width, *way, x, g, sums, gw)
 
 
 def bias_gradient(g: np.ndarray, K: int) -> np.ndarray:

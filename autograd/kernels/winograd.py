@@ -22,6 +22,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -35,6 +36,7 @@ from autograd.kernels.compile import kernel
 from autograd.kernels.conv_direct import PLAN, in_order, run
 from autograd.kernels.conv_simd import ROWS, clear, copy, prefetch, scratch, vectors, window_tile
 from autograd.kernels.simd import LANES, transpose_tile
+from autograd.kernels.threads import threads_in_use
 
 Pair = tuple[int, int]
 
@@ -296,8 +298,8 @@ filter_transform = _transform("filter")
 
 
 @kernel
-def gather_patch(x, n, h, w, H, W, C, down, hstep, across, wstep, patch, step):
-    """patch[i, j, c] = x[n, h + i*hstep, w + j*wstep, c] for i < down, j < across, in rows of `step` values.
+def gather_patch(x, n, h, w, H, W, C, c0, cn, down, hstep, across, wstep, patch, step):
+    """patch[i, j, c] = x[n, h + i*hstep, w + j*wstep, c0 + c] for i < down, j < across, c < cn, in rows of `step` values.
 
     Zero outside the image.
     """
@@ -305,7 +307,7 @@ def gather_patch(x, n, h, w, H, W, C, down, hstep, across, wstep, patch, step):
     last = max(first, min(W - w, across))
     for i in range(down):
         row = h + i * hstep
-        o, a = i * across * step, ((n * H + row) * W + w) * C
+        o, a = i * across * step, ((n * H + row) * W + w) * C + c0
         if not 0 <= row < H:
             clear(patch, o, across * step)
         elif step == C and wstep == 1:
@@ -315,9 +317,9 @@ def gather_patch(x, n, h, w, H, W, C, down, hstep, across, wstep, patch, step):
         else:
             for j in range(across):
                 if 0 <= w + j * wstep < W:
-                    copy(x, a + j * wstep * C, patch, o + j * step, C)
+                    copy(x, a + j * wstep * C, patch, o + j * step, cn)
                 else:
-                    clear(patch, o + j * step, C)
+                    clear(patch, o + j * step, cn)
 
 
 @kernel
@@ -360,7 +362,7 @@ def input_points(kind, first, last, t0, plan, blocks, x, V, ve, step, wide):
             h, w = row * p.sh + p.top + blocks[i], column * p.sw + p.left + blocks[i + 1]
             inside = Cs == C and h >= 0 and w >= 0 and h + (nh - 1) * eh < H and w + (nw - 1) * ew < W
             if not inside:
-                gather_patch(x, image, h, w, H, W, C, nh, eh, nw, ew, patch, Cs)
+                gather_patch(x, image, h, w, H, W, C, 0, C, nh, eh, nw, ew, patch, Cs)
             a = ((image * H + h) * W + w) * C
             if inside and len(blocks) == 3:
                 for j in range(nh):  # what the tile after the next one brings
@@ -379,22 +381,23 @@ def input_points(kind, first, last, t0, plan, blocks, x, V, ve, step, wide):
 
 @kernel
 def result_points(kind, first, last, t0, plan, g, Z, ze):
-    """Z[e*ze + panel*TB*P + t*P + k]: the transformed tiles t0 + t of g."""
+    """Z[e*ze + panel*TB*P + t*P + k]: the transformed tiles t0 + t of g, its panels from `start` on."""
     p = plan[0]
     Ho, Wo, K, P, mh, mw, dh, dw, nw = p.Ho, p.Wo, p.K, p.P, p.mh, p.mw, p.dh, p.dw, p.nw
     down, aside = dh * Wo * K, dw * K if nw > 1 else dh * Wo * K
-    Ks = p.panels * P
+    k0 = p.start * P
+    kn, Ks = min(K - k0, p.panels * P), p.panels * P
     zeros = np.zeros(LANES, np.float32)
     patch = scratch(mh * mw * Ks, g)
     patch[:] = 0
     for t in range(first, last):
         image, h, w = place(t0 + t, plan)
-        inside = Ks == K and h + (mh - 1) * dh < Ho and w + (mw - 1) * dw < Wo
+        inside = kn == Ks and h + (mh - 1) * dh < Ho and w + (mw - 1) * dw < Wo
         if not inside:
-            gather_patch(g, image, h, w, Ho, Wo, K, mh, dh, mw, dw, patch, Ks)
-        a = ((image * Ho + h) * Wo + w) * K
+            gather_patch(g, image, h, w, Ho, Wo, K, k0, kn, mh, dh, mw, dw, patch, Ks)
+        a = ((image * Ho + h) * Wo + w) * K + k0
         for i in range(mh):
-            prefetch(g, a + (i * dh * Wo + 2 * mw) * K, mw * K)
+            prefetch(g, a + (i * dh * Wo + 2 * mw) * K, mw * K if kn == K else kn)
         for panel in range(p.panels):
             for j in range(0, P, LANES):
                 k, z = panel * P + j, (panel * p.TB + t) * P + j
@@ -439,7 +442,7 @@ def weight_points(kind, plan, w, k, c0, cn, U, u, ue, taps):
 
 @kernel
 def transform_weights(first, last, kind, plan, rows, places, none, x, w, bias, U):
-    """U[panel, e, c, P]: every filter transformed, `step` channels c a task."""
+    """U[panel, e, c, P]: the filters of the panels from `start` on transformed, `step` channels c a task."""
     p = plan[0]
     C, P, step, E = p.depth, p.P, p.step, p.nh * p.nw
     ue = C * P + LANES
@@ -448,7 +451,8 @@ def transform_weights(first, last, kind, plan, rows, places, none, x, w, bias, U
     for task in range(first, last):
         panel = task // parts
         c0 = (task - panel * parts) * step
-        weight_points(kind, plan, w, panel * P, c0, min(step, C - c0), U, panel * E * ue + c0 * P, ue, taps)
+        k, u = (p.start + panel) * P, panel * E * ue + c0 * P
+        weight_points(kind, plan, w, k, c0, min(step, C - c0), U, u, ue, taps)
 
 
 @kernel
@@ -475,7 +479,7 @@ def convolve_tiles(first, last, kind, plan, rows, places, blocks, x, w, bias, y)
     down, aside = p.dh * p.rstep * p.Wd * p.Kd, p.dw * p.cstep * p.Kd  # from one result of a tile to the next
     along = aside if nw > 1 else down
     relu, shared = p.relu != 0, p.parts > 1
-    Cs, across = (C + LANES - 1) // LANES * LANES, (panels + p.parts - 1) // p.parts * P
+    Cs, across = (C + LANES - 1) // LANES * LANES, p.wide
     ve, re, ue = (p.tiles if shared else TB) * Cs + LANES, TB * across + LANES, (cb if p.fly else C) * P + LANES
     own, R = scratch(0 if shared else E * ve, x), scratch(E * re, x)
     fresh, taps = scratch(E * ue if p.fly else 0, x), scratch(8 * T * P if p.fly else 0, x)
@@ -518,7 +522,7 @@ def convolve_tiles(first, last, kind, plan, rows, places, blocks, x, w, bias, y)
             for i in range(mh if begin == 0 and p.dw == p.cstep == 1 else 0):
                 prefetch(y, first_ + i * down + 2 * mw * K, mw * K)
             for panel in range(begin, end):
-                k0, r0 = panel * P, t * across + (panel - begin) * P
+                k0, r0 = (p.start + panel) * P, t * across + (panel - begin) * P
                 o = first_ + k0
                 if k0 + P <= K and high == mh and wide == mw:
                     for j in range(0, P, LANES):
@@ -533,13 +537,15 @@ def convolve_tiles(first, last, kind, plan, rows, places, blocks, x, w, bias, y)
 
 @kernel
 def gradient_points(first, last, kind, plan, rows, places, blocks, x, g, V, Z):
-    """V and Z, the points of `step` tiles of x and of g a task; V's channels in parts of cb, Z's in panels."""
+    """V and Z, the points of `step` tiles of x and of g a task; V's channels in parts of cb, Z's in panels from `start`
+    on. V is made with the first of them."""
     p = plan[0]
     parts = (p.depth + p.cb - 1) // p.cb
     ve, ze = p.TB * parts * p.cb + LANES, p.TB * p.panels * p.P + LANES
     for task in range(first, last):
         begin, end = task * p.step, min((task + 1) * p.step, p.tiles)
-        input_points(kind, begin, end, p.t0, plan, blocks, x, V, ve, p.TB * p.cb, p.cb)
+        if p.start == 0:
+            input_points(kind, begin, end, p.t0, plan, blocks, x, V, ve, p.TB * p.cb, p.cb)
         result_points(kind, begin, end, p.t0, plan, g, Z, ze)
 
 
@@ -567,7 +573,7 @@ def filters(kind, plan, U, u, ue, k0, c0, lines, gw):
 def gradient_sums(first, last, kind, plan, rows, places, none, V, Z, sums, gw):
     """sums[panel, part, e, c, k] += V[e]' Z[e] for cb channels c, one panel of k and some of the points a task.
 
-    A task that has all points and all tiles goes on to the filters.
+    The panels are those from `start` on. A task that has all points and all tiles goes on to the filters.
     """
     p = plan[0]
     C, P, M, TB, cb, chunk, tiles, E = p.depth, p.P, p.M, p.TB, p.cb, p.tc, p.tiles, p.nh * p.nw
@@ -593,7 +599,7 @@ def gradient_sums(first, last, kind, plan, rows, places, none, V, Z, sums, gw):
                         0, begun or t > 0, False,
                     )  # fmt: skip
         if alone:
-            filters(kind, plan, U, u, ue, panel * P, part * cb, lines, gw)
+            filters(kind, plan, U, u, ue, (p.start + panel) * P, part * cb, lines, gw)
 
 
 @kernel
@@ -615,6 +621,7 @@ FEW = 80  # tiles up to which each task transforms the weights it needs
 FLY = 128  # channels whose weights it transforms at once
 CHUNK = 1 << 13  # values of a weight panel, or of a panel of g's points, that stay in the first-level cache
 POINTS = 1 << 22  # values of the transformed arrays that the weight gradient keeps at once
+HELD = 1 << 21  # values of the transformed weights that a convolution keeps at once, where it makes the source's once
 SIDE = 64  # channels c of a task of the weight gradient
 TASKS = 8  # into which the work is cut at least, if it can be
 GAIN = 0.85  # of the direct form's products: where the transforms still leave a gain
@@ -641,9 +648,10 @@ class Target(NamedTuple):
 @lru_cache(maxsize=1024)
 def _plan(
     shape: tuple[int, int, int, int], out: tuple[int, int, int], r: Pair, window: Window, target: Target, relu: bool,
-    back: bool, form: Form,
+    back: bool, form: Form, threads: int,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:  # fmt: skip
-    """The plan of `convolve` and its tables: rows of V, rows of the products, the blocks behind one tap of no offset."""
+    """The plan of `convolve`, a record for each group of panels whose weights are held at a time, and its tables: rows of
+    V, rows of the products, the blocks behind one tap of no offset."""
     (N, C, H, W), (Ho, Wo, K), (down, across) = shape, out, form
     (sh, sw), (Eh, Ew) = window.stride, window.dilation
     dh, dw = _apart(sh, Eh), _apart(sw, Ew)
@@ -655,7 +663,6 @@ def _plan(
     ]
     depth = len(blocks) // 2 * C
     width = vectors(K, 4)
-    plan = np.zeros(1, PLAN)
     th, tw = _tiles(Ho, down.m, dh), _tiles(Wo, across.m, dw)
     T, P, E = N * th * tw, width * LANES, form.points
     panels = -(-K // P)
@@ -664,6 +671,12 @@ def _plan(
     runs = -(-T // TB)
     TB = -(-T // runs)
     parts = min(panels, -(-TASKS // runs))
+    wanted = max(TASKS // 2, 2 * threads)  # tasks of a group at least
+    groups = _groups(E * depth * panels * P, HELD, panels, panels * runs // wanted) if parts > 1 and not fly else 1
+    starts = [i * panels // groups for i in range(groups + 1)]
+    most = -(-panels // groups)
+    if groups > 1:
+        parts = min(panels // groups, -(-wanted // runs))
     taps = down.r * across.r
     sk, sc = (taps, taps * K) if back else (taps * depth, taps)
     (rstep, row0), (cstep, col0) = target.places
@@ -674,13 +687,19 @@ def _plan(
         mh=down.m, mw=across.m, nh=down.n, nw=across.n, th=th, tw=tw, dh=dh, dw=dw, eh=sh * Eh, ew=sw * Ew,
         depth=depth, T=taps, Hd=Hd, Wd=Wd, Kd=Kd, rstep=rstep, row0=row0, cstep=cstep, col0=col0,
         cb=FLY if fly else depth, tc=CHUNK // P, step=max(8, 8 * 36 // E), far=not (fly or near),
+        wide=-(-most // parts) * P,
     )  # fmt: skip
+    plan = np.zeros(groups, PLAN)
     for name, value in values.items():
         plan[name] = value
+    plan["start"], plan["panels"] = starts[:-1], np.diff(starts)
     i = np.arange(TB)
-    return (
-        plan, i * (-(-depth // LANES) * LANES), i * (-(-panels // parts) * P), np.array([0, *blocks], np.int64)
-    )  # fmt: skip
+    return plan, i * (-(-depth // LANES) * LANES), i * values["wide"], np.array([0, *blocks], np.int64)
+
+
+def _groups(values: int, held: int, *most: int) -> int:
+    """How many groups of panels are taken one after the other so that about `held` of their values are kept at once."""
+    return max(1, min(-(-values // held), *most))
 
 
 def convolve(
@@ -696,22 +715,23 @@ def convolve(
     if r != (form.down.r, form.across.r) or window.stride != (1, 1):
         w, back = cut_up(w[:, :, ::-1, ::-1].transpose(1, 0, 2, 3) if back else w, form, window.stride), False
     w = in_order(w)
-    way = _plan(shape, out, r, window, target, relu, back, form)
-    p = way[0][0]
-    depth, P, panels, E = int(p["depth"]), int(p["P"]), int(p["panels"]), form.points
+    plan, *tables = _plan(shape, out, r, window, target, relu, back, form, threads_in_use())
+    p = plan[0]
+    depth, P, E, step = int(p["depth"]), int(p["P"]), form.points, int(p["step"])
     kind = KINDS[form, P // LANES]
-    edge = np.zeros(panels * P, np.float32)
+    edge = np.zeros(-(-out[2] // P) * P, np.float32)
     if bias is not None:
         edge[: out[2]] = bias
-    if not p["fly"]:
-        points = aligned(panels * E * (depth * P + LANES), np.float32)
-        run(transform_weights, panels * -(-depth // int(p["step"])), w.size > 1 << 13, kind, *way, x, w, edge, points)
-        w = points
-    if p["parts"] > 1:
-        source = aligned(E * (int(p["tiles"]) * -(-depth // LANES) * LANES + LANES), np.float32)
-        run(transform_inputs, -(-int(p["tiles"]) // int(p["step"])), True, kind, *way, x, w, edge, source)
-        x = source
-    run(convolve_tiles, int(p["blocks"] * p["parts"]), True, kind, *way, x, w, edge, y)
+    points = w if p["fly"] else aligned(int(plan["panels"].max()) * E * (depth * P + LANES), np.float32)
+    for group in np.split(plan, len(plan)):
+        if not p["fly"]:
+            tasks = int(group["panels"][0]) * -(-depth // step)
+            run(transform_weights, tasks, w.size > 1 << 13, kind, group, *tables, x, w, edge, points)
+        if p["parts"] > 1 and group["start"] == 0:
+            source = aligned(E * (int(p["tiles"]) * -(-depth // LANES) * LANES + LANES), np.float32)
+            run(transform_inputs, -(-int(p["tiles"]) // step), True, kind, group, *tables, x, w, edge, source)
+            x = source
+        run(convolve_tiles, int(p["blocks"] * p["parts"]), True, kind, group, *tables, x, points, edge, y)
 
 
 def cut_up(w: np.ndarray, form: Form, stride: Pair) -> np.ndarray:
@@ -746,9 +766,11 @@ def weight(
 ) -> np.ndarray:  # fmt: skip
     """The gradient of `convolve` for its weights (K, C, R, S); g (N, Ho, Wo, K) and x (N, H, W, C) are flat."""
     K, r = out[2], w_shape[2:]
-    plan, _, _, blocks = _plan(shape, out, r, window, Target(out), False, False, form)
-    plan = plan.copy()
+    threads = threads_in_use()
+    plan, _, _, blocks = _plan(shape, out, r, window, Target(out), False, False, form, threads)
+    plan = plan[:1].copy()
     p = plan[0]
+    p["panels"] = -(-K // int(p["P"]))
     P, T, panels, E, depth = int(p["P"]), int(p["tiles"]), int(p["panels"]), form.points, int(p["depth"])
     cb = min(SIDE, -(-depth // LANES) * LANES)
     across, kind = -(-depth // cb), KINDS[form, P // LANES]
@@ -761,15 +783,22 @@ def weight(
     parts = max(form.down.n, form.across.n) if panels * across < TASKS else 1
     alone = parts == runs == 1
     p["TB"], p["cb"], p["parts"], p["alone"] = TB, cb, parts, alone
-    V, Z = aligned(E * (TB * across * cb + LANES), np.float32), aligned(E * (TB * panels * P + LANES), np.float32)
+    groups = 1
+    if alone:
+        groups = _groups(E * T * panels * P, HELD // 2, panels, panels * across // max(TASKS, 2 * threads))
+    starts = [i * panels // groups for i in range(groups + 1)]
+    V = aligned(E * (TB * across * cb + LANES), np.float32)
+    Z = aligned(E * (TB * -(-panels // groups) * P + LANES), np.float32)
     sums = aligned(1 if alone else panels * across * E * (cb * P + LANES), np.float32)
     gw = np.empty(K * depth * form.down.r * form.across.r, np.float32)
     rows = np.arange(cb)
     way = plan, rows, rows * P, blocks
     for t in range(0, T, TB):
         p["t0"], p["tiles"], p["begun"] = t, min(TB, T - t), t > 0
-        run(gradient_points, -(-int(p["tiles"]) // int(p["step"])), True, kind, *way, x, g, V, Z)
-        run(gradient_sums, panels * across * parts, True, kind, *way, V, Z, sums, gw)
+        for start, end in pairwise(starts):
+            p["start"], p["panels"] = start, end - start
+            run(gradient_points, -(-int(p["tiles"]) // int(p["step"])), True, kind, *way, x, g, V, Z)
+            run(gradient_sums, (end - start) * across * parts, True, kind, *way, V, Z, sums, gw)
     if not alone:
         run(filter_sums, panels * across, True, kind, *way, V, Z, sums, gw)
     if r != (form.down.r, form.across.r) or window.stride != (1, 1):

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from numpy.lib.stride_tricks import sliding_window_view
 
 import autograd
-from autograd.kernels import conv, conv_few, elementwise, winograd
+from autograd.kernels import conv, conv_direct, conv_few, elementwise, winograd
 from autograd.kernels.threads import MOST
 
 # Of the largest value of the result: measured 2e-5 for Winograd with 512 channels, 4e-6 for the direct form.
@@ -276,6 +276,41 @@ def test_winograd_weight_gradient_over_several_blocks_of_tiles(monkeypatch):
     monkeypatch.setattr(winograd, "POINTS", 1 << 15)
     for window in winograd.WINDOWS:
         assert_right(plain._replace(Cg=40, Kg=60, dtype=np.float32, size=(22, 23), window=window), WINOGRAD_BOUND)
+
+
+def test_winograd_by_groups_of_panels(monkeypatch):
+    """Only some of the channels' points are held at a time: the bits are the same."""
+    cases = [  # of the first the convolutions, of the second the weights' gradient
+        plain._replace(Cg=64, Kg=96, N=4, size=(20, 21), padding=((1, 1), (1, 1)), dtype=np.float32),
+        plain._replace(Cg=512, Kg=200, N=1, size=(20, 21), padding=((1, 1), (1, 1)), dtype=np.float32),
+    ]
+    results = []
+    for held in (winograd.HELD, 2):
+        monkeypatch.setattr(winograd, "HELD", held)
+        winograd._plan.cache_clear()
+        for case in cases:
+            assert winograd_form(case)
+            x, w, g, bias = case.arrays()
+            results.append(conv.conv2d(x, w, bias, *case.how))
+            results.append(conv.conv2d_input(g, w, x.shape, *case.how))
+            results.append(conv.conv2d_weight(g, x, w.shape, *case.how))
+        for case in cases:
+            assert_right(case, WINOGRAD_BOUND)
+    for whole, grouped in zip(results[:6], results[6:], strict=True):
+        np.testing.assert_array_equal(whole, grouped)
+    winograd._plan.cache_clear()
+
+
+def test_weight_gradient_by_groups_of_panels(monkeypatch):
+    case = plain._replace(Cg=70, Kg=200, N=2, size=(11, 12), stride=(2, 2), dtype=np.float32)
+    monkeypatch.setattr(conv_direct, "TASKS", 1)
+    conv_direct.plan_weight.cache_clear()
+    x, w, g, _ = case.arrays()
+    whole = conv.conv2d_weight(g, x, w.shape, *case.how)
+    monkeypatch.setattr(conv_direct, "HELD", 1)
+    np.testing.assert_array_equal(conv.conv2d_weight(g, x, w.shape, *case.how), whole)
+    assert_right(case)
+    conv_direct.plan_weight.cache_clear()
 
 
 def test_winograd_switch_and_float64(monkeypatch):
