@@ -516,6 +516,7 @@ def plan_weight(
     plan, runs, places, table = plan_pass(
         x_shape, out, stride, start, taps, Q, (*out, K), ((1, 0), (1, 0)), G, itemsize
     )
+    plan = plan.copy()  # a pass of the same shape has this one
     p, N, depthwise = plan[0], x_shape[0], 1 < K == G == x_shape[1]
     p["wide"] = K
     values, panels = len(taps) * Q, 1 if depthwise else G * p["panels"]
@@ -601,7 +602,7 @@ def weight_gradient(g: np.ndarray, x: np.ndarray, way: Pass) -> np.ndarray:
         _add_weights(way, x, g, sums, gw)
         return gw
     nothing, each = np.zeros(P, g.dtype), int(p["parts"])
-    groups = max(1, min(values * K // HELD, panels * each // TASKS)) if p["G"] == pieces == 1 else 1
+    groups = max(1, min(values * K // HELD, panels * each // PARTS)) if p["G"] == pieces == 1 else 1
     if groups == 1:
         sums = np.empty(pieces * values * K, g.dtype)
         run(weight_sums, pieces * int(p["G"]) * panels * each, parallel, width, *way, x, g, nothing, sums)

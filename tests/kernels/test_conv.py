@@ -308,9 +308,19 @@ def test_weight_gradient_by_groups_of_panels(monkeypatch):
     x, w, g, _ = case.arrays()
     whole = conv.conv2d_weight(g, x, w.shape, *case.how)
     monkeypatch.setattr(conv_direct, "HELD", 1)
+    monkeypatch.setattr(conv_direct, "PARTS", 1)
     np.testing.assert_array_equal(conv.conv2d_weight(g, x, w.shape, *case.how), whole)
     assert_right(case)
     conv_direct.plan_weight.cache_clear()
+
+
+def test_a_weight_gradient_leaves_the_plan_of_a_pass_alone():
+    taps = tuple((r, 0) for r in range(3))
+    shape = (2, 6, 12, 13), (10, 11), (1, 1), (0, 0), taps, 18
+    before = conv_direct.plan_pass(*shape, (10, 11, 20), ((1, 0), (1, 0)), 1, 4).plan
+    values = before.copy()
+    conv_direct.plan_weight(*shape, 20, 1, 4)
+    np.testing.assert_array_equal(before, values)
 
 
 def test_winograd_switch_and_float64(monkeypatch):
