@@ -672,11 +672,15 @@ def _plan(
     TB = -(-T // runs)
     parts = min(panels, -(-TASKS // runs))
     wanted = max(TASKS // 2, 2 * threads)  # tasks of a group at least
-    groups = _groups(E * depth * panels * P, HELD, panels, panels * runs // wanted) if parts > 1 and not fly else 1
+    groups = 1
+    if (
+        parts > 1 and not fly
+    ):  # the source is then transformed beforehand: its points serve all groups of two panels and more
+        groups = _groups(E * depth * panels * P, HELD, panels // 2, panels * runs // wanted)
     starts = [i * panels // groups for i in range(groups + 1)]
     most = -(-panels // groups)
     if groups > 1:
-        parts = min(panels // groups, -(-wanted // runs))
+        parts = min(panels // groups, max(2, -(-wanted // runs)))
     taps = down.r * across.r
     sk, sc = (taps, taps * K) if back else (taps * depth, taps)
     (rstep, row0), (cstep, col0) = target.places
