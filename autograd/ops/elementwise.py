@@ -155,7 +155,7 @@ def _array(x: Any) -> Any:
 
 
 def _cast(x: Any, dtype: np.dtype) -> Any:
-    return to_dtype(x, dtype) if isinstance(x, (Tensor, ndarray)) else dtype.type(x).item()
+    return to_dtype(x, dtype) if isinstance(x, (Tensor, ndarray)) else np.array(x).astype(dtype).item()
 
 
 @function(inplace=True, samples=lambda s: [*binary()(s), (s(3), s(3), {"alpha": 0.5})])

@@ -142,6 +142,12 @@ def test_add_alpha(data: Any) -> None:
     beside(name, a, b, alpha=data.draw(st.sampled_from([1, 2, 0.5, -1])))
 
 
+@pytest.mark.parametrize("name", ["add", "sub", "rsub"])
+@pytest.mark.parametrize("number", [-3, 300])
+def test_alpha_of_a_number_that_does_not_fit(name: str, number: int) -> None:
+    beside(name, np.array([2, 250], np.uint8), number, alpha=2)
+
+
 @given(data=st.data())
 def test_round_decimals(data: Any) -> None:
     beside(
