@@ -621,10 +621,8 @@ def weight_gradient(g: np.ndarray, x: np.ndarray, way: Pass) -> np.ndarray:
 
 def _add_weights(way: Pass, x: np.ndarray, g: np.ndarray, sums: np.ndarray, gw: np.ndarray) -> None:
     p, lanes = way.numbers, 4 * LANES // g.itemsize
-    width, tasks = (
-        WIDTHS[int(p["P"]) // lanes],
-        -(-int(p["K"]) // (BESIDE * lanes)) * -(-int(p["C"] // p["G"]) // lanes),
-    )
+    width = WIDTHS[int(p["P"]) // lanes]
+    tasks = -(-int(p["K"]) // (BESIDE * lanes)) * -(-int(p["C"] // p["G"]) // lanes)
     run(add_weights, tasks, sums.size > 1 << 16, width, *way, x, g, sums, gw)
 
 

@@ -673,9 +673,7 @@ def _plan(
     parts = min(panels, -(-TASKS // runs))
     wanted = max(TASKS // 2, 2 * threads)  # tasks of a group at least
     groups = 1
-    if (
-        parts > 1 and not fly
-    ):  # the source is then transformed beforehand: its points serve all groups of two panels and more
+    if parts > 1 and not fly:  # the source's points are then made beforehand, for all groups of two panels and more
         groups = _groups(E * depth * panels * P, HELD, panels // 2, panels * runs // wanted)
     starts = [i * panels // groups for i in range(groups + 1)]
     most = -(-panels // groups)
