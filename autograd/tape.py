@@ -24,6 +24,7 @@ from numpy import ndarray
 from .errors import DTypeError, ShapeError, TapeError
 from .forms import Masked, RowSums, SparseRows
 from .kernels import elementwise
+from .kernels.reduce import reduced
 
 clock = itertools.count(1)  # creation numbers of nodes and stamps of writes, one order for both
 tick = clock.__next__
@@ -389,7 +390,7 @@ def fit_array(g: Any, shape: tuple[int, ...], dtype: np.dtype) -> ndarray:
     if type(g) is not ndarray:
         g = np.asarray(g)
     if g.shape != shape:
-        g = np.add.reduce(g, 0) if shape and g.shape[1:] == shape else sum_to(g, shape)
+        g = reduced(np.add, g, (0,)) if shape and g.shape[1:] == shape else sum_to(g, shape)
         if g.shape != shape:
             g = np.broadcast_to(g, shape)
     return g if g.dtype is dtype else g.astype(dtype)
@@ -400,7 +401,7 @@ def sum_to(g: ndarray, shape: tuple[int, ...]) -> ndarray:
     extra = g.ndim - len(shape)
     axes = tuple(i for i in range(g.ndim) if i < extra or (shape[i - extra] == 1 and g.shape[i] != 1))
     if axes:
-        g = np.add.reduce(g, axis=axes, keepdims=True)
+        g = reduced(np.add, g, axes, True)
     return g.reshape(g.shape[extra:]) if extra > 0 else g
 
 

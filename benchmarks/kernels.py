@@ -238,6 +238,14 @@ NORMS = {
 }
 LOGITS = {"lenet5": (64, 10), "mlp": (128, 10), "alexnet": (16, 1000), "words": (1024, 10000)}
 EMBEDDINGS = {"words": (10000, 100, (32, 20)), "characters": (128, 64, (64, 100))}
+# name: shape, dims summed over
+SUMS: dict[str, tuple[tuple[int, ...], Any]] = {
+    "images": ((16, 96, 55, 55), (0, 2, 3)),
+    "pixels": ((4, 256, 56, 56), (2, 3)),
+    "positions": ((32, 30, 64), 1),
+    "batch": ((1024, 1000), 0),
+    "few": ((100_000, 3), 0),
+}
 # name: function of the tensors, shapes
 ELEMENTWISE: dict[str, tuple[Callable[[Library], Callable[..., Any]], tuple[tuple[int, ...], ...]]] = {
     "relu vgg": (lambda lib: lib.F.relu, ((4, 64, 224, 224),)),
@@ -301,6 +309,12 @@ def others() -> list[Row]:
         needed = tuple(range(len(shapes)))
         text = f"elementwise/{name} {'x'.join(map(str, shapes[0]))}"
         rows += operation(text, elementwise, {"input": needed}, variants=IMAGE_LAYOUTS, limit=NORMAL)
+    for name, (shape, dims) in SUMS.items():
+
+        def sums(lib: Library, rng: Any, shape: Any = shape, dims: Any = dims) -> Any:
+            return lib.base.sum, [normal(rng, *shape)], [dims]
+
+        rows += operation(f"sum/{name} {'x'.join(map(str, shape))}", sums, {}, limit=NORMAL)
     return rows
 
 

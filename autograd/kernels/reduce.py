@@ -1,17 +1,31 @@
-"""Sums, products and extremes of short rows, which numpy reduces at the cost of a call each."""
+"""Sums, products and extremes over axes of an array, in the order of its memory.
+
+numpy reduces short rows at the cost of a call each, columns of short rows too, and a channels-last image axis by axis.
+"""
 
 from __future__ import annotations
 
-import numpy as np
+from math import prod
+from typing import Any
 
+import numpy as np
+from numpy import ndarray
+
+from .buffer import flat
 from .compile import kernel
-from .simd import LANES, broadcast, higher, highest, load
+from .simd import LANES, broadcast, higher, highest, load, load_first, store, store_first
 from .threads import run
 from .view import part
 
-GATE = 1 << 15  # elements below which a parallel launch costs more than it saves
+GATE = 1 << 15  # elements below which a parallel launch costs more than it saves, for rows ...
+GATE_COLUMNS = 1 << 17  # ... and for columns
 STEP = 1 << 13  # elements a task
 LONGEST = 1024  # elements of a row up to which its sum in one go is as exact as numpy's pairwise one
+HIGHEST = 128  # rows added up in one go: in float32 the error grows with their number, so there are sums of sums
+STRIP = 2048  # columns of a task, whose sums stay in the first cache
+NARROW = 32  # columns below which several rows are taken as one long row
+SMALL = 4096  # elements below which memory order does not matter
+LONG = 1 << 17  # elements of a row of partial results that stay in cache
 
 SUM, MAXIMUM, MINIMUM, PRODUCT, SQUARES = range(5)
 
@@ -80,7 +94,66 @@ def _rows(first, last, x, y, kind, R, C, step):
             y[r] = _most(row, plus) if kind == MAXIMUM else -_most(row, minus)
 
 
-def rows(x: np.ndarray, kind: int) -> np.ndarray:
+@kernel
+def _columns(first, last, x, y, A, B, C, apart, step):
+    """Sums over up to HIGHEST of the B rows of C columns, for A matrices that begin `apart` elements apart."""
+    lanes, pieces, strips = LANES * 4 // x.itemsize, (B + HIGHEST - 1) // HIGHEST, (C + STRIP - 1) // STRIP
+    for t in range(first, last):
+        left, begin = t % strips * STRIP, t // strips * step
+        width = min(STRIP, C - left)
+        for unit in range(begin, min(A * pieces, begin + step)):
+            row = unit % pieces * HIGHEST
+            top, out, end = unit // pieces * apart + row * C + left, unit * C + left, min(HIGHEST, B - row)
+            for r in range(0, end, 8):
+                for c in range(0, width, lanes):
+                    i, o = top + r * C + c, out + c
+                    if width - c >= lanes:
+                        v = load(x, i)
+                        if end - r >= 8:
+                            v = (v + load(x, i + C)) + (load(x, i + 2 * C) + load(x, i + 3 * C))
+                            w = (load(x, i + 4 * C) + load(x, i + 5 * C)) + (load(x, i + 6 * C) + load(x, i + 7 * C))
+                            v = v + w
+                        else:
+                            for k in range(1, end - r):
+                                v = v + load(x, i + k * C)
+                        if r:
+                            v = load(y, o) + v
+                        store(y, o, v)
+                    else:
+                        n = width - c
+                        v = load_first(x, i, n)
+                        for k in range(1, min(8, end - r)):
+                            v = v + load_first(x, i + k * C, n)
+                        if r:
+                            v = load_first(y, o, n) + v
+                        store_first(y, o, v, n)
+
+
+def columns(x: ndarray, A: int, B: int, C: int, apart: int) -> ndarray:
+    """The sums (A, C) over the rows of A matrices (B, C), B > 0, that begin `apart` elements apart in the flat x."""
+    while C < NARROW and B * C >= 16 * NARROW:
+        m = -(-4 * NARROW // C)  # rows taken as one
+        long = columns(x, A, B // m, m * C, apart)
+        rest = B % m
+        if not rest:
+            x, B, apart = long.reshape(-1), m, m * C
+            continue
+        both = np.empty((A, m + rest, C), x.dtype)
+        both[:, :m] = long.reshape(A, m, C)
+        short = np.lib.stride_tricks.as_strided(x[(B - rest) * C :], (A, rest * C), (apart * x.itemsize, x.itemsize))
+        both[:, m:] = short.reshape(A, rest, C)
+        x, B, apart = both.reshape(-1), m + rest, (m + rest) * C
+    pieces = -(-B // HIGHEST)
+    y = np.empty((A, pieces, C), x.dtype)
+    step = max(1, STEP // (min(B, HIGHEST) * min(C, STRIP)))
+    run(
+        _columns, x.dtype, -(-A * pieces // step) * -(-C // STRIP), A * B * C >= GATE_COLUMNS,
+        x, y.reshape(-1), A, B, C, apart, step,
+    )  # fmt: skip
+    return y.reshape(A, C) if pieces == 1 else columns(y.reshape(-1), A, pieces, C, pieces * C)
+
+
+def rows(x: ndarray, kind: int) -> ndarray:
     """One of the kinds above of each row of x (rows, columns), float32 or float64; extremes are NaN where there is one.
 
     A sum longer than `LONGEST` is one of sums, in float64.
@@ -89,5 +162,106 @@ def rows(x: np.ndarray, kind: int) -> np.ndarray:
     """
     (R, C), y = x.shape, np.empty(x.shape[0], x.dtype)
     step = max(1, STEP // C)
-    run(_rows, x.dtype, -(-R // step), x.size >= GATE, x.reshape(-1), y, kind, R, C, step)
+    run(_rows, x.dtype, -(-R // step), x.size >= GATE, flat(x)[0], y, kind, R, C, step)
     return y
+
+
+# ------------------------------------------------------------------------------------------- over any axes
+
+
+def _compact(x: ndarray, axes: tuple[int, ...] | None) -> tuple[ndarray, tuple[int, ...], list[int]]:
+    """x in the order of its memory with as few axes as will do; which of them are reduced; the order of the kept axes."""
+    shape, steps = x.shape, x.strides
+    order = sorted(range(x.ndim), key=lambda i: -np.absolute(steps[i]))
+    lengths: list[int] = []
+    strides: list[int] = []
+    over: list[bool] = []
+    for i in order:
+        r = axes is None or i in axes
+        if shape[i] == 1:
+            continue
+        if over and over[-1] == r and strides[-1] == steps[i] * shape[i]:
+            lengths[-1] *= shape[i]
+            strides[-1] = steps[i]
+        else:
+            lengths.append(shape[i])
+            strides.append(steps[i])
+            over.append(r)
+    view = np.lib.stride_tricks.as_strided(x, lengths, strides, writeable=False)
+    kept = [i for i in order if axes is not None and i not in axes]
+    return view, tuple(k for k, r in enumerate(over) if r), kept
+
+
+def reduced(combine: np.ufunc, x: ndarray, axes: tuple[int, ...] | None, keepdim: bool = False) -> Any:
+    """combine.reduce over `axes`, in the order of memory; float32 sums are accurate along any axis."""
+    if x.size < SMALL:
+        return combine.reduce(x, axis=axes, keepdims=keepdim)
+    shape = x.shape
+    if combine is np.add and axes is not None and len(axes) == 1 and _ours(x) and axes[0] % x.ndim < x.ndim - 1:
+        at = axes[0] % x.ndim  # the most frequent case without further ado
+        y = _over(x, at)
+        return y.reshape(shape[:at] + (1,) + shape[at + 1 :]) if keepdim else y
+    view, inside, kept = _compact(x, axes)
+    if len(inside) > 1 and inside[-1] == view.ndim - 1:  # the innermost axis first, so that the next one can be folded
+        view, inside = _innermost(combine, view), inside[:-1]
+    if combine is np.add and inside and inside[-1] < view.ndim - 1 and _ours(view):
+        y = view
+        for at in reversed(inside):
+            y = _over(y, at)
+    elif inside == (view.ndim - 1,):
+        y = _innermost(combine, view)
+    else:
+        y = combine.reduce(_folded(combine, view, inside), axis=inside)
+    y = np.asarray(y).reshape([shape[i] for i in kept])
+    y = y.transpose([kept.index(i) for i in sorted(kept)])
+    return y.reshape([1 if axes is None or i in axes else n for i, n in enumerate(shape)]) if keepdim else y
+
+
+def _ours(x: ndarray) -> bool:
+    """Whether the kernels above can take x."""
+    return x.dtype.char in "fd" and x.flags.c_contiguous
+
+
+def _over(x: ndarray, at: int) -> ndarray:
+    """The sums over an axis of x, C-contiguous, not its last one."""
+    shape = x.shape
+    A, B, C = prod(shape[:at]), shape[at], prod(shape[at + 1 :])
+    return columns(flat(x)[0], A, B, C, B * C).reshape(shape[:at] + shape[at + 1 :])
+
+
+_KINDS: dict[np.ufunc, int] = {
+    np.add: SUM, np.maximum: MAXIMUM, np.minimum: MINIMUM, np.multiply: PRODUCT,
+}  # fmt: skip
+
+
+def _innermost(combine: np.ufunc, x: ndarray) -> Any:
+    """combine.reduce over the last axis; one long row of float32 or float64 in parts of equal length first."""
+    kind, n, part = _KINDS.get(combine), x.shape[-1], LONGEST // 2
+    if kind is None or x.size <= SMALL or not _ours(x):
+        return combine.reduce(x, axis=-1)
+    if n <= LONGEST or x.ndim > 1:
+        return rows(x.reshape(-1, n), kind).reshape(x.shape[:-1])
+    whole = n - n % part
+    y = _innermost(combine, rows(x[:whole].reshape(-1, part), kind))
+    return y if whole == n else combine(y, combine.reduce(x[whole:]))
+
+
+def _folded(combine: np.ufunc, x: ndarray, axes: tuple[int, ...]) -> ndarray:
+    """x with its last reduced axis shortened, where the innermost axis is kept.
+
+    numpy combines such rows one by one: slow where they are short, and in float32 the error of a sum grows with their
+    number. So groups of m rows are taken as one long row first, about 128 of them, until no more than 128 are left.
+    """
+    if x.ndim < 2 or x.ndim - 1 in axes or x.strides[-2] != x.shape[-1] * x.strides[-1]:
+        return x
+    n, k = x.shape[-2:]
+    if n < 128:
+        return x
+    m = max(int(n**0.5), min(n // 128, LONG // k))
+    whole = n // m * m
+    long = np.lib.stride_tricks.as_strided(
+        x, (*x.shape[:-2], n // m, m * k), (*x.strides[:-2], m * k * x.strides[-1], x.strides[-1]), writeable=False
+    )
+    short = combine.reduce(long, axis=-2).reshape(*x.shape[:-2], m, k)
+    rest = short if whole == n else np.concatenate([short, x[..., whole:, :]], axis=-2)
+    return _folded(combine, rest, axes)

@@ -11,6 +11,7 @@ from numpy import ndarray
 from ..dtypes import float32, float64
 from ..errors import DTypeError, NumberError, ShapeError, only_tensors
 from ..kernels import gemm, rows
+from ..kernels.reduce import reduced
 from ..op import REGISTRY, followed, function, fusible, op
 from ..samples import Draw
 from .chain import over
@@ -233,7 +234,7 @@ def _linear_weight(g: Any, input: Any) -> Any:
 @op(
     _linear_input,
     _linear_weight,
-    lambda g: np.add.reduce(_rows(g), 0) if type(g) is ndarray and g.ndim > 1 else g,
+    lambda g: reduced(np.add, _rows(g), (0,)) if type(g) is ndarray and g.ndim > 1 else g,
     samples=_linear_samples,
 )
 def _linear(input: Any, weight: Any, bias: Any, activation: str | None = None) -> Any:

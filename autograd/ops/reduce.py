@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from builtins import max as _larger
-from builtins import min as _smaller
 from collections.abc import Callable
 from math import inf
 from math import prod as _product
@@ -82,97 +81,10 @@ def _floating(name: str, input: Any) -> None:
 # -------------------------------------------------------------------------------------------------------- sums
 
 
-_SMALL = 4096  # elements below which memory order does not matter
-_LONG = 1 << 17  # elements of a row of partial results that stay in cache
-
-
-def _compact(x: ndarray, axes: tuple[int, ...] | None) -> tuple[ndarray, tuple[int, ...], list[int]]:
-    """x in the order of its memory with as few axes as will do; which of them are reduced; the order of the kept axes.
-
-    numpy reduces a channels-last image over (0, 2, 3) axis by axis, many times slower than the matrix that it is.
-    """
-    shape, steps = x.shape, x.strides
-    order = sorted(range(x.ndim), key=lambda i: -np.absolute(steps[i]))
-    lengths: list[int] = []
-    strides: list[int] = []
-    reduced: list[bool] = []
-    for i in order:
-        r = axes is None or i in axes
-        if shape[i] == 1:
-            continue
-        if reduced and reduced[-1] == r and strides[-1] == steps[i] * shape[i]:
-            lengths[-1] *= shape[i]
-            strides[-1] = steps[i]
-        else:
-            lengths.append(shape[i])
-            strides.append(steps[i])
-            reduced.append(r)
-    view = np.lib.stride_tricks.as_strided(x, lengths, strides, writeable=False)
-    kept = [i for i in order if axes is not None and i not in axes]
-    return view, tuple(k for k, r in enumerate(reduced) if r), kept
-
-
-def _reduce(combine: np.ufunc, x: ndarray, axes: tuple[int, ...] | None, keepdim: bool = False) -> Any:
-    """combine.reduce over `axes`, in the order of memory; float32 sums are accurate along any axis."""
-    if x.size < _SMALL:
-        return combine.reduce(x, axis=axes, keepdims=keepdim)
-    view, inside, kept = _compact(x, axes)
-    if (
-        len(inside) > 1 and inside[-1] == view.ndim - 1
-    ):  # the innermost axis pairwise, so that the next one can be folded
-        view, inside = _innermost(combine, view), inside[:-1]
-    alone = inside == (view.ndim - 1,)
-    y = _innermost(combine, view) if alone else combine.reduce(_folded(combine, view, inside), axis=inside)
-    y = np.asarray(y).reshape([x.shape[i] for i in kept])
-    y = y.transpose([kept.index(i) for i in sorted(kept)])
-    return y.reshape([1 if axes is None or i in axes else n for i, n in enumerate(x.shape)]) if keepdim else y
-
-
-_KINDS: dict[np.ufunc, int] = {
-    np.add: kernels.SUM, np.maximum: kernels.MAXIMUM, np.minimum: kernels.MINIMUM, np.multiply: kernels.PRODUCT,
-}  # fmt: skip
-
-
-def _innermost(combine: np.ufunc, x: ndarray) -> Any:
-    """combine.reduce over the last axis; long rows of float32 or float64 in parts of equal length first."""
-    kind, n, part = _KINDS.get(combine), x.shape[-1], kernels.LONGEST // 2
-    if kind is None or x.size <= _SMALL or x.dtype not in (dtypes.float32, dtypes.float64) or not x.flags.c_contiguous:
-        return combine.reduce(x, axis=-1)
-    if n <= kernels.LONGEST:
-        return kernels.rows(x.reshape(-1, n), kind).reshape(x.shape[:-1])
-    if n % part == 0:
-        return _innermost(combine, kernels.rows(x.reshape(-1, part), kind).reshape(*x.shape[:-1], n // part))
-    if x.ndim > 1:
-        return combine.reduce(x, axis=-1)
-    whole = n - n % part
-    return combine(_innermost(combine, x[:whole]), combine.reduce(x[whole:]))
-
-
-def _folded(combine: np.ufunc, x: ndarray, axes: tuple[int, ...]) -> ndarray:
-    """x with its last reduced axis shortened, where the innermost axis is kept.
-
-    numpy combines such rows one by one: slow where they are short, and in float32 the error of a sum grows with their
-    number. So groups of m rows are taken as one long row first, about 128 of them, until no more than 128 are left.
-    """
-    if x.ndim < 2 or x.ndim - 1 in axes or x.strides[-2] != x.shape[-1] * x.strides[-1]:
-        return x
-    n, k = x.shape[-2:]
-    if n < 128:
-        return x
-    m = _larger(int(n**0.5), _smaller(n // 128, _LONG // k))
-    whole = n // m * m
-    long = np.lib.stride_tricks.as_strided(
-        x, (*x.shape[:-2], n // m, m * k), (*x.strides[:-2], m * k * x.strides[-1], x.strides[-1]), writeable=False
-    )
-    short = combine.reduce(long, axis=-2).reshape(*x.shape[:-2], m, k)
-    rest = short if whole == n else np.concatenate([short, x[..., whole:, :]], axis=-2)
-    return _folded(combine, rest, axes)
-
-
 @quiet
 def _sum(x: ndarray, axes: tuple[int, ...] | None, keepdim: bool = False) -> Any:
     """The sum over `axes` in x's dtype."""
-    return _reduce(np.add, x, axes, keepdim)
+    return kernels.reduced(np.add, x, axes, keepdim)
 
 
 @op(lambda g, input_shape, dim, keepdim: _kept(g, input_shape, dim, keepdim), samples=_with_empty(_over_dims))
@@ -266,10 +178,10 @@ def prod(input: Any, dim: int | None = None, keepdim: bool = False, dtype: Any =
     elif input.dtype.kind != "f":
         input = input.astype(dtypes.int64, copy=False)
     if dim is None:
-        y = np.asarray(_reduce(np.multiply, input, None))
+        y = np.asarray(kernels.reduced(np.multiply, input, None))
     else:
         d = dim_of("prod", dim, input.ndim)
-        y = _reduce(np.multiply, input, (d,), keepdim) if input.ndim else input.copy()
+        y = kernels.reduced(np.multiply, input, (d,), keepdim) if input.ndim else input.copy()
     return y if input.dtype.kind == "f" else y.astype(input.dtype, copy=False)
 
 
@@ -427,7 +339,7 @@ def amax(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
     tensor([4., 3.])
     """
     _nonempty("amax", input, dim)
-    return _reduce(np.maximum, input, _axes("amax", dim, input.ndim), keepdim)
+    return kernels.reduced(np.maximum, input, _axes("amax", dim, input.ndim), keepdim)
 
 
 @op(lambda g, input, dim, keepdim, y: _evenly(g, input, dim, keepdim, y), samples=_over_dims)
@@ -438,7 +350,7 @@ def amin(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
     tensor([1., 2.])
     """
     _nonempty("amin", input, dim)
-    return _reduce(np.minimum, input, _axes("amin", dim, input.ndim), keepdim)
+    return kernels.reduced(np.minimum, input, _axes("amin", dim, input.ndim), keepdim)
 
 
 aminmax_result = result_type("aminmax_result", "min max")
@@ -615,7 +527,7 @@ def _norm_pull(g: Any, input: Any, p: float, dim: Any, keepdim: bool, y: Any) ->
 
 def _squared(x: ndarray, axes: tuple[int, ...] | None, keepdim: bool) -> Any:
     """The sum of squares over `axes`; of all elements, or of rows that are not too long, in one pass over memory."""
-    if x.size <= _SMALL or x.dtype not in dtypes.FLOATS or not x.flags.c_contiguous:
+    if x.size <= kernels.SMALL or x.dtype not in dtypes.FLOATS or not x.flags.c_contiguous:
         return _sum(np.square(x), axes, keepdim)
     if axes is None:
         flat, part = x.reshape(-1), kernels.LONGEST // 2
@@ -643,7 +555,7 @@ def _vector_norm(input: Any, p: float = 2, dim: Any = None, keepdim: bool = Fals
     if p < 0 or p == inf:
         _nonempty("norm", input, dim)
     if p in (inf, -inf):
-        return _reduce(np.maximum if p > 0 else np.minimum, np.abs(input), axes, keepdim)
+        return kernels.reduced(np.maximum if p > 0 else np.minimum, np.abs(input), axes, keepdim)
     if p == 0:
         return _sum((input != 0).astype(input.dtype), axes, keepdim)
     if p == 1:
@@ -711,7 +623,7 @@ def logsumexp(input: Any, dim: Any, keepdim: bool = False) -> Any:
     axes = _axes("logsumexp", dim, input.ndim)
     if not input.size:
         return np.full(_kept_shape(input.shape, dim) if keepdim else np.sum(input, axes).shape, -inf, input.dtype)
-    top = _reduce(np.maximum, input, axes, True)
+    top = kernels.reduced(np.maximum, input, axes, True)
     top = np.where(np.isinf(top), input.dtype.type(0), top)
     total = np.log(_sum(np.exp(input - top), axes, True)) + top
     return (

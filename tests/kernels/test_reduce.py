@@ -32,6 +32,36 @@ def test_rows(R, C, dtype, at_end):
     np.testing.assert_array_equal(np.isnan(reduce.rows(x, reduce.SUM)), np.isnan(x.sum(1)))
 
 
+@given(
+    st.sampled_from([1, 2, 7]), st.sampled_from([1, 2, 9, 127, 300, 1000]), st.sampled_from([1, 3, 10, 33, 64, 2051]),
+    st.integers(0, 5), st.sampled_from(DTYPES), st.booleans(),
+)  # fmt: skip
+def test_columns(A, B, C, further, dtype, at_end):
+    """Matrices that lie apart, whose gaps are not added."""
+    rng = np.random.default_rng(0)
+    apart = B * C + further
+    x = guarded(rng.standard_normal(A * apart - further).astype(dtype), at_end)
+    matrices = np.lib.stride_tricks.as_strided(x, (A, B, C), (apart * x.itemsize, C * x.itemsize, x.itemsize))
+    exact = matrices.sum(1, dtype=np.longdouble).astype(float)
+    y = reduce.columns(x, A, B, C, apart)
+    assert y.dtype == dtype
+    bound = 8 * np.finfo(dtype).eps * (1 + np.sqrt(B) / 8)
+    np.testing.assert_allclose(y, exact, 0, bound * abs(matrices).max(1).max() * np.sqrt(B))
+
+
+@given(st.lists(st.sampled_from([1, 2, 5, 17, 40]), min_size=1, max_size=4), st.data(), st.sampled_from(DTYPES))
+def test_sums_over_any_axes(shape, data, dtype):
+    """Of arrays of any order of memory, large enough for the kernels; results are arrays of their own."""
+    axes = data.draw(st.sets(st.integers(0, len(shape) - 1), min_size=1))
+    x = np.random.default_rng(0).standard_normal([*shape, 64]).astype(dtype)
+    x = x.transpose(data.draw(st.permutations(range(x.ndim))))
+    for keepdim in (False, True):
+        y = reduce.reduced(np.add, x, tuple(axes), keepdim)
+        exact = x.sum(tuple(axes), dtype=np.longdouble, keepdims=keepdim).astype(float)
+        assert y.shape == exact.shape and y.dtype == dtype and y.flags.writeable and not np.shares_memory(x, y)
+        np.testing.assert_allclose(y, exact, 0, 16 * np.finfo(dtype).eps * abs(x).sum(tuple(axes), dtype=float).max())
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_reductions_of_tensors_over_the_last_dimension(dtype):
     x = np.random.default_rng(0).standard_normal((40, 30, 20)).astype(dtype)
@@ -72,5 +102,5 @@ def test_same_bits_on_any_number_of_threads():
     results = []
     for threads in (1, MOST):
         autograd.set_num_threads(threads)
-        results.append(reduce.rows(x, reduce.SUM))
+        results.append(np.concatenate([reduce.rows(x, reduce.SUM), reduce.columns(x.reshape(-1), 1, *x.shape, 0)[0]]))
     np.testing.assert_array_equal(*results)
