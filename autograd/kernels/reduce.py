@@ -13,6 +13,7 @@ from numpy import ndarray
 
 from .buffer import flat
 from .compile import kernel
+from .conv_simd import prefetch
 from .simd import LANES, broadcast, higher, highest, load, load_first, store, store_first
 from .threads import run
 from .view import part
@@ -23,6 +24,8 @@ STEP = 1 << 13  # elements a task
 LONGEST = 1024  # elements of a row up to which its sum in one go is as exact as numpy's pairwise one
 HIGHEST = 128  # rows added up in one go: in float32 the error grows with their number, so there are sums of sums
 STRIP = 2048  # columns of a task, whose sums stay in the first cache
+FAR = 1 << 24  # bytes from which columns come from beyond all caches, and ...
+AHEAD = 16  # ... how many rows before they are added they are fetched
 NARROW = 32  # columns below which several rows are taken as one long row
 SMALL = 4096  # elements below which memory order does not matter
 LONG = 1 << 17  # elements of a row of partial results that stay in cache
@@ -95,38 +98,65 @@ def _rows(first, last, x, y, kind, R, C, step):
 
 
 @kernel
+def _add_eight(x, i, C, y, o, width, fresh):
+    """y[o : o + width] = the sums of eight rows of C columns that begin at i, added to what is there unless `fresh`."""
+    lanes = LANES * 4 // x.itemsize
+    for c in range(0, width - lanes + 1, lanes):
+        k = i + c
+        v = (load(x, k) + load(x, k + C)) + (load(x, k + 2 * C) + load(x, k + 3 * C))
+        w = (load(x, k + 4 * C) + load(x, k + 5 * C)) + (load(x, k + 6 * C) + load(x, k + 7 * C))
+        v = v + w
+        if not fresh:
+            v = load(y, o + c) + v
+        store(y, o + c, v)
+    n = width % lanes
+    if n:
+        k, c = i + width - n, o + width - n
+        v = (load_first(x, k, n) + load_first(x, k + C, n)) + (load_first(x, k + 2 * C, n) + load_first(x, k + 3 * C, n))
+        k += 4 * C
+        w = (load_first(x, k, n) + load_first(x, k + C, n)) + (load_first(x, k + 2 * C, n) + load_first(x, k + 3 * C, n))
+        v = v + w
+        if not fresh:
+            v = load_first(y, c, n) + v
+        store_first(y, c, v, n)
+
+
+@kernel
+def _add_one(x, i, y, o, width, fresh):
+    """y[o : o + width] = the row that begins at i, added to what is there unless `fresh`."""
+    lanes = LANES * 4 // x.itemsize
+    for c in range(0, width - lanes + 1, lanes):
+        v = load(x, i + c)
+        if not fresh:
+            v = load(y, o + c) + v
+        store(y, o + c, v)
+    n = width % lanes
+    if n:
+        c = width - n
+        v = load_first(x, i + c, n)
+        if not fresh:
+            v = load_first(y, o + c, n) + v
+        store_first(y, o + c, v, n)
+
+
+@kernel
 def _columns(first, last, x, y, A, B, C, apart, step):
     """Sums over up to HIGHEST of the B rows of C columns, for A matrices that begin `apart` elements apart."""
-    lanes, pieces, strips = LANES * 4 // x.itemsize, (B + HIGHEST - 1) // HIGHEST, (C + STRIP - 1) // STRIP
+    pieces, strips = (B + HIGHEST - 1) // HIGHEST, (C + STRIP - 1) // STRIP
+    far = A * B * C * x.itemsize >= FAR and C <= STRIP
     for t in range(first, last):
         left, begin = t % strips * STRIP, t // strips * step
         width = min(STRIP, C - left)
         for unit in range(begin, min(A * pieces, begin + step)):
             row = unit % pieces * HIGHEST
             top, out, end = unit // pieces * apart + row * C + left, unit * C + left, min(HIGHEST, B - row)
-            for r in range(0, end, 8):
-                for c in range(0, width, lanes):
-                    i, o = top + r * C + c, out + c
-                    if width - c >= lanes:
-                        v = load(x, i)
-                        if end - r >= 8:
-                            v = (v + load(x, i + C)) + (load(x, i + 2 * C) + load(x, i + 3 * C))
-                            w = (load(x, i + 4 * C) + load(x, i + 5 * C)) + (load(x, i + 6 * C) + load(x, i + 7 * C))
-                            v = v + w
-                        else:
-                            for k in range(1, end - r):
-                                v = v + load(x, i + k * C)
-                        if r:
-                            v = load(y, o) + v
-                        store(y, o, v)
-                    else:
-                        n = width - c
-                        v = load_first(x, i, n)
-                        for k in range(1, min(8, end - r)):
-                            v = v + load_first(x, i + k * C, n)
-                        if r:
-                            v = load_first(y, o, n) + v
-                        store_first(y, o, v, n)
+            whole = end // 8 * 8
+            for r in range(0, whole, 8):
+                if far:
+                    prefetch(x, top + (r + AHEAD) * C, 8 * C)
+                _add_eight(x, top + r * C, C, y, out, width, r == 0)
+            for r in range(whole, end):
+                _add_one(x, top + r * C, y, out, width, r == 0)
 
 
 def columns(x: ndarray, A: int, B: int, C: int, apart: int) -> ndarray:
