@@ -72,6 +72,7 @@ class Op:
         self.check: Callable[..., None] | None = about.get("check")
         self.view: bool = about.get("view", False)
         self.aux: int = about.get("aux", 0)
+        self.hidden: int = about.get("hidden", 0)
         self.differentiable = bool(joint) or any(formulas)
         self.formulas, self.joint = formulas, joint
         self.call: Callable[..., Any] = fn
@@ -224,6 +225,7 @@ def op(*formulas: Formula | None, joint: Formula | None = None, **about: Any) ->
     promote: cast the inputs to their common dtype first, `"float"`: to a floating one. ints to floats count as casts.
     check: of two inputs of unlike dtypes, a function that sees them before that cast and may refuse them.
     view: the result may share the input's memory. aux: how many of the last outputs never have a gradient (indices).
+    hidden: how many more, behind those, are for the formulas alone: a recorded call does not return them.
     inplace: there is a method with a trailing underscore too. method: False where Tensor has no such method,
     or a function where the method's arguments stand in another order.
     A function with a leading underscore is not exported: it is the recorded half of a public function.
@@ -233,7 +235,7 @@ def op(*formulas: Formula | None, joint: Formula | None = None, **about: Any) ->
         if joint is None and not formulas and "n_inputs" not in about:
             raise TypeError(f"{fn.__name__}: give one formula an input, or joint=")
         entry = Op(fn, formulas, joint, **about)
-        plain = not entry.statics and not entry.aux and not entry.view and joint is None and not entry.variadic
+        plain = not entry.statics and not entry.aux and not entry.hidden and not entry.view and joint is None and not entry.variadic
         plain = plain and entry.names == ["input", "other"][: entry.n]  # what the short calls name their arguments
         if plain:
             entry.short = _unary if entry.n == 1 else _binary if entry.n == 2 else None
@@ -552,7 +554,8 @@ def record(entry: Op, tensors: Sequence[Any], values: list[Any], edges: list[Any
     """
     several, variadic = type(y) is tuple, entry.variadic
     if several:
-        outs: Any = tuple([wrap(a if type(a) is ndarray else np.asarray(a)) for a in y])
+        shown = y[: len(y) - entry.hidden] if entry.hidden else y
+        outs: Any = tuple([wrap(a if type(a) is ndarray else np.asarray(a)) for a in shown])
         first = outs[0] if outs else None
     else:
         first = outs = wrap(y if type(y) is ndarray else np.asarray(y))
@@ -569,7 +572,7 @@ def record(entry: Op, tensors: Sequence[Any], values: list[Any], edges: list[Any
         if result is not None:
             return result
     # the output stands as it is, not as the op returned it: a numpy scalar has become an array
-    kept: Any = tuple([out._data for out in outs]) if several else first._data
+    kept: Any = (*[out._data for out in outs], *y[len(outs) :]) if several else first._data
     # with one differentiable output the formulas read only the others, such as indices and statistics: that one may be
     # overwritten, as an in-place relu behind a batch norm does, and its memory need not be held
     alone = not several or len(outs) - entry.aux == 1

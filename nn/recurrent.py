@@ -183,7 +183,7 @@ class RNNBase(Module):
             for suffix in self._suffixes(layer):
                 weights = [get(f"{key}_{suffix}") for key in _KEYS]
                 args = x, *state[len(finals)], *weights, self._kind, sizes, suffix.endswith("reverse"), known
-                output, last_h, last_c, *_ = _recurrent(*args)
+                output, last_h, last_c = _recurrent(*args)
                 outputs.append(output)
                 finals.append((last_h, last_c)[: self.states])
             x, known = outputs[0] if len(outputs) == 1 else autograd.cat(outputs, -1), None
@@ -470,7 +470,7 @@ class RNNCellBase(Module):
             state = None if state is None else tuple(autograd.unsqueeze(part, 0) for part in state)
         h, c = (None, None) if state is None else (*state, None)[:2]
         weights = self.weight_ih, self.weight_hh, self.bias_ih, getattr(self, "bias_hh", None), None
-        _, h, c, *_ = _recurrent(input, h, c, *weights, kind, (len(input),), False, None)
+        _, h, c = _recurrent(input, h, c, *weights, kind, (len(input),), False, None)
         return (autograd.squeeze(h, 0), autograd.squeeze(c, 0) if c.ndim > 1 else c) if single else (h, c)
 
     def extra_repr(self) -> str:

@@ -66,7 +66,7 @@ class Step:
     @property
     def differentiable(self) -> list[int]:
         """The places of the outputs that can have a gradient."""
-        n = len(self.outputs) - (self.entry.aux if self.own else 0)
+        n = len(self.outputs) - (self.entry.aux + self.entry.hidden if self.own else 0)
         return [k for k in range(n) if np.asarray(self.outputs[k]).dtype.kind == "f"]
 
     def pull(self, cotangents: Sequence[ndarray]) -> list[ndarray]:

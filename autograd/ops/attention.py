@@ -86,7 +86,7 @@ def _samples(s: Draw) -> list[tuple[Any, ...]]:
     ]
 
 
-@op(joint=_pull, n_inputs=4, aux=1, samples=_samples)
+@op(joint=_pull, n_inputs=4, hidden=1, samples=_samples)
 def _attention(query: Any, key: Any, value: Any, mask: Any, scale: float, is_causal: bool, p: float, seed: int) -> Any:
     """softmax(query key^T scale + mask) value, each weight dropped with probability p by the numbers of `seed`; also
     the logarithms of the sums of exponentials.
@@ -221,7 +221,7 @@ def _pull_additive(
 @op(
     joint=_pull_additive,
     n_inputs=5,
-    aux=1,
+    hidden=1,
     samples=lambda s: [
         (s(2, 3), s(2, 4, 3), s(2, 4, 2), s(1, 3), None),
         (s(2, 3), s(4, 2, 3).transpose(1, 0, 2), s(4, 2, 2).transpose(1, 0, 2), s(1, 3), np.arange(8).reshape(2, 4) % 3 > 0),

@@ -65,7 +65,7 @@ def _plan_sample() -> _Alignment:
     return _Alignment(np.array([1, 2, 2]), np.array([0, 2]), np.array([4, 3]), np.array([2, 1]), 0)
 
 
-@op(_ctc_pull, aux=1, samples=lambda s: [(s(4, 2, 3), _plan_sample())])
+@op(_ctc_pull, hidden=1, samples=lambda s: [(s(4, 2, 3), _plan_sample())])
 def _ctc(input: Any, plan: _Alignment) -> Any:
     """The loss of each sequence, and its gradient in the input."""
     return ctc(input, plan.labels, plan.starts, plan.times, plan.sizes, plan.blank)
@@ -134,7 +134,7 @@ def ctc_loss(
     if N and labels.ndim == 1 and starts[-1] + sizes[-1] > labels.size:
         raise ShapeError(f"{name}: target_lengths add up to {sizes.sum()}, targets hold {labels.size}")
     plan = _Alignment(labels.reshape(-1).astype(np.int64), starts.astype(np.int64), times, sizes, int(blank))
-    loss, _ = _ctc(x, plan)
+    loss = _ctc(x, plan)[0]
     if zero_infinity:
         loss = where(np.isinf(_array(loss)), 0.0, loss)
     if reduction == "mean":

@@ -62,7 +62,7 @@ def _samples(s: Draw) -> list[tuple[Any, ...]]:
     ]
 
 
-@op(joint=_pull, n_inputs=10, aux=5, samples=_samples)
+@op(joint=_pull, n_inputs=10, hidden=5, samples=_samples)
 def _attention_lstm(
     inner: Any, keys: Any, values: Any, query: Any, score: Any, context: Any, hh: Any, h: Any, c: Any, mask: Any, T: int
 ) -> Any:

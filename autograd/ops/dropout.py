@@ -29,7 +29,7 @@ def keep_mask(shape: tuple[int, ...], p: float, dtype: np.dtype) -> ndarray:
 
 @op(
     lambda g, y, p: _masked(g, y[1], p),
-    aux=1,
+    hidden=1,
     samples=lambda s: [(s(3, 4), 0.5, 7), (s(3), 1.0, 0), (s(2, 3, 2), 0.2, 2**64 - 1), (s(), 0.5, 1)],
 )
 def _dropout(input: Any, p: float, seed: int) -> Any:

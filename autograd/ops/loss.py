@@ -88,7 +88,7 @@ def _cross_entropy_input(
     _cross_entropy_input,
     None,
     None,
-    aux=2,
+    hidden=2,
     samples=lambda s: [
         (s(4, 3), s.ints(3, 4), None, -100, 0.0, "mean"), (s(4, 3), s.ints(3, 4), None, 1, 0.1, "none"),
     ],
@@ -205,9 +205,8 @@ def cross_entropy(
         return _against_probabilities(input, target, weight, reduction, label_smoothing, C)
     label = _labels("cross_entropy", input, target, ignore_index)
     x = _score_rows(input, label.size)
-    loss, _, _ = _softmax_cross_entropy(
-        x, label.reshape(-1), weight, int(ignore_index), float(label_smoothing), reduction
-    )
+    settings = int(ignore_index), float(label_smoothing), reduction
+    loss = _softmax_cross_entropy(x, label.reshape(-1), weight, *settings)[0]
     return reshape(loss, label.shape) if reduction == "none" and input.ndim != 2 else loss
 
 

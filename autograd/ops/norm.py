@@ -73,7 +73,8 @@ def _batch_norm_train_pull(g: Any, input: Any, weight: Any, y: Any, eps: float, 
 @op(
     joint=_batch_norm_train_pull,
     n_inputs=4,
-    aux=4,
+    aux=2,
+    hidden=2,
     samples=lambda s: [
         (s(4, 3), s(3), s(3), None, 1e-5), (s(2, 3, 2, 3), None, None, None, 1e-3), (s(3, 2, 4), s(2), None, None, 1e-5),
         (s(2, 3, 2, 3), s(3), s(3), s(2, 3, 2, 3), 1e-5),
@@ -209,7 +210,7 @@ def batch_norm(
         raise ShapeError(
             f"batch_norm: expected more than 1 value per channel when training, got input of shape {shape}"
         )
-    y, mean, var, _, _ = _batch_norm_train(input, weight, bias, residual, float(eps), relu)
+    y, mean, var = _batch_norm_train(input, weight, bias, residual, float(eps), relu)[:3]
     if running_mean is not None:
         _update(running_mean, _array(mean), momentum)
     if running_var is not None:
@@ -241,7 +242,7 @@ def _layer_norm_pull(g: Any, input: Any, weight: Any, y: Any, eps: float, needs:
 @op(
     joint=_layer_norm_pull,
     n_inputs=3,
-    aux=2,
+    hidden=2,
     samples=lambda s: [(s(4, 3), s(3), s(3), 1e-5), (s(2, 5), None, None, 1e-3), (s(2, 5), s(5), None, 1e-3)],
 )
 def _layer_norm(input: Any, weight: Any, bias: Any, eps: float) -> Any:
@@ -289,7 +290,7 @@ def layer_norm(input: Any, normalized_shape: Any, weight: Any = None, bias: Any 
     if not prod(input.shape):
         return input * 1.0
     scale, shift = (None if v is None else reshape(v, (C,)) for v in (weight, bias))
-    y, _, _ = _layer_norm(reshape(input, (prod(input.shape) // C, C)), scale, shift, float(eps))
+    y = _layer_norm(reshape(input, (prod(input.shape) // C, C)), scale, shift, float(eps))[0]
     return reshape(y, tuple(input.shape))
 
 
@@ -334,7 +335,7 @@ def _group_norm_pull(g: Any, input: Any, weight: Any, y: Any, groups: int, eps: 
 @op(
     joint=_group_norm_pull,
     n_inputs=3,
-    aux=2,
+    hidden=2,
     samples=lambda s: [
         (s(2, 4, 3), s(4), s(4), 2, 1e-5),
         (s(2, 6, 1), None, None, 3, 1e-3),
@@ -356,7 +357,7 @@ def _grouped(name: str, input: Any, groups: int, weight: Any, bias: Any, eps: fl
         return _affine(input * 1.0, weight, bias)
     S = prod(input.shape[2:])
     if S >= 8:
-        y, _, _ = _group_norm(reshape(input, (N, C, S)), weight, bias, groups, float(eps))
+        y = _group_norm(reshape(input, (N, C, S)), weight, bias, groups, float(eps))[0]
         return reshape(y, tuple(input.shape))
     rows = reshape(input, (N * groups, C // groups * S))
     return _affine(reshape(_layer_norm(rows, None, None, float(eps))[0], tuple(input.shape)), weight, bias)

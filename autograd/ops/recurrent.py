@@ -217,7 +217,7 @@ def _check(kind: str, input: Any, h: Any, c: Any, *weights_and_sizes: Any) -> No
             raise ShapeError(f"{kind}: {name} has shape {array.shape}; expected {shape}")
 
 
-@op(joint=_pull, n_inputs=8, aux=5, samples=_samples)
+@op(joint=_pull, n_inputs=8, hidden=5, samples=_samples)
 def _recurrent(
     input: Any, h: Any, c: Any, weight_ih: Any, weight_hh: Any, bias_ih: Any, bias_hh: Any, weight_hr: Any,
     kind: str, sizes: tuple[int, ...], reverse: bool, known: Repeated | None = None,

@@ -55,7 +55,7 @@ def _term_samples(s: Any) -> list[tuple[Any, ...]]:
     ]
 
 
-@op(joint=_terms_gradient, n_inputs=6, aux=1, samples=_term_samples)
+@op(joint=_terms_gradient, n_inputs=6, hidden=1, samples=_term_samples)
 def _logistic_terms(
     input: Any, weight: Any, rows: ndarray, outputs: ndarray, signs: ndarray, starts: ndarray, sparse: bool
 ) -> Any:
