@@ -235,7 +235,8 @@ def op(*formulas: Formula | None, joint: Formula | None = None, **about: Any) ->
         if joint is None and not formulas and "n_inputs" not in about:
             raise TypeError(f"{fn.__name__}: give one formula an input, or joint=")
         entry = Op(fn, formulas, joint, **about)
-        plain = not entry.statics and not entry.aux and not entry.hidden and not entry.view and joint is None and not entry.variadic
+        plain = not entry.statics and not entry.view and joint is None and not entry.variadic
+        plain = plain and not entry.aux and not entry.hidden
         plain = plain and entry.names == ["input", "other"][: entry.n]  # what the short calls name their arguments
         if plain:
             entry.short = _unary if entry.n == 1 else _binary if entry.n == 2 else None
