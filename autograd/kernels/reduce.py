@@ -112,9 +112,13 @@ def _add_eight(x, i, C, y, o, width, fresh):
     n = width % lanes
     if n:
         k, c = i + width - n, o + width - n
-        v = (load_first(x, k, n) + load_first(x, k + C, n)) + (load_first(x, k + 2 * C, n) + load_first(x, k + 3 * C, n))
+        v = (load_first(x, k, n) + load_first(x, k + C, n)) + (
+            load_first(x, k + 2 * C, n) + load_first(x, k + 3 * C, n)
+        )
         k += 4 * C
-        w = (load_first(x, k, n) + load_first(x, k + C, n)) + (load_first(x, k + 2 * C, n) + load_first(x, k + 3 * C, n))
+        w = (load_first(x, k, n) + load_first(x, k + C, n)) + (
+            load_first(x, k + 2 * C, n) + load_first(x, k + 3 * C, n)
+        )
         v = v + w
         if not fresh:
             v = load_first(y, c, n) + v
