@@ -952,4 +952,4 @@ def _fit(g: Any, shape: tuple[int, ...], dtype: np.dtype) -> Any:
     return g
 
 
-tape.fit = _fit
+tape.fit, tape.op_class = _fit, Op

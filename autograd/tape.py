@@ -14,6 +14,7 @@ import itertools
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from heapq import heappop, heappush
+from math import prod
 from sys import getrefcount
 from types import CodeType
 from typing import Any
@@ -24,6 +25,7 @@ from numpy import ndarray
 from .errors import DTypeError, ShapeError, TapeError
 from .forms import Masked, RowSums, SparseRows
 from .kernels import elementwise
+from .kernels.gemm import batched_matmul, matmul
 from .kernels.reduce import reduced
 
 clock = itertools.count(1)  # creation numbers of nodes and stamps of writes, one order for both
@@ -383,6 +385,7 @@ stack: Any = None  # tensors of one shape stacked, recorded; set by ops/join.py
 show: Any = None  # the tape behind a tensor as a table and a picture; set by tape_show.py
 blame: Any = None  # tell in an error of backward where it arose; set by observe.py
 fit: Any = None  # to the shape and dtype of an input, recorded; set by op.py
+op_class: Any = None  # what an operation of the registry is; set by op.py
 
 
 def fit_array(g: Any, shape: tuple[int, ...], dtype: np.dtype) -> ndarray:
@@ -417,7 +420,10 @@ def owned(g: ndarray) -> ndarray:
 
 
 LARGE = 1 << 14  # elements from which a pass over memory is worth saving
-relu_op: Any = None  # the registered relu; set by ops/activation.py
+TOGETHER = 1 << 20  # bytes of the factors of products that wait for one weight at most
+# Ops whose contributions a walk without create_graph asks for in its own way, each added where it is defined: a function
+# of the walk, the node, the gradient, the values and the edges.
+own_ways: dict[Any, Callable[..., Sequence[Any]]] = {}
 takes_masked: set[Any] = set()  # the ops whose formulas take a Masked for the gradient, each added where it is defined
 
 
@@ -430,11 +436,14 @@ class Walk:
         self.heap: list[tuple[int, AnyNode]] = []
         self.own: set[AnyNode] = set()  # nodes whose waiting array this walk made itself, so may add to
         self.capture: dict[AnyNode, Any] | None = None
-        self.masked = False  # whether a Masked may be waiting
+        self.products: dict[AnyNode, list[tuple[ndarray, ndarray]]] = {}  # factors that wait to be multiplied at once
+        self.waits = False  # whether a Masked or a product may be waiting
 
     def settle(self) -> None:
-        """Compute what is Masked: code of the user's is to run, which may change an output that a mask is read from."""
-        self.masked = False
+        """Compute what waits: code of the user's is to run, which may change what a mask or a factor is read from."""
+        self.waits = False
+        for node in list(self.products):
+            self._multiply(node)
         for node, g in self.pending.items():
             if type(g) is Masked:
                 self.pending[node] = g.array()
@@ -442,7 +451,7 @@ class Walk:
     def _unmask(self, node: AnyNode, captured: bool) -> None:
         """Compute what is Masked where the gradient of this node is to be seen, and all of it before code of the user's."""
         users: Any = node.post_hooks if type(node) is Leaf else None
-        if type(node) is Node and type(node.op) is not type(relu_op):
+        if type(node) is Node and type(node.op) is not op_class:
             users = node.op  # a Function, or one of the library's that stands before an op and may call the user's
         if node.hooks or users:
             self.settle()
@@ -451,16 +460,44 @@ class Walk:
             if type(g) is Masked:
                 self.pending[node] = g.array()
 
-    def _pull(self, node: Node, g: Any, values: list[Any]) -> Sequence[Any]:
+    def clipped(self, node: Node, g: Any, values: list[Any], edges: Sequence[Any]) -> Sequence[Any]:
         """The contribution of a ReLU to its input; the mask is left to what made that if it can take it."""
         below = node.edges[0]
         if (
             type(below) is Node and below.op in takes_masked and type(g) is ndarray and g.size >= LARGE
             and g.shape == below.shape and g.dtype is below.dtype
         ):  # fmt: skip
-            self.masked = True
+            self.waits = True
             return (Masked(g, values[node.op.y_at]),)
-        return node.op.pull(g, values, node.edges)
+        return node.op.pull(g, values, edges)
+
+    def later(self, node: AnyNode | None, a: Any, b: Any) -> bool:
+        """Leave a contribution to a matrix, a^T b with a (..., M) and b (..., N), or to a stack of matrices, a (B, R, M)
+        and b (B, R, N), to be multiplied with others like it at once: where a layer is used at each step of a sequence,
+        this is a fraction of the work. False where it is not taken: the first one, whose factors may go, or large ones.
+        """
+        if node not in self.pending or type(a) is not ndarray or type(b) is not ndarray:
+            return False
+        shape, size = node.shape, a.size + b.size
+        stacks = shape[:1] if len(shape) == 3 == a.ndim else ()
+        if shape != (*stacks, a.shape[-1], b.shape[-1]) or a.shape[:-1] != b.shape[:-1] or a.ndim < 2:
+            return False
+        if stacks != a.shape[: len(stacks)] or not a.dtype is b.dtype is node.dtype or a.dtype.char not in "fd":
+            return False
+        if size > 2 * prod(shape) or size * a.itemsize > TOGETHER // 4:
+            return False
+        pairs = self.products.setdefault(node, [])
+        pairs.append((a, b) if stacks else (a.reshape(-1, shape[0]), b.reshape(-1, shape[1])))
+        self.waits = True
+        if len(pairs) * size * a.itemsize > TOGETHER:
+            self._multiply(node)
+        return True
+
+    def _multiply(self, node: AnyNode) -> None:
+        """Add the products that wait for `node` to its gradient."""
+        pairs = self.products.pop(node)
+        a, b = pairs[0] if len(pairs) == 1 else [np.concatenate(parts, -2) for parts in zip(*pairs, strict=True)]
+        self.add(node, matmul(a.T, b) if a.ndim == 2 else batched_matmul(a.transpose(0, 2, 1), b))
 
     def add(self, node: AnyNode, g: Any) -> None:
         """A contribution to the gradient of `node`'s output."""
@@ -512,7 +549,9 @@ class Walk:
             while heap:
                 node = heappop(heap)[1]
                 kind = type(node)
-                if self.masked:
+                if self.waits:
+                    if node in self.products:
+                        self._multiply(node)
                     self._unmask(node, capture is not None and node in capture)
                 if node.hooks:
                     self._hooks(node)
@@ -555,10 +594,8 @@ class Walk:
                 edges = node.edges
                 if needed is not None:  # what nobody asked for is not computed
                     edges = [edge if edge in needed else None for edge in edges]
-                if node.op is relu_op and not create_graph:
-                    g = self._pull(node, g, values)
-                else:
-                    g = node.op.pull(g, values, edges)
+                own = None if create_graph else own_ways.get(node.op)
+                g = node.op.pull(g, values, edges) if own is None else own(self, node, g, values, edges)
                 if not self.retain_graph and node.cells:  # what saved no tensor can be passed again, as in torch
                     node.values = values = None
                 for edge, contribution in zip(edges, g):  # noqa: B905 - checked when the op was defined

@@ -615,10 +615,12 @@ def backward(
     needs: Sequence[bool],
     words: Words | None = None,
     by_word: bool = False,
-) -> list[ndarray | None]:
+    factors: bool = False,
+) -> list[Any]:
     """The gradients of x, h, c, weight_ih, weight_hh, bias_ih, bias_hh and weight_hr from those of `forward`'s
     results, None for zero. `needs`: which of the eight are wanted. That of x is in the order of time, or with by_word its
-    sums by the words (V, I)."""
+    sums by the words (V, I). factors: in place of the gradients of weight_ih and weight_hh the two whose product a^T b
+    each is; for RNN and LSTM, and where words is None."""
     weight_ih, weight_hh, bias_ih, bias_hh, weight_hr = weights
     assert weight_ih is not None and weight_hh is not None
     x, weight_ih, weight_hh, dtype = _c(x), _c(weight_ih), _c(weight_hh), x.dtype
@@ -680,7 +682,9 @@ def backward(
     of_input = dgates[:, :N]
     sums = np.add.reduce(db, 0)
     bias = np.add.reduce(sums, 0)
-    result: list[ndarray | None] = [None] * 8
+    result: list[Any] = [None] * 8
+    if factors:
+        of_input = of_input.copy()  # the workspace is used again
     if needs[0]:
         result[0] = matmul(sums[:, :N] if by_word else of_input, weight_ih)
     if needs[1]:
@@ -688,11 +692,12 @@ def backward(
     if needs[2]:
         result[2] = dc
     if needs[3]:
-        result[3] = matmul(of_input.T, x) if words is None else matmul(sums[:, :N].T, x[words.first])
+        a, b = (of_input, x) if words is None else (sums[:, :N], x[words.first])
+        result[3] = (a, b) if factors else matmul(a.T, b)
     if needs[4]:
         before = states[plan.before]
         if kind == LSTM or kind in (RELU, TANH):
-            result[4] = matmul(of_input.T, before)
+            result[4] = (of_input, before) if factors else matmul(of_input.T, before)
         else:
             result[4] = both = np.empty_like(weight_hh)
             matmul(dgates[:, : 2 * H].T, before, out=both[: 2 * H])

@@ -14,6 +14,7 @@ from ..kernels import gemm, rows
 from ..kernels.reduce import reduced
 from ..op import REGISTRY, followed, function, fusible, op
 from ..samples import Draw
+from ..tape import Walk, own_ways
 from .chain import over
 from .compare import _where
 from .dims import dim_of, dims_of, ndim_of
@@ -247,6 +248,23 @@ def _linear(input: Any, weight: Any, bias: Any, activation: str | None = None) -
     else:
         y = rows @ weight.T + (0 if bias is None else bias)
     return y if input.ndim == 2 else y.reshape(*input.shape[:-1], weight.shape[0])
+
+
+def _linear_in_walk(walk: Walk, node: Any, g: Any, values: list[Any], edges: Any) -> Any:
+    """The contributions of `_linear`; the weight's may wait for others."""
+    if walk.later(edges[1], g, values[0]):
+        edges = edges[0], None, edges[2]
+    return node.op.pull(g, values, edges)
+
+
+def _matmul_in_walk(walk: Walk, node: Any, g: Any, values: list[Any], edges: Any) -> Any:
+    """The contributions of `matmul`; that to a matrix, or to a stack of them, may wait for others."""
+    if walk.later(edges[1], values[0], g):
+        edges = edges[0], None
+    return node.op.pull(g, values, edges)
+
+
+own_ways[REGISTRY["_linear"]], own_ways[REGISTRY["matmul"]] = _linear_in_walk, _matmul_in_walk
 
 
 @function(

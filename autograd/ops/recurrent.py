@@ -15,9 +15,10 @@ from numpy import ndarray
 from ..errors import InputDTypeError, ShapeError
 from ..forms import RowSums
 from ..kernels import recurrent as kernels
+from ..kernels.gemm import matmul
 from ..op import REGISTRY, op
 from ..samples import Draw
-from ..tape import Node
+from ..tape import Node, Walk, own_ways
 from ..tensor import Tensor
 from .activation import relu
 from .composite import recorded_gradients
@@ -235,3 +236,22 @@ def _recurrent(
     words = None if known is None else known.words
     output, last_h, last_c, saved = kernels.forward(kind, rows, (h, c), weights, sizes, reverse, words)
     return output, last_h, last_c, *saved
+
+
+def _in_walk(walk: Walk, node: Any, g: Any, values: list[Any], edges: Any) -> Any:
+    """The contributions of `_recurrent`; where a cell is used step by step, those to its weights wait for others."""
+    input, h, c, *weights = values[:8]
+    kind, sizes, reverse, known, y = values[8:13]
+    again = edges[3] in walk.pending or edges[4] in walk.pending
+    if not again or kind not in (kernels.LSTM, kernels.TANH, kernels.RELU) or known is not None:
+        return node.op.pull(g, values, edges)
+    needs = [edge is not None for edge in edges]
+    result = kernels.backward(kind, g, input, weights, kernels.Saved(*y[3:]), sizes, reverse, needs, factors=True)
+    for k in (3, 4):
+        if result[k] is not None:
+            a, b = result[k]
+            result[k] = None if walk.later(edges[k], a, b) else matmul(a.T, b)
+    return result
+
+
+own_ways[REGISTRY["_recurrent"]] = _in_walk
