@@ -41,7 +41,8 @@ from autograd.kernels.threads import run
 
 NONE, RELU, TANH, SIGMOID = range(4)
 ACTIVATIONS = {None: NONE, "relu": RELU, "tanh": TANH, "sigmoid": SIGMOID}
-THIRD, TWO_THIRDS, WIDE = MR // 3, MR // 3 * 2, 4 * NR
+THIRD, WIDE = MR // 3, 4 * NR
+SOME = THIRD * 2 if LANES == 16 else THIRD  # rows up to which thirds are faster, if these keep the multipliers busy
 
 
 @kernel
@@ -130,7 +131,7 @@ def outer_product(first, last, plan, n0, A, a0, B, b0, C, start, bias, floor):
                 if own_b:
                     b = panels0 + (y - left) * P * k
                 c = (batch * pieces + p) * M * N + x * MR * N + d
-                if m > TWO_THIRDS:
+                if m > SOME:
                     outer_tile(MR, NR, bands, a, rowstep, step, panels, b, bk, C, c, N, k, now, bias, d, low, m, n)
                 elif m > 1 or bpanel != P:
                     while m > 0:
@@ -240,15 +241,17 @@ class _Plan:
         batch, near = stacks[0] * stacks[1], stacks[1]
         P = NR * LANES * 4 // itemsize
         rows, columns, block, piece, chunk = 8 * MR, 8 * P, 2048 // itemsize, K, N
-        inner = ak == 1 and bk == 1 and bn != 1 and (M <= 32 or N <= P // 2 or (N <= P and M <= 64))
+        # inner products end in sums across lanes, outer ones begin by packing: short sums are for the outer ones
+        few = 32 if LANES == 16 else min(32, max(6, K // 8))
+        inner = ak == 1 and bk == 1 and bn != 1 and (M <= few or N <= P // 2 or (N <= P and M <= 64))
         if inner:
             columns, block = 64, 2048
         elif M <= 2 * MR and bn == 1:  # B passes once from memory
             columns, block = 16 * P, 64
         elif K <= 64:  # most of the time goes into writing C
             columns = 64 * P
-        few = batch == 1 and K >= 4096 and -(-M // rows) * -(-N // columns) < TASKS and M * N <= 2**16
-        if few and (inner or bn == 1):
+        long = batch == 1 and K >= 4096 and -(-M // rows) * -(-N // columns) < TASKS and M * N <= 2**16
+        if long and (inner or bn == 1):
             piece = max(1024, -(-K // 32))
         wide = M > 2 * MR and N > P and batch == 1 and bn == 1
         # A^T B, as in the gradient of weights; where rows of A far apart cost little, packing them does not pay for itself
@@ -270,7 +273,10 @@ class _Plan:
         few_rows = pack_b and batch == 1 and M <= FEW_ROWS and N >= 2 * P and M * N * K > SERIAL
         if pack_b and batch > 1:  # each task packs what it reads of its own matrix
             own_b, pack_b, columns = True, False, min(columns, 8 * P)
-        own_b = own_b or few_rows
+        small = pack_b and batch == 1 and M * N * K <= SERIAL
+        if small:
+            pack_b, rows, columns = False, -(-M // MR) * MR, -(-N // P) * P
+        own_b = own_b or few_rows or small
         if few_rows:
             bands = max(1, min(-(-TASKS // 2 // -(-N // P)), M // (16 * MR)))
             rows = -(-M // bands // MR) * MR
@@ -278,11 +284,12 @@ class _Plan:
         if pack_b:
             chunk = max(P, min(-(-N // P), 2**23 // itemsize // K // P) * P)
         self.pieces = -(-K // piece)
-        while not few_rows and -(-M // rows) * -(-chunk // columns) * self.pieces * batch < TASKS:
+        least = 4 * P if M == 1 and bn == 1 else P  # one row alone is multiplied with four panels at a time
+        while not (few_rows or small) and -(-M // rows) * -(-chunk // columns) * self.pieces * batch < TASKS:
             if rows > 2 * MR:
                 rows = -(-rows // 2 // MR) * MR
-            elif columns > P:
-                columns = -(-columns // 2 // P) * P
+            elif columns > least:
+                columns = -(-columns // 2 // least) * least
             else:
                 break
         self.M, self.N, self.K, self.am, self.ak, self.bk, self.bn = M, N, K, am, ak, bk, bn
