@@ -207,7 +207,8 @@ FAR_ROWS_COST = LANES < 16 or not llvm.get_host_cpu_name().startswith("znver")
 SERIAL = 300_000  # multiplications below which a parallel launch costs more than it gains
 FEW_ROWS = 70 * MR  # rows of A up to which each task packs the columns of B that it reads, not one pass all of B
 LONG = 2048  # rows of A and B in A'B from which on the next block is fetched while one is multiplied
-TASKS = 16  # a product is cut into at least so many tasks if they are worth it
+TASKS = 16  # a product is cut into at least so many tasks if they are worth it ...
+LIGHT, FEW_TASKS = 2**23, 6  # ... and into fewer below so many multiplications
 
 
 class _Plan:
@@ -263,12 +264,15 @@ class _Plan:
             rows, block = 16 * MR, (1024 if own_a else 512) // itemsize
             if ahead:
                 rows, columns, block = 32 * MR, 16 * P, 512 // itemsize
-        if (upright or (wide and M <= 16 * MR and K * N * itemsize > 2**19)) and K >= 512 and M * N < 2**18:
+        light = upright and M * N * K < LIGHT
+        if light:  # a few tasks will do: each packs its operands, so the more the costlier
+            piece, rows = -(-K // max(1, min(8, K // 192))), min(rows, -(-M // MR) * MR)
+        elif (upright or (wide and M <= 16 * MR and K * N * itemsize > 2**19)) and K >= 512 and M * N < 2**18:
             # K in pieces rather than smaller rectangles; of A B with few rows, B passes once, unpacked
             block = block if upright else 256 // itemsize
             piece = min(K, max(512, -(-K * -(-M // rows) * -(-N // columns) // TASKS // block) * block))
-        again = M > 16 * MR or (M > 4 * MR and bk * itemsize % 2048 == 0)  # such rows of B share few cache sets
-        pack_b = bn != 1 or (again and N > P and K * N * itemsize > 2**19)
+        alike = M > 4 * MR and bk * itemsize % 2048 == 0  # such rows of B share few cache sets
+        pack_b = bn != 1 or ((alike or M > 16 * MR) and N > P and K * N * itemsize > (2**15 if alike else 2**19))
         pack_b = pack_b and not inner and piece == K and not upright
         few_rows = pack_b and batch == 1 and M <= FEW_ROWS and N >= 2 * P and M * N * K > SERIAL
         if pack_b and batch > 1:  # each task packs what it reads of its own matrix
@@ -285,7 +289,7 @@ class _Plan:
             chunk = max(P, min(-(-N // P), 2**23 // itemsize // K // P) * P)
         self.pieces = -(-K // piece)
         least = 4 * P if M == 1 and bn == 1 else P  # one row alone is multiplied with four panels at a time
-        while not (few_rows or small) and -(-M // rows) * -(-chunk // columns) * self.pieces * batch < TASKS:
+        while not (few_rows or small) and -(-M // rows) * -(-chunk // columns) * self.pieces * batch < (FEW_TASKS if light else TASKS):
             if rows > 2 * MR:
                 rows = -(-rows // 2 // MR) * MR
             elif columns > least:
