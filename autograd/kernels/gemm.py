@@ -289,7 +289,8 @@ class _Plan:
             chunk = max(P, min(-(-N // P), 2**23 // itemsize // K // P) * P)
         self.pieces = -(-K // piece)
         least = 4 * P if M == 1 and bn == 1 else P  # one row alone is multiplied with four panels at a time
-        while not (few_rows or small) and -(-M // rows) * -(-chunk // columns) * self.pieces * batch < (FEW_TASKS if light else TASKS):
+        wanted = FEW_TASKS if light else TASKS
+        while not (few_rows or small) and -(-M // rows) * -(-chunk // columns) * self.pieces * batch < wanted:
             if rows > 2 * MR:
                 rows = -(-rows // 2 // MR) * MR
             elif columns > least:
