@@ -279,7 +279,7 @@ class _Plan:
             own_b, pack_b, columns = True, False, min(columns, 8 * P)
         small = pack_b and batch == 1 and M * N * K <= SERIAL
         if small:
-            pack_b, rows, columns = False, -(-M // MR) * MR, -(-N // P) * P
+            pack_b, rows, columns = False, max(1, -(-M // MR)) * MR, max(1, -(-N // P)) * P
         own_b = own_b or few_rows or small
         if few_rows:
             bands = max(1, min(-(-TASKS // 2 // -(-N // P)), M // (16 * MR)))
