@@ -58,6 +58,7 @@ def plane_tile(tyctx, channels, X, places, v0, taps, T, W, start, relu, Y):  # t
             for place in sums[k]:
                 b.store(first, place)
         with cgutils.for_range(b, T) as loop:
+            emit.once()
             tap = b.load(b.gep(taps_, [loop.index]))
             pixels = [emit.load(row, tap) for row in base]
             w = b.mul(loop.index, _I64(kn))
@@ -98,6 +99,7 @@ def plane_sums(tyctx, channels, G, g0, gstep, X, places, count, taps, t0, Y, y0)
             sums[t, k] = cgutils.alloca_once(b, emit.type)
             b.store(emit.load(Y_, place), sums[t, k])
         with cgutils.for_range(b, count) as loop:
+            emit.once()
             i = b.mul(loop.index, _I64(emit.width))
             x0 = b.load(b.gep(places_, [loop.index]))
             pixels = [emit.load(X_, b.add(x0, shift)) for shift in shifts]

@@ -157,6 +157,7 @@ def window_tile(  # type: ignore[no-untyped-def]
             b_tap = b.add(b0, b.mul(b.mul(outer.index, Q), bstep))
             base = [b.gep(row, [tap]) for row in a_rows]
             with cgutils.for_range(b, Q) as inner:
+                emit.once()
                 b_row = b.add(b_tap, b.mul(inner.index, bstep))
                 row = [emit.load(B_, b.add(b_row, columns[j])) for j in range(nr)]
                 a_column = b.mul(inner.index, astep)
