@@ -200,8 +200,13 @@ class Tensor:
         return strides if dim is None else strides[dim]
 
     def is_contiguous(self, memory_format: Any = None) -> bool:
-        """Whether the elements lie in memory in row-major order."""
-        return bool(self._data.flags.c_contiguous)
+        """Whether the elements lie in memory in row-major order, or with the channels last as memory_format says."""
+        if memory_format in (None, "contiguous_format", "preserve_format"):
+            return bool(self._data.flags.c_contiguous)
+        space = {"channels_last": 4, "channels_last_3d": 5}.get(memory_format)
+        if space is None:
+            raise TypeError(f"is_contiguous: memory_format is {memory_format!r}; expected a memory format")
+        return self._data.ndim == space and bool(np.moveaxis(self._data, 1, -1).flags.c_contiguous)
 
     def data_ptr(self) -> int:
         """The address of the first element."""

@@ -13,7 +13,7 @@ from ..op import REGISTRY, check_writable, function, op, rebase, record_node
 from ..tape import mode, node_of
 from ..tensor import Device, Tensor, to_array
 from .index import setitem
-from .shape import clone
+from .shape import clone, contiguous, in_format, is_channels_last
 
 # ------------------------------------------------------------------------------------------------------- dtypes
 
@@ -45,6 +45,8 @@ def to(
 ) -> Any:
     """`input` in another dtype, `to(dtype)`, or that of a Tensor, `to(other)`; itself if nothing changes, unless copy.
 
+    memory_format: as `contiguous` takes it, by default that of `input`.
+
     The only device is "cpu": any other is a RuntimeError. A float becomes an integer by cutting off its fraction.
 
     >>> autograd.tensor([1.5]).to(autograd.int64)
@@ -67,9 +69,12 @@ def to(
     if other is not None:
         dtype = other.dtype
     chosen = input.dtype if dtype is None else dtypes.as_dtype(dtype)
-    if chosen == input.dtype:
-        return clone(input) if copy else input
-    return _convert(input, chosen)
+    converted = input if chosen == input.dtype else _convert(input, chosen)
+    if is_channels_last("to", memory_format):
+        return in_format("to", converted, memory_format, copy and converted is input)
+    if memory_format == "contiguous_format":
+        converted = contiguous(converted)
+    return clone(input) if copy and converted is input else converted
 
 
 _DTYPE_NAMES = {str(d) for d in dtypes.SUPPORTED} | {"float", "double", "int", "long", "short"}
@@ -87,7 +92,8 @@ def type_as(input: Any, other: Any) -> Any:
 
 def _conversion(name: str, dtype: np.dtype) -> Any:
     def method(self: Tensor, memory_format: Any = None) -> Tensor:
-        return to_dtype(self, dtype)
+        converted = to_dtype(self, dtype)
+        return in_format(name, converted, memory_format) if is_channels_last(name, memory_format) else converted
 
     method.__name__ = method.__qualname__ = name
     method.__doc__ = f"The tensor as {dtype}, itself where it is already."

@@ -861,23 +861,69 @@ def _contiguous(input: Any) -> Any:
     return input if not np.ndim(input) or input.flags.c_contiguous else order.dense(input)
 
 
-@function(samples=lambda s: [(s(2, 3),), (s(),)])
+@op(lambda g: g, samples=lambda s: [(s(2, 3, 2, 2),), (s(1, 2, 3, 2, 2),)])
+def _channels_last(input: Any) -> Any:
+    """A copy of (N, C, *space) whose channels lie beside one another in memory."""
+    if order.planes(input):
+        return np.moveaxis(order.moved(input), -1, 1)
+    return np.moveaxis(np.array(np.moveaxis(input, 1, -1), order="C"), -1, 1)
+
+
+def in_format(name: str, input: Any, memory_format: Any, copy: bool = False) -> Any:
+    """`input` where it lies in memory as channels_last or channels_last_3d says, and no `copy` is wanted, else a copy
+    that does."""
+    if lies_in(name, _array(input), memory_format) and not copy:
+        return input
+    return _channels_last(input)
+
+
+_FORMATS = ("preserve_format", "contiguous_format", "channels_last", "channels_last_3d")
+
+
+def lies_in(name: str, x: ndarray, memory_format: Any) -> bool:
+    """Whether channels lie beside one another; ShapeError where channels_last is asked of other than 4 dimensions and
+    channels_last_3d of other than 5."""
+    ndim = 4 if memory_format == "channels_last" else 5
+    if x.ndim != ndim:
+        raise ShapeError(f"{name}: required rank {ndim} tensor to use {memory_format} format, got shape {x.shape}")
+    return bool(np.moveaxis(x, 1, -1).flags.c_contiguous)
+
+
+def is_channels_last(name: str, memory_format: Any) -> bool:
+    """Whether a memory format is one of images or volumes; TypeError for what is none."""
+    if memory_format is not None and memory_format not in _FORMATS:
+        raise TypeError(f"{name}: memory_format is {memory_format!r}; expected one of {', '.join(_FORMATS)}")
+    return memory_format is not None and memory_format.startswith("channels_last")
+
+
+@function(samples=lambda s: [(s(2, 3),), (s(),), (s(1, 2, 2, 3), {"memory_format": "channels_last"})])
 def clone(input: Any, *, memory_format: Any = None) -> Any:
-    """A copy, part of the graph. memory_format is accepted for torch's sake.
+    """A copy, part of the graph, in the memory order of `input` or in that of a memory_format.
 
     >>> autograd.clone(autograd.tensor([1]))
     tensor([1])
     """
+    if is_channels_last("clone", memory_format):
+        return in_format("clone", input, memory_format, True)
+    if memory_format == "contiguous_format" and not _array(input).flags.c_contiguous:
+        return _contiguous(input)
     return _clone(input)
 
 
-@function(samples=lambda s: [(s(2, 3),), (s(),)])
+@function(samples=lambda s: [(s(2, 3),), (s(),), (s(1, 2, 2, 3), "channels_last")])
 def contiguous(input: Any, memory_format: Any = None) -> Any:
-    """`input` itself where its elements lie in memory row by row, else a copy of which that holds.
+    """`input` itself where its elements lie in memory row by row, or as a memory_format says, else a copy of which that
+    holds. Raises ShapeError (RuntimeError) for channels_last of other than 4 dimensions.
 
     >>> autograd.ones(2, 3).t().contiguous().stride()
     (2, 1)
+    >>> autograd.ones(1, 2, 3, 4).contiguous(memory_format=autograd.channels_last).stride()
+    (24, 1, 8, 2)
     """
+    if is_channels_last("contiguous", memory_format):
+        return in_format("contiguous", input, memory_format)
+    if memory_format == "preserve_format":
+        return input
     if not _array(input).flags.c_contiguous:
         return _contiguous(input)
     view = input._view if isinstance(input, Tensor) else None
