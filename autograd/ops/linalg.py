@@ -224,10 +224,6 @@ def _linear_input(g: Any, weight: Any) -> Any:
 
 def _linear_weight(g: Any, input: Any) -> Any:
     if type(g) is type(input) is ndarray and g.ndim > 1 and g.dtype.kind == "f":
-        if g.ndim == 3 and g.size < input.size and not input.flags.c_contiguous:
-            turned = input.transpose(1, 0, 2)
-            if turned.flags.c_contiguous:  # as behind a recurrent layer with batch_first: the smaller one is copied
-                g, input = g.transpose(1, 0, 2), turned
         return gemm.matmul(_rows(g).T, _rows(input))
     return matmul(mT(_rows(g)), _rows(input)) if input.ndim > 1 else unsqueeze(g, -1) * input
 
@@ -251,7 +247,18 @@ def _linear(input: Any, weight: Any, bias: Any, activation: str | None = None) -
 
 
 def _linear_in_walk(walk: Walk, node: Any, g: Any, values: list[Any], edges: Any) -> Any:
-    """The contributions of `_linear`; the weight's may wait for others."""
+    """The contributions of `_linear`; the weight's may wait for others.
+
+    Behind a recurrent layer with batch_first the input's memory is in the order of time, and so its gradient is to be: of
+    the two, g is the smaller one to bring into it.
+    """
+    input = values[0]
+    if type(g) is type(input) is ndarray and g.ndim == input.ndim == 3 and g.size < input.size:
+        turned = input.transpose(1, 0, 2)
+        if turned.flags.c_contiguous and not input.flags.c_contiguous:
+            g = np.ascontiguousarray(g.transpose(1, 0, 2))
+            gx, *others = node.op.pull(g, [turned, *values[1:]], edges)
+            return (None if gx is None else gx.transpose(1, 0, 2)), *others
     if walk.later(edges[1], g, values[0]):
         edges = edges[0], None, edges[2]
     return node.op.pull(g, values, edges)
