@@ -111,6 +111,9 @@ WAYS = {
     "each task packs A and B": (520, 520, 520, "F", "C"),
     "each task packs A and B, K in pieces": (130, 300, 1100, "F", "C"),
     "each task packs A and B, the next block fetched": (130, 270, 2100, "F", "C"),
+    "one task packs B": (40, 80, 60, "C", "F"),
+    "few tasks, K in pieces": (100, 100, 800, "F", "C"),
+    "rows of B that share cache sets": (60, 1024, 64, "C", "C"),
     "each task packs B, transposed": (250, 100, 130, "F", "C"),
     "B packed from any strides": (860, 70, 80, "C", "columns apart"),
     "K in pieces": (40, 50, 9000, "F", "C"),
@@ -166,16 +169,17 @@ def test_the_ways_named_are_the_ways_taken(monkeypatch):
         "inner products", "one column", "K in pieces of inner products",
     }  # fmt: skip
     assert {way for way, plan in plans.items() if plan.pack_b} == {
-        "B packed", "B packed, of many columns", "B packed from any strides", "several chunks", "one column, strided",
+        "B packed", "B packed, of many columns", "B packed from any strides", "several chunks",
     }  # fmt: skip
     both = {way for way in WAYS if way.startswith("each task packs A and B")}
     assert {way for way, plan in plans.items() if plan.numbers[14]} == both
     assert {way for way, plan in plans.items() if plan.numbers[15]} == both | {
-        "each task packs B", "each task packs B from any strides", "each task packs B, transposed",
+        "each task packs B", "each task packs B from any strides", "each task packs B, transposed", "one column, strided",
+        "one task packs B", "few tasks, K in pieces", "rows of B that share cache sets",
     }  # fmt: skip
     assert {way for way, plan in plans.items() if plan.pieces > 1} == {
         "inner products", "K in pieces", "K in pieces for few rows", "K in pieces of inner products",
-        "each task packs A and B, K in pieces", "each task packs A and B, the next block fetched",
+        "each task packs A and B, K in pieces", "each task packs A and B, the next block fetched", "few tasks, K in pieces",
     }  # fmt: skip
     assert plans["several chunks"].chunk < 200
 
