@@ -212,3 +212,29 @@ def test_memory_order_is_kept_where_it_is_free(image):
 def test_view_operations_say_so():
     for name in ("_getitem", "_reshape", "_permute", "transpose", "_expand", "_split", "_unbind", "diagonal", "unfold"):
         assert REGISTRY[name].view
+
+
+def test_memory_formats():
+    """Strides as torch gives them; the gradient passes, and what lies so already is not copied."""
+    x = autograd.from_numpy(np.arange(120.0).reshape(2, 3, 4, 5)).requires_grad_()
+    last, volume = (60, 1, 15, 3), autograd.zeros(2, 3, 2, 4, 5)
+    y = x.contiguous(memory_format=autograd.channels_last)
+    for z in (y, x.to(memory_format=autograd.channels_last), x.clone(memory_format=autograd.channels_last), y.clone()):
+        assert z.stride() == last and z.is_contiguous(memory_format=autograd.channels_last) and not z.is_contiguous()
+        np.testing.assert_array_equal(z.detach().numpy(), x.detach().numpy())
+    assert x.to(autograd.float32, memory_format=autograd.channels_last).stride() == last
+    assert x.float(memory_format=autograd.channels_last).stride() == last
+    assert y.contiguous(memory_format=autograd.channels_last) is y and y.contiguous().stride() == (60, 20, 5, 1)
+    assert y.clone(memory_format=autograd.contiguous_format).stride() == (60, 20, 5, 1)
+    assert volume.contiguous(memory_format=autograd.channels_last_3d).stride() == (120, 1, 60, 15, 3)
+    assert not x.is_contiguous(memory_format=autograd.channels_last)
+    (y * y).sum().backward()
+    np.testing.assert_array_equal(x.grad.numpy(), 2 * x.detach().numpy())
+    copy = x.detach().to(memory_format=autograd.channels_last)
+    copy.zero_()
+    assert x.detach().sum() > 0
+    with pytest.raises(RuntimeError, match="required rank 4 tensor to use channels_last format"):
+        x[0].contiguous(memory_format=autograd.channels_last)
+    for wrong in (lambda: x.contiguous(memory_format="rows"), lambda: x.is_contiguous(memory_format=3)):
+        with pytest.raises(TypeError, match="memory_format is"):
+            wrong()
