@@ -259,7 +259,7 @@ def _linear_in_walk(walk: Walk, node: Any, g: Any, values: list[Any], edges: Any
             g = np.ascontiguousarray(g.transpose(1, 0, 2))
             gx, *others = node.op.pull(g, [turned, *values[1:]], edges)
             return (None if gx is None else gx.transpose(1, 0, 2)), *others
-    if walk.later(edges[1], g, values[0]):
+    if walk.later(edges[1], g, input):
         edges = edges[0], None, edges[2]
     return node.op.pull(g, values, edges)
 
