@@ -16,6 +16,7 @@ from numpy import ndarray
 
 from . import dtypes, printing, tape
 from .errors import DeviceError, DTypeError, ShapeError, TapeError
+from .kernels.order import CHANNELS_LAST, lies_channels_last
 from .tape import Box, Cell, Leaf, View, mode, node_of, synced
 
 
@@ -203,10 +204,9 @@ class Tensor:
         """Whether the elements lie in memory in row-major order, or with the channels last as memory_format says."""
         if memory_format in (None, "contiguous_format", "preserve_format"):
             return bool(self._data.flags.c_contiguous)
-        space = {"channels_last": 4, "channels_last_3d": 5}.get(memory_format)
-        if space is None:
+        if memory_format not in CHANNELS_LAST:
             raise TypeError(f"is_contiguous: memory_format is {memory_format!r}; expected a memory format")
-        return self._data.ndim == space and bool(np.moveaxis(self._data, 1, -1).flags.c_contiguous)
+        return self._data.ndim == CHANNELS_LAST[memory_format] and lies_channels_last(self._data)
 
     def data_ptr(self) -> int:
         """The address of the first element."""

@@ -6,6 +6,13 @@ import numpy as np
 
 from .conv_direct import channels_last
 
+CHANNELS_LAST = {"channels_last": 4, "channels_last_3d": 5}  # memory formats of images and volumes: their dimensions
+
+
+def lies_channels_last(x: np.ndarray) -> bool:
+    """Whether the channels of (N, C, *space) lie beside one another in memory."""
+    return bool(np.moveaxis(x, 1, -1).flags.c_contiguous)
+
 
 def flats(*arrays: np.ndarray) -> tuple[np.ndarray, ...]:
     """1-d views of arrays of one shape in one order of elements, the first array's; the others are copied into it.

@@ -871,29 +871,21 @@ def _channels_last(input: Any) -> Any:
 
 def in_format(name: str, input: Any, memory_format: Any, copy: bool = False) -> Any:
     """`input` where it lies in memory as channels_last or channels_last_3d says, and no `copy` is wanted, else a copy
-    that does."""
-    if lies_in(name, _array(input), memory_format) and not copy:
-        return input
-    return _channels_last(input)
-
-
-_FORMATS = ("preserve_format", "contiguous_format", "channels_last", "channels_last_3d")
-
-
-def lies_in(name: str, x: ndarray, memory_format: Any) -> bool:
-    """Whether channels lie beside one another; ShapeError where channels_last is asked of other than 4 dimensions and
-    channels_last_3d of other than 5."""
-    ndim = 4 if memory_format == "channels_last" else 5
+    that does. ShapeError where the first is asked of other than 4 dimensions, the second of other than 5."""
+    x, ndim = _array(input), order.CHANNELS_LAST[memory_format]
     if x.ndim != ndim:
         raise ShapeError(f"{name}: required rank {ndim} tensor to use {memory_format} format, got shape {x.shape}")
-    return bool(np.moveaxis(x, 1, -1).flags.c_contiguous)
+    return input if order.lies_channels_last(x) and not copy else _channels_last(input)
+
+
+_FORMATS = ("preserve_format", "contiguous_format", *order.CHANNELS_LAST)
 
 
 def is_channels_last(name: str, memory_format: Any) -> bool:
     """Whether a memory format is one of images or volumes; TypeError for what is none."""
     if memory_format is not None and memory_format not in _FORMATS:
         raise TypeError(f"{name}: memory_format is {memory_format!r}; expected one of {', '.join(_FORMATS)}")
-    return memory_format is not None and memory_format.startswith("channels_last")
+    return memory_format in order.CHANNELS_LAST
 
 
 @function(samples=lambda s: [(s(2, 3),), (s(),), (s(1, 2, 2, 3), {"memory_format": "channels_last"})])
