@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from . import op, tape
+from . import inplace, op, tape
 from .errors import TapeError
 from .tape import Leaf, Node, Output, mode, node_of, tick
 from .tensor import Tensor, wrap
@@ -191,7 +191,7 @@ class Function:
             cls._record(ctx, args, edges, outs)
         else:
             for tensor in ctx._dirty:
-                op.rebase(tensor, cls.__name__, None)
+                inplace.rebase(tensor, cls.__name__, None)
         return type(result)(outs) if several else outs[0]
 
     @classmethod
@@ -241,7 +241,7 @@ class Function:
                 continue
             history: Any = Output(node, k, out._data) if node.slots else node
             if any(out is held for held in ctx._dirty):
-                op.rebase(out, cls.__name__, history)
+                inplace.rebase(out, cls.__name__, history)
             else:
                 out._node = history
         ctx._since = tick()  # changes made in place by forward itself are no mistake

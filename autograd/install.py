@@ -9,7 +9,8 @@ from numpy import ndarray
 
 from . import creation, dtypes, random, settings
 from .errors import DTypeError, ShapeError
-from .op import REGISTRY, Op, inplace
+from .inplace import inplace
+from .op import REGISTRY, Op
 from .ops import convert, index, shape, strided
 from .tensor import Tensor
 

@@ -14,7 +14,8 @@ from numpy import ndarray
 
 from . import dtypes
 from .errors import DTypeError, NumberError, ShapeError
-from .op import REGISTRY, check_writable, rebase, record_node
+from .inplace import check_writable, rebase, record_node
+from .op import REGISTRY
 from .tape import mode, node_of
 from .tensor import Device, Tensor, wrap
 

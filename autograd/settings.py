@@ -223,7 +223,7 @@ def map_(self: Tensor, tensor: Tensor, callable: Callable[[Any, Any], Any]) -> T
 
 def _each(tensor: Tensor, name: str, call: Callable[..., Any], *others: Tensor) -> Tensor:
     from .errors import TapeError
-    from .op import rebase
+    from .inplace import rebase
 
     if tensor.requires_grad:
         raise TapeError(f"{name}: can't call {name} on a tensor that requires grad; use detach()")

@@ -13,7 +13,7 @@ import numpy as np
 import autograd
 from autograd import Tensor
 from autograd.errors import DTypeError, NotTensorError, NumberError, ShapeError, TapeError
-from autograd.op import inplace as written_over
+from autograd.inplace import inplace as written_over
 from autograd.ops import activation
 from autograd.ops import dropout as dropouts
 from autograd.ops import softmax as softmaxes

@@ -11,7 +11,7 @@ import numpy as np
 
 from autograd import Tensor, dtypes, no_grad
 from autograd.errors import DeviceError, ShapeError
-from autograd.op import rebase
+from autograd.inplace import rebase
 from autograd.tensor import Device, RemovableHandle, Size, wrap
 
 from . import hooks as _hooks

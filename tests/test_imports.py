@@ -14,7 +14,7 @@ OUTSIDE = ("examples", "benchmarks", "tests", "torch", "torchvision", "mlxtend")
 # The tape and tensor core: what the ops stand on. Everything else directly in autograd/ is the package's face.
 CORE = tuple(
     f"autograd.{name}"
-    for name in ("dtypes", "errors", "printing", "forms", "tape", "tensor", "op", "samples", "random")
+    for name in ("dtypes", "errors", "printing", "forms", "tape", "tensor", "op", "inplace", "samples", "random")
 )
 
 # What files below a module must not import, and what of that they may after all.

@@ -9,7 +9,8 @@ from numpy import ndarray
 
 from .. import dtypes
 from ..errors import DTypeError, ShapeError
-from ..op import REGISTRY, check_writable, function, op, rebase, record_node
+from ..inplace import check_writable, rebase, record_node
+from ..op import REGISTRY, function, op
 from ..tape import mode, node_of
 from ..tensor import Device, Tensor, to_array
 from .index import setitem

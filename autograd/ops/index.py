@@ -12,10 +12,11 @@ from numpy import ndarray
 
 from .. import dtypes
 from ..errors import DTypeError, PlaceError, RangeError, ShapeError, SubscriptError
+from ..inplace import check_writable, rebase, record_node
 from ..kernels import mask as kernels
 from ..kernels import scatter
 from ..op import REGISTRY as _REGISTRY
-from ..op import check_writable, function, op, rebase, record_node
+from ..op import function, op
 from ..tape import mode, node_of, synced
 from ..tensor import Tensor, to_array, wrap
 from .dims import dim_of, ndim_of

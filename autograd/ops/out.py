@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import DTypeError, TapeError
-from ..op import REGISTRY, Op, castable, rebase
+from ..inplace import castable, rebase
+from ..op import REGISTRY, Op
 from ..tape import mode, no_grad
 from ..tensor import Tensor, wrap
 
