@@ -15,12 +15,12 @@ from .errors import DTypeError, ShapeError
 from .op import channels_last
 from .ops.shape import permute
 from .random import Generator, normal_array, rng_of, uniform_array
-from .tensor import Device, Tensor, to_array, wrap
+from .tensor import Tensor, on_cpu, to_array, wrap
 
 
 def _finish(array: ndarray, device: Any, requires_grad: bool) -> Tensor:
     if device is not None:
-        Device(device)
+        on_cpu(device)
     out = wrap(array)
     return out.requires_grad_() if requires_grad else out
 
@@ -72,7 +72,7 @@ def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
     if isinstance(data, Tensor):
         return data if dtype is None else data.to(dtype)
     if device is not None:
-        Device(device)
+        on_cpu(device)
     return _on(to_array(data, dtype))
 
 
@@ -567,6 +567,14 @@ def is_tensor(obj: Any) -> bool:
     False
     """
     return isinstance(obj, Tensor)
+
+
+def _assert(condition: Any, message: str) -> None:
+    """`assert condition, message`, which models of torch's write so that its compilers see it.
+
+    >>> autograd._assert(True, "never said")
+    """
+    assert condition, message
 
 
 def is_floating_point(input: Tensor) -> bool:

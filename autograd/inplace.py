@@ -77,9 +77,11 @@ def _write_through(view: View, data: ndarray) -> None:
 
 def inplace(name: str, call: Callable[..., Any], tensor: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """`tensor.name_()`: compute as out of place, write the result into the tensor's memory, take over its history."""
-    check_writable(tensor, name)
     started = tick()
     out = call(tensor, *args, **kwargs)
+    if out is tensor:  # dropout in evaluation: there is nothing to write
+        return tensor
+    check_writable(tensor, name)
     data, node = out._data, out._node
     if data.shape != tensor._data.shape:
         raise ShapeError(

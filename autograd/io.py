@@ -16,7 +16,7 @@ from typing import IO, Any
 import numpy as np
 
 from . import torch_file
-from .tensor import Device, Tensor, wrap
+from .tensor import Tensor, on_cpu, wrap
 
 _KEY = "tapegrad"  # the metadata entry that holds the structure around the tensors
 
@@ -87,7 +87,7 @@ def load(f: str | os.PathLike[str] | IO[bytes], map_location: Any = None, *, wei
     from safetensors import SafetensorError, safe_open
 
     if isinstance(map_location, str):
-        Device(map_location)
+        on_cpu(map_location)
     if not isinstance(f, (str, os.PathLike)):  # a file that is open for reading, or a BytesIO
         with tempfile.TemporaryDirectory() as folder:
             copy = Path(folder) / "copy"

@@ -43,6 +43,7 @@ def _same(fn: Callable[..., Any]) -> Callable[..., Any]:
 
 
 export = unused = script_method = _same
+_overload_method = _script_if_tracing = _same  # torchvision's models use them
 
 
 def is_scripting() -> bool:

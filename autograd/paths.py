@@ -20,6 +20,7 @@ PLACES = {
     "autograd.optim": "optim",
     "autograd.profiler.profiler": "autograd.profiler",
     "autograd.utils.data": "nn.data",
+    "autograd.utils.model_zoo": "autograd.hub",
     "autograd.utils.checkpoint": "autograd.function",
     "nn.data.distributed": "nn.data.sampler",
     "nn.data.dataloader": "nn.data.loader",

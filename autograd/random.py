@@ -17,7 +17,7 @@ from .errors import DTypeError, NumberError, ShapeError
 from .inplace import check_writable, rebase, record_node
 from .op import REGISTRY
 from .tape import mode, node_of
-from .tensor import Device, Tensor, wrap
+from .tensor import Tensor, on_cpu, wrap
 
 
 class Generator:
@@ -32,7 +32,7 @@ class Generator:
     rng: np.random.Generator
 
     def __init__(self, device: Any = "cpu") -> None:
-        self.device = Device(device)
+        self.device = on_cpu(device)
         self.manual_seed(0)
 
     def manual_seed(self, seed: int) -> Generator:

@@ -10,7 +10,7 @@ import numpy as np
 from . import dtypes
 from .anomaly import watching
 from .errors import ShapeError
-from .tensor import Device, Tensor
+from .tensor import Device, Tensor, on_cpu
 
 channels_last = "channels_last"
 channels_last_3d = "channels_last_3d"
@@ -35,7 +35,7 @@ def set_default_device(device: Any) -> None:
     >>> autograd.set_default_device("cpu")
     """
     if device is not None:
-        Device(device)
+        on_cpu(device)
 
 
 def set_default_tensor_type(t: Any) -> None:

@@ -53,27 +53,73 @@ class Size(tuple):
         return f"Size({list(self)})"
 
 
-class Device(str):
-    """The one device there is: "cpu".
+_KINDS = (
+    "cpu",
+    "cuda",
+    "ipu",
+    "xpu",
+    "mkldnn",
+    "opengl",
+    "opencl",
+    "ideep",
+    "hip",
+    "ve",
+    "fpga",
+    "maia",
+    "xla",
+    "lazy",
+)
+_KINDS += ("vulkan", "mps", "meta", "hpu", "mtia", "privateuseone")
 
-    >>> autograd.device("cpu")
-    device(type='cpu')
+
+class Device(str):
+    """The name of a device, as in torch. Tensors are on "cpu"; any other can be named and asked for its type, not used.
+
+    Raises DeviceError (RuntimeError) for what is no device's name.
+
+    >>> autograd.device("cpu"), autograd.device("cuda:1").index
+    (device(type='cpu'), 1)
     """
 
-    type = "cpu"
+    type: str
     index: Any = None  # str has a method of this name
 
-    def __new__(cls, name: Any = "cpu", index: int | None = None) -> Device:
-        kind, colon, place = str(name).partition(":")
-        if kind != "cpu":
-            raise DeviceError(f"device: {name!r} is not available; this library computes on 'cpu' only")
-        index = int(place) if colon and place.isdecimal() else index
-        out = super().__new__(cls, "cpu" if index is None else f"cpu:{index}")
-        out.index = index
+    def __new__(cls, type: Any = "cpu", index: int | None = None) -> Device:
+        if not isinstance(type, str):
+            raise DeviceError(f"device: {type!r} is not available; this library computes on 'cpu' only")
+        kind, colon, place = type.partition(":")
+        if kind not in _KINDS:
+            raise DeviceError(f"device: expected one of {', '.join(_KINDS)}, got {type!r}")
+        if colon and not place.isdecimal():
+            raise DeviceError(f"device: invalid device string: {type!r}; expected {kind}:0")
+        if colon and index is not None and not isinstance(type, Device):
+            raise DeviceError(f"device: {type!r} has an index, and index={index} was given as well; leave one out")
+        index = int(place) if colon else index
+        out = super().__new__(cls, kind if index is None else f"{kind}:{index}")
+        out.type, out.index = kind, index
         return out
 
+    def __getnewargs__(self) -> tuple[str]:
+        return (str(self),)
+
+    def __enter__(self) -> Device:
+        return on_cpu(self)
+
+    def __exit__(self, *exc: object) -> None:
+        return None
+
     def __repr__(self) -> str:
-        return "device(type='cpu')" if self.index is None else f"device(type='cpu', index={self.index})"
+        return (
+            f"device(type='{self.type}')" if self.index is None else f"device(type='{self.type}', index={self.index})"
+        )
+
+
+def on_cpu(device: Any) -> Device:
+    """`device`, which something is to be on; None means the CPU. Raises DeviceError (RuntimeError) for any other."""
+    found = Device("cpu" if device is None else device)
+    if found.type != "cpu":
+        raise DeviceError(f"device: {str(device)!r} is not available; this library computes on 'cpu' only")
+    return found
 
 
 CPU = Device()

@@ -1,4 +1,4 @@
-"""torch.utils, by its own names: `utils.checkpoint.checkpoint`, and `utils.data`, which is `nn.data`."""
+"""torch.utils, by its own names: `utils.checkpoint.checkpoint`, `utils.model_zoo.load_url`, and `utils.data`: `nn.data`."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from importlib import import_module
 from typing import Any
 
 from . import function as checkpoint
+from . import hub as model_zoo
 
-__all__ = ["checkpoint"]
+__all__ = ["checkpoint", "model_zoo"]
 __path__: list[str] = []  # `import autograd.utils.data` looks for a package
 
 

@@ -10,7 +10,7 @@ from numpy import ndarray
 
 from . import dtypes
 from .errors import DTypeError, NumberError
-from .tensor import Device, Tensor, wrap
+from .tensor import Tensor, on_cpu, wrap
 
 
 def _window(name: str, formula: Callable[..., ndarray], example: str, words: str, **factors: Any) -> Any:
@@ -26,7 +26,7 @@ def _window(name: str, formula: Callable[..., ndarray], example: str, words: str
             raise DTypeError(f"{name}: expected a floating-point dtype, got {chosen}")
         if window_length < 0:
             raise NumberError(f"{name}: window_length must not be negative, got {window_length}")
-        Device(device or "cpu")
+        on_cpu(device)
         steps = window_length if periodic else window_length - 1
         values = np.ones(window_length) if window_length == 1 else formula(np.arange(window_length), steps, **given)
         out = wrap(values.astype(chosen))

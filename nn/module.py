@@ -12,7 +12,7 @@ import numpy as np
 from autograd import Tensor, dtypes, no_grad
 from autograd.errors import DeviceError, ShapeError
 from autograd.inplace import rebase
-from autograd.tensor import Device, RemovableHandle, Size, wrap
+from autograd.tensor import RemovableHandle, Size, on_cpu, wrap
 
 from . import hooks as _hooks
 from .hooks import EVERYWHERE, Gates, Hook, Hooks, with_those_everywhere
@@ -416,7 +416,7 @@ class Module:
             if isinstance(target, Tensor):
                 dtype = target.dtype
             elif isinstance(target, str):
-                Device(target)
+                on_cpu(target)
             elif target is not None and not isinstance(target, bool):
                 dtype = target
         if dtype is None:
@@ -436,7 +436,7 @@ class Module:
 
     def to_empty(self: M, *, device: Any = None, recurse: bool = True) -> M:
         """Parameters and buffers in memory of their own with any values."""
-        Device(device or "cpu")
+        on_cpu(device)
         return self._apply(lambda t: wrap(np.empty(t.shape, t.dtype)))
 
     def half(self: M) -> M:

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections import namedtuple
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from nn.data import (
     IterableDataset,
     RandomAffine,
     RandomSampler,
+    Sampler,
     SequentialSampler,
     Subset,
     SubsetRandomSampler,
@@ -84,6 +86,23 @@ def test_tensor_dataset_shares_the_memory_of_an_ndarray() -> None:
     data = TensorDataset(x)
     x[1] = 7
     assert data[1][0].numpy().tolist() == [7, 7]
+
+
+def test_data_sets_and_samplers_may_say_what_they_hold() -> None:
+    class Squares(Dataset[tuple[int, int]]):
+        def __getitem__(self, index: int) -> tuple[int, int]:
+            return index, index * index
+
+        def __len__(self) -> int:
+            return 3
+
+    class Backwards(Sampler[int]):
+        def __iter__(self) -> Iterator[int]:
+            return iter([2, 1, 0])
+
+    batches: DataLoader[Any] = DataLoader(Squares(), batch_size=2, sampler=Backwards())
+    assert [batch[1].tolist() for batch in batches] == [[4, 1], [0]]
+    assert Subset[int] and IterableDataset[int]
 
 
 def test_tensor_dataset_errors() -> None:

@@ -55,6 +55,15 @@ def test_inplace_dropout():
     assert y is x and (values(x) == 0).any()
 
 
+@pytest.mark.parametrize("layer", [nn.Dropout(0.5, inplace=True).eval(), nn.Dropout2d(0.0, inplace=True)])
+def test_inplace_dropout_that_drops_nothing_writes_nothing(layer):
+    x = autograd.rand(2, 3, requires_grad=True)
+    y = x.softmax(-1)
+    assert layer(y) is y and layer(x) is x  # nor may a leaf be written
+    y[0, 0].backward()
+    assert x.grad is not None
+
+
 def test_rrelu():
     x = autograd.full((2000,), -1.0, requires_grad=True)
     y = nn.RReLU(0.1, 0.3)(x)

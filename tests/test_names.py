@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
+import pickle
 import sys
 
 import numpy as np
@@ -47,6 +49,11 @@ def test_compilers_and_backends_change_nothing():
     assert (double(2), model.a(), model.b(), autograd.jit.is_scripting()) == (4, 1, 2, False)
     assert not autograd.backends.mps.is_available() and not autograd.backends.cudnn.is_available()
     autograd.backends.cudnn.benchmark = autograd.backends.cuda.matmul.allow_tf32 = False
+    with autograd.backends.cudnn.flags(enabled=False), autograd.backends.cuda.sdp_kernel(enable_flash=False):
+        pass
+    autograd._assert(autograd.tensor(True), "fine")
+    with pytest.raises(AssertionError, match="too small"):
+        autograd._assert(1 > 2, "too small")
 
 
 def test_autocast_leaves_dtypes():
@@ -97,6 +104,63 @@ def test_questions_about_a_gpu():
     for ask in (autograd.ones(2).cuda, nn.Linear(2, 2).cuda, lambda: autograd.ones(2).to("cuda")):
         with pytest.raises(RuntimeError, match="'cpu' only"):
             ask()
+
+
+def test_a_device_can_be_named_where_none_is():
+    gpu = autograd.device("cuda", 1)
+    assert (str(gpu), gpu.type, gpu.index, repr(gpu)) == ("cuda:1", "cuda", 1, "device(type='cuda', index=1)")
+    assert autograd.device(gpu) == gpu == pickle.loads(pickle.dumps(gpu)) and gpu != autograd.device("cuda")
+    assert autograd.device("meta").index is None and autograd.device(type="cpu", index=0) == autograd.device("cpu:0")
+    with autograd.device("cpu"):
+        assert autograd.ones(2, device=autograd.device("cpu:0")).device.type == "cpu"
+    for use in (
+        lambda: autograd.ones(1, device=gpu),
+        lambda: nn.Linear(1, 1).to(gpu),
+        lambda: autograd.ones(1).to(gpu),
+        lambda: autograd.Generator(gpu),
+        gpu.__enter__,
+    ):
+        with pytest.raises(RuntimeError, match="'cuda:1' is not available"):
+            use()
+    for wrong in ("gpu", "cuda:x", "cpu:-1", "", 0, None):
+        with pytest.raises(RuntimeError, match="device: "):
+            autograd.device(wrong)
+    with pytest.raises(RuntimeError, match="has an index, and index=2"):
+        autograd.device("cuda:1", 2)
+
+
+def test_weights_are_downloaded_once(tmp_path, monkeypatch):
+    weights = {"w": autograd.arange(3)}
+    there = tmp_path / "there" / "w-0.safetensors"
+    there.parent.mkdir()
+    autograd.save(weights, there)
+    digest = hashlib.sha256(there.read_bytes()).hexdigest()
+    named = there.rename(there.with_name(f"w-{digest[:8]}.safetensors"))
+    monkeypatch.setenv("TAPEGRAD_CACHE", str(tmp_path / "cache"))
+    load = autograd.hub.load_state_dict_from_url
+    assert load(named.as_uri(), progress=False, check_hash=True)["w"].tolist() == [0, 1, 2]
+    kept = tmp_path / "cache" / "hub" / "checkpoints" / named.name
+    assert kept.is_file() and list(kept.parent.iterdir()) == [kept]
+    named.unlink()
+    assert autograd.utils.model_zoo.load_url(named.as_uri())["w"].tolist() == [0, 1, 2]  # the one kept
+    with pytest.raises(OSError, match="No such file"):
+        load(named.as_uri(), tmp_path / "elsewhere", progress=False)
+    with pytest.raises(ValueError, match="names no file"):
+        load("https://localhost/")
+
+
+def test_a_download_of_other_content_leaves_nothing(tmp_path):
+    file = tmp_path / "weights-0123abcd.pth"
+    file.write_bytes(b"other")
+    with pytest.raises(ValueError, match="begins with 0123abcd"):
+        autograd.hub.load_state_dict_from_url(file.as_uri(), tmp_path / "to", progress=False, check_hash=True)
+    assert list((tmp_path / "to").iterdir()) == []
+
+
+def test_the_folder_of_downloads_can_be_set(tmp_path, monkeypatch):
+    monkeypatch.setattr(autograd.hub, "_dir", None)
+    autograd.hub.set_dir(tmp_path)
+    assert autograd.hub.get_dir() == str(tmp_path)
 
 
 def test_grad_under_torchs_longer_name():
@@ -161,6 +225,7 @@ def test_torchs_dotted_places_can_be_imported():
     import autograd.optim.lr_scheduler
     import autograd.utils.checkpoint
     import autograd.utils.data.distributed
+    import autograd.utils.model_zoo
 
     assert autograd.nn.modules.batchnorm._BatchNorm is nn.norm._BatchNorm and autograd.nn is nn
     assert sys.modules["autograd.optim.lr_scheduler"] is optim.lr_scheduler and nn.__spec__.name == "nn"

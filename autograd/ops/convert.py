@@ -12,7 +12,7 @@ from ..errors import DTypeError, ShapeError
 from ..inplace import check_writable, rebase, record_node
 from ..op import REGISTRY, function, op
 from ..tape import mode, node_of
-from ..tensor import Device, Tensor, to_array
+from ..tensor import Device, Tensor, on_cpu, to_array
 from .index import setitem
 from .shape import clone, contiguous, in_format, is_channels_last
 
@@ -66,7 +66,7 @@ def to(
     if len(flags) > 1:  # non_blocking, copy
         copy = flags[1]
     if device is not None:
-        Device(device)
+        on_cpu(device)
     if other is not None:
         dtype = other.dtype
     chosen = input.dtype if dtype is None else dtypes.as_dtype(dtype)

@@ -6,7 +6,7 @@ import bisect
 import itertools
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
@@ -14,8 +14,10 @@ import autograd
 from autograd.errors import CheckedError, RangeError, ShapeError
 from nn.data.sampler import RandomSource, numpy_generator, random_source
 
+Sample = TypeVar("Sample", covariant=True)
 
-class Dataset:
+
+class Dataset(Generic[Sample]):
     """A map from an index to a sample. Subclasses define `__getitem__` and `__len__`.
 
     A subclass that can fetch many samples at once may define `__getitems__(indices) -> list of samples`.
@@ -28,7 +30,7 @@ class Dataset:
         return ConcatDataset([self, other])
 
 
-class IterableDataset(Dataset):
+class IterableDataset(Dataset[Sample]):
     """A stream of samples. Subclasses define `__iter__`, and `__len__` where the length is known."""
 
     def __iter__(self) -> Iterator[Any]:
@@ -38,7 +40,7 @@ class IterableDataset(Dataset):
         return ChainDataset([self, other])
 
 
-class TensorDataset(Dataset):
+class TensorDataset(Dataset[tuple[autograd.Tensor, ...]]):
     """Sample i is the tuple of row i of every tensor. ndarrays are taken too, sharing their memory.
 
     Shapes: (N, ...) each, with one N. Errors: ValueError for different N, TypeError for anything but tensors.
@@ -71,7 +73,7 @@ class TensorDataset(Dataset):
         return int(self.tensors[0].shape[0])
 
 
-class Subset(Dataset):
+class Subset(Dataset[Sample]):
     """The samples of `dataset` at `indices`, in that order."""
 
     def __init__(self, dataset: Any, indices: Sequence[int]) -> None:
@@ -87,7 +89,7 @@ class Subset(Dataset):
         return len(self.indices)
 
 
-class ConcatDataset(Dataset):
+class ConcatDataset(Dataset[Sample]):
     """Several data sets end to end."""
 
     def __init__(self, datasets: Iterable[Any]) -> None:
@@ -110,7 +112,7 @@ class ConcatDataset(Dataset):
         return self.cumulative_sizes[-1]
 
 
-class StackDataset(Dataset):
+class StackDataset(Dataset[Sample]):
     """Sample i is the tuple of sample i of every data set; with keywords a dict of them. Errors: ValueError for lengths."""
 
     def __init__(self, *datasets: Any, **named: Any) -> None:

@@ -17,14 +17,14 @@ from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPool
 from concurrent.futures.process import BrokenProcessPool
 from copy import copy, deepcopy
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic
 
 import numpy as np
 
 import autograd
 from autograd.errors import ShapeError
 from autograd.random import Stream
-from nn.data.dataset import IterableDataset, whole_batch
+from nn.data.dataset import IterableDataset, Sample, whole_batch
 from nn.data.sampler import (
     BatchSampler,
     RandomSampler,
@@ -269,7 +269,7 @@ class _Workers:
 _OURS = (RandomSampler, SubsetRandomSampler, WeightedRandomSampler)  # they draw the order of an epoch at once
 
 
-class DataLoader:
+class DataLoader(Generic[Sample]):
     """Iterate over a data set in batches. Names, defaults and exclusions are torch's, except where said here.
 
     `num_workers` counts threads, or processes with `multiprocessing_context="spawn"` (or "forkserver"; a fork would kill

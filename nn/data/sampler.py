@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import zlib
 from collections.abc import Iterable, Iterator, Sequence, Sized
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
@@ -83,14 +83,17 @@ def _check_bool(where: str, name: str, value: Any) -> None:
         raise TypeError(f"{where}: {name} should be a boolean value, but got {name}={value!r}")
 
 
-class Sampler:
+Index = TypeVar("Index", covariant=True)
+
+
+class Sampler(Generic[Index]):
     """An iterable of indices. Subclasses define `__iter__`, and `__len__` where it is known."""
 
     def __iter__(self) -> Iterator[Any]:
         raise NotImplementedError(f"{type(self).__name__}: a Sampler must define __iter__")
 
 
-class SequentialSampler(Sampler):
+class SequentialSampler(Sampler[int]):
     """0, 1, 2, ..."""
 
     def __init__(self, data_source: Sized) -> None:
@@ -103,7 +106,7 @@ class SequentialSampler(Sampler):
         return len(self.data_source)
 
 
-class RandomSampler(Sampler):
+class RandomSampler(Sampler[int]):
     """Every index once in random order, or `num_samples` draws with replacement.
 
     Without replacement, more samples than the data set has are drawn as whole permutations one after another.
@@ -141,7 +144,7 @@ class RandomSampler(Sampler):
         return self.num_samples
 
 
-class SubsetRandomSampler(Sampler):
+class SubsetRandomSampler(Sampler[int]):
     """The given indices, each once, in random order."""
 
     def __init__(self, indices: Sequence[int], generator: RandomSource = None) -> None:
@@ -156,7 +159,7 @@ class SubsetRandomSampler(Sampler):
         return len(self.indices)
 
 
-class WeightedRandomSampler(Sampler):
+class WeightedRandomSampler(Sampler[int]):
     """`num_samples` indices drawn with probability proportional to `weights`.
 
     Errors: ValueError for weights that are negative, not finite, all zero, or (without replacement) too few above zero.
@@ -196,7 +199,7 @@ class WeightedRandomSampler(Sampler):
         return self.num_samples
 
 
-class BatchSampler(Sampler):
+class BatchSampler(Sampler[list[int]]):
     """Lists of `batch_size` indices of another sampler.
 
     >>> list(BatchSampler(SequentialSampler(range(10)), batch_size=4, drop_last=False))
@@ -222,7 +225,7 @@ class BatchSampler(Sampler):
         return size // self.batch_size if self.drop_last else -(-size // self.batch_size)
 
 
-class DistributedSampler(Sampler):
+class DistributedSampler(Sampler[Index]):
     """The part of the indices that belongs to process `rank` of `num_replicas`, the same number for each.
 
     shuffle: in an order that `seed` and `set_epoch` determine. drop_last: leave out a remainder, or else begin again at the
