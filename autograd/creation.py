@@ -537,7 +537,7 @@ def randn_like(
 
 def randint_like(
     input: Tensor,
-    low: int,
+    low: int | None = None,
     high: int | None = None,
     *,
     generator: Generator | None = None,
@@ -546,14 +546,22 @@ def randint_like(
     requires_grad: bool = False,
     memory_format: Any = None,
 ) -> Tensor:
-    """Integers of [low, high), of `input`'s shape and, unless one is given, dtype.
+    """Integers of [low, high), or of [0, low) where one bound is given, of `input`'s shape and, unless one is given, dtype.
 
     >>> autograd.randint_like(autograd.ones(2), 10).shape
     Size([2])
     """
     x = _like("randint_like", input)
+    if low is None and high is None:
+        raise TypeError("randint_like: give high")
     return randint(
-        low, high, x.shape, generator=generator, dtype=_like_dtype(x, dtype), device=device, requires_grad=requires_grad
+        0 if low is None else low,
+        high,
+        x.shape,
+        generator=generator,
+        dtype=_like_dtype(x, dtype),
+        device=device,
+        requires_grad=requires_grad,
     )
 
 

@@ -158,6 +158,20 @@ def fitting(name: str, value: Any, dtype: np.dtype) -> Any:
     return np.int64(value).astype(dtype)
 
 
+def settled(operands: Sequence[Any]) -> bool:
+    """Whether nothing is to be promoted: arrays of one floating dtype, which numpy keeps beside Python's numbers, and None."""
+    found = None
+    for operand in operands:
+        if type(operand) is np.ndarray:
+            if found is None:
+                found = operand.dtype
+            elif operand.dtype is not found:
+                return False
+        elif operand is not None and type(operand) is not float and type(operand) is not int:
+            return False
+    return found is not None and found.kind == "f"
+
+
 def promote(operands: Sequence[Any], to_float: bool = False) -> list[Any]:
     """Arrays cast to their common dtype; scalars are left weak unless they would not fit an integer dtype."""
     dtype = result_type(*operands)

@@ -78,6 +78,8 @@ class Op:
         self.calls: list[Callable[..., Any]] = [fn]  # the recorded forms: that of the methods and that of the function
         if self.kind == "op":
             self.names, self.defaults, self.variadic = _signature(fn)
+            missing = [i for i, default in enumerate(self.defaults) if default is inspect.Parameter.empty]
+            self.required = missing[-1] + 1 if missing else 0  # so many arguments leave only defaults to fill in
             self._lay_out(about.get("n_inputs"))
 
     def _lay_out(self, n_inputs: int | None) -> None:
@@ -244,6 +246,8 @@ def op(*formulas: Formula | None, joint: Formula | None = None, **about: Any) ->
             call = entry.short(entry)
         elif entry.view and entry.n == 1 and joint is None and not entry.plan((True,))[1]:
             call = _viewing(entry)
+        elif entry.n == 1 and not entry.view and not entry.variadic:
+            call = _single(entry)
         else:
             call = _general(entry)
         return _enter(entry, call)
@@ -343,6 +347,69 @@ def _unary(entry: Op, depth: int = 1) -> Callable[[Any], Any]:
     return call
 
 
+def _single(entry: Op) -> Callable[..., Any]:
+    """The call of an op of one input and of settings: reductions, softmax, activations with parameters."""
+    fn, arity, promote, differentiable = entry.fn, len(entry.names), bool(entry.promote), entry.differentiable
+    to_float, keep = entry.promote == "float", entry.plan((True,))[1]
+    keeps_x, keeps_y, with_shape = 0 in keep, entry.y_at in keep, bool(entry.shape_names)
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if kwargs or len(args) != arity:
+            args = bind(entry, args, kwargs)
+        input = args[0]
+        if not isinstance(input, Tensor):
+            return _plain(entry, args)
+        x = input._data if input._view is None else synced(input)
+        statics = args[1:]
+        if promote and to_float and x.dtype.kind != "f":
+            x = x.astype(dtypes._default)
+        try:
+            y = fn(x, *statics)
+        except ValueError as error:
+            raise (error if type(error) is not ValueError else _explained(entry, [x], error)) from None
+        edge = None
+        if differentiable and mode.enabled:
+            edge = input._node if input._view is None else node_of(input)
+        several = type(y) is tuple
+        if several or (edge is not None and mode.ties and entry.tied is not None):
+            return record(entry, (input,), [x, *statics], None if edge is None else [edge], y)
+        out = new(Tensor)
+        out._data = y = y if type(y) is ndarray else np.asarray(y)
+        out._cell = cell = Cell()
+        if edge is not None and y.dtype.kind == "f":
+            out._node = node = Node()
+            node.number = tick()
+            node.op, node.edges = entry, (edge,)
+            node.values = [x if keeps_x else None, *statics, y if keeps_y else None]
+            if with_shape:
+                node.values.append(x.shape)
+            if keeps_x:
+                node.cells = (input._cell, cell) if keeps_y else (input._cell,)
+            elif keeps_y:
+                node.cells = (cell,)
+            node.shape, node.dtype = y.shape, y.dtype
+            caller = getframe(1)
+            code = caller.f_code
+            while ours[code.co_filename] and caller.f_back:
+                caller = caller.f_back
+                code = caller.f_code
+            node.site = code, caller.f_lasti
+            if mode.watched:
+                on_record(node, y, (x, *statics))
+        return out
+
+    return call
+
+
+def _plain(entry: Op, args: tuple[Any, ...]) -> Any:
+    """The result where no argument is a Tensor: an array, nothing recorded."""
+    try:
+        return entry.fn(*args)
+    except AttributeError:
+        _array(entry, args[0], numbers=False)
+        raise
+
+
 def _binary(entry: Op, depth: int = 1) -> Callable[[Any, Any], Any]:
     """The call of an op of two inputs and nothing else."""
     fn, promote, to_float = entry.fn, entry.promote, entry.promote == "float"
@@ -430,11 +497,7 @@ def _viewing(entry: Op) -> Callable[..., Any]:
             args = bind(entry, args, kwargs)
         input = args[0]
         if not isinstance(input, Tensor):
-            try:
-                return fn(*args)
-            except AttributeError:
-                _array(entry, input, numbers=False)
-                raise
+            return _plain(entry, args)
         held = input._view
         x = input._data if held is None else synced(input)
         statics = args[1:]
@@ -501,12 +564,8 @@ def _general(entry: Op) -> Callable[..., Any]:
                     values[i] = synced(tensor)
                     edges[i] = node_of(tensor) if wanted else None
         if not found:
-            try:
-                return fn(*args)
-            except AttributeError:
-                _array(entry, args[0], numbers=False)
-                raise
-        if promote:
+            return _plain(entry, args)
+        if promote and not dtypes.settled(values[:n]):
             cast = dtypes.promote([_operand(entry, v) for v in values[:n] if v is not None], to_float)
             if len(cast) == n:
                 values[:n] = cast
@@ -530,7 +589,7 @@ def _variadic(entry: Op) -> Callable[..., Any]:
         if not any([isinstance(tensor, Tensor) for tensor in args]):
             return fn(*args, **kwargs)
         arrays = [_data(tensor) for tensor in args]
-        if promote:
+        if promote and not dtypes.settled(arrays):
             arrays = dtypes.promote([_operand(entry, a) for a in arrays], promote == "float")
         statics = [kwargs.get(name, default) for name, default in zip(entry.names[1:], entry.defaults[1:], strict=True)]
         y = fn(*arrays, **kwargs)
@@ -666,6 +725,8 @@ def _operand(entry: Op, value: Any) -> Any:
 def bind(entry: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
     """The arguments in the order of the parameters, defaults filled in."""
     names = entry.names
+    if not kwargs and entry.required <= len(args) <= len(names):
+        return (*args, *entry.defaults[len(args) :])
     if len(args) > len(names):
         raise TypeError(f"{entry.name}() takes {len(names)} arguments ({', '.join(names)}), got {len(args)}")
     bound = [*args, *entry.defaults[len(args) :]]
@@ -704,9 +765,7 @@ def _as_view(entry: Op, source: Any, values: list[Any], out: Any, slot: int | No
         out._data = y = x.view()
     held = source._view
     root = source if held is None else held.base
-    step_fn = entry.fn if slot is None else _slot_of(entry, slot)
-    call = entry.call if slot is None else _slot_of(entry, slot, recorded=True)
-    step = (_Step(step_fn, call), tuple(values[1:]))
+    step = (_step_of(entry, slot), tuple(values[1:]))
     copied = held is not None and held.copied
     if entry.name in _MAY_COPY and not root._data.flags.c_contiguous and channels_last(root._data):
         # what torch would do is seen on an array of the base's shape that lies in memory row by row
@@ -742,9 +801,13 @@ class _Step:
         return (self.call if isinstance(x, Tensor) else self.fn)(x, *statics)
 
 
-def _slot_of(entry: Op, slot: int, recorded: bool = False) -> Callable[..., Any]:
-    function = entry.call if recorded else entry.fn
-    return lambda x, *statics: function(x, *statics)[slot]
+@functools.cache
+def _step_of(entry: Op, slot: int | None) -> _Step:
+    """The op as a step, or that which gives one of its results."""
+    if slot is None:
+        return _Step(entry.fn, entry.call)
+    fn, call = entry.fn, entry.call
+    return _Step(lambda x, *statics: fn(x, *statics)[slot], lambda x, *statics: call(x, *statics)[slot])
 
 
 @op(lambda g: g, samples=lambda s: [(s(3, 2), (2,), dtypes.float64), (s(2), (3, 2), dtypes.float64)], method=False)

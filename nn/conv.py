@@ -23,6 +23,12 @@ def per_dimension(value: Any, dims: int, what: str) -> tuple[int, ...]:
     return values
 
 
+def _step(value: Any, dims: int, what: str) -> tuple[int, ...]:
+    """As `per_dimension`; a list of one number counts as the number, as in torch's convolutions."""
+    lone = isinstance(value, (tuple, list)) and len(value) == 1
+    return per_dimension(value[0] if lone else value, dims, what)
+
+
 class _ConvNd(Module):
     """What all convolutions share: the arguments, their checks, the parameters and their initial values."""
 
@@ -58,9 +64,9 @@ class _ConvNd(Module):
         self.in_channels, self.out_channels = in_channels, out_channels
         # as torch: a tuple of another length is found out by the convolution itself
         self.kernel_size = tuple(kernel_size) if isinstance(kernel_size, (tuple, list)) else (kernel_size,) * dims
-        self.stride = per_dimension(stride, dims, f"{name}: stride")
-        self.dilation = per_dimension(dilation, dims, f"{name}: dilation")
-        self.output_padding = per_dimension(output_padding, dims, f"{name}: output_padding")
+        self.stride = _step(stride, dims, f"{name}: stride")
+        self.dilation = _step(dilation, dims, f"{name}: dilation")
+        self.output_padding = _step(output_padding, dims, f"{name}: output_padding")
         self.groups, self.padding_mode = groups, padding_mode
         if isinstance(padding, str):
             if padding not in ("same", "valid"):
@@ -71,7 +77,7 @@ class _ConvNd(Module):
                 )
             self.padding: Any = padding
         else:
-            self.padding = per_dimension(padding, dims, f"{name}: padding")
+            self.padding = _step(padding, dims, f"{name}: padding")
         shape = (in_channels, out_channels // groups) if self.transposed else (out_channels, in_channels // groups)
         self.weight = parameter(*shape, *self.kernel_size, device=device, dtype=dtype)
         self.register_parameter("bias", parameter(out_channels, device=device, dtype=dtype) if bias else None)

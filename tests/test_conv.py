@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import autograd
+import nn
 from autograd.op import REGISTRY
 from autograd.tensor import wrap
 
@@ -112,3 +113,11 @@ def test_groups_of_few_channels_stay_apart(groups):
             x[0, 0, 5, 5], g[1, -1, 3, 3] = np.nan, np.inf
         for ours, expected in zip(run(x, w, g, groups), alone(x, w, g), strict=True):
             np.testing.assert_allclose(ours, expected, 1e-10, 1e-10)
+
+
+def test_a_list_of_one_number_counts_as_the_number():
+    x = zeros(1, 2, 7, 7)
+    layer = nn.Conv2d(2, 3, 3, stride=[2], padding=[1], dilation=(1,))
+    assert layer(x).shape == (1, 3, 4, 4) == nn.Conv2d(2, 3, 3, 2, 1)(x).shape
+    with pytest.raises(ValueError, match="Conv2d: stride: expected one int or 2"):
+        nn.Conv2d(2, 3, 3, stride=[1, 1, 1])

@@ -8,6 +8,16 @@ import pytest
 import autograd
 
 
+def test_randint_like_takes_either_bound_by_name():
+    x = autograd.zeros(50)
+    draws = autograd.randint_like(x, high=3)
+    assert draws.dtype == x.dtype and set(draws.tolist()) == {0.0, 1.0, 2.0}
+    assert set(autograd.randint_like(x, 3).tolist()) == {0.0, 1.0, 2.0}
+    assert set(autograd.randint_like(x, high=5, low=4).tolist()) == {4.0}
+    with pytest.raises(TypeError, match="randint_like: give high"):
+        autograd.randint_like(x)
+
+
 def test_tensor_copies_and_from_numpy_shares():
     array = np.arange(4.0)
     copy, shared, as_is = autograd.tensor(array), autograd.from_numpy(array), autograd.as_tensor(array)

@@ -152,6 +152,33 @@ def test_integer_division_by_zero():
             f(tensor([1, 2]), tensor([1, 0]))
 
 
+def test_a_quotient_may_be_written_to():
+    """The formula reads the operands: the result of a ratio is often filled in afterwards."""
+    x = tensor([1.0, 1.0, 1.0], requires_grad=True)
+    d = x + 1
+    z = 3.0 / d
+    z[0] = 0.0
+    z.sum().backward()
+    np.testing.assert_allclose(x.grad.numpy(), [0, -0.75, -0.75])
+    x.grad = None
+    (x / (x + 1)).mul_(2.0).sum().backward()
+    np.testing.assert_allclose(x.grad.numpy(), [0.5, 0.5, 0.5])
+
+
+@pytest.mark.parametrize(
+    "call, value",
+    [
+        (lambda x, u: x.add_(2.0, u), 7.0),
+        (lambda x, u: autograd.sub(x, 2, u), -5.0),
+        (lambda x, u: x.addcmul_(2.0, u, u), 19.0),
+        (lambda x, u: x.addcdiv(-2.0, u, u), -1.0),
+    ],
+)
+def test_torchs_older_order_names_the_factor_first(call, value):
+    with pytest.warns(UserWarning, match="give the factor by name"):
+        assert call(tensor([1.0, 1.0]), tensor([3.0, 3.0])).tolist() == [value, value]
+
+
 def test_errors_say_what_to_do():
     with pytest.raises(RuntimeError, match=r"convert the base with float"):
         tensor([2, 3]) ** -1

@@ -101,6 +101,8 @@ def leaky_relu(input: Any, negative_slope: float = 0.01) -> Any:
     tensor([-0.0150,  0.5000])
     """
     _floating("leaky_relu", input)
+    if 0 < negative_slope <= 1 and not _large(input):
+        return np.maximum(input, input * _like(input, negative_slope))
     return _scaled_below(input, input, negative_slope)
 
 

@@ -11,6 +11,8 @@ from ..errors import DTypeError, RangeError, ShapeError
 
 def dim_of(op: str, dim: Any, ndim: int) -> int:
     """`dim` in [0, ndim); a 0-dim tensor counts as one-dimensional, as in torch. Raises IndexError out of range."""
+    if type(dim) is int and 0 <= dim < ndim:
+        return dim
     n = ndim or 1
     try:
         if dim is True or dim is False:
@@ -25,6 +27,8 @@ def dim_of(op: str, dim: Any, ndim: int) -> int:
 
 def dims_of(op: str, dims: Any, ndim: int) -> tuple[int, ...]:
     """One dim or several, each in [0, ndim), none twice. IndexError out of range, RuntimeError for a repetition."""
+    if type(dims) is int and -ndim <= dims < ndim:
+        return (dims % ndim,)
     found = tuple([dim_of(op, d, ndim) for d in (dims if isinstance(dims, (tuple, list)) else (dims,))])
     if len(set(found)) != len(found):
         raise ShapeError(f"{op}: dim {max(found, key=found.count)} appears more than once in {tuple(dims)}")

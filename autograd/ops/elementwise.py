@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from math import log as _log
 from math import pi as _pi
 from typing import Any
@@ -108,7 +109,7 @@ def mul(input: Any, other: Any) -> Any:
 
 @op(
     lambda g, other: over(g, other),
-    lambda g, other, y: -times(g, over(y, other)),
+    lambda g, input, other: -times(g, over(over(input, other), other)),  # not by the result, which may be written to
     promote="float",
     inplace=True,
     samples=binary(0.5, 3),
@@ -142,6 +143,8 @@ def _scaled(name: str, scale: Any, other: Any, *beside: Any) -> Any:
     """scale * other in the common dtype of all operands, which a float or an int scale must not raise."""
     if isinstance(scale, int) and scale == 1:
         return other
+    if type(scale) is float and _one_float(other, *beside):
+        return mul(other, scale)
     dtype = dtypes.result_type(_array(other), *map(_array, beside))
     if isinstance(scale, float) and dtype.kind != "f":
         raise DTypeError(f"{name}: the factor must not be a float where the result is {dtype}, got {scale}")
@@ -154,27 +157,46 @@ def _array(x: Any) -> Any:
     return x._data if isinstance(x, Tensor) else x
 
 
+def _one_float(*operands: Any) -> bool:
+    """Whether all are tensors or arrays of one floating dtype, which so is their common one."""
+    dtype = operands[0].dtype if isinstance(operands[0], (Tensor, ndarray)) else None
+    if dtype is None or dtype.kind != "f":
+        return False
+    return all([isinstance(x, (Tensor, ndarray)) and x.dtype is dtype for x in operands])
+
+
+def _older(name: str, order: str) -> None:
+    """Warn, as torch does, of a call that names the factor first."""
+    warnings.warn(f"{name}: {name}({order}) is torch's older order; give the factor by name", UserWarning, stacklevel=3)
+
+
 def _cast(x: Any, dtype: np.dtype) -> Any:
     return to_dtype(x, dtype) if isinstance(x, (Tensor, ndarray)) else np.array(x).astype(dtype).item()
 
 
 @function(inplace=True, samples=lambda s: [*binary()(s), (s(3), s(3), {"alpha": 0.5})])
-def add(input: Any, other: Any, *, alpha: Any = 1) -> Any:
-    """input + alpha * other, broadcast.
+def add(input: Any, other: Any, later: Any = None, *, alpha: Any = 1) -> Any:
+    """input + alpha * other, broadcast. torch's older order is understood too: add(input, alpha, other).
 
     >>> autograd.add(autograd.tensor([1.0, 2.0]), 1, alpha=2)
     tensor([3., 4.])
     """
+    if later is not None:
+        _older("add", "input, alpha, other")
+        alpha, other = other, later
     return _add(input, _scaled("add", alpha, other, input))
 
 
 @function(inplace=True, samples=lambda s: [*binary()(s), (s(3), s(3), {"alpha": 0.5})])
-def sub(input: Any, other: Any, *, alpha: Any = 1) -> Any:
-    """input - alpha * other, broadcast.
+def sub(input: Any, other: Any, later: Any = None, *, alpha: Any = 1) -> Any:
+    """input - alpha * other, broadcast. torch's older order is understood too: sub(input, alpha, other).
 
     >>> autograd.sub(autograd.tensor([1.0, 4.0]), autograd.tensor([2.0, 3.0]))
     tensor([-1.,  1.])
     """
+    if later is not None:
+        _older("sub", "input, alpha, other")
+        alpha, other = other, later
     return _sub(input, _scaled("sub", alpha, other, input))
 
 
@@ -303,12 +325,15 @@ def positive(input: Any) -> Any:
 
 
 @function(inplace=True, samples=lambda s: [(s(3, 4), s(4), s(3, 1)), (s(2), s(2), s(), {"value": 0.5})])
-def addcmul(input: Any, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Any:
-    """input + value * tensor1 * tensor2, broadcast.
+def addcmul(input: Any, tensor1: Any, tensor2: Any, later: Any = None, *, value: Any = 1) -> Any:
+    """input + value * tensor1 * tensor2, broadcast. torch's older order too: addcmul(input, value, tensor1, tensor2).
 
     >>> autograd.addcmul(autograd.zeros(2), autograd.tensor([1.0, 3.0]), autograd.tensor([2.0, 4.0]))
     tensor([ 2., 12.])
     """
+    if later is not None:
+        _older("addcmul", "input, value, tensor1, tensor2")
+        value, tensor1, tensor2 = tensor1, tensor2, later
     product = mul(_scaled("addcmul", value, *_alike(input, tensor1, tensor2)), tensor2)
     return _add(input, product)
 
@@ -316,12 +341,17 @@ def addcmul(input: Any, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Any:
 @function(
     inplace=True, samples=lambda s: [(s(3, 4), s(4), s.positive(3, 1)), (s(2), s(2), s.positive(), {"value": 0.5})]
 )
-def addcdiv(input: Any, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Any:
-    """input + value * tensor1 / tensor2, broadcast. Raises TypeError where tensor1 and tensor2 are integers.
+def addcdiv(input: Any, tensor1: Any, tensor2: Any, later: Any = None, *, value: Any = 1) -> Any:
+    """input + value * tensor1 / tensor2, broadcast. torch's older order too: addcdiv(input, value, tensor1, tensor2).
+
+    Raises TypeError where tensor1 and tensor2 are integers.
 
     >>> autograd.addcdiv(autograd.zeros(2), autograd.tensor([1.0, 3.0]), autograd.tensor([2.0, 4.0]))
     tensor([0.5000, 0.7500])
     """
+    if later is not None:
+        _older("addcdiv", "input, value, tensor1, tensor2")
+        value, tensor1, tensor2 = tensor1, tensor2, later
     if dtypes.result_type(_array(tensor1), _array(tensor2)).kind != "f":
         raise DTypeError(
             "addcdiv: expected floating-point tensor1 or tensor2; convert one, or use div with a rounding_mode"
@@ -331,8 +361,9 @@ def addcdiv(input: Any, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Any:
 
 def _alike(input: Any, tensor1: Any, tensor2: Any) -> tuple[Any, Any, Any]:
     """tensor1 in the common dtype of all three, then the other two."""
-    dtype = dtypes.result_type(_array(input), _array(tensor1), _array(tensor2))
-    return _cast(tensor1, dtype), input, tensor2
+    if not _one_float(input, tensor1, tensor2):
+        tensor1 = _cast(tensor1, dtypes.result_type(_array(input), _array(tensor1), _array(tensor2)))
+    return tensor1, input, tensor2
 
 
 @op(
@@ -350,13 +381,15 @@ def lerp(input: Any, end: Any, weight: Any) -> Any:
     >>> autograd.lerp(autograd.tensor(0.0), autograd.tensor(10.0), 0.3)
     tensor(3.)
     """
-    if np.result_type(input, end).kind != "f":
+    if not dtypes.settled((input, end)) and np.result_type(input, end).kind != "f":
         raise DTypeError("lerp: expected floating-point tensors; convert with to()")
     if _maps(input, end):
         if isinstance(weight, (int, float)):
             return kernels.lerp(input, end, weight)
         if _maps(input, weight):
             return kernels.lerp_each(input, end, weight)
+    if type(weight) is float:
+        return input + weight * (end - input) if weight < 0.5 else end - (end - input) * (1 - weight)
     return np.where(np.less(weight, 0.5), input + weight * (end - input), end - (end - input) * (1 - weight))
 
 

@@ -440,6 +440,8 @@ def check_index(name: str, index: Any, size: int, dim: int, negative: bool = Fal
     array = np.asarray(index)
     if array.dtype not in (dtypes.int64, dtypes.int32):
         raise DTypeError(f"{name}: index must be an int64 or int32 tensor, got {array.dtype}")
+    if array.dtype is dtypes.int64 and array.size and np.maximum.reduce(array.view(np.uint64), None) < size:
+        return array  # a negative one would be a large number of no sign
     if array.size:
         low, high = array.min(), array.max()
         if high >= size or low < (-size if negative else 0):
@@ -489,9 +491,18 @@ def index_select(input: Any, dim: int, index: Any) -> Any:
     return _index_select(input, reshape(index, (1,)) if not array.ndim else index, d)
 
 
+def along(x: ndarray, index: ndarray, dim: int) -> ndarray:
+    """What np.take_along_axis gives, at a third of its cost for vectors and matrices."""
+    if x.ndim > 2:
+        return np.take_along_axis(x, index, dim)
+    if x.ndim < 2:
+        return x[index]
+    return x[np.arange(len(index))[:, None], index] if dim else x[index, np.arange(index.shape[1])]
+
+
 def places(index: ndarray, dim: int, shape: tuple[int, ...]) -> ndarray:
     """For each element of `index`, read as positions along `dim`, its place in a row-major array of `shape`."""
-    strides = np.cumprod([1, *shape[:0:-1]])[::-1]
+    strides = [prod(shape[d + 1 :]) for d in range(len(shape))]
     where = index * strides[dim]
     for d, n in enumerate(index.shape):
         if d != dim and n > 1:
@@ -513,7 +524,7 @@ def _gather(input: Any, index: Any, dim: int) -> Any:
     part = input[tuple([slice(None) if d == dim else slice(n) for d, n in enumerate(index.shape)])]
     if part.size >= 2048 and part.dtype in _GATHERED and index.size >= 512:
         return scatter.gather(part, dim, index.astype(np.int64, copy=False))
-    return np.take_along_axis(part, index, dim)
+    return along(part, index, dim)
 
 
 _GATHERED = (dtypes.float32, dtypes.float64, dtypes.int64)

@@ -59,11 +59,11 @@ def _cat_gradients(g: Any, tensors_shape: Any, dim: int, needs: list[bool]) -> l
 
 def _joined(tensors: tuple[ndarray, ...], dim: int) -> ndarray | None:
     """What `np.concatenate` gives, by a kernel and in the memory order that the arrays share; None where it must do it."""
+    if sum([x.size for x in tensors]) < _MANY:
+        return None
     first, d = tensors[0], dim % tensors[0].ndim if tensors[0].ndim else 0
     rest = first.shape[:d], first.shape[d + 1 :]
     if any(x.ndim != first.ndim or (x.shape[:d], x.shape[d + 1 :]) != rest or x.dtype != first.dtype for x in tensors):
-        return None
-    if sum(x.size for x in tensors) < _MANY:
         return None
     if all(x.flags.c_contiguous for x in tensors):
         return kernels.join(tensors, d) if prod(first.shape[:d]) > 1 else None

@@ -25,7 +25,7 @@ from .cumulative import _shifted, cumprod
 from .dims import dim_of, dims_of
 from .elementwise import abs as _abs
 from .elementwise import exp, pow, sgn
-from .index import _gather_sum
+from .index import _gather_sum, along
 from .shape import _reshape
 
 
@@ -323,6 +323,8 @@ def _evenly(g: Any, input: Any, dim: Any, keepdim: bool, y: Any) -> Any:
 
 
 def _nonempty(name: str, input: Any, dim: Any) -> None:
+    if input.size:
+        return
     axes = _axes(name, dim, input.ndim)
     if 0 in (input.shape if axes is None else [input.shape[a] for a in axes]):
         raise (ShapeError if axes is None or name == "norm" else RangeError)(
@@ -425,8 +427,8 @@ def _extreme(name: str, choose: Callable[..., Any], input: Any, dim: int, keepdi
     if not input.ndim:
         return np.array(input), np.zeros((), np.int64)
     _nonempty(name, input, d)
-    index = choose(input.view(np.uint8) if input.dtype.kind == "b" else input, axis=d, keepdims=True)
-    values = np.take_along_axis(input, index, d)
+    index = choose(input.view(np.uint8) if input.dtype.kind == "b" else input, d, keepdims=True)
+    values = along(input, index, d)
     return (values, index) if keepdim else (values.squeeze(d), index.squeeze(d))
 
 
@@ -462,7 +464,7 @@ def _three_forms(
     name: str, everything: Any, along: Any, pairwise: Any, result: Any, input: Any, other: Any, keepdim: bool
 ) -> Any:
     if other is None:
-        if np.prod(input.shape) == 0:
+        if 0 in input.shape:
             raise ShapeError(f"{name}: expected a nonempty tensor, or a dim; shape {tuple(input.shape)}")
         return everything(input)
     if isinstance(other, (Tensor, ndarray)):

@@ -18,7 +18,7 @@ from .alias import axis_too
 from .compare import _data, _like, _where
 from .dims import dim_of, ndim_of
 from .elementwise import lerp
-from .index import _gather, _gather_sum, index_select
+from .index import _gather, _gather_sum, along, index_select
 from .reduce import _evenly, _kept_shape, _over_dim, _put_back, sum
 from .shape import _reshape
 
@@ -27,8 +27,8 @@ def _order(x: ndarray, d: int, descending: bool) -> ndarray:
     """The stable order along axis d; NaN counts as the largest, so that it comes last, or first when descending."""
     if not descending:
         return np.argsort(x, axis=d, kind="stable")
-    last = x.shape[d] - 1
-    return np.flip(last - np.argsort(np.flip(x, d), axis=d, kind="stable"), d)
+    last, turned = x.shape[d] - 1, (slice(None),) * d + (slice(None, None, -1),)
+    return (last - np.argsort(x[turned], axis=d, kind="stable"))[turned]
 
 
 def _ordered(name: str, input: Any, dim: int, descending: bool) -> tuple[Any, Any]:
@@ -36,7 +36,7 @@ def _ordered(name: str, input: Any, dim: int, descending: bool) -> tuple[Any, An
     if not input.ndim:
         return input.copy(), np.zeros((), np.int64)
     index = np.ascontiguousarray(_order(input, d, descending))
-    return np.take_along_axis(input, index, d), index
+    return along(input, index, d), index
 
 
 def _from_places(g: Any, index: Any, shape: tuple[int, ...], dim: int) -> Any:
@@ -122,8 +122,8 @@ def _topk(input: Any, k: int, dim: int = -1, largest: bool = True) -> Any:
         parts = [a.reshape(*shape, k) for a in kernels.top(_as_rows(input, d), k, largest)]
         values, index = (np.ascontiguousarray(np.moveaxis(a, -1, d)) for a in parts)
         return values, index
-    index = np.ascontiguousarray(np.take(_order(input, d, largest), range(k), axis=d))
-    return np.take_along_axis(input, index, d), index
+    index = np.ascontiguousarray(_order(input, d, largest)[(slice(None),) * d + (slice(k),)])
+    return along(input, index, d), index
 
 
 @function(samples=lambda s: [(s(3, 4), 2), (s(3, 4), 2, 0, False), (s(5), 3, {"sorted": False}), (s(), 1)])
