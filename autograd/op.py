@@ -26,6 +26,7 @@ from numpy import ndarray
 
 from . import dtypes, tape
 from .errors import DTypeError, NumberError, ShapeError
+from .kernels.order import lies_channels_last
 from .tape import Cell, Node, Output, View, mode, node_of, synced, tick
 from .tensor import Tensor, wrap
 
@@ -787,8 +788,8 @@ _MAY_COPY = {"reshape", "contiguous"}
 
 
 def channels_last(x: ndarray) -> bool:
-    """Whether the shape (N, C, ...) stands for memory in the order (N, ..., C)."""
-    return x.ndim >= 3 and not x.flags.c_contiguous and x.transpose(0, *range(2, x.ndim), 1).flags.c_contiguous
+    """Whether the shape (N, C, ...) stands for memory in the order (N, ..., C), and in no other."""
+    return not x.flags.c_contiguous and lies_channels_last(x)
 
 
 class _Step:

@@ -10,6 +10,7 @@ import numpy as np
 from .buffer import flat
 from .compile import kernel
 from .conv_simd import clear, copy
+from .order import lies_channels_last
 from .threads import run
 from .view import part
 
@@ -89,7 +90,7 @@ def _fold(first, last, y, x, depth, line, column, left, D, H, W, K):
 
 def _ordered(x: np.ndarray, n: int) -> tuple[np.ndarray, bool]:
     """The memory of x in C order, or of (N, C, *space) that stands so channels-last, where space are the last n dims."""
-    last = n == x.ndim - 2 and not x.flags.c_contiguous and np.moveaxis(x, 1, -1).flags.c_contiguous
+    last = n == x.ndim - 2 and not x.flags.c_contiguous and lies_channels_last(x)
     x = np.ascontiguousarray(np.moveaxis(x, 1, -1) if last else x)
     return x, last
 

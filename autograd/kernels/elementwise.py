@@ -29,7 +29,7 @@ from .functions import (
 )
 from .further import vector_gelu, vector_gelu_slope
 from .maps import GATE, STEP, Map, elementwise
-from .order import flats, moved, planes
+from .order import flats, lies_channels_last, moved, planes
 from .threads import get_num_threads, run
 from .view import part
 
@@ -42,9 +42,9 @@ def _both(kernel: Map, plain: np.ufunc, x: np.ndarray, y: Any, out: np.ndarray |
             return plain(x, y)
         return kernel.into(np.empty_like(x), x, y)
     if x.ndim > 2 and x.shape == y.shape and x.flags.c_contiguous != y.flags.c_contiguous:
-        if planes(x) and np.moveaxis(y, 1, -1).flags.c_contiguous:
+        if planes(x) and lies_channels_last(y):
             x = np.moveaxis(moved(x), -1, 1)
-        elif planes(y) and np.moveaxis(x, 1, -1).flags.c_contiguous:
+        elif planes(y) and lies_channels_last(x):
             y = np.moveaxis(moved(y), -1, 1)
     if x.size >= SHARED and get_num_threads() > 1 and _alike(x, y) and (out is None or _alike(x, out)):
         return kernel.into(np.empty_like(x) if out is None else out, x, y)
@@ -56,7 +56,7 @@ SHARED = 1 << 17  # elements from which on two threads add faster than one
 
 def _alike(x: np.ndarray, y: np.ndarray) -> bool:
     """Whether two arrays of floats stand in the same order in memory, with no gaps."""
-    dense = x.flags.c_contiguous or np.moveaxis(x, 1, -1).flags.c_contiguous if x.ndim > 2 else x.flags.c_contiguous
+    dense = x.flags.c_contiguous or lies_channels_last(x)
     return dense and x.dtype == y.dtype and x.dtype.char in "fd" and x.shape == y.shape and x.strides == y.strides
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from .buffer import flat
 from .compile import kernel
 from .functions import vector_sigmoid
+from .order import lies_channels_last
 from .simd import LANES, broadcast, load_first, store_first
 from .threads import run
 
@@ -53,7 +54,7 @@ def _backward(first, last, g, x, gx, O, K, rows, width):
 
 def _ordered(x: np.ndarray, dim: int) -> tuple[bool, int]:
     """Whether the work is to be done in channels-last memory, where x stands, and which axis `dim` is then."""
-    if dim and x.ndim > 2 and not x.flags.c_contiguous and np.moveaxis(x, 1, -1).flags.c_contiguous:
+    if dim and not x.flags.c_contiguous and lies_channels_last(x):
         return True, x.ndim - 1 if dim == 1 else dim - 1
     return False, dim
 

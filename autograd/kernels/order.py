@@ -10,8 +10,8 @@ CHANNELS_LAST = {"channels_last": 4, "channels_last_3d": 5}  # memory formats of
 
 
 def lies_channels_last(x: np.ndarray) -> bool:
-    """Whether the channels of (N, C, *space) lie beside one another in memory."""
-    return bool(np.moveaxis(x, 1, -1).flags.c_contiguous)
+    """Whether x is (N, C, *space) whose channels lie beside one another in memory."""
+    return x.ndim > 2 and bool(x.transpose(0, *range(2, x.ndim), 1).flags.c_contiguous)
 
 
 def flats(*arrays: np.ndarray) -> tuple[np.ndarray, ...]:

@@ -12,6 +12,7 @@ from numpy import ndarray
 from .. import tape
 from ..errors import DTypeError, RangeError, ShapeError
 from ..kernels import columns as kernels
+from ..kernels.order import lies_channels_last
 from ..op import function, op
 from ..tensor import Tensor
 from .dims import dim_of
@@ -36,17 +37,13 @@ def _cut(g: Any, dim: int, at: int, length: int) -> Any:
     if type(g) is ndarray and g.size >= _MANY and length:
         if g.flags.c_contiguous and prod(g.shape[:dim]) > 1:
             return kernels.cut(g, dim, at, length)
-        if dim and _channels_last(g):
+        if dim and lies_channels_last(g):
             moved = np.moveaxis(g, 1, -1)
             return np.moveaxis(kernels.cut(moved, g.ndim - 1 if dim == 1 else dim - 1, at, length), -1, 1)
     return narrow(g, dim, at, length)
 
 
 _MANY = 1 << 14  # elements from where on the kernels are worth their call
-
-
-def _channels_last(x: ndarray) -> bool:
-    return x.ndim > 2 and np.moveaxis(x, 1, -1).flags.c_contiguous
 
 
 def _cat_gradients(g: Any, tensors_shape: Any, dim: int, needs: list[bool]) -> list[Any]:
@@ -67,7 +64,7 @@ def _joined(tensors: tuple[ndarray, ...], dim: int) -> ndarray | None:
         return None
     if all(x.flags.c_contiguous for x in tensors):
         return kernels.join(tensors, d) if prod(first.shape[:d]) > 1 else None
-    if not all(_channels_last(x) for x in tensors):
+    if not all(lies_channels_last(x) for x in tensors):
         return None
     y = kernels.join([np.moveaxis(x, 1, -1) for x in tensors], 0 if not d else first.ndim - 1 if d == 1 else d - 1)
     return np.moveaxis(y, -1, 1)
