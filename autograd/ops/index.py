@@ -136,6 +136,16 @@ def add_at(out: ndarray, indices: tuple[Any, ...], values: Any) -> None:
         add_rows(out.reshape(prod(out.shape[:depth]), -1), rows, np.asarray(values).reshape(rows.size, -1))
 
 
+def leading(x: ndarray, dim: int) -> ndarray:
+    """x with `dim` before its other dimensions."""
+    return x.transpose(dim, *range(dim), *range(dim + 1, x.ndim)) if dim else x
+
+
+def placed(x: ndarray, dim: int) -> ndarray:
+    """x with its first dimension put where `dim` stands: the inverse of `leading`."""
+    return x.transpose(*range(1, dim + 1), 0, *range(dim + 1, x.ndim)) if dim else x
+
+
 def add_rows(out: ndarray, rows: ndarray, values: ndarray) -> None:
     """out[rows[i]] += values[i] for a row-major (n, width) array."""
     if out.dtype.kind == "f" and out.shape[1] > 1 and values.size >= 512:
@@ -469,8 +479,8 @@ def _index_select(input: Any, index: Any, dim: int) -> Any:
 def _index_select_sum(input: Any, index: Any, shape: tuple[int, ...], dim: int) -> Any:
     """Zeros of `shape` to which the slices of `input` are added at `index` along `dim`."""
     out = np.zeros((shape[dim], *shape[:dim], *shape[dim + 1 :]), input.dtype)
-    add_at(out, (index,), np.moveaxis(input, dim, 0))
-    return np.moveaxis(out, 0, dim)
+    add_at(out, (index,), leading(input, dim))
+    return placed(out, dim)
 
 
 @function(samples=lambda s: [(s(4, 3), 0, s.ints(4, 5)), (s(4, 3), -1, s.ints(3, 2)), (s(3), 0, np.array(1))])

@@ -12,7 +12,7 @@ from ..errors import DTypeError, PlaceError, RangeError, ShapeError
 from ..op import function, op
 from ..tensor import Tensor
 from .dims import dim_of
-from .index import _gather, _index_select, add_along, add_at, check_gather, check_index, places
+from .index import _gather, _index_select, add_along, add_at, check_gather, check_index, leading, placed, places
 
 
 def _array(x: Any) -> ndarray:
@@ -257,14 +257,12 @@ def _source(name: str, input: Any, index: Any, source: Any, dim: int, ndim: int)
         raise DTypeError(f"{name}: source has dtype {source.dtype}, input {input.dtype}; convert one with to(dtype)")
     if not len(source.shape) and len(input.shape) == 1 and (name == "index_copy" or not ndim):
         source = reshape(source, (1,))
-    if len(source.shape) == len(input.shape) and source.shape[dim] != index.shape[0]:
-        raise PlaceError(f"{name}: {index.shape[0]} indices for {source.shape[dim]} slices of source along dim {dim}")
-    wanted = (*input.shape[:dim], index.shape[0], *input.shape[dim + 1 :])
-    if tuple(source.shape) != wanted:
-        raise ShapeError(
-            f"{name}: source has shape {tuple(source.shape)}, expected {wanted} for "
-            f"{index.shape[0]} indices along dim {dim}"
-        )
+    shape, given, count = tuple(input.shape), tuple(source.shape), index.shape[0]
+    if len(given) == len(shape) and given[dim] != count:
+        raise PlaceError(f"{name}: {count} indices for {given[dim]} slices of source along dim {dim}")
+    wanted = (*shape[:dim], count, *shape[dim + 1 :])
+    if given != wanted:
+        raise ShapeError(f"{name}: source has shape {given}, expected {wanted} for {count} indices along dim {dim}")
     return source
 
 
@@ -276,9 +274,9 @@ def _source(name: str, input: Any, index: Any, source: Any, dim: int, ndim: int)
 )
 def _index_add(input: Any, source: Any, index: Any, dim: int) -> Any:
     """A copy of `input` with slices added along `dim`."""
-    out = np.array(np.moveaxis(input, dim, 0), order="C")
-    add_at(out, (index,), np.moveaxis(source, dim, 0))
-    return np.moveaxis(out, 0, dim)
+    out = np.array(leading(input, dim), order="C")
+    add_at(out, (index,), leading(source, dim))
+    return placed(out, dim)
 
 
 @function(
