@@ -267,8 +267,13 @@ def suits_weight(itemsize: int, w_shape: tuple[int, ...], columns: int, stride: 
     """Whether the weight gradient is best summed along the pixels."""
     K, C, R, S = w_shape
     lanes = LANES * 4 // itemsize
+    if stride != (1, 1) or groups != 1 or K * C * R * S * lanes > SUMS:
+        return False
+    if LANES < 16:  # 16 registers hold the sums of few channels only
+        return K <= lanes // 2 and columns >= lanes
     full = 4 * columns > 3 * -(-columns // lanes) * lanes
-    return K <= (lanes if full else lanes // 2) and stride == (1, 1) and groups == 1 and K * C * R * S * lanes <= SUMS
+    large = C * R * S >= 64 and 8 * columns >= 3 * lanes  # the other way starts anew at each row of pixels
+    return K <= (lanes if full or large else lanes // 2)
 
 
 def weight(
