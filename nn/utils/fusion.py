@@ -11,6 +11,8 @@ from autograd.tensor import wrap
 
 from ..module import Module
 from ..parameter import Parameter
+from .construct import fuse_conv_bn_weights as fuse_conv_bn_weights  # torch has them here too
+from .construct import fuse_linear_bn_weights as fuse_linear_bn_weights
 
 M = TypeVar("M", bound=Module)
 
