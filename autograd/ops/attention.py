@@ -102,33 +102,25 @@ def _attention(query: Any, key: Any, value: Any, mask: Any, scale: float, is_cau
 def _check(query: Any, key: Any, value: Any, mask: Any, is_causal: bool, enable_gqa: bool) -> None:
     name = "scaled_dot_product_attention"
     shapes = [tuple(t.shape) for t in (query, key, value)]
-    (*_, E), (*_, S, F), (*_, T, _) = [(0, *shape) if len(shape) < 2 else shape for shape in shapes]
     if min(map(len, shapes)) < 2:
         ranks = " and ".join(", ".join(str(len(shape)) for shape in shapes).rsplit(", ", 1))
         raise ShapeError(f"{name}: expected query, key and value of 2 or more dimensions, got {ranks}")
-    if E != F or S != T:
-        raise ShapeError(
-            f"{name}: query is {shapes[0]}, key {shapes[1]}, value {shapes[2]}; expected (*, L, E), (*, S, E), "
-            "(*, S, V)"
-        )
-    if not query.dtype == key.dtype == value.dtype or query.dtype.kind != "f":
+    q, k, v = shapes
+    if q[-1] != k[-1] or k[-2] != v[-2]:
+        raise ShapeError(f"{name}: query is {q}, key {k}, value {v}; expected (*, L, E), (*, S, E), (*, S, V)")
+    dtype = query.dtype
+    if not dtype == key.dtype == value.dtype or dtype.kind != "f":
         raise DTypeError(
-            f"{name}: expected query, key and value of one floating dtype, got {query.dtype}, {key.dtype} and "
-            f"{value.dtype}"
+            f"{name}: expected query, key and value of one floating dtype, got {dtype}, {key.dtype} and {value.dtype}"
         )
     if is_causal and mask is not None:
         raise TapeError(f"{name}: explicit attn_mask should not be set when is_causal=True")
-    if mask is not None and mask.dtype != bool and mask.dtype != query.dtype:
-        raise DTypeError(f"{name}: attn_mask is {mask.dtype}; expected bool, or query's {query.dtype}")
-    if enable_gqa and (
-        min(map(len, shapes)) < 3
-        or shapes[1][-3] != shapes[2][-3]
-        or not shapes[1][-3]
-        or shapes[0][-3] % shapes[1][-3]
-    ):
+    if mask is not None and mask.dtype != bool and mask.dtype != dtype:
+        raise DTypeError(f"{name}: attn_mask is {mask.dtype}; expected bool, or query's {dtype}")
+    if enable_gqa and (min(map(len, shapes)) < 3 or k[-3] != v[-3] or not k[-3] or q[-3] % k[-3]):
         raise ShapeError(
             f"{name}: with enable_gqa the heads (dimension -3) of key and value must be equal and divide query's, got "
-            f"{shapes[0]}, {shapes[1]} and {shapes[2]}"
+            f"{q}, {k} and {v}"
         )
 
 
@@ -182,21 +174,23 @@ def scaled_dot_product_attention(
     _check(query, key, value, attn_mask, is_causal, enable_gqa)
     if not 0 <= dropout_p <= 1:
         raise NumberError(f"scaled_dot_product_attention: dropout_p is {dropout_p}; expected 0 to 1")
-    L, E = query.shape[-2:]
-    scale = 1 / math.sqrt(E) if scale is None and E else float(scale or 0)
+    q, k, v = tuple(query.shape), tuple(key.shape), tuple(value.shape)
+    scale = 1 / math.sqrt(q[-1]) if scale is None and q[-1] else float(scale or 0)
     seed = int(random.default_generator.rng.integers(2**63)) if dropout_p else 0
-    if not enable_gqa:  # a batch dimension that one lacks, or has as 1, is shared
-        batch = _batch(query.shape[:-2], key.shape[:-2], value.shape[:-2])
+    if enable_gqa:
+        if not q[:-3] == k[:-3] == v[:-3]:
+            raise _unequal(q[:-3], k[:-3], v[:-3])
+    elif not q[:-2] == k[:-2] == v[:-2]:  # a batch dimension that one lacks, or has as 1, is shared
+        batch = _batch(q[:-2], k[:-2], v[:-2])
         query, key, value = (
-            t if tuple(t.shape[:-2]) == batch else expand(t, *batch, *t.shape[-2:]) for t in (query, key, value)
+            t if shape[:-2] == batch else expand(t, *batch, *shape[-2:])
+            for t, shape in zip((query, key, value), (q, k, v), strict=True)
         )
-    elif not query.shape[:-3] == key.shape[:-3] == value.shape[:-3]:
-        raise _unequal(query.shape[:-3], key.shape[:-3], value.shape[:-3])
     if attn_mask is not None:
-        whole = (*query.shape[:-1], key.shape[-2])
+        whole = (*query.shape[:-1], k[-2])
         if _batch(whole, attn_mask.shape) != whole:
             raise _unequal(whole, attn_mask.shape)
-    if 0 in (*query.shape, *key.shape, *value.shape):
+    if 0 in q or 0 in k or 0 in v or 0 in query.shape:
         return matmul(matmul(query, transpose(key, -2, -1)), value)
     return _attention(query, key, value, attn_mask, scale, bool(is_causal), float(dropout_p), seed)[0]
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from math import prod
 from string import ascii_letters
 from typing import Any
@@ -33,7 +34,7 @@ def _spread(name: str, term: str, ndim: int, k: int) -> str:
     return left + "".join(str(d) for d in range(extra - 1, -1, -1)) + right
 
 
-def _parse(equation: str, shapes: list[tuple[int, ...]]) -> tuple[list[str], str]:
+def _parse(equation: str, shapes: Sequence[tuple[int, ...]]) -> tuple[list[str], str]:
     """The letters of each operand and of the result."""
     equation = equation.replace(" ", "")
     left, arrow, out = equation.partition("->")
@@ -58,7 +59,7 @@ def _parse(equation: str, shapes: list[tuple[int, ...]]) -> tuple[list[str], str
     return spread, result
 
 
-def _sizes(terms: list[str], shapes: list[tuple[int, ...]]) -> dict[str, int]:
+def _sizes(terms: list[str], shapes: Sequence[tuple[int, ...]]) -> dict[str, int]:
     """The size of each letter; a dimension of size 1 goes with any."""
     sizes: dict[str, int] = {}
     for k, (term, shape) in enumerate(zip(terms, shapes, strict=True)):
@@ -72,9 +73,16 @@ def _sizes(terms: list[str], shapes: list[tuple[int, ...]]) -> dict[str, int]:
     return sizes
 
 
+@lru_cache(maxsize=1024)
+def _read(equation: str, shapes: tuple[tuple[int, ...], ...]) -> tuple[list[str], str, dict[str, int]]:
+    """The letters of each operand and of the result, and their sizes."""
+    terms, out = _parse(equation, shapes)
+    return terms, out, _sizes(terms, shapes)
+
+
 def _prepared(x: Any, term: str, sizes: dict[str, int]) -> tuple[Any, str]:
     """Each letter once (repeated ones by the diagonal), and dimensions of size 1 that others stretch dropped."""
-    for c in dict.fromkeys(term):
+    for c in dict.fromkeys(term) if len({*term}) < len(term) else ():
         while term.count(c) > 1:
             i = term.index(c)
             j = term.index(c, i + 1)
@@ -84,7 +92,8 @@ def _prepared(x: Any, term: str, sizes: dict[str, int]) -> tuple[Any, str]:
                 )
             x = diagonal(x, 0, i, j)
             term = term[:i] + term[i + 1 : j] + term[j + 1 :] + c
-    ones = tuple(i for i, c in enumerate(term) if x.shape[i] == 1 and sizes[c] != 1)
+    shape = tuple(x.shape)
+    ones = tuple(i for i, c in enumerate(term) if shape[i] == 1 and sizes[c] != 1) if 1 in shape else ()
     if ones:
         x, term = squeeze(x, ones), "".join(c for i, c in enumerate(term) if i not in ones)
     return x, term
@@ -92,29 +101,43 @@ def _prepared(x: Any, term: str, sizes: dict[str, int]) -> tuple[Any, str]:
 
 def _only(x: Any, term: str, kept: Iterable[str]) -> tuple[Any, str]:
     """The letters not in `kept` summed away."""
-    gone = tuple(i for i, c in enumerate(term) if c not in kept)
+    gone = tuple([i for i, c in enumerate(term) if c not in kept])
     return (sum(x, gone), "".join(c for c in term if c in kept)) if gone else (x, term)
 
 
-def _pair(a: Any, left: str, b: Any, right: str, kept: set[str]) -> tuple[Any, str]:
+def _pair(a: Any, left: str, b: Any, right: str, kept: frozenset[str]) -> tuple[Any, str]:
     """The product of two operands, summed over the letters that nothing else needs: one batched matrix product."""
-    a, left = _only(a, left, kept | set(right))
-    b, right = _only(b, right, kept | set(left))
-    size = {c: n for term, x in ((left, a), (right, b)) for c, n in zip(term, x.shape, strict=True)}
+    a, left = _only(a, left, kept.union(right))
+    b, right = _only(b, right, kept.union(left))
+    of_a, of_b, summed, shape, term = _factors(left, tuple(a.shape), right, tuple(b.shape), kept)
+    x, y = _laid(a, *of_a), _laid(b, *of_b)
+    return _laid(matmul(x, y) if summed else x * y, None, shape), term
+
+
+@lru_cache(maxsize=1024)
+def _factors(
+    left: str, left_shape: tuple[int, ...], right: str, right_shape: tuple[int, ...], kept: frozenset[str]
+) -> tuple[Any, Any, bool, tuple[int, ...], str]:
+    """How both are laid out for the product, whether it sums or is an outer one, and the shape and letters it has."""
+    size = {**dict(zip(left, left_shape, strict=True)), **dict(zip(right, right_shape, strict=True))}
     batch = [c for c in left if c in right and c in kept]
     inner = [c for c in left if c in right and c not in kept]
     rows, columns = [c for c in left if c not in right], [c for c in right if c not in left]
-
-    def shaped(x: Any, term: str, *groups: list[str]) -> Any:
-        x = permute(x, tuple(term.index(c) for group in groups for c in group))
-        return reshape(x, tuple(prod(size[c] for c in group) for group in groups))
-
-    if inner:
-        y = matmul(shaped(a, left, batch, rows, inner), shaped(b, right, batch, inner, columns))
-    else:  # nothing to sum: an outer product
-        y = shaped(a, left, batch, rows, []) * shaped(b, right, batch, [], columns)
     order = [*batch, *rows, *columns]
-    return reshape(y, tuple(size[c] for c in order)), "".join(order)
+
+    def layout(term: str, *groups: list[str]) -> tuple[tuple[int, ...] | None, tuple[int, ...]]:
+        groups = (batch, *groups) if batch else groups
+        turn = tuple(term.index(c) for group in groups for c in group)
+        shape = tuple(prod(size[c] for c in group) for group in groups)
+        return None if turn == tuple(range(len(turn))) else turn, shape
+
+    shape = tuple(size[c] for c in order)
+    return layout(left, rows, inner), layout(right, inner, columns), bool(inner), shape, "".join(order)
+
+
+def _laid(x: Any, order: tuple[int, ...] | None, shape: tuple[int, ...]) -> Any:
+    x = x if order is None else permute(x, order)
+    return x if tuple(x.shape) == shape else reshape(x, shape)
 
 
 def _samples(s: Draw) -> list[tuple[Any, ...]]:
@@ -147,16 +170,15 @@ def einsum(equation: Any, *operands: Any) -> Any:
         equation, operands = _spelled(equation, *operands)
     if not operands:
         raise ShapeError("einsum: expected at least one operand")
+    dtype = operands[0].dtype
     for k, x in enumerate(operands):
-        if x.dtype != operands[0].dtype:
-            raise DTypeError(f"einsum: operand {k} is {x.dtype} and operand 0 {operands[0].dtype}; expected one dtype")
-    shapes = [tuple(x.shape) for x in operands]
-    terms, out = _parse(equation, shapes)
-    sizes = _sizes(terms, shapes)
+        if x.dtype != dtype:
+            raise DTypeError(f"einsum: operand {k} is {x.dtype} and operand 0 {dtype}; expected one dtype")
+    terms, out, sizes = _read(equation, tuple([tuple(x.shape) for x in operands]))
     work = [_prepared(x, term, sizes) for x, term in zip(operands, terms, strict=True)]
     for pair in _order([term for _, term in work], out, sizes):
         right, left = (work.pop(k) for k in sorted(pair, reverse=True))
-        needed = set(out).union(*(term for _, term in work))
+        needed = frozenset(out).union(*(term for _, term in work))
         work.append(_pair(*left, *right, needed))
     y, term = _only(*work[0], out)
     return permute(y, tuple(term.index(c) for c in out)) if term != out else y

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache, reduce
+from functools import cached_property, lru_cache, reduce
 from itertools import product
 from math import floor
 from operator import mul
@@ -32,7 +32,21 @@ class Taps:
 
     def __init__(self, index: ndarray, weight: ndarray, size: int) -> None:
         self.index, self.weight, self.size = index, weight, size
+        self._cast = weight
 
+    def weights(self, dtype: np.dtype) -> ndarray:
+        """The weights as `dtype`, kept for the last one asked for."""
+        cast = self._cast  # another thread may put its own there
+        if cast.dtype != dtype:
+            self._cast = cast = self.weight.astype(dtype)
+        return cast
+
+    @cached_property
+    def plain(self) -> bool:
+        """Whether all weights are 1."""
+        return bool((self.weight == 1).all())
+
+    @cached_property
     def turned(self) -> Taps:
         """The adjoint map."""
         used = self.weight != 0
@@ -48,25 +62,29 @@ class Taps:
 
 
 @op(
-    lambda g, dim, taps: _resample(g, dim, taps.turned()),
+    lambda g, dim, taps: _resample(g, dim, taps.turned),
     samples=lambda s: [
         (s(2, 5, 2), 1, Taps(np.array([[0, 1], [3, 4], [4, 4]]), np.array([[0.25, 0.75], [0.5, 0.5], [1, 0]]), 5))
     ],
 )
 def _resample(input: Any, dim: int, taps: Taps) -> Any:
     """The map of `taps` along `dim`; its adjoint is another."""
-    if input.dtype.char in "fd":
-        return resample(input, dim, taps.index, taps.weight.astype(input.dtype))
+    few = taps.plain and input.size < _FEW and input.flags.c_contiguous  # numpy is soonest done
+    if input.dtype.char in "fd" and not few:
+        return resample(input, dim, taps.index, taps.weights(input.dtype))
     shape = [1] * input.ndim
     shape[dim] = -1
     y = None
     for k in range(taps.index.shape[1]):
         w = taps.weight[:, k]
         part = input.take(taps.index[:, k], dim)
-        if not (w == 1).all():
+        if not taps.plain:
             part *= w.astype(input.dtype).reshape(shape)
         y = part if y is None else np.add(y, part, out=y)
     return y
+
+
+_FEW = 1 << 12
 
 
 def _cubic(t: ndarray, a: float) -> ndarray:
@@ -178,9 +196,10 @@ def interpolate(
         raise NumberError("interpolate: align_corners goes with linear, bilinear, bicubic and trilinear only")
     if antialias and mode not in ("bilinear", "bicubic"):
         raise NumberError("interpolate: antialias goes with bilinear and bicubic only")
-    space = tuple(input.shape[2:])
-    if 0 in input.shape[1:]:
-        raise ShapeError(f"interpolate: input has shape {tuple(input.shape)}; only the batch may have size 0")
+    shape = tuple(input.shape)
+    space = shape[2:]
+    if 0 in shape[1:]:
+        raise ShapeError(f"interpolate: input has shape {shape}; only the batch may have size 0")
     out, factors = _output_size(space, size, scale_factor)
     if recompute_scale_factor:
         if factors is None:

@@ -14,9 +14,11 @@ from .. import dtypes
 from ..errors import DTypeError, NumberError, RangeError, ShapeError, only_tensors
 from ..kernels import losses
 from ..kernels import softmax as kernels
+from ..kernels.reduce import reduced
 from ..op import function, op
 from ..tensor import Tensor
 from .activation import logsigmoid
+from .chain import over, quiet, times
 from .compare import clamp, clamp_min, where
 from .convert import to_dtype
 from .elementwise import abs, exp, log, sgn, sigmoid
@@ -39,12 +41,30 @@ def _reduced(loss: Any, reduction: str) -> Any:
     return mean(loss) if reduction == "mean" else sum(loss) if reduction == "sum" else loss
 
 
+def _joined(loss: ndarray, reduction: str) -> Any:
+    """`_reduced` within an operation that is quiet."""
+    if reduction == "none":
+        return loss
+    total = reduced(np.add, loss, None)
+    return np.true_divide(total, loss.dtype.type(loss.size)) if reduction == "mean" else total
+
+
+def _of_each(g: Any, input: Any, reduction: str) -> Any:
+    """The gradient of each element's loss from that of what `_joined` makes of them."""
+    return g * (1.0 / max(prod(input.shape), 1)) if reduction == "mean" else g
+
+
 def _array(x: Any) -> ndarray:
     return x.numpy_view() if isinstance(x, Tensor) else np.asarray(x)
 
 
+def _bare(x: Any) -> Any:
+    """What tells shape and dtype soonest: a Tensor's array, whose values may be out of date, or x itself."""
+    return getattr(x, "_data", x)
+
+
 def _warn_sizes(name: str, input: Any, target: Any) -> None:
-    if tuple(input.shape) != tuple(target.shape):
+    if _bare(input).shape != _bare(target).shape:
         warnings.warn(
             f"{name}: target has size {tuple(target.shape)}, input {tuple(input.shape)}; they are broadcast, which is "
             f"rarely "
@@ -55,7 +75,7 @@ def _warn_sizes(name: str, input: Any, target: Any) -> None:
 
 def _of_one_rank(input: Any, target: Any) -> tuple[Any, Any]:
     """Both as broadcast, where a 0-dim one has another dtype: it counts in full here, as the losses of torch have it."""
-    if input.dtype != target.dtype and not (len(input.shape) and len(target.shape)):
+    if _bare(input).dtype != _bare(target).dtype and not (len(input.shape) and len(target.shape)):
         return broadcast_tensors(input, target)
     return input, target
 
@@ -105,8 +125,8 @@ def _softmax_cross_entropy(
 
 def _labels(name: str, input: Any, target: Any, ignore_index: int, error: type[ValueError] = RangeError) -> ndarray:
     """target as int64, of the input's shape without the classes, each label a class or ignore_index."""
-    array = _array(target)
-    expected = tuple(input.shape[:1] + input.shape[2:]) if input.ndim > 1 else ()
+    array, shape = _array(target), tuple(input.shape)
+    expected = shape[:1] + shape[2:] if len(shape) > 1 else ()
     if array.dtype.kind not in "iu":
         raise DTypeError(
             f"{name}: target is {array.dtype}; expected class numbers of an integer dtype, cast with long()"
@@ -115,10 +135,9 @@ def _labels(name: str, input: Any, target: Any, ignore_index: int, error: type[V
         array = array.reshape(())
     if array.shape != expected:
         raise ShapeError(
-            f"{name}: target has shape {array.shape}; expected {expected}, a class number for each of input's "
-            f"{tuple(input.shape)}"
+            f"{name}: target has shape {array.shape}; expected {expected}, a class number for each of input's {shape}"
         )
-    C = input.shape[1] if input.ndim > 1 else input.shape[0]
+    C = shape[1] if len(shape) > 1 else shape[0]
     array = array.astype(np.int64, copy=False)
     if array.size and np.maximum.reduce(array.view(np.uint64), None) < C:  # no label is negative or too large
         return array
@@ -245,6 +264,75 @@ def _place(input: Any, target: ndarray, classes: int) -> Any:
     return y
 
 
+def _weights(
+    target: ndarray, weight: Any, ignore_index: int, dtype: np.dtype, reduction: str
+) -> tuple[ndarray, Any, Any, Any]:
+    """Labels, 0 in place of ignored ones; which ones count, None for all; each one's weight, None without `weight`; and
+    for 'mean' one over the total weight, else None."""
+    counts = target != ignore_index
+    n = np.count_nonzero(counts)
+    every = n == len(target)
+    label = target if every else np.where(counts, target, 0)
+    weights = None if weight is None else weight[label] if every else np.where(counts, weight[label], 0).astype(dtype)
+    share = None if reduction != "mean" else 1 / (dtype.type(n) if weights is None else weights.sum())
+    return label, None if every else counts, weights, share
+
+
+@op(
+    lambda g, target, weight, ignore_index, reduction, input_shape: _nll_input(
+        g, target, weight, ignore_index, reduction, input_shape[1]
+    ),
+    None,
+    None,
+    samples=lambda s: [
+        (s(4, 3), s.ints(3, 4), None, -100, "mean"), (s(4, 3), s.ints(3, 4), None, 1, "mean"),
+        (s(4, 3), s.ints(3, 4), None, 1, "none"), (s(4, 3), s.ints(3, 4), None, -100, "sum"),
+    ],
+)  # fmt: skip
+@quiet
+def _nll(input: Any, target: ndarray, weight: Any, ignore_index: int, reduction: str) -> Any:
+    """Minus the value of each row of input (N, C) at its label, weighed; their sum, or their mean by weight."""
+    label, counts, weights, share = _weights(target, weight, ignore_index, input.dtype, reduction)
+    y = -input[np.arange(len(label)), label]
+    if counts is not None:
+        np.copyto(y, 0, where=~counts)  # not by the product: an ignored row may hold infinities
+    if weights is not None:
+        y *= weights
+    if reduction == "none":
+        return y
+    total = reduced(np.add, y, None)
+    return total if share is None else total * share
+
+
+def _nll_again(g: Any, target: ndarray, weight: Any, ignore_index: int, reduction: str) -> Any:
+    if reduction != "mean":
+        return _nll(g, target, weight, ignore_index, reduction)
+    return times(
+        _nll(g, target, weight, ignore_index, "sum"), _weights(target, weight, ignore_index, g.dtype, reduction)[3]
+    )
+
+
+@op(
+    lambda g, target, weight, ignore_index, reduction: _nll_again(g, target, weight, ignore_index, reduction),
+    None,
+    None,
+    samples=lambda s: [
+        (s(), s.ints(3, 4), None, -100, "mean", 3), (s(), s.ints(3, 4), None, 1, "mean", 3),
+        (s(4), s.ints(3, 4), None, 1, "none", 3), (s(), s.ints(3, 4), None, -100, "sum", 3),
+    ],
+)  # fmt: skip
+@quiet
+def _nll_input(input: Any, target: ndarray, weight: Any, ignore_index: int, reduction: str, classes: int) -> Any:
+    """The adjoint of `_nll`: rows of zeros with a value at the label."""
+    label, counts, weights, share = _weights(target, weight, ignore_index, input.dtype, reduction)
+    each = input if share is None else times(input, share)
+    each = each if weights is None else times(each, weights)
+    each = each if counts is None else np.where(counts, each, 0)
+    y = np.zeros((len(label), classes), input.dtype)
+    y[np.arange(len(label)), label] = -each
+    return y
+
+
 @function(
     method=False,
     samples=lambda s: [
@@ -269,17 +357,8 @@ def nll_loss(
     weight = _class_weight("nll_loss", input, weight, C)
     label = _labels("nll_loss", input, target, ignore_index)
     x = _score_rows(input, label.size)
-    flat = label.reshape(-1)
-    valid = flat != ignore_index
-    flat = np.where(valid, flat, 0)
-    factor = valid.astype(input.dtype) if weight is None else np.where(valid, weight[flat], 0).astype(input.dtype)
-    # where, not a product: an ignored row may hold infinities
-    loss = where(valid, -_at_label(x, flat), 0.0) * factor
-    if reduction == "none":
-        return reshape(loss, label.shape)
-    total = sum(loss)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return total * np.asarray(1 / factor.sum(), input.dtype) if reduction == "mean" else total
+    loss = _nll(x, label.reshape(-1), weight, int(ignore_index), reduction)
+    return reshape(loss, label.shape) if reduction == "none" and input.ndim != 2 else loss
 
 
 # ------------------------------------------------------------------------------------------------ distances
@@ -336,17 +415,12 @@ def _huber_each(input: Any, target: Any, bound: float, scale: float) -> Any:
 
 def _in_kernel(input: Any, target: Any, weight: Any = None, least: int = 2048) -> bool:
     """Whether the kernels of `losses` take these and are worth their call; a sum is so from one element on."""
-    return (
-        weight is None
-        and input.dtype == target.dtype
-        and input.dtype in (dtypes.float32, dtypes.float64)
-        and tuple(input.shape) == tuple(target.shape)
-        and prod(input.shape) >= least
-    )
+    x, y = _bare(input), _bare(target)
+    return weight is None and x.shape == y.shape and x.dtype == y.dtype and x.dtype in dtypes.FLOATS and x.size >= least
 
 
 def _total(input: Any, target: Any, reduction: str, kind: str, bound: float = 0.0, scale: float = 1.0) -> Any:
-    count = prod(input.shape) if reduction == "mean" else 1
+    count = _bare(input).size if reduction == "mean" else 1
     return _summed_difference(input, target, kind, bound, count / scale)
 
 
@@ -418,15 +492,19 @@ def mse_loss(
 
 
 @op(
-    lambda g, input, target: g * (input - target) / clamp_min((1.0 - input) * input, 1e-12),
-    lambda g, input: g * (_log_clamped(1.0 - input) - _log_clamped(input)),
-    samples=lambda s: [(s(3, 4, low=0.1, high=0.9), s(3, 4, low=0.1, high=0.9))],
+    lambda g, input, target, reduction: (
+        _of_each(g, input, reduction) * (input - target) / clamp_min((1.0 - input) * input, 1e-12)
+    ),
+    lambda g, input, reduction: _of_each(g, input, reduction) * (_log_clamped(1.0 - input) - _log_clamped(input)),
+    samples=lambda s: [
+        (s(3, 4, low=0.1, high=0.9), s(3, 4, low=0.1, high=0.9), reduction) for reduction in ("none", "mean", "sum")
+    ],
 )
-def _binary_cross_entropy(input: Any, target: Any) -> Any:
-    """-(target log(input) + (1 - target) log(1 - input)), the logarithms not below -100."""
-    with np.errstate(divide="ignore"):
-        one, zero = np.maximum(np.log(input), -100), np.maximum(np.log1p(-input), -100)
-    return (target - 1) * zero - target * one
+@quiet
+def _binary_cross_entropy(input: Any, target: Any, reduction: str) -> Any:
+    """-(target log(input) + (1 - target) log(1 - input)), the logarithms not below -100, reduced."""
+    one, zero = np.maximum(np.log(input), -100), np.maximum(np.log1p(-input), -100)
+    return _joined((target - 1) * zero - target * one, reduction)
 
 
 def _log_clamped(x: Any) -> Any:
@@ -435,7 +513,7 @@ def _log_clamped(x: Any) -> Any:
 
 
 def _same_size(name: str, input: Any, target: Any) -> None:
-    if tuple(input.shape) != tuple(target.shape):
+    if _bare(input).shape != _bare(target).shape:
         raise ShapeError(f"{name}: target has shape {tuple(target.shape)}; expected input's {tuple(input.shape)}")
 
 
@@ -461,19 +539,20 @@ def binary_cross_entropy(
     reduction = _reduction(name, reduction, size_average, reduce)
     _same_size(name, input, target)
     array = _array(input)
-    if input.dtype.kind != "f" or target.dtype != input.dtype:
+    if array.dtype.kind != "f" or target.dtype != array.dtype:
         raise DTypeError(
             f"{name}: input is {input.dtype} and target {target.dtype}; expected one floating dtype, cast with to()"
         )
-    within = (array >= 0) & (array <= 1)  # NaN is not
-    if not within.all():
-        bad = array[~within][0]
+    # NaN is not within
+    if array.size and not (np.minimum.reduce(array, None) >= 0 and np.maximum.reduce(array, None) <= 1):
+        bad = array[~((array >= 0) & (array <= 1))][0]
         raise NumberError(
             f"{name}: input holds {bad}; all elements should be between 0 and 1, apply sigmoid or use the form with "
             f"logits"
         )
-    loss = _binary_cross_entropy(input, target)
-    return _reduced(loss if weight is None else loss * weight, reduction)
+    if weight is None:
+        return _binary_cross_entropy(input, target, reduction)
+    return _reduced(_binary_cross_entropy(input, target, "none") * weight, reduction)
 
 
 def _logits_pull(g: Any, input: Any, target: Any, divisor: float, needs: list[bool]) -> list[Any]:
@@ -557,7 +636,7 @@ def binary_cross_entropy_with_logits(
     if target.dtype.kind != "f":
         raise DTypeError(f"{name}: target is {target.dtype}; expected a floating dtype, convert with target.float()")
     if pos_weight is None and reduction != "none" and _in_kernel(input, target, weight, 1):
-        return _summed_logits(input, target, float(prod(input.shape)) if reduction == "mean" else 1.0)
+        return _summed_logits(input, target, float(_bare(input).size) if reduction == "mean" else 1.0)
     loss = _binary_cross_entropy_with_logits(input, target, pos_weight)
     loss = _as_input(loss, target)  # torch starts from 1 - target
     return _reduced(loss if weight is None else loss * weight, reduction)
@@ -636,6 +715,22 @@ def huber_loss(input: Any, target: Any, reduction: str = "mean", delta: float = 
 # ------------------------------------------------------------------------------------------------ likelihoods
 
 
+def _kl_target(g: Any, input: Any, target: Any) -> Any:
+    return times(-g, input) + times(where(target == 0, 0.0, g), log(target)) + over(times(g, target), target)
+
+
+@op(
+    lambda g, input, target, reduction: times(-_of_each(g, input, reduction), target),
+    lambda g, input, target, reduction: _kl_target(_of_each(g, input, reduction), input, target),
+    samples=lambda s: [(s(3, 4), s.positive(3, 4), reduction) for reduction in ("none", "mean", "sum")],
+)
+@quiet
+def _kl_div(input: Any, target: Any, reduction: str) -> Any:
+    """target (log target - input), reduced: of one shape and dtype."""
+    entropy = np.where(target == 0, target.dtype.type(0), target * np.log(target))
+    return _joined(entropy - target * input, reduction)
+
+
 @function(
     method=False,
     samples=lambda s: [
@@ -669,6 +764,9 @@ def kl_div(
         )
     if reduction != "batchmean":
         reduction = _reduction("kl_div", reduction, size_average, reduce)
+    if not log_target and _in_kernel(input, target, None, 0):
+        total = _kl_div(input, target, "sum" if reduction == "batchmean" else reduction)
+        return total / float(input.shape[0]) if reduction == "batchmean" and input.ndim else total
     loss = exp(target) * (target - input) if log_target else xlogy(target, target) - target * input
     if reduction == "batchmean":
         return sum(loss) / float(input.shape[0]) if input.ndim else sum(loss)

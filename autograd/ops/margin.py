@@ -5,16 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy import ndarray
 
 from .. import dtypes
 from ..errors import DTypeError, NumberError, ShapeError, only_tensors
-from ..op import function
+from ..op import function, op
+from ..tape import mode
 from .activation import relu
+from .chain import times
 from .compare import clamp_min, minimum, where
 from .convert import to_dtype
-from .elementwise import sqrt
+from .elementwise import mul, sqrt
 from .loss import _array, _as_input, _at_label, _class_weight, _labels, _reduced, _reduction, _same_size, softplus
-from .reduce import _vector_norm, mean, sum
+from .norm import unit, unit_pull
+from .reduce import _kept, _vector_norm, mean, sum
 from .shape import broadcast_tensors, unsqueeze
 
 
@@ -304,6 +308,30 @@ def triplet_margin_with_distance_loss(
 # ------------------------------------------------------------------------------------------------ similarities
 
 
+def _cosine_pull(g: Any, x1: Any, x2: Any, dim: int, eps: float, y: Any, needs: list[bool]) -> list[Any]:
+    if type(g) is ndarray:
+        u1, n1, u2, n2 = y[1:]
+    else:
+        (u1, n1), (u2, n2) = unit(x1, 2, dim, eps), unit(x2, 2, dim, eps)
+    g = _kept(g, tuple(x1.shape), dim, False)
+    return [
+        unit_pull(times(g, other), x, norm, 2, dim, eps) if need else None
+        for need, other, x, norm in zip(needs, (u2, u1), (x1, x2), (n1, n2), strict=True)
+    ]
+
+
+@op(
+    joint=_cosine_pull,
+    n_inputs=2,
+    hidden=4,
+    samples=lambda s: [(s(3, 4), s(3, 4), 1, 1e-8), (s(4), s(4), 0, 1e-6)],
+)
+def _cosine(x1: Any, x2: Any, dim: int, eps: float) -> Any:
+    """The cosines of x1 and x2, which are alike in shape and dtype; both at unit length and their norms."""
+    (u1, n1), (u2, n2) = unit(x1, 2, dim, eps), unit(x2, 2, dim, eps)
+    return sum(mul(u1, u2), dim), u1, n1, u2, n2
+
+
 @function(
     method=False,
     samples=lambda s: [(s(3, 4), s(3, 4)), (s(2, 3, 4), s(3, 1), 1), (s(4), s(4), 0, 1e-6)],
@@ -320,10 +348,11 @@ def cosine_similarity(x1: Any, x2: Any, dim: int = 1, eps: float = 1e-8) -> Any:
     common = dtypes.promote_types(np.dtype(x1.dtype), np.dtype(x2.dtype))
     if common.kind != "f":
         raise DTypeError(f"cosine_similarity: expected a floating dtype among the two, got {x1.dtype} and {x2.dtype}")
-    x1, x2 = broadcast_tensors(to_dtype(x1, common), to_dtype(x2, common))
-    n1 = clamp_min(_vector_norm(x1, 2, dim, True), eps)
-    n2 = clamp_min(_vector_norm(x2, 2, dim, True), eps)
-    return sum((x1 / n1) * (x2 / n2), dim)
+    if x1.shape != x2.shape or x1.dtype != x2.dtype:
+        x1, x2 = broadcast_tensors(to_dtype(x1, common), to_dtype(x2, common))
+    if mode.ties:  # the rule for them is the affair of each operation
+        return sum(unit(x1, 2, dim, eps)[0] * unit(x2, 2, dim, eps)[0], dim)
+    return _cosine(x1, x2, dim, eps)[0]
 
 
 @function(

@@ -18,15 +18,16 @@ from ..forms import Masked
 from ..kernels import group
 from ..kernels import norm as kernels
 from ..op import REGISTRY, followed, function, fusible, op
-from ..tape import takes_masked
+from ..tape import mode, takes_masked
 from ..tensor import Tensor
-from .compare import clamp_min
-from .elementwise import pow, rsqrt
+from .chain import over, times
+from .compare import _where, clamp_min
+from .elementwise import pow, rsqrt, true_divide
 from .pad import pad
 from .pool import avg_pool2d
-from .reduce import _vector_norm, sum
+from .reduce import _norm_pull, _vector_norm, sum
 from .reduce import mean as average
-from .shape import reshape
+from .shape import _reshape, reshape
 
 # ------------------------------------------------------------------------------------------------ batch norm
 
@@ -120,8 +121,10 @@ takes_masked.add(REGISTRY["_batch_norm_eval"])
 
 def _vector(name: str, argument: str, v: Any, n: int, dtype: np.dtype) -> None:
     """Check a value a channel."""
+    if v is None:
+        return
     array = getattr(v, "_data", v)
-    if v is None or (array.shape == (n,) and array.dtype is dtype):
+    if array.shape == (n,) and array.dtype is dtype:
         return
     if tuple(v.shape) != (n,):
         raise ShapeError(
@@ -183,12 +186,13 @@ def batch_norm(
         )
     relu = activation is not None and fusible("batch_norm", activation)
     C, size = shape[1], prod(shape)
-    for argument, v in (("weight", weight), ("bias", bias)):
-        _vector("batch_norm", argument, v, C, dtype)
+    _vector("batch_norm", "weight", weight, C, dtype)
+    _vector("batch_norm", "bias", bias, C, dtype)
     for argument, v in (("running_mean", running_mean), ("running_var", running_var)):
-        _vector("batch_norm", argument, v, C, v.dtype if v is not None else dtype)
-        if training and v is not None and v.dtype == dtypes.float64 != dtype:
-            raise DTypeError(f"batch_norm: {argument} is {v.dtype} and input {dtype}; expected one dtype")
+        if v is not None:
+            _vector("batch_norm", argument, v, C, v.dtype)
+            if training and v.dtype == dtypes.float64 != dtype:
+                raise DTypeError(f"batch_norm: {argument} is {v.dtype} and input {dtype}; expected one dtype")
     if residual is not None and (residual.shape != shape or residual.dtype != dtype):
         raise ShapeError(
             f"batch_norm: residual is {residual.dtype} {tuple(residual.shape)}; expected {dtype} {shape}, as input"
@@ -228,41 +232,51 @@ def _behind(y: Any, activation: str | None, taken: bool) -> Any:
 # ------------------------------------------------------------------------------------------------ layer norm
 
 
-def _layer_norm_pull(g: Any, input: Any, weight: Any, y: Any, eps: float, needs: list[bool]) -> Any:
+def _layer_norm_pull(g: Any, input: Any, weight: Any, y: Any, n: int, eps: float, needs: list[bool]) -> Any:
+    shape = tuple(input.shape)
+    g, x = _reshape(g, (-1, prod(shape[-n:]))), _reshape(input, (-1, prod(shape[-n:])))
+    scale = None if weight is None else _reshape(weight, (-1,))
     if type(g) is ndarray:
-        return kernels.layer_norm_backward(g, input, weight, y[1], y[2])
-    center = input - average(input, 1, True)
-    rstd = rsqrt(average(center * center, 1, True) + eps)
-    normal = center * rstd
-    gx = g if weight is None else g * weight
-    gx = (gx - average(gx, 1, True) - normal * average(gx * normal, 1, True)) * rstd
-    return [gx, sum(g * normal, 0) if needs[1] else None, sum(g, 0) if needs[2] else None]
+        parts: Any = kernels.layer_norm_backward(g, x, scale, y[1], y[2])
+    else:
+        center = x - average(x, 1, True)
+        rstd = rsqrt(average(center * center, 1, True) + eps)
+        normal = center * rstd
+        gx = g if scale is None else g * scale
+        gx = (gx - average(gx, 1, True) - normal * average(gx * normal, 1, True)) * rstd
+        parts = gx, sum(g * normal, 0) if needs[1] else None, sum(g, 0) if needs[2] else None
+    shapes = shape, shape[-n:], shape[-n:]
+    return [_reshape(part, to) if need else None for part, to, need in zip(parts, shapes, needs, strict=True)]
 
 
 @op(
     joint=_layer_norm_pull,
     n_inputs=3,
     hidden=2,
-    samples=lambda s: [(s(4, 3), s(3), s(3), 1e-5), (s(2, 5), None, None, 1e-3), (s(2, 5), s(5), None, 1e-3)],
-)
-def _layer_norm(input: Any, weight: Any, bias: Any, eps: float) -> Any:
-    """Rows normalised; also their mean and 1/std."""
-    return kernels.layer_norm(input, weight, bias, eps)
+    samples=lambda s: [
+        (s(4, 3), s(3), s(3), 1, 1e-5), (s(2, 5), None, None, 1, 1e-3), (s(2, 5), s(5), None, 1, 1e-3),
+        (s(2, 3, 2), s(3, 2), s(3, 2), 2, 1e-3),
+    ],
+)  # fmt: skip
+def _layer_norm(input: Any, weight: Any, bias: Any, n: int, eps: float) -> Any:
+    """The last n dimensions normalised together; also each such row's mean and 1/std."""
+    shape = input.shape
+    scale, shift = (None if v is None else v.reshape(-1) for v in (weight, bias))
+    y, mean, rstd = kernels.layer_norm(_reshape(input, (-1, prod(shape[-n:]))), scale, shift, eps)
+    return y.reshape(shape), mean, rstd
 
 
 def _normal_shape(name: str, input: Any, normalized_shape: Any, **arguments: Any) -> tuple[int, ...]:
     if isinstance(normalized_shape, int):
         raise TypeError(f"{name}: normalized_shape is {normalized_shape}; expected a tuple or list of ints")
-    shape = tuple(normalized_shape)
-    if not shape or tuple(input.shape[-len(shape) :]) != shape:
-        raise ShapeError(
-            f"{name}: input has shape {tuple(input.shape)}; its last dimensions should be normalized_shape {shape}"
-        )
+    shape, given, dtype = tuple(normalized_shape), tuple(input.shape), input.dtype
+    if not shape or given[-len(shape) :] != shape:
+        raise ShapeError(f"{name}: input has shape {given}; its last dimensions should be normalized_shape {shape}")
     _floating(name, input)
     for argument, v in arguments.items():
         if v is not None and tuple(v.shape) != shape:
             raise ShapeError(f"{name}: {argument} has shape {tuple(v.shape)}; expected normalized_shape {shape}")
-        if v is not None and v.dtype != input.dtype:
+        if v is not None and v.dtype != dtype:
             raise DTypeError(
                 f"{name}: {argument} is {v.dtype} and input {input.dtype}; expected one dtype, cast with to()"
             )
@@ -286,12 +300,9 @@ def layer_norm(input: Any, normalized_shape: Any, weight: Any = None, bias: Any 
     tensor([[-1.0000,  1.0000]])
     """
     shape = _normal_shape("layer_norm", input, normalized_shape, weight=weight, bias=bias)
-    C = prod(shape)
-    if not prod(input.shape):
+    if 0 in input.shape:
         return input * 1.0
-    scale, shift = (None if v is None else reshape(v, (C,)) for v in (weight, bias))
-    y = _layer_norm(reshape(input, (prod(input.shape) // C, C)), scale, shift, float(eps))[0]
-    return reshape(y, tuple(input.shape))
+    return _layer_norm(input, weight, bias, len(shape), float(eps))[0]
 
 
 @function(
@@ -318,18 +329,21 @@ def rms_norm(input: Any, normalized_shape: Any, weight: Any = None, eps: float |
 
 
 def _group_norm_pull(g: Any, input: Any, weight: Any, y: Any, groups: int, eps: float, needs: list[bool]) -> Any:
-    if type(g) is ndarray and type(input) is ndarray:
-        return group.group_norm_backward(g, input, weight, y[1], y[2])
-    N, C, S = input.shape
+    shape = tuple(input.shape)
+    N, C, S = *shape[:2], prod(shape[2:])
+    g, x = _reshape(g, (N, C, S)), _reshape(input, (N, C, S))
+    if type(g) is ndarray and type(x) is ndarray:
+        gx, *others = group.group_norm_backward(g, x, weight, y[1], y[2])
+        return _reshape(gx, shape), *others
     grouped = (N, groups, C // groups * S)
-    x = reshape(input, grouped)
+    x = reshape(x, grouped)
     center = x - average(x, 2, True)
     rstd = rsqrt(average(center * center, 2, True) + eps)
     normal = center * rstd
     gx = reshape(g if weight is None else g * reshape(weight, (C, 1)), grouped)
     gx = (gx - average(gx, 2, True) - normal * average(gx * normal, 2, True)) * rstd
     gw = sum(g * reshape(normal, (N, C, S)), (0, 2)) if needs[1] else None
-    return [reshape(gx, (N, C, S)), gw, sum(g, (0, 2)) if needs[2] else None]
+    return [reshape(gx, shape), gw, sum(g, (0, 2)) if needs[2] else None]
 
 
 @op(
@@ -339,28 +353,30 @@ def _group_norm_pull(g: Any, input: Any, weight: Any, y: Any, groups: int, eps: 
     samples=lambda s: [
         (s(2, 4, 3), s(4), s(4), 2, 1e-5),
         (s(2, 6, 1), None, None, 3, 1e-3),
-        (s(3, 2, 4), s(2), None, 2, 1e-3),
+        (s(3, 2, 2, 2), s(2), None, 2, 1e-3),
     ],
 )
 def _group_norm(input: Any, weight: Any, bias: Any, groups: int, eps: float) -> Any:
-    """Groups of channels of (N, C, S) normalised; also their mean and 1/std."""
-    return group.group_norm(input, weight, bias, groups, eps)
+    """Groups of channels of (N, C, *) normalised; also their mean and 1/std."""
+    shape = input.shape
+    y, mean, rstd = group.group_norm(_reshape(input, (*shape[:2], prod(shape[2:]))), weight, bias, groups, eps)
+    return _reshape(y, shape), mean, rstd
 
 
 def _grouped(name: str, input: Any, groups: int, weight: Any, bias: Any, eps: float) -> Any:
     """`_group_norm` of checked arguments."""
-    N, C = input.shape[:2]
+    shape, dtype = tuple(input.shape), input.dtype
+    N, C, *space = shape
     _floating(name, input)
-    _vector(name, "weight", weight, C, input.dtype)
-    _vector(name, "bias", bias, C, input.dtype)
-    if not prod(input.shape):
+    _vector(name, "weight", weight, C, dtype)
+    _vector(name, "bias", bias, C, dtype)
+    if 0 in shape:
         return _affine(input * 1.0, weight, bias)
-    S = prod(input.shape[2:])
+    S = prod(space)
     if S >= 8:
-        y = _group_norm(reshape(input, (N, C, S)), weight, bias, groups, float(eps))[0]
-        return reshape(y, tuple(input.shape))
+        return _group_norm(input, weight, bias, groups, float(eps))[0]
     rows = reshape(input, (N * groups, C // groups * S))
-    return _affine(reshape(_layer_norm(rows, None, None, float(eps))[0], tuple(input.shape)), weight, bias)
+    return _affine(reshape(_layer_norm(rows, None, None, 1, float(eps))[0], shape), weight, bias)
 
 
 def _affine(y: Any, weight: Any, bias: Any) -> Any:
@@ -383,14 +399,14 @@ def group_norm(input: Any, num_groups: int, weight: Any = None, bias: Any = None
     >>> autograd.group_norm(autograd.tensor([[1.0, 3.0, 10.0, 30.0]]), 2)
     tensor([[-1.0000,  1.0000, -1.0000,  1.0000]])
     """
-    if input.ndim < 2:
-        raise ShapeError(f"group_norm: input has shape {tuple(input.shape)}; expected (N, C, *)")
-    if num_groups < 1 or input.shape[1] % num_groups:
-        raise ShapeError(f"group_norm: {input.shape[1]} channels cannot be divided into num_groups={num_groups}")
-    if prod(input.shape) == num_groups:
+    shape = tuple(input.shape)
+    if len(shape) < 2:
+        raise ShapeError(f"group_norm: input has shape {shape}; expected (N, C, *)")
+    if num_groups < 1 or shape[1] % num_groups:
+        raise ShapeError(f"group_norm: {shape[1]} channels cannot be divided into num_groups={num_groups}")
+    if prod(shape) == num_groups:
         raise ShapeError(
-            f"group_norm: expected more than 1 value per group, got input of shape {tuple(input.shape)} in "
-            f"{num_groups} groups"
+            f"group_norm: expected more than 1 value per group, got input of shape {shape} in {num_groups} groups"
         )
     return _grouped("group_norm", input, num_groups, weight, bias, eps)
 
@@ -461,6 +477,32 @@ def local_response_norm(input: Any, size: int, alpha: float = 1e-4, beta: float 
     return input / pow(reshape(squares, tuple(input.shape)) * alpha + k, beta)
 
 
+def unit(x: Any, p: float, dim: Any, eps: float) -> tuple[Any, Any]:
+    """x over its p-norm along `dim`, or over eps where that is larger; and the norm."""
+    norm = _vector_norm(x, p, dim, True)
+    return true_divide(x, clamp_min(norm, eps)), norm
+
+
+def unit_pull(g: Any, x: Any, norm: Any, p: float, dim: Any, eps: float) -> Any:
+    """The gradient in x of the first of `unit`."""
+    least = clamp_min(norm, eps)
+    slope = sum(-times(g, over(over(x, least), least)), dim, True)
+    gx, through_norm = over(g, least), _norm_pull(_where(norm >= eps, slope, 0.0), x, p, dim, True, norm)
+    return np.add(gx, through_norm, out=gx) if type(gx) is ndarray else gx + through_norm
+
+
+@op(
+    lambda g, input, p, dim, eps, y: unit_pull(
+        g, input, y[1] if type(g) is ndarray else _vector_norm(input, p, dim, True), p, dim, eps
+    ),
+    hidden=1,
+    samples=lambda s: [(s(3, 4), 2.0, 1, 1e-12), (s(3, 4), 3.0, 0, 1.5), (s(2, 3), 1.0, (0, 1), 0.0)],
+)
+def _normalize(input: Any, p: float, dim: Any, eps: float) -> Any:
+    """`unit` in one operation."""
+    return unit(input, p, dim, eps)
+
+
 @function(method=False, samples=lambda s: [(s(3, 4),), (s(2, 3, 2), 1.0, -1), (s(2, 3), 3.0, 0), (s(5), 2.0, 0)])
 def normalize(input: Any, p: float = 2.0, dim: Any = 1, eps: float = 1e-12) -> Any:
     """input over its p-norm along `dim`, or over eps where that is larger.
@@ -468,4 +510,6 @@ def normalize(input: Any, p: float = 2.0, dim: Any = 1, eps: float = 1e-12) -> A
     >>> autograd.normalize(autograd.tensor([[3.0, 4.0]]))
     tensor([[0.6000, 0.8000]])
     """
-    return input / clamp_min(_vector_norm(input, p, dim, True), eps)
+    if mode.ties:  # the rule for them is the affair of each operation
+        return unit(input, p, dim, eps)[0]
+    return _normalize(input, p, dim, eps)[0]

@@ -25,8 +25,7 @@ def _crop(input: Any, pads: Pads) -> Any:
 )
 def _pad_constant(input: Any, pads: Pads, value: float = 0) -> Any:
     """Borders of `value`."""
-    shape = tuple([n + a + b for n, (a, b) in zip(input.shape, pads, strict=True)])
-    out = _empty(input, shape)
+    out = _empty(input, tuple([n + a + b for n, (a, b) in zip(input.shape, pads, strict=True)]))
     out.fill(value)
     out[tuple([slice(a, a + n) for n, (a, _) in zip(input.shape, pads, strict=True)])] = input
     return out
@@ -34,6 +33,8 @@ def _pad_constant(input: Any, pads: Pads, value: float = 0) -> Any:
 
 def _empty(like: Any, shape: tuple[int, ...]) -> Any:
     """An empty array of `shape` whose axes lie in memory in the order of `like`'s."""
+    if [*like.strides] == sorted(like.strides, reverse=True):  # in that of their numbers
+        return np.empty(shape, like.dtype)
     order = sorted(range(like.ndim), key=lambda i: -abs(like.strides[i]))
     return np.empty([shape[i] for i in order], like.dtype).transpose(np.argsort(order) if order else ())
 
@@ -148,7 +149,7 @@ def pad(input: Any, pad: Any, mode: str = "constant", value: float | None = None
     >>> autograd.pad(autograd.tensor([1, 2]), (1, 2))
     tensor([0, 1, 2, 0, 0])
     """
-    sizes = tuple(int(n) for n in pad)
+    sizes = tuple([int(n) for n in pad])
     shape = tuple(input.shape)
     n = len(shape)
     if len(sizes) % 2 or len(sizes) > 2 * n:
@@ -157,13 +158,13 @@ def pad(input: Any, pad: Any, mode: str = "constant", value: float | None = None
         )
     pads = ((0, 0),) * (n - len(sizes) // 2) + tuple(zip(sizes[-2::-2], sizes[::-2], strict=True))
     if mode == "constant":
-        for d, (a, b) in enumerate(pads):
-            if shape[d] + min(a, 0) + min(b, 0) < 0:
-                raise ShapeError(f"pad: padding {(a, b)} takes more than all of dim {d} of size {shape[d]}")
-        cut = any(a < 0 or b < 0 for a, b in pads)
-        if cut:
+        if sizes and min(sizes) < 0:
+            for d, (a, b) in enumerate(pads):
+                if shape[d] + min(a, 0) + min(b, 0) < 0:
+                    raise ShapeError(f"pad: padding {(a, b)} takes more than all of dim {d} of size {shape[d]}")
             input = _crop(input, tuple([(max(-a, 0), max(-b, 0)) for a, b in pads]))
-        return _pad_constant(input, tuple([(max(a, 0), max(b, 0)) for a, b in pads]), 0 if value is None else value)
+            pads = tuple([(max(a, 0), max(b, 0)) for a, b in pads])
+        return _pad_constant(input, pads, 0 if value is None else value)
     if mode not in ("reflect", "replicate", "circular"):
         raise NumberError(f"pad: mode must be constant, reflect, replicate or circular, got {mode!r}")
     if value not in (None, 0):

@@ -7,6 +7,7 @@ in torch.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import prod
 from typing import Any
 
@@ -27,6 +28,7 @@ from .shape import reshape, squeeze, unsqueeze
 from .ties import pooled
 
 Pair = Any  # (rows, columns); mypy cannot count what a comprehension makes
+Sizes = tuple[int, ...]
 
 # ------------------------------------------------------------------------------------------------ recorded ops
 
@@ -195,17 +197,26 @@ def _adaptive_avg_pool2d_input(input: Any, shape: tuple[int, ...]) -> Any:
 
 def _images(name: str, input: Any, n: int, without_channels: bool = False) -> tuple[Any, bool]:
     """The input with a batch dimension, and whether it was added; torch takes an image without channels at times."""
-    if input.ndim not in (n + 1, n + 2):
+    shape = tuple(input.shape)
+    if len(shape) not in (n + 1, n + 2):
         raise ShapeError(
-            f"{name}: input has shape {tuple(input.shape)}; expected {n + 1} dimensions (channels and space) or "
-            f"{n + 2} "
-            "with a batch in front"
+            f"{name}: input has shape {shape}; expected {n + 1} dimensions (channels and space) or {n + 2} with a batch in "
+            "front"
         )
     if input.dtype.kind != "f":
         raise DTypeError(f"{name}: input is {input.dtype}; expected float32 or float64, cast it with to()")
-    if 0 in input.shape[-n if without_channels and input.ndim == n + 1 else -n - 1 :]:
-        raise ShapeError(f"{name}: input has shape {tuple(input.shape)}; only the batch may have size 0")
-    return (input, False) if input.ndim == n + 2 else (unsqueeze(input, 0), True)
+    if 0 in shape[-n if without_channels and len(shape) == n + 1 else -n - 1 :]:
+        raise ShapeError(f"{name}: input has shape {shape}; only the batch may have size 0")
+    return (input, False) if len(shape) == n + 2 else (unsqueeze(input, 0), True)
+
+
+def _numbers(name: str, argument: str, value: Any, n: int, least: int = 0) -> tuple[int, ...]:
+    """`numbers`, at once where `value` is one int or a tuple of as many as there are dimensions."""
+    if type(value) is int and value >= least:
+        return (value,) * n
+    if type(value) is tuple and len(value) == n and {*map(type, value)} == {int} and min(value) >= least:
+        return value
+    return numbers(name, argument, value, n, least)
 
 
 def _window(
@@ -213,9 +224,16 @@ def _window(
 ) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
     """kernel, stride (the kernel's unless given), padding and dilation as tuples, checked against the image's size."""
     n = len(space)
-    kernel = numbers(name, "kernel_size", kernel_size, n, 1)
-    steps = kernel if stride is None or stride == [] or stride == () else numbers(name, "stride", stride, n, 1)
-    pads, spread = numbers(name, "padding", padding, n), numbers(name, "dilation", dilation, n, 1)
+    kernel = _numbers(name, "kernel_size", kernel_size, n, 1)
+    steps = kernel if stride is None or stride == [] or stride == () else _numbers(name, "stride", stride, n, 1)
+    pads, spread = _numbers(name, "padding", padding, n), _numbers(name, "dilation", dilation, n, 1)
+    _fit(name, space, kernel, steps, pads, spread, ceil_mode)
+    return kernel, steps, pads, spread
+
+
+@lru_cache(maxsize=1024)
+def _fit(name: str, space: Sizes, kernel: Sizes, steps: Sizes, pads: Sizes, spread: Sizes, ceil_mode: bool) -> None:
+    """Check windows against an image's size."""
     for p, k, d in zip(pads, kernel, spread, strict=True):
         if p > (d * (k - 1) + 1) // 2:
             raise ShapeError(
@@ -228,7 +246,6 @@ def _window(
             f"{name}: kernel_size {kernel} on an image of {space} gives output size {tuple(sizes)}; each must be at "
             f"least 1"
         )
-    return kernel, steps, pads, spread
 
 
 def _array(x: Any) -> ndarray:
@@ -247,7 +264,7 @@ def _indices(like: Any, index: Any) -> Any:
 def _max_pool(name: str, n: int, input: Any, arguments: tuple[Any, ...], ceil_mode: bool, return_indices: bool) -> Any:
     x, single = _images(name, input, n)
     kernel, stride, padding, dilation = arguments
-    k, s, p, d = _window(name, tuple(x.shape[2:]), kernel, stride, padding, dilation, ceil_mode)
+    k, s, p, d = _window(name, tuple(x.shape)[2:], kernel, stride, padding, dilation, ceil_mode)
     if n == 3:
         y, index = _max_pool3d(x, k, s, p, d, ceil_mode)
     else:
@@ -420,7 +437,7 @@ def _avg_pool(
     if divisor == 0:
         raise ShapeError(f"{name}: divisor_override must not be 0")
     kernel, stride, padding = arguments
-    k, s, p, _ = _window(name, tuple(x.shape[2:]), kernel, stride, padding, 1, ceil_mode)
+    k, s, p, _ = _window(name, tuple(x.shape)[2:], kernel, stride, padding, 1, ceil_mode)
     if n == 1:
         y = squeeze(_avg_pool2d(unsqueeze(x, 2), (1, *k), (1, *s), (0, *p), ceil_mode, include, None), 2)
     elif n == 2:
@@ -554,17 +571,19 @@ def _adaptive_size(name: str, output_size: Any, space: tuple[int, ...]) -> tuple
     """The output's size; None keeps the input's along that axis."""
     if output_size is None or (len(space) == 1 and output_size in ((None,), [None])):
         raise DTypeError(f"{name}: output_size is {output_size!r}; expected a number or {len(space)} of them")
+    if type(output_size) is int and output_size >= 0:
+        return (output_size,) * len(space)
     many = tuple(output_size) if isinstance(output_size, (list, tuple)) else (output_size,) * len(space)
     if len(many) != len(space):
         raise ShapeError(f"{name}: output_size is {output_size!r}; expected a number or {len(space)} of them")
-    return numbers(
+    return _numbers(
         name, "output_size", tuple(m if o is None else o for o, m in zip(many, space, strict=True)), len(space)
     )
 
 
 def _adaptive_max(name: str, n: int, input: Any, output_size: Any, return_indices: bool) -> Any:
     x, single = _images(name, input, n, True)
-    size = _adaptive_size(name, output_size, tuple(x.shape[2:]))
+    size = _adaptive_size(name, output_size, tuple(x.shape)[2:])
     if n == 3:
         y, index = _adaptive_max_pool3d(x, size)
     elif n == 1:
@@ -609,7 +628,7 @@ def adaptive_max_pool3d(input: Any, output_size: Any, return_indices: bool = Fal
 
 def _adaptive_avg(name: str, n: int, input: Any, output_size: Any) -> Any:
     x, single = _images(name, input, n, True)
-    size = _adaptive_size(name, output_size, tuple(x.shape[2:]))
+    size = _adaptive_size(name, output_size, tuple(x.shape)[2:])
     if n == 1:
         y = squeeze(_adaptive_avg_pool2d(unsqueeze(x, 2), (1, *size)), 2)
     elif n == 2:
