@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from .compare import clamp_min, minimum, where
 from .convert import to_dtype
 from .elementwise import mul, sqrt
 from .loss import _array, _as_input, _at_label, _class_weight, _labels, _reduced, _reduction, _same_size, softplus
-from .norm import unit, unit_pull
+from .norm import FEW, unit, unit_pull
 from .reduce import _kept, _vector_norm, mean, sum
 from .shape import broadcast_tensors, unsqueeze
 
@@ -350,7 +351,7 @@ def cosine_similarity(x1: Any, x2: Any, dim: int = 1, eps: float = 1e-8) -> Any:
         raise DTypeError(f"cosine_similarity: expected a floating dtype among the two, got {x1.dtype} and {x2.dtype}")
     if x1.shape != x2.shape or x1.dtype != x2.dtype:
         x1, x2 = broadcast_tensors(to_dtype(x1, common), to_dtype(x2, common))
-    if mode.ties:  # the rule for them is the affair of each operation
+    if mode.ties or prod(x1.shape) >= FEW:  # the rule for ties is the affair of each operation
         return sum(unit(x1, 2, dim, eps)[0] * unit(x2, 2, dim, eps)[0], dim)
     return _cosine(x1, x2, dim, eps)[0]
 

@@ -477,6 +477,9 @@ def local_response_norm(input: Any, size: int, alpha: float = 1e-4, beta: float 
     return input / pow(reshape(squares, tuple(input.shape)) * alpha + k, beta)
 
 
+FEW = 1 << 14  # elements from which several operations, which free what they have used, are quicker than one
+
+
 def unit(x: Any, p: float, dim: Any, eps: float) -> tuple[Any, Any]:
     """x over its p-norm along `dim`, or over eps where that is larger; and the norm."""
     norm = _vector_norm(x, p, dim, True)
@@ -510,6 +513,6 @@ def normalize(input: Any, p: float = 2.0, dim: Any = 1, eps: float = 1e-12) -> A
     >>> autograd.normalize(autograd.tensor([[3.0, 4.0]]))
     tensor([[0.6000, 0.8000]])
     """
-    if mode.ties:  # the rule for them is the affair of each operation
+    if mode.ties or prod(input.shape) >= FEW:  # the rule for ties is the affair of each operation
         return unit(input, p, dim, eps)[0]
     return _normalize(input, p, dim, eps)[0]
