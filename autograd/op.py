@@ -350,7 +350,7 @@ def _unary(entry: Op, depth: int = 1) -> Callable[[Any], Any]:
 
 def _single(entry: Op) -> Callable[..., Any]:
     """The call of an op of one input and of settings: reductions, softmax, activations with parameters."""
-    fn, arity, promote, differentiable = entry.fn, len(entry.names), bool(entry.promote), entry.differentiable
+    fn, arity, differentiable = entry.fn, len(entry.names), entry.differentiable
     to_float, keep = entry.promote == "float", entry.plan((True,))[1]
     keeps_x, keeps_y, with_shape = 0 in keep, entry.y_at in keep, bool(entry.shape_names)
 
@@ -362,7 +362,7 @@ def _single(entry: Op) -> Callable[..., Any]:
             return _plain(entry, args)
         x = input._data if input._view is None else synced(input)
         statics = args[1:]
-        if promote and to_float and x.dtype.kind != "f":
+        if to_float and x.dtype.kind != "f":
             x = x.astype(dtypes._default)
         try:
             y = fn(x, *statics)
