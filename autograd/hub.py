@@ -5,11 +5,10 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import tempfile
 from pathlib import Path
 from typing import Any
 
-from .io import load
+from .io import load, whole_file
 from .kernels.compile import cache_root
 
 __all__ = ["download_url_to_file", "get_dir", "load_state_dict_from_url", "set_dir"]
@@ -43,28 +42,21 @@ def download_url_to_file(
     target = Path(dst).expanduser()
     target.parent.mkdir(parents=True, exist_ok=True)
     digest = hashlib.sha256()
-    handle, part = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    try:
-        request = Request(url, headers={"User-Agent": "tapegrad"})
-        with os.fdopen(handle, "wb") as file, urlopen(request) as answer:
-            size = answer.headers.get("Content-Length")
-            with _bar(int(size) if size else None, progress) as bar:
-                while chunk := answer.read(_CHUNK):
-                    file.write(chunk)
-                    digest.update(chunk)
-                    bar.update(len(chunk))
-        if size and os.path.getsize(part) != int(size):
-            raise OSError(
-                f"download_url_to_file: {url} ended after {os.path.getsize(part)} of {size} bytes; try it again"
-            )
+    request = Request(url, headers={"User-Agent": "tapegrad"})
+    with whole_file(target) as file, urlopen(request) as answer:
+        size = answer.headers.get("Content-Length")
+        with _bar(int(size) if size else None, progress) as bar:
+            while chunk := answer.read(_CHUNK):
+                file.write(chunk)
+                digest.update(chunk)
+                bar.update(len(chunk))
+        if size and file.tell() != int(size):
+            raise OSError(f"download_url_to_file: {url} ended after {file.tell()} of {size} bytes; try it again")
         found = digest.hexdigest()
         if hash_prefix and not found.startswith(hash_prefix):
             raise ValueError(
                 f"download_url_to_file: the SHA-256 of {url} is {found}; expected one that begins with {hash_prefix}"
             )
-        os.replace(part, target)
-    finally:
-        Path(part).unlink(missing_ok=True)
 
 
 class _NoBar:

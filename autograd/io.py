@@ -9,7 +9,7 @@ import json
 import os
 import tempfile
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
@@ -49,11 +49,18 @@ def save(obj: Any, f: str | os.PathLike[str] | IO[bytes]) -> None:
 
 def whole_write(f: str | os.PathLike[str], content: bytes) -> None:
     """Write `content` beside the file `f`, bring it to disk, and only then put it in the place of `f`."""
+    with whole_file(f) as out:
+        out.write(content)
+
+
+@contextlib.contextmanager
+def whole_file(f: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
+    """A file open for writing beside `f`, which takes the place of `f` once the block has ended well, and else goes."""
     path = Path(f)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as out:
-            out.write(content)
+            yield out
             out.flush()
             os.fsync(out.fileno())
         mode = path.stat().st_mode if path.exists() else 0o666 & ~_umask()
