@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from .io import load, whole_file
-from .kernels.compile import cache_root
+from .kernels.cache import cache_root
 
 __all__ = ["download_url_to_file", "get_dir", "load_state_dict_from_url", "set_dir"]
 

@@ -58,7 +58,8 @@ class Plan:
 
     def environment(self, **more: str) -> dict[str, str]:
         names = ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-        return {**os.environ, **dict.fromkeys(names, str(self.threads)), **more}
+        kept = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}  # as pip leaves it
+        return {**kept, **dict.fromkeys(names, str(self.threads)), **more}
 
 
 class Worker:

@@ -19,9 +19,9 @@ column) order.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -111,9 +111,13 @@ class Axis:
 
     def __init__(self, m: int, r: int) -> None:
         self.m, self.r, self.n = m, r, m + r - 1
+
+    @cached_property
+    def lines(self) -> dict[str, tuple[Matrix, Callable[..., list[Any]]]]:
+        """Worked out when a kernel is compiled."""
         points = [Fraction(p) for p in ("0", "1", "-1", "2", "-2", "1/2", "-1/2", "3/4", "-3/4")]
-        B, A, G = cook_toom(points[: self.n - 1] if self.n % 2 == 0 else points[1 : self.n], m, r)
-        self.lines = {
+        B, A, G = cook_toom(points[: self.n - 1] if self.n % 2 == 0 else points[1 : self.n], self.m, self.r)
+        return {
             "input": (B, to_points),
             "output": (A, from_points),
             "result": (A, to_points),
