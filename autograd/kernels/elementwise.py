@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from .broadcast import broadcast
 from .compile import kernel
 from .functions import (
     like,
@@ -35,13 +36,19 @@ from .view import part
 
 
 def _both(kernel: Map, plain: np.ufunc, x: np.ndarray, y: Any, out: np.ndarray | None = None) -> np.ndarray:
-    """What `plain` gives, by the kernel on all threads where x and y are large and stand alike; (N, C, *space) in two
-    memory orders meet in channels-last memory, where the result then stands. y may be a number for some kernels."""
+    """What `plain` gives, by the kernel on all threads where x and y are large and stand alike, or where one is stretched
+    over the other; (N, C, *space) in two memory orders meet in channels-last memory, where the result then stands. y may
+    be a number for some kernels."""
     if type(y) is not np.ndarray:
         if x.size < SHARED or get_num_threads() == 1 or not _alike(x, x):
             return plain(x, y)
         return kernel.into(np.empty_like(x), x, y)
-    if x.ndim > 2 and x.shape == y.shape and x.flags.c_contiguous != y.flags.c_contiguous:
+    if x.shape != y.shape:
+        apart = None
+        if out is None and x.dtype == y.dtype and x.dtype.char in "fd":
+            apart = broadcast(kernel, x, y)
+        return plain(x, y, out=out) if apart is None else apart
+    if x.ndim > 2 and x.flags.c_contiguous != y.flags.c_contiguous:
         if planes(x) and lies_channels_last(y):
             x = np.moveaxis(moved(x), -1, 1)
         elif planes(y) and lies_channels_last(x):
@@ -52,6 +59,14 @@ def _both(kernel: Map, plain: np.ufunc, x: np.ndarray, y: Any, out: np.ndarray |
 
 
 SHARED = 1 << 17  # elements from which on two threads add faster than one
+STRETCHED = 1 << 16  # product of the sizes of two arrays of unlike shapes from which a kernel may be quicker than numpy
+
+
+def pays(x: Any, y: Any) -> bool:
+    """Whether a kernel may do arithmetic of two operands quicker than numpy: of large arrays, and of unlike shapes."""
+    if type(x) is not np.ndarray or type(y) is not np.ndarray:
+        return False
+    return x.size >= SHARED or (x.size * y.size >= STRETCHED and x.shape != y.shape)
 
 
 def _alike(x: np.ndarray, y: np.ndarray) -> bool:
@@ -120,6 +135,13 @@ def divided(x, p):
 def times(g, slope):
     """g slope, and 0 in place of NaN where g is 0."""
     y = g * slope
+    return like(0, g) if y != y and g == like(0, g) else y
+
+
+@elementwise(2)
+def parts(g, divisor):
+    """g / divisor, and 0 in place of NaN where g is 0."""
+    y = g / divisor
     return like(0, g) if y != y and g == like(0, g) else y
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from numpy import ndarray
 
 from ..kernels import elementwise as kernels
+from ..kernels.broadcast import broadcast
 from ..op import op
 from ..tensor import Tensor
 
@@ -38,9 +39,12 @@ def _zero_stays(y: Any, g: Any) -> Any:
 def times(g: Any, factor: Any) -> Any:
     """g * factor, 0 where g is 0: how a formula multiplies by its derivative."""
     if type(g) is ndarray and not isinstance(factor, Tensor):
-        alike = type(factor) is ndarray and g.dtype == factor.dtype and g.shape == factor.shape
-        if g.size >= _MANY and alike and g.dtype.char in "fd":
-            return kernels.times(g, factor)
+        if g.size >= _MANY and type(factor) is ndarray and g.dtype is factor.dtype and g.dtype.char in "fd":
+            if g.shape == factor.shape:
+                return kernels.times(g, factor)
+            stretched = broadcast(kernels.times, g, factor)
+            if stretched is not None:
+                return stretched
         return _zero_stays(g * factor, g)  # backward has silenced numpy already
     return _times(g, factor)
 
@@ -51,6 +55,12 @@ _MANY = 1 << 16  # elements from which one pass by a kernel is quicker than nump
 def over(g: Any, divisor: Any) -> Any:
     """g / divisor, 0 where g is 0: how a formula divides."""
     if type(g) is ndarray and not isinstance(divisor, Tensor):
+        if g.size >= _MANY and type(divisor) is ndarray and g.dtype is divisor.dtype and g.dtype.char in "fd":
+            if g.shape == divisor.shape:
+                return kernels.parts(g, divisor)
+            stretched = broadcast(kernels.parts, g, divisor)
+            if stretched is not None:
+                return stretched
         return _zero_stays(g / divisor, g)
     return _over(g, divisor)
 

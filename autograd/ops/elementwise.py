@@ -68,7 +68,7 @@ def _large(x: Any) -> bool:
 @quiet
 def _add(input: Any, other: Any) -> Any:
     """input + other, broadcast."""
-    if _large(input) and type(other) is ndarray:
+    if kernels.pays(input, other):
         return kernels.add(input, other)
     return np.add(input, other)
 
@@ -85,7 +85,7 @@ def _no_bools(*operands: Any) -> None:
 @quiet
 def _sub(input: Any, other: Any) -> Any:
     """input - other, broadcast."""
-    if _large(input) and type(other) is ndarray:
+    if kernels.pays(input, other):
         return kernels.subtract(input, other)
     try:
         return np.subtract(input, other)
@@ -102,7 +102,7 @@ def mul(input: Any, other: Any) -> Any:
     >>> autograd.mul(autograd.tensor([1.0, 4.0]), autograd.tensor([2.0, 3.0]))
     tensor([ 2., 12.])
     """
-    if _large(input) and type(other) in (ndarray, float):
+    if kernels.pays(input, other) or (type(other) is float and _large(input)):
         return kernels.multiply(input, other)
     return np.multiply(input, other)
 
@@ -121,7 +121,7 @@ def true_divide(input: Any, other: Any) -> Any:
     >>> autograd.true_divide(autograd.tensor([1.0, 4.0]), autograd.tensor([2.0, 3.0]))
     tensor([0.5000, 1.3333])
     """
-    if _large(input) and type(other) in (ndarray, float):
+    if kernels.pays(input, other) or (type(other) is float and _large(input)):
         return kernels.divide(input, other)
     return np.true_divide(input, other)
 
