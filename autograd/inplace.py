@@ -19,7 +19,7 @@ from . import dtypes, tape
 from .errors import DTypeError, ShapeError, TapeError
 from .op import Op, _Step, op
 from .tape import Cell, Node, Output, View, mode, tick
-from .tensor import wrap
+from .tensor import Tensor, wrap
 
 
 def check_writable(tensor: Any, name: str) -> None:
@@ -75,8 +75,25 @@ def _write_through(view: View, data: ndarray) -> None:
     base[np.unravel_index(places, base.shape)] = data
 
 
-def inplace(name: str, call: Callable[..., Any], tensor: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """`tensor.name_()`: compute as out of place, write the result into the tensor's memory, take over its history."""
+def inplace(
+    name: str,
+    call: Callable[..., Any],
+    tensor: Any,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    writes: Callable[..., bool] | None = None,
+) -> Any:
+    """`tensor.name_()`: compute as out of place, write the result into the tensor's memory, take over its history.
+
+    Where nothing is recorded `writes` computes it there in the first place, if it can.
+    """
+    if writes is not None:
+        arrays = _unrecorded(tensor, args)
+        if arrays is not None:
+            check_writable(tensor, name)
+            if writes(*arrays, **kwargs):
+                rebase(tensor, name, None)
+                return tensor
     started = tick()
     out = call(tensor, *args, **kwargs)
     if out is tensor:  # dropout in evaluation: there is nothing to write
@@ -102,6 +119,18 @@ def inplace(name: str, call: Callable[..., Any], tensor: Any, args: tuple[Any, .
     np.copyto(x, data, casting="unsafe")
     rebase(tensor, name, node)
     return tensor
+
+
+def _unrecorded(tensor: Any, args: tuple[Any, ...]) -> list[Any] | None:
+    """The tensor and the arguments as arrays, None where one of them has a history that is to go on."""
+    arrays = []
+    for value in (tensor, *args):
+        if isinstance(value, Tensor):
+            if mode.enabled and (value._node if value._view is None else tape.node_of(value)) is not None:
+                return None
+            value = value._data if value._view is None else tape.synced(value)
+        arrays.append(value)
+    return arrays
 
 
 _LARGE = 1 << 12  # elements from which a tensor's memory is exchanged for the result's, if nobody could see it

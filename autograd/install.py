@@ -15,9 +15,9 @@ from .ops import convert, index, shape, strided
 from .tensor import Tensor
 
 
-def _inplace_method(name: str, call: Any) -> Any:
+def _inplace_method(name: str, call: Any, writes: Any) -> Any:
     def method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        return inplace(name, call, self, args, kwargs)
+        return inplace(name, call, self, args, kwargs, writes)
 
     return functools.update_wrapper(method, call, assigned=("__doc__",))
 
@@ -101,13 +101,13 @@ def install() -> None:
             setattr(Tensor, key, entry.method if callable(entry.method) else entry.call)
         if entry.inplace:
             form = entry.method if callable(entry.method) else entry.call
-            setattr(Tensor, entry.name + "_", _inplace_method(entry.name + "_", form))
+            setattr(Tensor, entry.name + "_", _inplace_method(entry.name + "_", form, entry.writes))
     for key, name in OPERATORS.items():
         if key in REGISTRY:
-            call = REGISTRY[key].call
+            call, writes = REGISTRY[key].call, REGISTRY[key].writes
             setattr(Tensor, f"__{name}__", call)
             setattr(Tensor, f"__r{name}__", _reflected(call))
-            setattr(Tensor, f"__i{name}__", _inplace_method(f"{name}_", call))
+            setattr(Tensor, f"__i{name}__", _inplace_method(f"{name}_", call, writes))
     matmul = REGISTRY["matmul"]
     setattr(Tensor, "__matmul__", _matmul(matmul))  # noqa: B010  mypy knows no such method of the class
     setattr(Tensor, "__rmatmul__", _reflected(lambda a, b: matmul.call(*_one_dtype(a, b))))  # noqa: B010

@@ -68,6 +68,7 @@ class Op:
         self.samples = about.get("samples")
         self.method: bool | Callable[..., Any] = about.get("method", True)
         self.inplace: bool = about.get("inplace", False)
+        self.writes: Callable[..., bool] | None = about.get("writes")
         self.promote: bool | str = about.get("promote", False)
         self.check: Callable[..., None] | None = about.get("check")
         self.view: bool = about.get("view", False)
@@ -228,8 +229,9 @@ def op(*formulas: Formula | None, joint: Formula | None = None, **about: Any) ->
     check: of two inputs of unlike dtypes, a function that sees them before that cast and may refuse them.
     view: the result may share the input's memory. aux: how many of the last outputs never have a gradient (indices).
     hidden: how many more, behind those, are for the formulas alone: a recorded call does not return them.
-    inplace: there is a method with a trailing underscore too. method: False where Tensor has no such method,
-    or a function where the method's arguments stand in another order.
+    inplace: there is a method with a trailing underscore too. writes: what that does where nothing is recorded, a function
+    that writes over its first array and says whether it has (`kernels.overwrite`). method: False where Tensor has no such
+    method, or a function where the method's arguments stand in another order.
     A function with a leading underscore is not exported: it is the recorded half of a public function.
     """
 

@@ -34,6 +34,12 @@ from .order import flats, lies_channels_last, moved, planes
 from .threads import get_num_threads, run
 from .view import part
 
+SHARED = 1 << 17  # elements from which on two threads add faster than one
+SLOW = (
+    1 << 14
+)  # elements from which they take roots and quotients, or powers that numpy needs several passes for, faster
+STRETCHED = 1 << 16  # product of the sizes of two arrays of unlike shapes from which a kernel may be quicker than numpy
+
 
 def _both(kernel: Map, plain: np.ufunc, x: np.ndarray, y: Any, out: np.ndarray | None = None) -> np.ndarray:
     """What `plain` gives, by the kernel on all threads where x and y are large and stand alike, or where one is stretched
@@ -58,10 +64,6 @@ def _both(kernel: Map, plain: np.ufunc, x: np.ndarray, y: Any, out: np.ndarray |
     return plain(x, y, out=out)
 
 
-SHARED = 1 << 17  # elements from which on two threads add faster than one
-STRETCHED = 1 << 16  # product of the sizes of two arrays of unlike shapes from which a kernel may be quicker than numpy
-
-
 def pays(x: Any, y: Any) -> bool:
     """Whether a kernel may do arithmetic of two operands quicker than numpy: of large arrays, and of unlike shapes."""
     if type(x) is not np.ndarray or type(y) is not np.ndarray:
@@ -75,14 +77,21 @@ def _alike(x: np.ndarray, y: np.ndarray) -> bool:
     return dense and x.dtype == y.dtype and x.dtype.char in "fd" and x.shape == y.shape and x.strides == y.strides
 
 
-def add(x: np.ndarray, y: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
-    """x + y, as np.add."""
-    return _both(plus, np.add, x, y, out)
+def on_all_threads(kernel: Map, plain: Any, x: Any, least: int = SHARED) -> Any:
+    """What `plain`, a function of numpy's, gives for x, by the kernel on all threads where x has `least` elements."""
+    if type(x) is np.ndarray and x.size >= least and get_num_threads() > 1 and _alike(x, x):
+        return kernel(x)
+    return plain(x)
 
 
-def subtract(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """x - y, as np.subtract."""
-    return _both(minus, np.subtract, x, y)
+def add(x: np.ndarray, y: Any, out: np.ndarray | None = None) -> np.ndarray:
+    """x + y, as np.add; y may be a Python number."""
+    return _both(plus if type(y) is np.ndarray else shifted, np.add, x, y, out)
+
+
+def subtract(x: np.ndarray, y: Any) -> np.ndarray:
+    """x - y, as np.subtract; y may be a Python number."""
+    return _both(minus if type(y) is np.ndarray else lowered, np.subtract, x, y)
 
 
 def multiply(x: np.ndarray, y: Any) -> np.ndarray:
@@ -93,6 +102,16 @@ def multiply(x: np.ndarray, y: Any) -> np.ndarray:
 def divide(x: np.ndarray, y: Any) -> np.ndarray:
     """x / y, as np.true_divide; y may be a Python number."""
     return _both(quotient if type(y) is np.ndarray else divided, np.true_divide, x, y)
+
+
+def maximum(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """The larger of x and y, as np.maximum."""
+    return _both(larger, np.maximum, x, y)
+
+
+def minimum(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """The smaller of x and y, as np.minimum."""
+    return _both(smaller, np.minimum, x, y)
 
 
 @elementwise(2)
@@ -119,10 +138,106 @@ def quotient(x, y):
     return x / y
 
 
+@elementwise(2)
+def plus_scaled(x, y, p):
+    """x + p y, for a number p."""
+    return x + y * p
+
+
+@elementwise(3)
+def plus_product(x, y, z, p):
+    """x + p y z, for a number p."""
+    return x + (y * p) * z
+
+
+@elementwise(3)
+def plus_quotient(x, y, z, p):
+    """x + p y / z, for a number p."""
+    return x + (y * p) / z
+
+
 @elementwise()
 def scaled(x, p):
     """x p, for a number p."""
     return x * p
+
+
+@elementwise()
+def shifted(x, p):
+    """x + p, for a number p."""
+    return x + p
+
+
+@elementwise()
+def lowered(x, p):
+    """x - p, for a number p."""
+    return x - p
+
+
+@elementwise()
+def gap(x, p):
+    """p - x, for a number p."""
+    return p - x
+
+
+@elementwise()
+def negative(x):
+    """-x."""
+    return -x
+
+
+@elementwise()
+def absolute(x):
+    """|x|."""
+    return abs(x)
+
+
+@elementwise()
+def squared(x):
+    """x x."""
+    return x * x
+
+
+@elementwise()
+def cubed(x):
+    """x x x."""
+    return x * x * x
+
+
+@elementwise()
+def root(x):
+    """The square root."""
+    return np.sqrt(x)
+
+
+@elementwise()
+def inverse_root(x):
+    """1 / sqrt(x)."""
+    return like(1, x) / np.sqrt(x)
+
+
+@elementwise()
+def inverse(x):
+    """1 / x."""
+    return like(1, x) / x
+
+
+@elementwise()
+def rounded_down(x):
+    """x rounded down."""
+    return np.floor(x)
+
+
+@elementwise(2)
+def larger(x, y):
+    """The larger of two, NaN where one is."""
+    return x if x >= y or x != x else y
+
+
+@elementwise(2)
+def smaller(x, y):
+    """The smaller of two, NaN where one is."""
+    return x if x <= y or x != x else y
 
 
 @elementwise()
@@ -165,6 +280,24 @@ def relu_backward(g, y):
 def leaky_relu(g, x, slope):
     """g where x is positive, else slope g: the gradient of a leaky ReLU, and with x for g its value."""
     return g if x > like(0, x) else g * slope
+
+
+@elementwise(2)
+def parametric(x, weight):
+    """x where positive, else weight x."""
+    return x if x > like(0, x) else x * weight
+
+
+@elementwise(2)
+def parametric_slope(x, weight):
+    """1 where x is positive, else weight."""
+    return like(1, x) if x > like(0, x) else weight
+
+
+@elementwise(2)
+def not_passed(g, x):
+    """g x where x is not positive, else 0: the gradient of `parametric` in its weight. 0 where g is 0."""
+    return like(0, g) if x > like(0, x) or g == like(0, g) else g * x
 
 
 @elementwise(3)

@@ -91,6 +91,31 @@ def _two_vectors(first, last, a, b, y, p, q, r):  # type: ignore[no-untyped-def]
         store_first(y, whole, APPLY(load_first(a, whole, n), load_first(b, whole, n), *(p, q, r)[:NUMBERS]), n)
 
 
+# The same with the result written over `a`: read and written by one name, so that LLVM makes vectors of it. The other
+# arrays are `a` itself or lie elsewhere.
+
+
+def _one_over(first, last, a, p, q, r):  # type: ignore[no-untyped-def]
+    i, j = _bounds(a, first, last)
+    out = part(a, i, j)
+    for k in range(out.size):
+        out[k] = APPLY(out[k], *(p, q, r)[:NUMBERS])
+
+
+def _two_over(first, last, a, b, p, q, r):  # type: ignore[no-untyped-def]
+    i, j = _bounds(a, first, last)
+    out, b_part = part(a, i, j), part(b, i, j)
+    for k in range(out.size):
+        out[k] = APPLY(out[k], b_part[k], *(p, q, r)[:NUMBERS])
+
+
+def _three_over(first, last, a, b, c, p, q, r):  # type: ignore[no-untyped-def]
+    i, j = _bounds(a, first, last)
+    out, b_part, c_part = part(a, i, j), part(b, i, j), part(c, i, j)
+    for k in range(out.size):
+        out[k] = APPLY(out[k], b_part[k], c_part[k], *(p, q, r)[:NUMBERS])
+
+
 def _total_two(first, last, a, b, sums, p, q, r):  # type: ignore[no-untyped-def]
     """sums[t]: the sum over task t, in an order of its own that does not depend on where the arrays lie."""
     for t in range(first, last):
@@ -111,6 +136,7 @@ def _total_two_vectors(first, last, a, b, sums, p, q, r):  # type: ignore[no-unt
         sums[t] = total(lanes)
 
 
+_OVER = {1: _one_over, 2: _two_over, 3: _three_over}
 _LOOPS = {(1, False): _one, (2, False): _two, (3, False): _three, (1, True): _one_vector, (2, True): _two_vectors}
 
 
@@ -128,8 +154,28 @@ class Map:
         numbers = self.function.__code__.co_argcount - self.arrays
         return specialised(self.loop, self.function, numbers, **self.options)
 
+    @cached_property
+    def over_kernel(self) -> Any:
+        numbers = self.function.__code__.co_argcount - self.arrays
+        return specialised(_OVER[self.arrays], self.function, numbers, **self.options)
+
     def __call__(self, *args: Any) -> np.ndarray:
         return self.into(np.empty_like(args[0]), *args)
+
+    def over(self, *args: Any) -> None:
+        """The result in place of the first array, which is dense; the others stand in its order, and are the first one or
+        lie elsewhere."""
+        if self.loop in (_one_vector, _two_vectors):  # an element is read before it is written
+            self.into(args[0], *args)
+            return
+        arrays = flats(*args[: self.arrays])
+        first = arrays[0]
+        given = [first.dtype.type(number) for number in (*args[self.arrays :], 0, 0, 0)[:3]]
+        tasks = (first.size + STEP - 1) // STEP
+        if first.size < GATE:
+            self.over_kernel(0, tasks, *arrays, *given)
+        else:
+            launch(self.over_kernel, first.dtype, tasks, *arrays, *given)
 
     def into(self, out: np.ndarray, *args: Any) -> np.ndarray:
         """The result in `out`, which is dense as the first array is or stands in its order."""

@@ -11,6 +11,8 @@ from numpy import ndarray
 from .. import tape
 from ..errors import DTypeError, NumberError, ShapeError, only_tensors
 from ..kernels import elementwise as kernels
+from ..kernels.broadcast import broadcast
+from ..kernels.overwrite import alone
 from ..op import REGISTRY, function, op
 from ..samples import unary
 from .chain import quiet, times
@@ -59,7 +61,12 @@ def _where_positive(input: Any, output: Any) -> Any:
     return _where(np.less_equal(output, 0), input.dtype.type(0), input)
 
 
-@op(lambda g, y: _where_positive(g, y), inplace=True, samples=lambda s: [*unary()(s), (s(40, 60),)])
+@op(
+    lambda g, y: _where_positive(g, y),
+    inplace=True,
+    writes=alone(lambda x, out: np.maximum(x, 0, out=out), kernels.relu, 2048),
+    samples=lambda s: [*unary()(s), (s(40, 60),)],
+)
 def relu(input: Any) -> Any:
     """max(input, 0). The gradient at 0 is 0.
 
@@ -106,14 +113,30 @@ def leaky_relu(input: Any, negative_slope: float = 0.01) -> Any:
     return _scaled_below(input, input, negative_slope)
 
 
+def _prelu_input(g: Any, input: Any, weight: Any) -> Any:
+    if _vectors(input, g):
+        slope = broadcast(kernels.parametric_slope, input, weight)
+        if slope is not None:
+            return times(g, slope)
+    return _where(input > 0, g, times(g, weight))
+
+
+def _prelu_weight(g: Any, input: Any) -> Any:
+    return kernels.not_passed(g, input) if _vectors(input, g) else _where(input > 0, 0.0, times(g, input))
+
+
 @op(
-    lambda g, input, weight: _where(input > 0, g, times(g, weight)),
-    lambda g, input: _where(input > 0, 0.0, times(g, input)),
-    samples=lambda s: [(s(2, 3), s(3)), (s(2), s(1))],
+    lambda g, input, weight: _prelu_input(g, input, weight),
+    lambda g, input: _prelu_weight(g, input),
+    samples=lambda s: [(s(2, 3), s(3)), (s(2), s(1)), (s(40, 60), s(60)), (s(40, 60), s(1))],
 )
 @quiet
 def _prelu(input: Any, weight: Any) -> Any:
     """input where positive, else weight * input, broadcast."""
+    if _vectors(input):
+        stretched = broadcast(kernels.parametric, input, weight)
+        if stretched is not None:
+            return stretched
     y = np.asarray(input * weight)
     np.copyto(y, input, where=np.greater(input, 0))  # times a weight of inf or NaN, nothing is not nothing
     return y

@@ -11,6 +11,7 @@ from numpy import ndarray
 from .. import dtypes
 from ..errors import DTypeError, NumberError, ShapeError
 from ..kernels import elementwise as kernels
+from ..kernels import overwrite
 from ..op import function, op
 from ..samples import Draw, binary, comparison, logical, unary
 from ..tensor import Tensor
@@ -435,7 +436,7 @@ def maximum(input: Any, other: Any) -> Any:
     >>> autograd.maximum(autograd.tensor([1.0, 4.0]), autograd.tensor([2.0, 3.0]))
     tensor([2., 4.])
     """
-    return np.maximum(input, other)
+    return kernels.maximum(input, other) if kernels.pays(input, other) else np.maximum(input, other)
 
 
 @op(
@@ -450,7 +451,7 @@ def minimum(input: Any, other: Any) -> Any:
     >>> autograd.minimum(autograd.tensor([1.0, 4.0]), autograd.tensor([2.0, 3.0]))
     tensor([1., 3.])
     """
-    return np.minimum(input, other)
+    return kernels.minimum(input, other) if kernels.pays(input, other) else np.minimum(input, other)
 
 
 def _larger_part(g: Any, a: Any, b: Any) -> Any:
@@ -505,6 +506,7 @@ def _clamp_pull(g: Any, input: Any, min: Any, max: Any, needs: list[bool]) -> li
     n_inputs=3,
     promote=True,
     inplace=True,
+    writes=lambda x, min=None, max=None: (min is not None or max is not None) and overwrite.limit(x, min, max),
     samples=lambda s: [
         (s(3, 4), -1.0, 1.0), (s(3, 4), None, 0.5), (s(3, 4), 0.5), (s(), -1, 1), (s(3, 4), s(4), s(4) + 3),
         (s.ints(9, 4), 2, 5),
@@ -520,14 +522,15 @@ def clamp(input: Any, min: Any = None, max: Any = None) -> Any:
     if min is None and max is None:
         raise NumberError("clamp: at least one of min and max must not be None")
     if type(input) is ndarray and input.size >= _MANY and input.dtype in _BITS and _numbers(min, max):
-        return kernels.limit(input, min, max)
+        return kernels.limit(input, -np.inf if min is None else min, np.inf if max is None else max)
     if min is not None:
         input = np.maximum(input, min)
     return input if max is None else np.minimum(input, max)
 
 
 def _numbers(*bounds: Any) -> bool:
-    return all([type(b) in (int, float) and b == b for b in bounds])
+    """Whether the bounds are numbers other than NaN, or missing."""
+    return all([b is None or (type(b) in (int, float) and b == b) for b in bounds])
 
 
 alias(clamp, "clip")

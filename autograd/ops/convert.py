@@ -10,6 +10,7 @@ from numpy import ndarray
 from .. import dtypes
 from ..errors import DTypeError, ShapeError
 from ..inplace import check_writable, rebase, record_node
+from ..kernels import overwrite
 from ..op import REGISTRY, function, op
 from ..tape import mode, node_of
 from ..tensor import Device, Tensor, on_cpu, to_array
@@ -113,8 +114,11 @@ def _write(tensor: Tensor, name: str, value: Any) -> Tensor:
     if mode.enabled and x.dtype.kind == "f":
         edges = (node_of(tensor), node_of(value) if isinstance(value, Tensor) else None)
     try:
-        with np.errstate(invalid="ignore"):
-            np.copyto(x, given, casting="unsafe")
+        if type(given) in (int, float, bool):
+            overwrite.fill(x, given)
+        else:
+            with np.errstate(invalid="ignore"):
+                np.copyto(x, given, casting="unsafe")
     except ValueError:
         raise ShapeError(f"{name}: shape {given.shape} cannot be broadcast to the tensor's {x.shape}") from None
     node = (

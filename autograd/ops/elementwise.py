@@ -13,7 +13,8 @@ from numpy import ndarray
 from .. import dtypes, tape
 from ..errors import DivisionError, DTypeError, NumberError
 from ..kernels import elementwise as kernels
-from ..kernels import special
+from ..kernels import overwrite, special
+from ..kernels.overwrite import alone
 from ..op import REGISTRY, function, op
 from ..samples import Draw, binary, unary
 from ..tensor import Tensor
@@ -64,11 +65,15 @@ def _large(x: Any) -> bool:
     return type(x) is ndarray and x.size >= kernels.SHARED and x.dtype in _FLOATS
 
 
-@op(lambda g: g, lambda g: g, promote=True, samples=binary())
+_ADDS = overwrite.with_other(np.add, kernels.plus, kernels.shifted)
+_SUBTRACTS = overwrite.with_other(np.subtract, kernels.minus, kernels.lowered)
+
+
+@op(lambda g: g, lambda g: g, promote=True, writes=_ADDS, samples=binary())
 @quiet
 def _add(input: Any, other: Any) -> Any:
     """input + other, broadcast."""
-    if kernels.pays(input, other):
+    if kernels.pays(input, other) or (type(other) is float and _large(input)):
         return kernels.add(input, other)
     return np.add(input, other)
 
@@ -81,12 +86,14 @@ def _no_bools(*operands: Any) -> None:
         raise DTypeError("sub: bools cannot be subtracted; use logical_xor, or logical_not for 1 - mask")
 
 
-@op(lambda g: g, lambda g: -g, promote=True, check=_no_bools, samples=binary())
+@op(lambda g: g, lambda g: -g, promote=True, check=_no_bools, writes=_SUBTRACTS, samples=binary())
 @quiet
 def _sub(input: Any, other: Any) -> Any:
     """input - other, broadcast."""
-    if kernels.pays(input, other):
+    if kernels.pays(input, other) or (type(other) is float and _large(input)):
         return kernels.subtract(input, other)
+    if type(input) is float and _large(other):
+        return kernels.gap(other, input)
     try:
         return np.subtract(input, other)
     except TypeError:
@@ -94,7 +101,14 @@ def _sub(input: Any, other: Any) -> Any:
         raise
 
 
-@op(lambda g, other: times(g, other), lambda g, input: times(g, input), promote=True, inplace=True, samples=binary())
+@op(
+    lambda g, other: times(g, other),
+    lambda g, input: times(g, input),
+    promote=True,
+    inplace=True,
+    writes=overwrite.with_other(np.multiply, kernels.product, kernels.scaled),
+    samples=binary(),
+)
 @quiet
 def mul(input: Any, other: Any) -> Any:
     """input * other, broadcast.
@@ -107,11 +121,15 @@ def mul(input: Any, other: Any) -> Any:
     return np.multiply(input, other)
 
 
+_DIVIDES = overwrite.with_other(np.true_divide, kernels.quotient, kernels.divided)
+
+
 @op(
     lambda g, other: over(g, other),
     lambda g, input, other: -times(g, over(over(input, other), other)),  # not by the result, which may be written to
     promote="float",
     inplace=True,
+    writes=_DIVIDES,
     samples=binary(0.5, 3),
 )
 @quiet
@@ -126,7 +144,7 @@ def true_divide(input: Any, other: Any) -> Any:
     return np.true_divide(input, other)
 
 
-@op(lambda g: -g, inplace=True, samples=unary())
+@op(lambda g: -g, inplace=True, writes=alone(np.negative, kernels.negative), samples=unary())
 def neg(input: Any) -> Any:
     """-input.
 
@@ -134,7 +152,7 @@ def neg(input: Any) -> Any:
     tensor([ 1.5000, -0.5000])
     """
     try:
-        return np.negative(input)
+        return kernels.on_all_threads(kernels.negative, np.negative, input)
     except TypeError:
         raise DTypeError("neg: a bool has no negative; use logical_not") from None
 
@@ -174,7 +192,19 @@ def _cast(x: Any, dtype: np.dtype) -> Any:
     return to_dtype(x, dtype) if isinstance(x, (Tensor, ndarray)) else np.array(x).astype(dtype).item()
 
 
-@function(inplace=True, samples=lambda s: [*binary()(s), (s(3), s(3), {"alpha": 0.5})])
+def _writes_sum(x: Any, other: Any, later: Any = None, *, alpha: Any = 1) -> bool:
+    if later is not None:
+        return False
+    return _ADDS(x, other) if type(alpha) is int and alpha == 1 else overwrite.add_scaled(x, other, alpha)
+
+
+def _writes_difference(x: Any, other: Any, later: Any = None, *, alpha: Any = 1) -> bool:
+    if later is not None or type(alpha) not in (int, float):
+        return False
+    return _SUBTRACTS(x, other) if alpha == 1 and type(alpha) is int else overwrite.add_scaled(x, other, -alpha)
+
+
+@function(inplace=True, writes=_writes_sum, samples=lambda s: [*binary()(s), (s(3), s(3), {"alpha": 0.5})])
 def add(input: Any, other: Any, later: Any = None, *, alpha: Any = 1) -> Any:
     """input + alpha * other, broadcast. torch's older order is understood too: add(input, alpha, other).
 
@@ -187,7 +217,7 @@ def add(input: Any, other: Any, later: Any = None, *, alpha: Any = 1) -> Any:
     return _add(input, _scaled("add", alpha, other, input))
 
 
-@function(inplace=True, samples=lambda s: [*binary()(s), (s(3), s(3), {"alpha": 0.5})])
+@function(inplace=True, writes=_writes_difference, samples=lambda s: [*binary()(s), (s(3), s(3), {"alpha": 0.5})])
 def sub(input: Any, other: Any, later: Any = None, *, alpha: Any = 1) -> Any:
     """input - alpha * other, broadcast. torch's older order is understood too: sub(input, alpha, other).
 
@@ -214,7 +244,11 @@ def _modes(s: Draw) -> list[tuple[Any, ...]]:
     return [*binary(0.5, 3)(s), *((s(3, 4), s(4), {"rounding_mode": mode}) for mode in ("floor", "trunc"))]
 
 
-@function(inplace=True, samples=_modes)
+@function(
+    inplace=True,
+    writes=lambda x, other, rounding_mode=None: rounding_mode is None and _DIVIDES(x, other),
+    samples=_modes,
+)
 def div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Any:
     """input / other; rounded toward zero for rounding_mode "trunc", down for "floor", which keep integers integers.
 
@@ -324,7 +358,15 @@ def positive(input: Any) -> Any:
     return input
 
 
-@function(inplace=True, samples=lambda s: [(s(3, 4), s(4), s(3, 1)), (s(2), s(2), s(), {"value": 0.5})])
+def _threefold(write: Any) -> Any:
+    return lambda x, tensor1, tensor2, later=None, *, value=1: later is None and write(x, tensor1, tensor2, value)
+
+
+@function(
+    inplace=True,
+    writes=_threefold(overwrite.add_product),
+    samples=lambda s: [(s(3, 4), s(4), s(3, 1)), (s(2), s(2), s(), {"value": 0.5})],
+)
 def addcmul(input: Any, tensor1: Any, tensor2: Any, later: Any = None, *, value: Any = 1) -> Any:
     """input + value * tensor1 * tensor2, broadcast. torch's older order too: addcmul(input, value, tensor1, tensor2).
 
@@ -339,7 +381,9 @@ def addcmul(input: Any, tensor1: Any, tensor2: Any, later: Any = None, *, value:
 
 
 @function(
-    inplace=True, samples=lambda s: [(s(3, 4), s(4), s.positive(3, 1)), (s(2), s(2), s.positive(), {"value": 0.5})]
+    inplace=True,
+    writes=_threefold(overwrite.add_quotient),
+    samples=lambda s: [(s(3, 4), s(4), s.positive(3, 1)), (s(2), s(2), s.positive(), {"value": 0.5})],
 )
 def addcdiv(input: Any, tensor1: Any, tensor2: Any, later: Any = None, *, value: Any = 1) -> Any:
     """input + value * tensor1 / tensor2, broadcast. torch's older order too: addcdiv(input, value, tensor1, tensor2).
@@ -372,6 +416,7 @@ def _alike(input: Any, tensor1: Any, tensor2: Any) -> tuple[Any, Any, Any]:
     lambda g, input, end: times(g, end - input),
     promote=True,
     inplace=True,
+    writes=overwrite.toward,
     samples=lambda s: [(s(3, 4), s(4), s.unit(3, 1)), (s(3), s(3), 0.25), (s(), s(2), 0.75)],
 )
 @quiet
@@ -394,6 +439,15 @@ def lerp(input: Any, end: Any, weight: Any) -> Any:
 
 
 # ----------------------------------------------------------------------------------------------------- powers
+
+
+_POWERS: dict[float, Any] = {
+    2: (kernels.squared, np.square, kernels.SHARED),
+    0.5: (kernels.root, np.sqrt, kernels.SLOW),
+    -0.5: (kernels.inverse_root, lambda x: _inverse_root(x), kernels.SLOW),
+    -1: (kernels.inverse, np.reciprocal, kernels.SLOW),
+    3: (kernels.cubed, lambda x: x * x * x, kernels.SLOW),
+}
 
 
 def _power_base(g: Any, input: Any, exponent: Any) -> Any:
@@ -428,17 +482,11 @@ def _power_exponent(g: Any, input: Any, exponent: Any, y: Any) -> Any:
 @quiet
 def _pow(input: Any, exponent: Any) -> Any:
     """input ** exponent, broadcast."""
-    if type(exponent) is float and isinstance(input, ndarray):
-        if exponent == 2.0:
-            return np.square(input)
-        if exponent == 0.5:
-            return np.sqrt(input)
-        if exponent == -0.5:
-            return np.reciprocal(np.sqrt(input))
-        if exponent == -1.0:
-            return np.reciprocal(input)
-        if exponent == 3.0:
-            return input * input * input
+    if type(exponent) in (float, int) and isinstance(input, ndarray) and input.dtype.kind == "f":
+        short = _POWERS.get(exponent)
+        if short is not None:
+            kernel, plain, least = short
+            return kernels.on_all_threads(kernel, plain, input, least)
     kind = np.result_type(input, exponent).kind
     if kind == "b":
         return np.power(input, exponent).astype(np.bool_)
@@ -473,7 +521,12 @@ def float_power(input: Any, exponent: Any) -> Any:
     return pow(_cast(input, dtypes.float64), _cast(exponent, dtypes.float64))
 
 
-@op(lambda g, input: times(g, 2.0 * input), inplace=True, samples=unary())
+@op(
+    lambda g, input: times(g, 2.0 * input),
+    inplace=True,
+    writes=alone(np.square, kernels.squared),
+    samples=unary(),
+)
 @quiet
 def square(input: Any) -> Any:
     """input times itself.
@@ -481,10 +534,18 @@ def square(input: Any) -> Any:
     >>> autograd.square(autograd.tensor([0.25, 0.5]))
     tensor([0.0625, 0.2500])
     """
-    return np.square(input) if np.asarray(input).dtype.kind != "b" else np.asarray(input).astype(np.int64)
+    if np.asarray(input).dtype.kind == "b":
+        return np.asarray(input).astype(np.int64)
+    return kernels.on_all_threads(kernels.squared, np.square, input)
 
 
-@op(lambda g, y: over(g * 0.5, y), promote="float", inplace=True, samples=unary(0.3, 3))
+@op(
+    lambda g, y: over(g * 0.5, y),
+    promote="float",
+    inplace=True,
+    writes=alone(np.sqrt, kernels.root, kernels.SLOW),
+    samples=unary(0.3, 3),
+)
 @quiet
 def sqrt(input: Any) -> Any:
     """The square root.
@@ -492,10 +553,16 @@ def sqrt(input: Any) -> Any:
     >>> autograd.sqrt(autograd.tensor([0.25, 0.5]))
     tensor([0.5000, 0.7071])
     """
-    return np.sqrt(input)
+    return kernels.on_all_threads(kernels.root, np.sqrt, input, kernels.SLOW)
 
 
-@op(lambda g, y: times(g, -0.5 * (y * y * y)), promote="float", inplace=True, samples=unary(0.3, 3))
+@op(
+    lambda g, y: times(g, -0.5 * (y * y * y)),
+    promote="float",
+    inplace=True,
+    writes=alone(None, kernels.inverse_root, kernels.SLOW),
+    samples=unary(0.3, 3),
+)
 @quiet
 def rsqrt(input: Any) -> Any:
     """1 / sqrt(input).
@@ -503,10 +570,22 @@ def rsqrt(input: Any) -> Any:
     >>> autograd.rsqrt(autograd.tensor([0.25, 0.5]))
     tensor([2.0000, 1.4142])
     """
-    return np.true_divide(1.0, np.sqrt(input)) if isinstance(input, np.generic) else np.reciprocal(np.sqrt(input))
+    if isinstance(input, np.generic):
+        return np.true_divide(1.0, np.sqrt(input))
+    return kernels.on_all_threads(kernels.inverse_root, _inverse_root, input, kernels.SLOW)
 
 
-@op(lambda g, y: times(-g, y * y), promote="float", inplace=True, samples=unary(0.3, 3))
+def _inverse_root(x: Any) -> Any:
+    return np.reciprocal(np.sqrt(x))
+
+
+@op(
+    lambda g, y: times(-g, y * y),
+    promote="float",
+    inplace=True,
+    writes=alone(np.reciprocal, kernels.inverse, kernels.SLOW),
+    samples=unary(0.3, 3),
+)
 @quiet
 def reciprocal(input: Any) -> Any:
     """1 / input.
@@ -514,7 +593,7 @@ def reciprocal(input: Any) -> Any:
     >>> autograd.reciprocal(autograd.tensor([0.25, 0.5]))
     tensor([4., 2.])
     """
-    return np.reciprocal(input)
+    return kernels.on_all_threads(kernels.inverse, np.reciprocal, input, kernels.SLOW)
 
 
 @op(
@@ -540,7 +619,7 @@ def hypot(input: Any, other: Any) -> Any:
 # -------------------------------------------------------------------------------- exponentials and logarithms
 
 
-@op(lambda g, y: times(g, y), promote="float", inplace=True, samples=unary())
+@op(lambda g, y: times(g, y), promote="float", inplace=True, writes=alone(np.exp), samples=unary())
 @quiet
 def exp(input: Any) -> Any:
     """e to the input.
@@ -562,7 +641,7 @@ def exp2(input: Any) -> Any:
     return np.exp2(input)
 
 
-@op(lambda g, y: times(g, y + 1.0), promote="float", inplace=True, samples=unary())
+@op(lambda g, y: times(g, y + 1.0), promote="float", inplace=True, writes=alone(np.expm1), samples=unary())
 @quiet
 def expm1(input: Any) -> Any:
     """exp(input) - 1, exact near 0.
@@ -573,7 +652,13 @@ def expm1(input: Any) -> Any:
     return np.expm1(input)
 
 
-@op(lambda g, input: over(g, input), promote="float", inplace=True, samples=unary(0.3, 3))
+@op(
+    lambda g, input: over(g, input),
+    promote="float",
+    inplace=True,
+    writes=alone(np.log),
+    samples=unary(0.3, 3),
+)
 @quiet
 def log(input: Any) -> Any:
     """Natural logarithm.
@@ -584,7 +669,13 @@ def log(input: Any) -> Any:
     return np.log(input)
 
 
-@op(lambda g, input: over(g, input * _log(2)), promote="float", inplace=True, samples=unary(0.3, 3))
+@op(
+    lambda g, input: over(g, input * _log(2)),
+    promote="float",
+    inplace=True,
+    writes=alone(np.log2),
+    samples=unary(0.3, 3),
+)
 @quiet
 def log2(input: Any) -> Any:
     """Logarithm to base 2.
@@ -595,7 +686,13 @@ def log2(input: Any) -> Any:
     return np.log2(input)
 
 
-@op(lambda g, input: over(g, input * _log(10)), promote="float", inplace=True, samples=unary(0.3, 3))
+@op(
+    lambda g, input: over(g, input * _log(10)),
+    promote="float",
+    inplace=True,
+    writes=alone(np.log10),
+    samples=unary(0.3, 3),
+)
 @quiet
 def log10(input: Any) -> Any:
     """Logarithm to base 10.
@@ -606,7 +703,13 @@ def log10(input: Any) -> Any:
     return np.log10(input)
 
 
-@op(lambda g, input: over(g, input + 1.0), promote="float", inplace=True, samples=unary(-0.7, 3))
+@op(
+    lambda g, input: over(g, input + 1.0),
+    promote="float",
+    inplace=True,
+    writes=alone(np.log1p),
+    samples=unary(-0.7, 3),
+)
 @quiet
 def log1p(input: Any) -> Any:
     """log(1 + input), exact near 0.
@@ -684,7 +787,13 @@ def sigmoid(input: Any) -> Any:
 # ----------------------------------------------------------------------------------------------- trigonometry
 
 
-@op(lambda g, input: times(g, cos(input)), promote="float", inplace=True, samples=unary())
+@op(
+    lambda g, input: times(g, cos(input)),
+    promote="float",
+    inplace=True,
+    writes=alone(np.sin),
+    samples=unary(),
+)
 @quiet
 def sin(input: Any) -> Any:
     """Sine of an angle in radians.
@@ -695,7 +804,13 @@ def sin(input: Any) -> Any:
     return np.sin(input)
 
 
-@op(lambda g, input: times(-g, sin(input)), promote="float", inplace=True, samples=unary())
+@op(
+    lambda g, input: times(-g, sin(input)),
+    promote="float",
+    inplace=True,
+    writes=alone(np.cos),
+    samples=unary(),
+)
 @quiet
 def cos(input: Any) -> Any:
     """Cosine of an angle in radians.
@@ -874,6 +989,7 @@ alias(atanh, "arctanh")
 @op(
     lambda g, input: kernels.signed(input, g) if _maps(input, g) else times(g, sgn(input)),
     inplace=True,
+    writes=alone(np.absolute, kernels.absolute),
     samples=lambda s: [*unary()(s), (s(40, 60),)],
 )
 def abs(input: Any) -> Any:
@@ -884,7 +1000,7 @@ def abs(input: Any) -> Any:
     """
     if np.asarray(input).dtype.kind == "b":
         raise DTypeError("abs: a bool has no absolute value; convert it with to()")
-    return np.absolute(input)
+    return kernels.on_all_threads(kernels.absolute, np.absolute, input)
 
 
 def _signs(s: Draw) -> list[tuple[Any, ...]]:
@@ -900,7 +1016,7 @@ def _sign(input: Any) -> Any:
     return np.where(np.isnan(x), 0, np.sign(x)).astype(x.dtype) if x.dtype.kind == "f" else np.sign(x)
 
 
-@op(lambda g: _zero(g), inplace=True, samples=_signs)
+@op(lambda g: _zero(g), inplace=True, writes=alone(None, kernels.sign, 2048), samples=_signs)
 def sign(input: Any) -> Any:
     """-1, 0 or 1 as the input is negative, zero (or NaN) or positive. The gradient is 0.
 
@@ -952,7 +1068,7 @@ def heaviside(input: Any, values: Any) -> Any:
     return np.where(np.equal(input, 0), values, np.greater(input, 0)).astype(np.result_type(input, values), copy=False)
 
 
-@op(lambda g: _zero(g), inplace=True, samples=_signs)
+@op(lambda g: _zero(g), inplace=True, writes=alone(np.ceil), samples=_signs)
 def ceil(input: Any) -> Any:
     """Rounded up. The gradient is 0.
 
@@ -962,17 +1078,17 @@ def ceil(input: Any) -> Any:
     return np.ceil(_number("ceil", input))
 
 
-@op(lambda g: _zero(g), inplace=True, samples=_signs)
+@op(lambda g: _zero(g), inplace=True, writes=alone(np.floor, kernels.rounded_down), samples=_signs)
 def floor(input: Any) -> Any:
     """Rounded down. The gradient is 0.
 
     >>> autograd.floor(autograd.tensor([-1.5, 0.5]))
     tensor([-2.,  0.])
     """
-    return np.floor(_number("floor", input))
+    return kernels.on_all_threads(kernels.rounded_down, np.floor, _number("floor", input))
 
 
-@op(lambda g: _zero(g), inplace=True, samples=_signs)
+@op(lambda g: _zero(g), inplace=True, writes=alone(np.trunc), samples=_signs)
 def trunc(input: Any) -> Any:
     """Rounded toward zero. The gradient is 0.
 
