@@ -73,8 +73,8 @@ def pays(x: Any, y: Any) -> bool:
 
 def _alike(x: np.ndarray, y: np.ndarray) -> bool:
     """Whether two arrays of floats stand in the same order in memory, with no gaps."""
-    dense = x.flags.c_contiguous or lies_channels_last(x)
-    return dense and x.dtype == y.dtype and x.dtype.char in "fd" and x.shape == y.shape and x.strides == y.strides
+    dense = x.dtype.char in "fd" and (x.flags.c_contiguous or lies_channels_last(x))
+    return dense and (x is y or (x.dtype == y.dtype and x.shape == y.shape and x.strides == y.strides))
 
 
 def on_all_threads(kernel: Map, plain: Any, x: Any, least: int = SHARED) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from types import FunctionType
 from typing import Any
@@ -167,30 +167,36 @@ class Map:
         lie elsewhere."""
         if self.loop in (_one_vector, _two_vectors):  # an element is read before it is written
             self.into(args[0], *args)
-            return
-        arrays = flats(*args[: self.arrays])
-        first = arrays[0]
-        given = [first.dtype.type(number) for number in (*args[self.arrays :], 0, 0, 0)[:3]]
-        tasks = (first.size + STEP - 1) // STEP
-        if first.size < GATE:
-            self.over_kernel(0, tasks, *arrays, *given)
         else:
-            launch(self.over_kernel, first.dtype, tasks, *arrays, *given)
+            self._run(self.over_kernel, _flat(args[: self.arrays]), args[self.arrays :])
 
     def into(self, out: np.ndarray, *args: Any) -> np.ndarray:
         """The result in `out`, which is dense as the first array is or stands in its order."""
-        first, *others = flats(out, *args[: self.arrays])
-        self._run(others, first, args[self.arrays :])
+        first, *others = _flat((out, *args[: self.arrays]))
+        self._run(self.kernel, [*others, first], args[self.arrays :])
         return out
 
-    def _run(self, arrays: list[np.ndarray], out: np.ndarray, numbers: tuple[Any, ...]) -> None:
+    def _run(self, kernel: Any, arrays: Sequence[np.ndarray], numbers: tuple[Any, ...]) -> None:
+        """Call a kernel with flat arrays, of which the first tells the dtype and the number of elements."""
         dtype, size = arrays[0].dtype, arrays[0].size
-        given = [dtype.type(number) for number in (*numbers, 0, 0, 0)[:3]]
+        kind = dtype.type
+        given = [kind(number) for number in (*numbers, 0, 0, 0)[:3]] if numbers else _ZEROS[kind]
         tasks = (size + STEP - 1) // STEP
         if size < GATE:
-            self.kernel(0, tasks, *arrays, out, *given)
+            kernel(0, tasks, *arrays, *given)
         else:
-            launch(self.kernel, dtype, tasks, *arrays, out, *given)
+            launch(kernel, dtype, tasks, *arrays, *given)
+
+
+_ZEROS: dict[Any, list[Any]] = {kind: [kind(0)] * 3 for kind in (np.float32, np.float64)}
+
+
+def _flat(arrays: Sequence[np.ndarray]) -> Sequence[np.ndarray]:
+    """`flats`, without further ado for arrays in C order."""
+    for a in arrays:
+        if not a.flags.c_contiguous:
+            return flats(*arrays)
+    return [a.reshape(-1) for a in arrays]
 
 
 class Total(Map):
@@ -200,7 +206,7 @@ class Total(Map):
         a, b = args[:2]
         _, *flat = flats(np.empty_like(a), a, b)
         sums = np.empty((a.size + STEP - 1) // STEP, a.dtype)
-        self._run(flat, sums, args[2:])
+        self._run(self.kernel, [*flat, sums], args[2:])
         return np.add.reduce(sums, dtype=np.float64)
 
 

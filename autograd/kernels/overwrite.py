@@ -17,16 +17,22 @@ from .compile import kernel
 from .elementwise import SHARED, _alike
 from .maps import STEP, Map
 from .order import flats
-from .threads import get_num_threads, launch
+from .threads import launch
 from .view import part
 
-FUSED = 1 << 13  # elements from which a kernel is quicker than numpy's two passes
+FROM = 1 << 13  # elements from which a kernel is quicker than a call or two of numpy
+FUSED = 1 << 11  # elements from which the operations themselves take kernels of several steps
 
-quiet = np.errstate(all="ignore")
+
+@np.errstate(all="ignore")
+def _plainly(plain: Any, x: ndarray, *others: Any) -> None:
+    plain(x, *others, out=x)
 
 
-def _large(x: ndarray, least: int) -> bool:
-    return x.size >= least and (least < SHARED or get_num_threads() > 1)
+@np.errstate(all="ignore")
+def _plainly_added(x: ndarray, y: ndarray, factor: Any, combine: Any = None, z: Any = None) -> None:
+    product = np.multiply(y, factor)
+    np.add(x, product if combine is None else combine(product, z), out=x)
 
 
 def _beside(x: ndarray, y: Any) -> bool:
@@ -41,25 +47,22 @@ def _fits(x: ndarray, y: Any) -> bool:
     return y.shape == x.shape or all([n in (1, m) for n, m in zip(y.shape[::-1], x.shape[::-1], strict=False)])
 
 
-def with_other(plain: np.ufunc, pair: Map, number: Map | None = None) -> Callable[[ndarray, Any], bool]:
+def with_other(plain: np.ufunc, pair: Map, number: Map) -> Callable[[ndarray, Any], bool]:
     """x = x (op) y, for an array y or a number."""
 
-    @quiet
     def write(x: ndarray, y: Any) -> bool:
-        if x.dtype.kind != "f":
+        if x.dtype.char not in "fd":
             return False
         if type(y) in (float, int):
-            if number is not None and _large(x, SHARED) and _alike(x, x):
+            if x.size >= FROM and _alike(x, x):
                 number.over(x, y)
-            else:
-                plain(x, y, out=x)
-            return True
-        if not _fits(x, y):
+                return True
+        elif not _fits(x, y):
             return False
-        if _large(x, SHARED) and _alike(x, y) and _beside(x, y):
+        elif x.size >= FROM and _alike(x, y) and _beside(x, y):
             pair.over(x, y)
-        else:
-            plain(x, y, out=x)
+            return True
+        _plainly(plain, x, y)
         return True
 
     return write
@@ -68,44 +71,41 @@ def with_other(plain: np.ufunc, pair: Map, number: Map | None = None) -> Callabl
 def alone(plain: Any, kernel: Map | None = None, least: int = SHARED) -> Callable[[ndarray], bool]:
     """x = f(x), by the kernel from `least` elements on, below by `plain`, one of numpy's with `out`; either may be missing."""
 
-    @quiet
     def write(x: ndarray) -> bool:
         if x.dtype.char not in "fd":
             return False
-        if kernel is not None and _large(x, least) and _alike(x, x):
+        if kernel is not None and x.size >= least and _alike(x, x):
             kernel.over(x)
         elif plain is None:
             return False
         else:
-            plain(x, out=x)
+            _plainly(plain, x)
         return True
 
     return write
 
 
-@quiet
 def add_scaled(x: ndarray, y: Any, factor: Any) -> bool:
     """x += factor y, the product rounded before the sum as in two steps."""
     if x.dtype.char not in "fd" or type(factor) not in (float, int) or not _fits(x, y):
         return False
-    if x.size >= FUSED and _alike(x, y) and _beside(x, y):
+    if x.size >= FROM and _alike(x, y) and _beside(x, y):
         maps.plus_scaled.over(x, y, factor)
     else:
-        np.add(x, np.multiply(y, factor), out=x)
+        _plainly_added(x, y, factor)
     return True
 
 
 def _threefold(kernel: Map, combine: np.ufunc) -> Callable[[ndarray, Any, Any, Any], bool]:
     """x += (factor y) (op) z."""
 
-    @quiet
     def write(x: ndarray, y: Any, z: Any, factor: Any) -> bool:
         if x.dtype.char not in "fd" or type(factor) not in (float, int) or not (_fits(x, y) and _fits(x, z)):
             return False
-        if x.size >= FUSED and _alike(x, y) and _alike(x, z) and _beside(x, y) and _beside(x, z):
+        if x.size >= FROM and _alike(x, y) and _alike(x, z) and _beside(x, y) and _beside(x, z):
             kernel.over(x, y, z, factor)
         else:
-            np.add(x, combine(np.multiply(y, factor), z), out=x)
+            _plainly_added(x, y, factor, combine, z)
         return True
 
     return write
@@ -148,7 +148,7 @@ def _fill(first, last, x, value):
 
 def fill(x: ndarray, value: Any) -> None:
     """Every element of x, a number."""
-    if x.dtype.char in "fd" and _large(x, SHARED) and _alike(x, x):
+    if x.dtype.char in "fd" and x.size >= SHARED and _alike(x, x):
         launch(_fill, x.dtype, -(-x.size // STEP), *flats(x), x.dtype.type(value))
     else:
         x[...] = value
