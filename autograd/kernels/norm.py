@@ -178,6 +178,30 @@ def _apply_piece(k0, k1, x, y, residual, mean, scale, bias, relu, bits, C, M, st
 
 
 @kernel
+def _apply_planes(first, last, x, y, residual, mean, scale, bias, relu, C, S, R, step):
+    """`_apply_piece` for R planes of S values in C order, a channel each: `step` planes a task."""
+    lanes, add = LANES * 4 // x.itemsize, residual.size > 0
+    for r in range(first * step, min(R, last * step)):
+        c = r % C
+        less, times, plus = broadcast(x, mean[c]), broadcast(x, scale[c]), broadcast(x, bias[c])
+        for s in range(0, S - lanes + 1, lanes):
+            v = fma(load(x, r * S + s) - less, times, plus)
+            if add:
+                v = v + load(residual, r * S + s)
+            if relu:
+                v = _positive(v)
+            store(y, r * S + s, v)
+        s = S // lanes * lanes
+        if s < S:
+            v = fma(load_first(x, r * S + s, S - s) - less, times, plus)
+            if add:
+                v = v + load_first(residual, r * S + s, S - s)
+            if relu:
+                v = _positive(v)
+            store_first(y, r * S + s, v, S - s)
+
+
+@kernel
 def _sums_piece(k0, k1, g, apart, x, mask, mean, sums, C, M, step):
     """Sums over rows of g and of g (x - mean), g taken as 0 where the mask (if given) lets nothing through."""
     lanes, masked = LANES * 4 // x.itemsize, mask.size > 0
@@ -361,13 +385,20 @@ def batch_norm_eval(
     relu: bool = False,
     residual: np.ndarray | None = None,
 ) -> np.ndarray:
-    """`batch_norm_train` with given moments (C,) in place of the batch's."""
+    """`batch_norm_train` with given moments (C,) in place of the batch's; planes in C order stay so."""
     scale = 1 / np.sqrt(var.astype(np.float64) + eps)
     if weight is not None:
         scale *= weight
-    return _apply(
-        channels_last(x), np.ascontiguousarray(mean, x.dtype), scale.astype(x.dtype), bias, relu, residual, NO_BITS
-    )
+    mean, scale = np.ascontiguousarray(mean, x.dtype), scale.astype(x.dtype)
+    C, S = x.shape[1], x.size // max(x.shape[0] * x.shape[1], 1)
+    if S >= LANES and x.flags.carray and (residual is None or residual.flags.carray):
+        y, none = np.empty_like(x), np.empty(0, x.dtype)
+        arrays = x.reshape(-1), y.reshape(-1), none if residual is None else residual.reshape(-1)
+        vectors = mean, scale, _channel(bias, C, 0, x.dtype)
+        rows, step = x.size // S, max(1, GATE // 2 // S)
+        run(_apply_planes, x.dtype, -(-rows // step), x.size >= GATE, *arrays, *vectors, relu, C, S, rows, step)
+        return y
+    return _apply(channels_last(x), mean, scale, bias, relu, residual, NO_BITS)
 
 
 def batch_norm_backward(

@@ -111,3 +111,19 @@ def test_same_bits_on_any_number_of_threads():
         results[-1] += norm.layer_norm_backward(g.reshape(-1, 40), flat, None, m, r)
     for one, other in zip(*results, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("shape", [(2, 3, 5, 7), (4, 64, 16, 16), (3, 5, 40), (2, 3, 4, 5, 6), (16, 64, 32, 32)])
+def test_given_moments_leave_planes_as_they_stand(shape, dtype):
+    """In C order the same bits as in channels-last memory, and the result in the input's order."""
+    rng = np.random.default_rng(0)
+    x, residual = rng.standard_normal((2, *shape)).astype(dtype)
+    weight, bias, mean, var = rng.random((4, shape[1])).astype(dtype)
+    turned = [np.moveaxis(np.ascontiguousarray(np.moveaxis(a, 1, -1)), -1, 1) for a in (x, residual)]
+    for relu in (False, True):
+        for beside, other in ((None, None), (residual, turned[1])):
+            y = norm.batch_norm_eval(guarded(x, relu), weight, bias, mean, var, 1e-5, relu, beside)
+            expected = norm.batch_norm_eval(turned[0], weight, bias, mean, var, 1e-5, relu, other)
+            np.testing.assert_array_equal(y, expected)
+            assert y.flags.c_contiguous
