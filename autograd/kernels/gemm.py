@@ -227,8 +227,8 @@ class _Plan:
     odd: bool
     copy_vector: bool
     quick: bool
-    a_order: int
-    b_order: int
+    a_axes: tuple[int, ...] | None  # `_axes_in_memory`
+    b_axes: tuple[int, ...] | None
 
     def __init__(
         self,
@@ -352,8 +352,13 @@ def _run(
         run(activate, C.dtype, -(-C.size // 2**12), C.size > 2**13, 2**12, C, activation)
 
 
-# How an operand becomes flat: dense in C or in Fortran order, or by way of `flat`.
-C_ORDER, F_ORDER, ANY_ORDER = range(3)
+def _axes_in_memory(x: np.ndarray) -> tuple[int, ...] | None:
+    """The axes of a dense array in the order of its memory, none named where it is C order already; None for any other."""
+    if x.flags.c_contiguous:
+        return ()
+    order = tuple(sorted(range(x.ndim), key=lambda i: -x.strides[i]))
+    return order if x.transpose(order).flags.c_contiguous else None
+
 
 _plans: dict[tuple[Any, ...], _Plan] = {}
 
@@ -378,21 +383,19 @@ def _prepare(name: str, a: np.ndarray, b: np.ndarray, key: tuple[Any, ...]) -> _
     plan.dtype, plan.swap, plan.shape = dtype, swap, (*a.shape[:-1], b.shape[-1])
     plan.empty, plan.void, plan.odd = 0 in plan.shape, K == 0, any(s % item for s in a.strides + b.strides)
     plan.copy_vector = M == 1 and right[0] == 1 and right[1] != 1 and left[1] != 1  # then inner products do
-    plan.a_order, plan.b_order = (
-        C_ORDER if x.flags.c_contiguous else F_ORDER if x.flags.f_contiguous and x.ndim == 2 else ANY_ORDER
-        for x in (a, b)
-    )
+    plan.a_axes, plan.b_axes = _axes_in_memory(a), _axes_in_memory(b)
     awkward = plan.swap or plan.empty or plan.void or plan.odd or plan.copy_vector
-    plan.quick = plan.simple and not awkward and ANY_ORDER not in (plan.a_order, plan.b_order)
+    plan.quick = plan.simple and not awkward and plan.a_axes is not None and plan.b_axes is not None
     if len(_plans) >= 4096:
         _plans.clear()
     _plans[key] = plan
     return plan
 
 
-def _flat(x: np.ndarray, order: int) -> tuple[np.ndarray, int]:
-    if order != ANY_ORDER and x.flags.writeable:
-        return (x if order == C_ORDER else x.T).ravel(), 0
+def _flat(x: np.ndarray, axes: tuple[int, ...] | None) -> tuple[np.ndarray, int]:
+    """The memory of x, and where in it x begins."""
+    if axes is not None and x.flags.writeable:
+        return (x.transpose(axes) if axes else x).ravel(), 0
     return flat(x)[:2]
 
 
@@ -405,7 +408,7 @@ def _checked(name: str, plan: _Plan, out: np.ndarray) -> np.ndarray:
 
 
 def _multiply(plan: _Plan, a: np.ndarray, b: np.ndarray, C: np.ndarray, start: int, bias: np.ndarray, act: int) -> None:
-    (A, a0), (B, b0) = _flat(a, plan.a_order), _flat(b, plan.b_order)
+    (A, a0), (B, b0) = _flat(a, plan.a_axes), _flat(b, plan.b_axes)
     if plan.swap:
         A, a0, B, b0 = B, b0, A, a0
     _run(plan, A, a0, B, b0, C.ravel(), start, bias, act)
@@ -445,7 +448,7 @@ def matmul(
             start, offsets = FROM_BIAS, bias if bias.flags.carray else bias.copy()
         if act == RELU:
             floor = 0.0
-        A, B = a if plan.a_order == C_ORDER else a.T, b if plan.b_order == C_ORDER else b.T
+        A, B = a.T if plan.a_axes else a, b.T if plan.b_axes else b
         plan.product(0, plan.tasks, plan.numbers, 0, A.ravel(), 0, B.ravel(), 0, out.ravel(), start, offsets, floor)
         return out
     out = np.empty(plan.shape, plan.dtype) if out is None else _checked("matmul", plan, out)
@@ -485,6 +488,13 @@ def batched_matmul(a: np.ndarray, b: np.ndarray, out: np.ndarray | None = None) 
             )
         plan = _prepare("batched_matmul", a, b, key)
     out = np.empty(plan.shape, plan.dtype) if out is None else _checked("batched_matmul", plan, out)
+    if plan.quick and a.flags.behaved and b.flags.behaved:
+        A, B = a.transpose(plan.a_axes) if plan.a_axes else a, b.transpose(plan.b_axes) if plan.b_axes else b
+        nothing = _NOTHING[plan.dtype]
+        plan.product(
+            0, plan.tasks, plan.numbers, 0, A.ravel(), 0, B.ravel(), 0, out.ravel(), FROM_ZERO, nothing, -np.inf
+        )
+        return out
     if plan.empty:
         return out
     aligned_ = a.flags.aligned and b.flags.aligned
