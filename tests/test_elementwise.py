@@ -243,3 +243,39 @@ def test_where_of_many_elements_by_bits(dtype):
                 assert got.numpy().tobytes() == expected.tobytes()
     wide = autograd.where(autograd.from_numpy(mask), autograd.from_numpy(np.ones((3, 1, 1), dtype)), 0.0)
     np.testing.assert_array_equal(wide.numpy(), np.broadcast_to(mask, (3, 60, 50)).astype(dtype))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x, y: x**2, lambda x, y: x**3, lambda x, y: x**0.5, lambda x, y: x**-0.5, lambda x, y: x**-1,
+        lambda x, y: x.square(), lambda x, y: x.sqrt(), lambda x, y: x.rsqrt(), lambda x, y: x.reciprocal(),
+        lambda x, y: x.log1p(), lambda x, y: x / y, lambda x, y: x * y, lambda x, y: -x, lambda x, y: x.abs(),
+        lambda x, y: 1 - x, lambda x, y: x + 1.5, lambda x, y: x - 0.3, lambda x, y: x.floor(),
+        lambda x, y: autograd.maximum(x, y), lambda x, y: autograd.minimum(x, y), lambda x, y: x.clamp(min=0.1),
+        lambda x, y: autograd.prelu(x, y[:1].reshape(1)), lambda x, y: x.clamp(-1, 1), lambda x, y: x + y, lambda x, y: x - y,
+    ],
+)  # fmt: skip
+def test_large_tensors_have_the_bits_of_small_ones(function, dtype):
+    """What kernels do on all threads and numpy piece by piece, with infinity, NaN and zeros in every place."""
+    rng = np.random.default_rng(0)
+    kinds = np.array([0.0, -0.0, 1.0, -1.0, np.inf, -np.inf, np.nan, 0.5], dtype)
+    n, piece = 150_000, 1000
+    x, y, g = rng.standard_normal((3, n)).astype(dtype)
+    every = np.stack(np.meshgrid(kinds, kinds, kinds)).reshape(3, -1)
+    x[: every.shape[1]], y[: every.shape[1]], g[: every.shape[1]] = every
+    y[::piece] = 0.25  # the number that prelu takes
+
+    def run(part):
+        leaves = [autograd.from_numpy(a[part].copy()).requires_grad_() for a in (x, y)]
+        out = function(*leaves)
+        out.backward(autograd.from_numpy(g[part].copy()))
+        return [out.detach().numpy(), *(leaf.grad.numpy() for leaf in leaves if leaf.grad is not None)]
+
+    whole, pieces = run(slice(0, n)), [run(slice(i, i + piece)) for i in range(0, n, piece)]
+    for k, found in enumerate(whole):
+        if np.count_nonzero(found) < 2:  # prelu's weight, of which each piece has its own
+            continue
+        expected = np.concatenate([p[k] for p in pieces])
+        np.testing.assert_array_equal(found, expected, err_msg=["value", "gradient of x", "gradient of y"][k])

@@ -253,6 +253,58 @@ def times(g, slope):
     return like(0, g) if y != y and g == like(0, g) else y
 
 
+# Gradients of several steps, each with 0 in place of NaN where the incoming gradient g is 0.
+
+
+@elementwise(2)
+def squared_backward(g, x):
+    """2 g x."""
+    y = g * (x * like(2, x))
+    return like(0, g) if y != y and g == like(0, g) else y
+
+
+@elementwise(2)
+def cubed_backward(g, x):
+    """3 g x**2."""
+    y = g * (x * x * like(3, x))
+    return like(0, g) if y != y and g == like(0, g) else y
+
+
+@elementwise(2)
+def root_backward(g, y):
+    """g / (2 y), from the root y."""
+    z = g * like(0.5, g) / y
+    return like(0, g) if z != z and g == like(0, g) else z
+
+
+@elementwise(2)
+def inverse_root_backward(g, y):
+    """-g y**3 / 2, from the result y."""
+    z = g * (like(-0.5, y) * (y * y * y))
+    return like(0, g) if z != z and g == like(0, g) else z
+
+
+@elementwise(2)
+def inverse_backward(g, y):
+    """-g y**2, from the result y."""
+    z = -g * (y * y)
+    return like(0, g) if z != z and g == like(0, g) else z
+
+
+@elementwise(2)
+def log1p_backward(g, x):
+    """g / (x + 1)."""
+    y = g / (x + like(1, x))
+    return like(0, g) if y != y and g == like(0, g) else y
+
+
+@elementwise(3)
+def quotient_backward(g, x, y):
+    """-g x / y**2, 0 where x is 0."""
+    z = -(g * (like(0, x) if x == like(0, x) else x / y / y))
+    return like(0, g) if z != z and g == like(0, g) else z
+
+
 @elementwise(2)
 def parts(g, divisor):
     """g / divisor, and 0 in place of NaN where g is 0."""

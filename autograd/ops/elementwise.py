@@ -43,6 +43,11 @@ def _maps(x: Any, *others: Any) -> bool:
 _FLOATS = (dtypes.float32, dtypes.float64)
 
 
+def _pulled(kernel: Any, formula: Any) -> Any:
+    """The gradient by a formula of g and values of its shape, of large arrays by the kernel that does the same in one pass."""
+    return lambda g, *values: kernel(g, *values) if _maps(g, *values) else formula(g, *values)
+
+
 def _paired(function: str, input: Any, other: Any) -> Any:
     """What the kernel of that name gives where it beats numpy's element by element: of large arrays of one dtype, or of
     one and a number if there is a kernel for that; else None."""
@@ -124,9 +129,12 @@ def mul(input: Any, other: Any) -> Any:
 _DIVIDES = overwrite.with_other(np.true_divide, kernels.quotient, kernels.divided)
 
 
+_pull_divisor = _pulled(kernels.quotient_backward, lambda g, input, other: -times(g, over(over(input, other), other)))
+
+
 @op(
     lambda g, other: over(g, other),
-    lambda g, input, other: -times(g, over(over(input, other), other)),  # not by the result, which may be written to
+    lambda g, input, other: _pull_divisor(g, input, other),  # not by the result, which may be written to
     promote="float",
     inplace=True,
     writes=_DIVIDES,
@@ -441,6 +449,12 @@ def lerp(input: Any, end: Any, weight: Any) -> Any:
 # ----------------------------------------------------------------------------------------------------- powers
 
 
+_pull_square = _pulled(kernels.squared_backward, lambda g, input: times(g, input * 2.0))
+_pull_cube = _pulled(kernels.cubed_backward, lambda g, input: times(g, input * input * 3.0))
+_pull_root = _pulled(kernels.root_backward, lambda g, y: over(g * 0.5, y))
+_pull_inverse_root = _pulled(kernels.inverse_root_backward, lambda g, y: times(g, -0.5 * (y * y * y)))
+_pull_inverse = _pulled(kernels.inverse_backward, lambda g, y: times(-g, y * y))
+_pull_log1p = _pulled(kernels.log1p_backward, lambda g, input: over(g, input + 1.0))
 _POWERS: dict[float, Any] = {
     2: (kernels.squared, np.square, kernels.SHARED),
     0.5: (kernels.root, np.sqrt, kernels.SLOW),
@@ -454,7 +468,9 @@ def _power_base(g: Any, input: Any, exponent: Any) -> Any:
     """g * exponent * input ** (exponent - 1), 0 for 0 ** 0."""
     if isinstance(exponent, (float, int)):
         if exponent == 2:
-            return times(g, input * 2.0)
+            return _pull_square(g, input)
+        if exponent == 3:
+            return _pull_cube(g, input)
         return _zero(g) if exponent == 0 else times(g, exponent * _pow(input, exponent - 1.0))
     base = _where((exponent == 0) & logical_not(abs(input) > 0), 1.0, input)  # 0 also for NaN ** 0
     return times(g, exponent * _pow(base, exponent - 1.0))
@@ -540,7 +556,7 @@ def square(input: Any) -> Any:
 
 
 @op(
-    lambda g, y: over(g * 0.5, y),
+    lambda g, y: _pull_root(g, y),
     promote="float",
     inplace=True,
     writes=alone(np.sqrt, kernels.root, kernels.SLOW),
@@ -557,7 +573,7 @@ def sqrt(input: Any) -> Any:
 
 
 @op(
-    lambda g, y: times(g, -0.5 * (y * y * y)),
+    lambda g, y: _pull_inverse_root(g, y),
     promote="float",
     inplace=True,
     writes=alone(None, kernels.inverse_root, kernels.SLOW),
@@ -580,7 +596,7 @@ def _inverse_root(x: Any) -> Any:
 
 
 @op(
-    lambda g, y: times(-g, y * y),
+    lambda g, y: _pull_inverse(g, y),
     promote="float",
     inplace=True,
     writes=alone(np.reciprocal, kernels.inverse, kernels.SLOW),
@@ -704,7 +720,7 @@ def log10(input: Any) -> Any:
 
 
 @op(
-    lambda g, input: over(g, input + 1.0),
+    lambda g, input: _pull_log1p(g, input),
     promote="float",
     inplace=True,
     writes=alone(np.log1p),
