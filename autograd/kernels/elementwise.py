@@ -41,7 +41,7 @@ SLOW = (
 STRETCHED = 1 << 16  # product of the sizes of two arrays of unlike shapes from which a kernel may be quicker than numpy
 
 
-def _both(kernel: Map, plain: np.ufunc, x: np.ndarray, y: Any, out: np.ndarray | None = None) -> np.ndarray:
+def _both(kernel: Map, plain: Any, x: np.ndarray, y: Any, out: np.ndarray | None = None) -> np.ndarray:
     """What `plain` gives, by the kernel on all threads where x and y are large and stand alike, or where one is stretched
     over the other; (N, C, *space) in two memory orders meet in channels-last memory, where the result then stands. y may
     be a number for some kernels."""
@@ -92,6 +92,16 @@ def add(x: np.ndarray, y: Any, out: np.ndarray | None = None) -> np.ndarray:
 def subtract(x: np.ndarray, y: Any) -> np.ndarray:
     """x - y, as np.subtract; y may be a Python number."""
     return _both(minus if type(y) is np.ndarray else lowered, np.subtract, x, y)
+
+
+def difference(x: np.ndarray, p: float) -> np.ndarray:
+    """p - x, for a number p."""
+    return _both(gap, lambda x, p: np.subtract(p, x), x, p)
+
+
+def ratio(x: np.ndarray, p: float) -> np.ndarray:
+    """p / x, for a number p."""
+    return _both(share, lambda x, p: np.true_divide(p, x), x, p)
 
 
 def multiply(x: np.ndarray, y: Any) -> np.ndarray:
@@ -178,6 +188,12 @@ def lowered(x, p):
 def gap(x, p):
     """p - x, for a number p."""
     return p - x
+
+
+@elementwise()
+def share(x, p):
+    """p / x, for a number p."""
+    return p / x
 
 
 @elementwise()
@@ -302,6 +318,13 @@ def log1p_backward(g, x):
 def quotient_backward(g, x, y):
     """-g x / y**2, 0 where x is 0."""
     z = -(g * (like(0, x) if x == like(0, x) else x / y / y))
+    return like(0, g) if z != z and g == like(0, g) else z
+
+
+@elementwise(2)
+def share_backward(g, y, p):
+    """-g p / y**2, for a number p other than 0."""
+    z = -(g * (p / y / y))
     return like(0, g) if z != z and g == like(0, g) else z
 
 

@@ -80,6 +80,8 @@ def _add(input: Any, other: Any) -> Any:
     """input + other, broadcast."""
     if kernels.pays(input, other) or (type(other) is float and _large(input)):
         return kernels.add(input, other)
+    if type(input) is float and _large(other):
+        return kernels.add(other, input)
     return np.add(input, other)
 
 
@@ -98,7 +100,7 @@ def _sub(input: Any, other: Any) -> Any:
     if kernels.pays(input, other) or (type(other) is float and _large(input)):
         return kernels.subtract(input, other)
     if type(input) is float and _large(other):
-        return kernels.gap(other, input)
+        return kernels.difference(other, input)
     try:
         return np.subtract(input, other)
     except TypeError:
@@ -123,13 +125,21 @@ def mul(input: Any, other: Any) -> Any:
     """
     if kernels.pays(input, other) or (type(other) is float and _large(input)):
         return kernels.multiply(input, other)
+    if type(input) is float and _large(other):
+        return kernels.multiply(other, input)
     return np.multiply(input, other)
 
 
 _DIVIDES = overwrite.with_other(np.true_divide, kernels.quotient, kernels.divided)
 
 
-_pull_divisor = _pulled(kernels.quotient_backward, lambda g, input, other: -times(g, over(over(input, other), other)))
+def _pull_divisor(g: Any, input: Any, other: Any) -> Any:
+    if _maps(g, other):
+        if type(input) is float and input:
+            return kernels.share_backward(g, other, input)
+        if _maps(input, other):
+            return kernels.quotient_backward(g, input, other)
+    return -times(g, over(over(input, other), other))
 
 
 @op(
@@ -149,6 +159,8 @@ def true_divide(input: Any, other: Any) -> Any:
     """
     if kernels.pays(input, other) or (type(other) is float and _large(input)):
         return kernels.divide(input, other)
+    if type(input) is float and _large(other):
+        return kernels.ratio(other, input)
     return np.true_divide(input, other)
 
 
