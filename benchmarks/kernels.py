@@ -260,6 +260,36 @@ ELEMENTWISE: dict[str, tuple[Callable[[Library], Callable[..., Any]], tuple[tupl
     ),
 }
 
+# What models write out themselves, at the size of a batch of tokens or pictures. name: function of the tensors, shapes
+BY_HAND: dict[str, tuple[Callable[[Library], Callable[..., Any]], tuple[tuple[int, ...], ...]]] = {
+    "add a row": (lambda lib: lambda x, y: x + y, ((1024, 256), (256,))),
+    "scale channels": (lambda lib: lambda x, y: x * y, ((4, 64, 56, 56), (1, 64, 1, 1))),
+    "divide by a column": (lambda lib: lambda x, y: x / (y * y + 1), ((8, 197, 768), (8, 197, 1))),
+    "pairwise distances": (
+        lambda lib: lambda x, y: ((x.unsqueeze(1) - y.unsqueeze(0)) ** 2).sum(-1),
+        ((128, 64), (128, 64)),
+    ),
+    "layer norm": (
+        lambda lib: lambda x: (x - x.mean(-1, keepdim=True)) / (x.var(-1, keepdim=True, unbiased=False) + 1e-5).sqrt(),
+        ((32, 64, 256),),
+    ),
+    "gelu": (
+        lambda lib: lambda x: 0.5 * x * (1 + lib.base.tanh(0.7978845608 * (x + 0.044715 * x**3))),
+        ((32, 64, 256),),
+    ),
+    "softmax": (lambda lib: lambda x: x.exp() / x.exp().sum(-1, keepdim=True), ((32, 64, 256),)),
+    "clamp": (lambda lib: lambda x: x.clamp(min=0.1), ((64, 16, 32, 32),)),
+    "max of rows": (lambda lib: lambda x: x.max(-1)[0], ((64, 16, 32, 32),)),
+    "mean of rows": (lambda lib: lambda x: x.mean(-1), ((128, 512),)),
+    "std": (lambda lib: lambda x: x.std(), ((64, 16, 32, 32),)),
+    "logsumexp": (lambda lib: lambda x: x.logsumexp(-1), ((128, 512),)),
+    "rms_norm": (lambda lib: lambda x: lib.F.rms_norm(x, (256,)), ((32, 64, 256),)),
+    "sort": (lambda lib: lambda x: x.sort(-1)[0], ((128, 512),)),
+    "turn": (lambda lib: lambda x: x.transpose(1, 2).contiguous(), ((16, 64, 12, 64),)),
+    "roll": (lambda lib: lambda x: lib.base.roll(x, (-4, -4), (1, 2)), ((8, 32, 32, 64),)),
+    "rotate halves": (lambda lib: lambda x: lib.base.cat((-x[..., 16:], x[..., :16]), -1), ((8, 4, 64, 32),)),
+}
+
 
 def others() -> list[Row]:
     rows: list[Row] = []
@@ -315,6 +345,13 @@ def others() -> list[Row]:
             return lib.base.sum, [normal(rng, *shape)], [dims]
 
         rows += operation(f"sum/{name} {'x'.join(map(str, shape))}", sums, {}, limit=NORMAL)
+    for name, (choose, shapes) in BY_HAND.items():
+
+        def by_hand(lib: Library, rng: Any, choose: Any = choose, shapes: Any = shapes) -> Any:
+            return choose(lib), [normal(rng, *shape) for shape in shapes], []
+
+        needed = tuple(range(len(shapes)))
+        rows += operation(f"by hand/{name} {'x'.join(map(str, shapes[0]))}", by_hand, {"every": needed}, limit=NORMAL)
     return rows
 
 
@@ -325,6 +362,48 @@ OPTIMIZERS: dict[str, tuple[str, dict[str, float]]] = {
     "Adam": ("Adam", {}),
     "AdamW": ("AdamW", {}),
 }
+
+
+def sgd_by_hand(p: Any, state: list[Any], lr: float) -> None:
+    state[0].mul_(0.9).add_(p.grad)
+    p.add_(state[0], alpha=-lr)
+
+
+def adam_by_hand(p: Any, state: list[Any], lr: float) -> None:
+    state[0].mul_(0.9).add_(p.grad, alpha=0.1)
+    state[1].mul_(0.999).addcmul_(p.grad, p.grad, value=0.001)
+    p.addcdiv_(state[0], state[1].sqrt().add_(1e-8), value=-lr)
+
+
+def written_updates() -> list[Row]:
+    """The updates that optimizers outside the library are made of: in-place arithmetic, a parameter at a time."""
+    rows = []
+    for network in ("lenet5-b64", "resnet50-b4"):
+        for update in (sgd_by_hand, adam_by_hand):
+
+            def build(lib: Library, network: str = network, update: Any = update) -> Case:
+                rng = random(network)
+                parameters = list(NETWORKS[network].define(lib.base, lib.nn, lib.F).parameters())
+                states = [[lib.base.zeros(*p.shape), lib.base.zeros(*p.shape)] for p in parameters]
+                for p in parameters:
+                    p.data = lib.base.from_numpy(normal(rng, *p.shape))
+                    p.grad = lib.base.from_numpy(normal(rng, *p.shape))
+
+                def step(lr: float = STILL) -> None:
+                    with lib.base.no_grad():
+                        for p, state in zip(parameters, states, strict=True):
+                            update(p, state, lr)
+
+                def check() -> list[float]:
+                    for _ in range(3):
+                        step(1e-2)
+                    return [number for p in parameters[:4] for number in fingerprint(p)]
+
+                return Case(step, check)
+
+            name = update.__name__.replace("_", " ").replace("sgd", "SGD").replace("adam", "Adam")
+            rows.append(Row(f"kernel/update/{name} of {network.split('-')[0]}", build, ("",), NORMAL))
+    return rows
 
 
 def updates() -> list[Row]:
@@ -373,4 +452,4 @@ def overhead() -> list[Row]:
 
 
 def rows() -> list[Row]:
-    return [*convolutions(), *other_convolutions(), *products(), *others(), *updates()]
+    return [*convolutions(), *other_convolutions(), *products(), *others(), *updates(), *written_updates()]
