@@ -90,9 +90,13 @@ def inplace(
     if writes is not None:
         arrays = _unrecorded(tensor, args)
         if arrays is not None:
-            check_writable(tensor, name)
+            if not arrays[0].flags.writeable:
+                check_writable(tensor, name)
             if writes(*arrays, **kwargs):
-                rebase(tensor, name, None)
+                if tensor._view is None:
+                    tensor._cell.written(name)
+                else:
+                    rebase(tensor, name, None)
                 return tensor
     started = tick()
     out = call(tensor, *args, **kwargs)
@@ -122,13 +126,18 @@ def inplace(
 
 
 def _unrecorded(tensor: Any, args: tuple[Any, ...]) -> list[Any] | None:
-    """The tensor and the arguments as arrays, None where one of them has a history that is to go on."""
-    arrays = []
+    """The tensor and the arguments as arrays, None where one of them has a history that is to go on, or is a leaf of one."""
+    arrays, recording = [], mode.enabled
     for value in (tensor, *args):
         if isinstance(value, Tensor):
-            if mode.enabled and (value._node if value._view is None else tape.node_of(value)) is not None:
-                return None
-            value = value._data if value._view is None else tape.synced(value)
+            if value._view is None:
+                if recording and value._node is not None:
+                    return None
+                value = value._data
+            else:
+                if recording and tape.node_of(value) is not None:
+                    return None
+                value = tape.synced(value)
         arrays.append(value)
     return arrays
 
