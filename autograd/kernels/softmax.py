@@ -8,13 +8,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from llvmlite import ir
-from numba import types
-from numba.extending import intrinsic
 
 from .compile import kernel
 from .functions import _mapped, exp
-from .simd import LANES, _Emit, broadcast, load, load_first, store, store_first, total
+from .lanes import larger, largest, only_first
+from .simd import LANES, broadcast, load, load_first, store, store_first, total
 from .strips import STRIP, strip
 from .threads import run
 from .view import part
@@ -25,43 +23,6 @@ PIECE = 1 << 13  # elements of a task at most
 # R rows of C columns, flat C-contiguous. A row is read in vectors whose sums are added in one order wherever it lies.
 
 _vector_exp = _mapped("exp")
-
-
-@intrinsic
-def _larger(tyctx, x, y):  # type: ignore[no-untyped-def]
-    """The larger of two vectors, lane by lane; x where y is NaN."""
-
-    def codegen(context, b, sig, args):  # type: ignore[no-untyped-def]
-        return b.select(b.fcmp_ordered(">", args[1], args[0]), args[1], args[0])
-
-    return x(x, x), codegen
-
-
-@intrinsic
-def _largest(tyctx, x):  # type: ignore[no-untyped-def]
-    """The largest lane of a vector."""
-
-    def codegen(context, b, sig, args):  # type: ignore[no-untyped-def]
-        emit, v = _Emit(context, b, x.dtype), args[0]
-        span = emit.width
-        while span > 1:
-            span //= 2
-            other = emit.shuffle(v, v, [(lane + span) % emit.width for lane in range(emit.width)])
-            v = b.select(b.fcmp_ordered(">", other, v), other, v)
-        return b.extract_element(v, ir.Constant(ir.IntType(32), 0))
-
-    return x.dtype(x), codegen
-
-
-@intrinsic
-def _only_first(tyctx, v, count, rest):  # type: ignore[no-untyped-def]
-    """The first `count` lanes of v, and `rest` in the others."""
-
-    def codegen(context, b, sig, args):  # type: ignore[no-untyped-def]
-        emit = _Emit(context, b, v.dtype)
-        return b.select(emit.mask(args[1]), args[0], emit.splat(args[2]))
-
-    return v(v, types.intp, v.dtype), codegen
 
 
 @kernel
@@ -77,10 +38,10 @@ def _row_max(x, lanes, full):
     least = x.dtype.type(-np.inf)
     top, rest = broadcast(x, least), x.size - full * lanes
     for k in range(full):
-        top = _larger(top, load(x, k * lanes))
+        top = larger(top, load(x, k * lanes))
     if rest:
-        top = _larger(top, _only_first(load_first(x, full * lanes, rest), rest, least))
-    return _largest(top)
+        top = larger(top, only_first(load_first(x, full * lanes, rest), rest, least))
+    return largest(top)
 
 
 @kernel
@@ -91,7 +52,7 @@ def _exp_sum(x, lanes, full, top):
     for k in range(full):
         s = s + _vector_exp(load(x, k * lanes) - t)
     if rest:
-        s = s + _only_first(_vector_exp(load_first(x, full * lanes, rest) - t), rest, zero)
+        s = s + only_first(_vector_exp(load_first(x, full * lanes, rest) - t), rest, zero)
     return total(s)
 
 
@@ -123,7 +84,7 @@ def _softmax_rows(k0, k1, x, y, log, C, R, step):
                 s = s + e
             if rest:
                 c = a + full * lanes
-                e = _only_first(_vector_exp(load_first(x, c, rest) - t), rest, zero)
+                e = only_first(_vector_exp(load_first(x, c, rest) - t), rest, zero)
                 store_first(y, c, e, rest)
                 s = s + e
             factor = broadcast(x, x.dtype.type(1) / total(s))

@@ -1,0 +1,69 @@
+"""Choices between machine vectors (`simd`), lane by lane: what maxima along rows are made of."""
+
+from __future__ import annotations
+
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+from .simd import LANES, _Emit
+
+
+@intrinsic
+def larger(tyctx, x, y):  # type: ignore[no-untyped-def]
+    """The larger of two vectors, lane by lane; x where y is NaN, and y where x is."""
+
+    def codegen(context, b, sig, args):  # type: ignore[no-untyped-def]
+        return b.select(b.fcmp_ordered(">", args[1], args[0]), args[1], args[0])
+
+    return x(x, y), codegen
+
+
+@intrinsic
+def marked(tyctx, seen, x, y):  # type: ignore[no-untyped-def]
+    """`seen`, and NaN in the lanes where x or y is."""
+
+    def codegen(context, b, sig, args):  # type: ignore[no-untyped-def]
+        seen, x, y = args
+        return b.select(
+            b.fcmp_unordered("uno", x, y), _Emit(context, b, sig.args[0].dtype).constant(float("nan")), seen
+        )
+
+    return seen(seen, x, y), codegen
+
+
+@intrinsic
+def largest(tyctx, x):  # type: ignore[no-untyped-def]
+    """The largest lane of a vector without NaN."""
+
+    def codegen(context, b, sig, args):  # type: ignore[no-untyped-def]
+        emit, v = _Emit(context, b, x.dtype), args[0]
+        span = emit.width
+        while span > 1:
+            span //= 2
+            other = emit.shuffle(v, v, [(lane + span) % emit.width for lane in range(emit.width)])
+            v = b.select(b.fcmp_ordered(">", other, v), other, v)
+        return b.extract_element(v, ir.Constant(ir.IntType(32), 0))
+
+    return x.dtype(x), codegen
+
+
+@intrinsic
+def only_first(tyctx, v, count, rest):  # type: ignore[no-untyped-def]
+    """The first `count` lanes of v, and `rest` in the others."""
+
+    def codegen(context, b, sig, args):  # type: ignore[no-untyped-def]
+        emit = _Emit(context, b, v.dtype)
+        return b.select(emit.mask(args[1]), args[0], emit.splat(args[2]))
+
+    return v(v, types.intp, v.dtype), codegen
+
+
+@intrinsic
+def lanes_of(tyctx, x):  # type: ignore[no-untyped-def]
+    """Elements of array x in a vector, a constant: what is divided by it in a loop costs no division."""
+
+    def codegen(context, b, sig, args):  # type: ignore[no-untyped-def]
+        return ir.Constant(ir.IntType(64), LANES * 32 // x.dtype.bitwidth)
+
+    return types.intp(x), codegen
