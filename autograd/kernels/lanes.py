@@ -1,4 +1,4 @@
-"""Choices between machine vectors (`simd`), lane by lane: what maxima along rows are made of."""
+"""Choices between machine vectors (`simd`), lane by lane: what maxima along rows and their places are made of."""
 
 from __future__ import annotations
 
@@ -7,6 +7,12 @@ from numba import types
 from numba.extending import intrinsic
 
 from .simd import LANES, _Emit
+
+
+def _alike(b, x, y):  # type: ignore[no-untyped-def]
+    """In which lanes x is y, NaN being NaN."""
+    both = b.and_(b.fcmp_unordered("uno", x, x), b.fcmp_unordered("uno", y, y))
+    return b.or_(b.fcmp_ordered("==", x, y), both)
 
 
 @intrinsic
@@ -67,3 +73,26 @@ def lanes_of(tyctx, x):  # type: ignore[no-untyped-def]
         return ir.Constant(ir.IntType(64), LANES * 32 // x.dtype.bitwidth)
 
     return types.intp(x), codegen
+
+
+@intrinsic
+def where_alike(tyctx, x, y, value):  # type: ignore[no-untyped-def]
+    """`value` in the lanes where x is y, NaN being NaN, and 0 in the others."""
+
+    def codegen(context, b, sig, args):  # type: ignore[no-untyped-def]
+        x, y, value = args
+        return b.select(_alike(b, x, y), value, _Emit(context, b, sig.args[0].dtype).constant(0.0))
+
+    return value(x, y, value), codegen
+
+
+@intrinsic
+def first_alike(tyctx, x, y):  # type: ignore[no-untyped-def]
+    """The first lane in which x is y, NaN being NaN; the number of lanes where there is none."""
+
+    def codegen(context, b, sig, args):  # type: ignore[no-untyped-def]
+        emit, word = _Emit(context, b, sig.args[0].dtype), ir.IntType(64)
+        lanes = b.zext(b.bitcast(_alike(b, *args), ir.IntType(emit.width)), word)
+        return b.cttz(b.or_(lanes, ir.Constant(word, 1 << emit.width)), ir.Constant(ir.IntType(1), 1))
+
+    return types.intp(x, y), codegen

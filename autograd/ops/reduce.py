@@ -14,6 +14,7 @@ from numpy import ndarray
 from .. import dtypes
 from ..errors import DTypeError, NumberError, RangeError, ShapeError
 from ..forms import result_type
+from ..kernels import extremes
 from ..kernels import reduce as kernels
 from ..op import function, op
 from ..samples import Draw
@@ -317,9 +318,23 @@ def std_mean(input: Any, *args: Any, **named: Any) -> Any:
 def _evenly(g: Any, input: Any, dim: Any, keepdim: bool, y: Any) -> Any:
     """g shared evenly by the elements equal to the result y; where that is NaN, by the NaNs."""
     shape = tuple(input.shape)
+    if type(g) is ndarray and type(y) is ndarray and _in_kernel(input) and g.dtype == input.dtype:
+        axes = _axes("amax", dim, len(shape))
+        if g.size == 1:
+            return extremes.shared(g, input, y)
+        if axes == (len(shape) - 1,) and input.flags.c_contiguous:
+            return extremes.shared(g, input.reshape(-1, shape[-1]), y).reshape(shape)
     g, y = _kept(g, shape, dim, keepdim), _kept(y, shape, dim, keepdim)
     chosen = (input == y) | (isnan(input) & isnan(y))
     return _where(chosen, g / sum(chosen, dim, True), 0.0)
+
+
+_MANY = 2048  # elements from where on kernels are worth their call
+
+
+def _in_kernel(input: Any) -> bool:
+    """Whether kernels of floating-point numbers take the input and are worth their call."""
+    return type(input) is ndarray and input.size >= _MANY and input.dtype.char in "fd"
 
 
 def _nonempty(name: str, input: Any, dim: Any) -> None:
@@ -385,7 +400,13 @@ def _arg_extreme(name: str, choose: Callable[..., Any], input: Any, dim: Any, ke
     if not input.ndim:
         return np.zeros((), np.int64)
     _nonempty(name, input, d)
+    if _in_kernel(input) and input.flags.c_contiguous and (d < input.ndim - 1 or input.shape[d] < _LONG):
+        index = extremes.along(input, d, choose is np.argmax)[1]
+        return index if keepdim else index.squeeze(d)
     return choose(input, axis=d, keepdims=keepdim)
+
+
+_LONG = 256  # elements of a row from where on numpy finds the extreme as quickly
 
 
 def _positions(s: Draw) -> list[tuple[Any, ...]]:
@@ -427,6 +448,9 @@ def _extreme(name: str, choose: Callable[..., Any], input: Any, dim: int, keepdi
     if not input.ndim:
         return np.array(input), np.zeros((), np.int64)
     _nonempty(name, input, d)
+    if _in_kernel(input) and input.flags.c_contiguous:
+        values, index = extremes.along(input, d, choose is np.argmax)
+        return (values, index) if keepdim else (values.squeeze(d), index.squeeze(d))
     index = choose(input.view(np.uint8) if input.dtype.kind == "b" else input, d, keepdims=True)
     values = along(input, index, d)
     return (values, index) if keepdim else (values.squeeze(d), index.squeeze(d))
