@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from .simd import LANES, _Emit
+from .simd import LANES, Vector, _Emit
 
 
 def _alike(b, x, y):  # type: ignore[no-untyped-def]
@@ -96,3 +99,41 @@ def first_alike(tyctx, x, y):  # type: ignore[no-untyped-def]
         return b.cttz(b.or_(lanes, ir.Constant(word, 1 << emit.width)), ir.Constant(ir.IntType(1), 1))
 
     return types.intp(x, y), codegen
+
+
+def _folding(combine: Callable[[Any, Any, Any], Any]) -> Any:
+    """An intrinsic: `combine` of the lanes of each of the vectors in `square`, as many as a vector has lanes, as one vector.
+
+    The order of the combinations is fixed: halves of vectors first, then quarters.
+    """
+
+    @intrinsic
+    def folded(tyctx, square):  # type: ignore[no-untyped-def]
+        def codegen(context, b, sig, args):  # type: ignore[no-untyped-def]
+            emit = _Emit(context, b, square.dtype)
+            data, n = emit.data(square, args[0]), emit.width
+            vectors = [emit.load(data, ir.Constant(ir.IntType(64), k * n)) for k in range(n)]
+            span = n
+            while span > 1:
+                span //= 2
+                low = [lane for lane in range(n) if not lane & span]
+                both = low + [lane + n for lane in low]
+                vectors = [
+                    combine(b, emit.shuffle(x, y, both), emit.shuffle(x, y, [lane + span for lane in both]))
+                    for x, y in zip(vectors[::2], vectors[1::2], strict=True)
+                ]
+            return vectors[0]
+
+        return Vector(square.dtype)(square), codegen
+
+    return folded
+
+
+def _higher(b, x, y):  # type: ignore[no-untyped-def]
+    take = b.or_(b.fcmp_ordered(">", x, y), b.fcmp_unordered("uno", x, x))
+    return b.select(take, x, y)
+
+
+folded_sums = _folding(lambda b, x, y: b.fadd(x, y))
+folded_products = _folding(lambda b, x, y: b.fmul(x, y))
+folded_maxima = _folding(_higher)  # NaN where there is one

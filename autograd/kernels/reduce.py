@@ -14,8 +14,8 @@ from numpy import ndarray
 from .buffer import flat
 from .compile import kernel
 from .conv_simd import prefetch
-from .lanes import lanes_of, larger, marked, only_first
-from .simd import LANES, broadcast, fma, higher, load, load_first, store, store_first, total, transpose_tile
+from .lanes import folded_maxima, folded_products, folded_sums, lanes_of, larger, marked, only_first
+from .simd import LANES, broadcast, fma, higher, load, load_first, store, store_first, total
 from .threads import run
 from .view import part
 
@@ -121,13 +121,6 @@ def _products(x, n, C, out):
 
 
 @kernel
-def _merged(v, w, kind):
-    if kind == PRODUCT:
-        return v * w
-    return v + w if kind == SUM or kind == SQUARES else higher(v, w)
-
-
-@kernel
 def _folded_rows(x, n, C, out, kind, sign):
     if kind == SUM:
         _sums(x, n, C, out)
@@ -143,8 +136,9 @@ def _folded_rows(x, n, C, out, kind, sign):
 def _rows(first, last, x, y, kind, R, C, step):
     """As many rows at a time as a vector has lanes: each makes a vector, whose lanes are combined for all at once."""
     lanes = lanes_of(x)
-    square, turned = np.empty(lanes * lanes, x.dtype), np.empty(lanes * lanes, x.dtype)
+    square = np.empty(lanes * lanes, x.dtype)
     out = part(square, 0, square.size)
+    out[:] = 0
     sign = x.dtype.type(-1 if kind == MINIMUM else 1)
     end = min(R, last * step)
     for a in range(first * step, end, lanes):
@@ -159,13 +153,13 @@ def _rows(first, last, x, y, kind, R, C, step):
                 y[r] = s
             continue
         _folded_rows(part(x, a * C, (a + n) * C), n, C, out, kind, sign)
-        transpose_tile(square, 0, lanes, turned, 0, lanes, n, lanes)
-        half = lanes // 2
-        while half:
-            for k in range(0, half * lanes, lanes):
-                store(turned, k, _merged(load(turned, k), load(turned, k + half * lanes), kind))
-            half //= 2
-        store_first(y, a, load(turned, 0) * broadcast(x, sign), n)
+        if kind == PRODUCT:
+            v = folded_products(out)
+        elif kind == SUM or kind == SQUARES:
+            v = folded_sums(out)
+        else:
+            v = folded_maxima(out) * broadcast(x, sign)
+        store_first(y, a, v, n)
 
 
 @kernel
