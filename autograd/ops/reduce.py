@@ -14,7 +14,7 @@ from numpy import ndarray
 from .. import dtypes
 from ..errors import DTypeError, NumberError, RangeError, ShapeError
 from ..forms import result_type
-from ..kernels import extremes
+from ..kernels import extremes, softmax
 from ..kernels import reduce as kernels
 from ..op import function, op
 from ..samples import Draw
@@ -319,10 +319,9 @@ def _evenly(g: Any, input: Any, dim: Any, keepdim: bool, y: Any) -> Any:
     """g shared evenly by the elements equal to the result y; where that is NaN, by the NaNs."""
     shape = tuple(input.shape)
     if type(g) is ndarray and type(y) is ndarray and _in_kernel(input) and g.dtype == input.dtype:
-        axes = _axes("amax", dim, len(shape))
         if g.size == 1:
             return extremes.shared(g, input, y)
-        if axes == (len(shape) - 1,) and input.flags.c_contiguous:
+        if _along_rows(input, dim):
             return extremes.shared(g, input.reshape(-1, shape[-1]), y).reshape(shape)
     g, y = _kept(g, shape, dim, keepdim), _kept(y, shape, dim, keepdim)
     chosen = (input == y) | (isnan(input) & isnan(y))
@@ -335,6 +334,15 @@ _MANY = 2048  # elements from where on kernels are worth their call
 def _in_kernel(input: Any) -> bool:
     """Whether kernels of floating-point numbers take the input and are worth their call."""
     return type(input) is ndarray and input.size >= _MANY and input.dtype.char in "fd"
+
+
+def _along_rows(input: Any, dim: Any) -> bool:
+    """Whether kernels take the input and dim is its last dimension alone, whose elements lie beside one another."""
+    return (
+        _in_kernel(input)
+        and input.flags.c_contiguous
+        and (dim == input.ndim - 1 or _axes("", dim, input.ndim) == (input.ndim - 1,))
+    )
 
 
 def _nonempty(name: str, input: Any, dim: Any) -> None:
@@ -630,6 +638,8 @@ def dist(input: Any, other: Any, p: float = 2) -> Any:
 
 def _logsumexp_pull(g: Any, input: Any, dim: Any, keepdim: bool, y: Any) -> Any:
     shape = tuple(input.shape)
+    if type(g) is ndarray and type(y) is ndarray and _along_rows(input, dim) and g.dtype == input.dtype:
+        return softmax.logsumexp_backward(g, input.reshape(-1, shape[-1]), y).reshape(shape)
     g, y = _kept(g, shape, dim, keepdim), _kept(y, shape, dim, keepdim)
     return times(g, exp(input - _where(y == -inf, 0.0, y)))
 
@@ -649,6 +659,9 @@ def logsumexp(input: Any, dim: Any, keepdim: bool = False) -> Any:
     axes = _axes("logsumexp", dim, input.ndim)
     if not input.size:
         return np.full(_kept_shape(input.shape, dim) if keepdim else np.sum(input, axes).shape, -inf, input.dtype)
+    if _along_rows(input, dim):
+        y = softmax.logsumexp(input.reshape(-1, input.shape[-1]))
+        return y.reshape(input.shape[:-1] + (1,) if keepdim else input.shape[:-1])
     top = kernels.reduced(np.maximum, input, axes, True)
     top = np.where(np.isinf(top), input.dtype.type(0), top)
     total = np.log(_sum(np.exp(input - top), axes, True)) + top
