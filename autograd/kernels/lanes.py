@@ -1,4 +1,4 @@
-"""Choices between machine vectors (`simd`), lane by lane: what maxima along rows and their places are made of."""
+"""Further functions of machine vectors (`simd`): choices lane by lane, and the lanes of several combined at once."""
 
 from __future__ import annotations
 
@@ -137,3 +137,14 @@ def _higher(b, x, y):  # type: ignore[no-untyped-def]
 folded_sums = _folding(lambda b, x, y: b.fadd(x, y))
 folded_products = _folding(lambda b, x, y: b.fmul(x, y))
 folded_maxima = _folding(_higher)  # NaN where there is one
+
+
+@intrinsic
+def root(tyctx, x):  # type: ignore[no-untyped-def]
+    """The square roots of a vector's lanes."""
+
+    def codegen(context, b, sig, args):  # type: ignore[no-untyped-def]
+        emit = _Emit(context, b, x.dtype)
+        return emit.call(f"llvm.sqrt.v{emit.width}f{emit.bits}", emit.type, args[0])
+
+    return x(x), codegen
