@@ -14,7 +14,7 @@ from numpy import ndarray
 from .. import dtypes
 from ..errors import DTypeError, NumberError, RangeError, ShapeError
 from ..forms import result_type
-from ..kernels import extremes, softmax
+from ..kernels import extremes, moments, softmax
 from ..kernels import reduce as kernels
 from ..op import function, op
 from ..samples import Draw
@@ -88,7 +88,24 @@ def _sum(x: ndarray, axes: tuple[int, ...] | None, keepdim: bool = False) -> Any
     return kernels.reduced(np.add, x, axes, keepdim)
 
 
-@op(lambda g, input_shape, dim, keepdim: _kept(g, input_shape, dim, keepdim), samples=_with_empty(_over_dims))
+def _sum_pull(g: Any, shape: tuple[int, ...], dim: Any, keepdim: bool, factor: float = 1.0) -> Any:
+    """g times a factor, put back so that it broadcasts; of many rows spread over them, which numpy does one by one."""
+    if factor != 1:
+        g = g * factor
+    if (
+        type(g) is ndarray
+        and g.size >= _ROWS
+        and g.dtype.char in "fd"
+        and _axes("sum", dim, len(shape)) == (len(shape) - 1,)
+    ):
+        return moments.spread(g, shape)
+    return _kept(g, shape, dim, keepdim)
+
+
+_ROWS = 64  # rows from where on a kernel spreads numbers over them
+
+
+@op(lambda g, input_shape, dim, keepdim: _sum_pull(g, input_shape, dim, keepdim), samples=_with_empty(_over_dims))
 def sum(input: Any, dim: Any = None, keepdim: bool = False, dtype: Any = None) -> Any:
     """The sum over `dim` (an int, several, or all), in `dtype`; integers and bools become int64. Of nothing: 0.
 
@@ -104,8 +121,8 @@ def sum(input: Any, dim: Any = None, keepdim: bool = False, dtype: Any = None) -
 
 
 @op(
-    lambda g, input_shape, dim, keepdim: (
-        _kept(g, input_shape, dim, keepdim) * (1.0 / _larger(_count(input_shape, dim), 1))
+    lambda g, input_shape, dim, keepdim: _sum_pull(
+        g, input_shape, dim, keepdim, 1.0 / _larger(_count(input_shape, dim), 1)
     ),
     samples=_over_dims,
 )
@@ -189,12 +206,15 @@ def prod(input: Any, dim: int | None = None, keepdim: bool = False, dtype: Any =
 # ---------------------------------------------------------------------------------------------------- variance
 
 
-def _var_pull(g: Any, input: Any, dim: Any, correction: float, keepdim: bool) -> Any:
+def _var_pull(g: Any, input: Any, dim: Any, correction: float, keepdim: bool, centre: Any = None) -> Any:
     """2 (x - mean) / (n - correction) * g."""
     shape = tuple(input.shape)
     free = _larger(_count(shape, dim) - correction, 0)
     scale = 2.0 / free if free else inf
-    return times(_kept(g, shape, dim, keepdim), (input - mean(input, dim, True)) * scale)
+    if type(g) is ndarray and _of_rows(g, input, dim):
+        return moments.spread(np.asarray(g * input.dtype.type(scale)), shape, input, centre)
+    centre = mean(input, dim, True) if type(g) is not ndarray else centre.astype(input.dtype)
+    return times(_kept(g, shape, dim, keepdim), (input - centre) * scale)
 
 
 def _over_dims_corrected(s: Draw) -> list[tuple[Any, ...]]:
@@ -205,36 +225,66 @@ def _over_dims_corrected(s: Draw) -> list[tuple[Any, ...]]:
     ]  # fmt: skip
 
 
+def _moments(input: Any, dim: Any) -> tuple[Any, Any]:
+    """The mean over `dim` and the sum of squared deviations from it, the dimensions kept as 1; in float64 if by kernels."""
+    axes = _axes("var", dim, input.ndim)
+    if _in_kernel(input) and input.flags.c_contiguous:
+        if axes is None:
+            parts = moments.whole_moments(input)
+            return tuple(np.full((1,) * input.ndim, v) for v in parts)  # type: ignore[return-value]
+        if axes == (input.ndim - 1,):
+            shape = (*input.shape[:-1], 1)
+            centre, total = moments.moments(input.reshape(-1, input.shape[-1]))
+            return centre.reshape(shape), total.reshape(shape)
+    centre = np.true_divide(_sum(input, axes, True), input.dtype.type(_count(input.shape, dim)))
+    off = input - centre
+    return centre, _sum(np.multiply(off, off), axes, True)
+
+
+def _variance(input: Any, dim: Any, correction: float, keepdim: bool) -> tuple[Any, Any]:
+    """The mean square deviation, and the mean with its dimensions kept."""
+    _floating("var", input)
+    centre, total = _moments(input, dim)
+    n = _larger(_count(input.shape, dim) - correction, 0)
+    y = np.true_divide(total, n).astype(input.dtype, copy=False)
+    if not keepdim:
+        axes = _axes("var", dim, input.ndim)
+        y = y.reshape([m for i, m in enumerate(input.shape) if axes is not None and i not in axes])
+    return y, centre
+
+
 @op(
-    lambda g, input, dim, correction, keepdim: _var_pull(g, input, dim, correction, keepdim),
+    lambda g, input, dim, correction, keepdim, y: _var_pull(g, input, dim, correction, keepdim, y[1]),
+    hidden=1,
     samples=_over_dims_corrected,
 )
 @quiet
 def _var(input: Any, dim: Any = None, correction: float = 1, keepdim: bool = False) -> Any:
-    """The mean square deviation from the mean, in two passes, n - correction in place of n."""
-    _floating("var", input)
-    axes = _axes("var", dim, input.ndim)
-    n = _count(input.shape, dim)
-    off = input - np.true_divide(_sum(input, axes, True), input.dtype.type(n))
-    total = _sum(np.multiply(off, off), axes, keepdim)
-    return np.true_divide(total, input.dtype.type(_larger(n - correction, 0)))
+    """The mean square deviation from the mean, n - correction in place of n; and the mean."""
+    return _variance(input, dim, correction, keepdim)
 
 
 def _std_pull(g: Any, input: Any, dim: Any, correction: float, keepdim: bool, y: Any) -> Any:
-    shape = tuple(input.shape)
-    g, y = _kept(g, shape, dim, keepdim), _kept(y, shape, dim, keepdim)
+    centre, y = y[1:] if type(g) is ndarray else (None, _std(input, dim, correction, keepdim)[0])
     flat = y == 0  # no deviation at all: the subgradient 0, as in torch
-    return _var_pull(_where(flat, 0.0, g * 0.5) / _where(flat, 1.0, y), input, dim, correction, True)
+    if type(g) is ndarray:
+        g = np.asarray(np.where(flat, 0, g * g.dtype.type(0.5)) / np.where(flat, 1, y))
+    else:
+        g = _where(flat, 0.0, g * 0.5) / _where(flat, 1.0, y)
+    return _var_pull(g, input, dim, correction, keepdim, centre)
 
 
 @op(
     lambda g, input, dim, correction, keepdim, y: _std_pull(g, input, dim, correction, keepdim, y),
+    hidden=2,
     samples=_over_dims_corrected,
 )
 @quiet
 def _std(input: Any, dim: Any = None, correction: float = 1, keepdim: bool = False) -> Any:
-    """The square root of `_var`. The gradient is 0 where it is 0."""
-    return np.sqrt(_var(input, dim, correction, keepdim))
+    """The square root of `_var`, whose gradient is 0 where it is 0; the mean; and the root once more, for the gradient."""
+    y, centre = _variance(input, dim, correction, keepdim)
+    y = np.sqrt(y)
+    return y, centre, y.copy()
 
 
 def _corrected(call: Any, name: str, input: Any, args: tuple[Any, ...], named: dict[str, Any]) -> Any:
@@ -258,7 +308,8 @@ def _corrected(call: Any, name: str, input: Any, args: tuple[Any, ...], named: d
         if correction is not None:
             raise TypeError(f"{name}: give unbiased or correction, not both")
         correction = int(named["unbiased"])
-    return call(input, named.get("dim"), 1 if correction is None else correction, named.get("keepdim", False))
+    y = call(input, named.get("dim"), 1 if correction is None else correction, named.get("keepdim", False))
+    return y if call not in (_var, _std) else y[0]
 
 
 def _with_correction(s: Draw) -> list[tuple[Any, ...]]:
@@ -289,7 +340,7 @@ def std(input: Any, *args: Any, **named: Any) -> Any:
 
 
 def _and_mean(call: Any) -> Callable[..., tuple[Any, Any]]:
-    return lambda input, dim, correction, keepdim: (call(input, dim, correction, keepdim), mean(input, dim, keepdim))
+    return lambda input, dim, correction, keepdim: (call(input, dim, correction, keepdim)[0], mean(input, dim, keepdim))
 
 
 @function(samples=_with_correction, method=False)
@@ -343,6 +394,13 @@ def _along_rows(input: Any, dim: Any) -> bool:
         and input.flags.c_contiguous
         and (dim == input.ndim - 1 or _axes("", dim, input.ndim) == (input.ndim - 1,))
     )
+
+
+def _of_rows(g: Any, input: Any, dim: Any) -> bool:
+    """Whether g holds, for kernels, one number for the whole input or one a row, whose elements lie beside one another."""
+    if not _in_kernel(input) or not input.flags.c_contiguous or g.dtype != input.dtype:
+        return False
+    return g.size == 1 or _along_rows(input, dim)
 
 
 def _nonempty(name: str, input: Any, dim: Any) -> None:
@@ -551,6 +609,8 @@ def _norm_pull(g: Any, input: Any, p: float, dim: Any, keepdim: bool, y: Any) ->
         chosen = (_abs(input) == y) | (isnan(input) & isnan(y))
         return times(_where(chosen, g / sum(chosen, dim, True), 0.0), sgn(input))
     origin = y == 0
+    if p == 2 and type(g) is ndarray and type(y) is ndarray and _of_rows(g, input, dim):
+        return moments.spread(np.asarray(np.where(origin, 0, g) / np.where(origin, 1, y)), shape, input)
     unit = input / _where(origin, 1.0, y)
     if p == 2:
         return times(_where(origin, 0.0, g), unit)
