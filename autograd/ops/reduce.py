@@ -14,7 +14,7 @@ from numpy import ndarray
 from .. import dtypes
 from ..errors import DTypeError, NumberError, RangeError, ShapeError
 from ..forms import result_type
-from ..kernels import extremes, moments, softmax
+from ..kernels import extremes, moments, scan, softmax
 from ..kernels import reduce as kernels
 from ..op import function, op
 from ..samples import Draw
@@ -175,6 +175,8 @@ def _prod_pull(g: Any, input: Any, dim: int | None, keepdim: bool) -> Any:
     shape = tuple(input.shape)
     if not shape:
         return g
+    if type(g) is ndarray and dim is not None and _of_rows(g, input, dim) and g.size * shape[-1] == input.size:
+        return scan.others(g, input.reshape(-1, shape[-1])).reshape(shape)
     if dim is None:
         return g * _reshape(_others(_reshape(input, (-1,)), 0), shape)
     return _kept(g, shape, dim, keepdim) * _others(input, dim_of("prod", dim, len(shape)))
@@ -620,15 +622,17 @@ def _norm_pull(g: Any, input: Any, p: float, dim: Any, keepdim: bool, y: Any) ->
 
 
 def _squared(x: ndarray, axes: tuple[int, ...] | None, keepdim: bool) -> Any:
-    """The sum of squares over `axes`; of all elements, or of rows that are not too long, in one pass over memory."""
-    if x.size <= kernels.SMALL or x.dtype not in dtypes.FLOATS or not x.flags.c_contiguous:
+    """The sum of squares over `axes`; of all elements, or of rows, in one pass over memory."""
+    if x.size <= kernels.SMALL or x.dtype.char not in "fd" or not x.flags.c_contiguous:
         return _sum(np.square(x), axes, keepdim)
     if axes is None:
         flat, part = x.reshape(-1), kernels.LONGEST // 2
         whole = x.size - x.size % part
-        y = _sum(kernels.rows(flat[:whole].reshape(-1, part), kernels.SQUARES), None) + np.square(flat[whole:]).sum()
+        y = np.add.reduce(kernels.rows(flat[:whole].reshape(-1, part), kernels.SQUARES))
+        if whole < x.size:
+            y += np.square(flat[whole:]).sum()
         return y.reshape((1,) * x.ndim) if keepdim else y
-    if axes != (x.ndim - 1,) or not 0 < x.shape[-1] <= kernels.LONGEST:
+    if axes != (x.ndim - 1,):
         return _sum(np.square(x), axes, keepdim)
     y = kernels.rows(x.reshape(-1, x.shape[-1]), kernels.SQUARES)
     return y.reshape((*x.shape[:-1], 1) if keepdim else x.shape[:-1])
