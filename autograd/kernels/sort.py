@@ -16,7 +16,7 @@ from .view import part
 
 GATE = 1 << 11  # elements below which a parallel launch costs more than it saves
 STEP = 1 << 12  # elements a task
-SHORT = 96  # elements of a row up to which counting is quicker
+SHORT = 64  # elements of a row up to which counting is quicker
 BLOCK = 32  # to a multiple of which short rows are filled up: as many as LLVM's loop takes at once
 
 _SIGN, _ALL, _INF, _LOW = (np.uint64(v) for v in (0x80000000, 0xFFFFFFFF, 0x7F800000, 0x7FFFFFFF))
@@ -35,18 +35,13 @@ def _numbers(bits, to, descending):
 
 
 @kernel
-def _smaller(numbers, number):
-    n = 0
-    for k in range(numbers.size):
-        n += numbers[k] < number
-    return n
-
-
-@kernel
 def _by_counting(numbers, n, places):
     """numbers: the n and as many of the largest as fill them up."""
     for c in range(n):
-        places[_smaller(numbers, numbers[c])] = c
+        number, smaller = numbers[c], 0
+        for k in range(numbers.size):
+            smaller += numbers[k] < number
+        places[smaller] = c
 
 
 @kernel
