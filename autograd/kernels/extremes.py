@@ -109,6 +109,35 @@ def _down_columns(first, last, x, y, places, largest, N, K):
             y[out + k], places[out + k] = best[k], at[k]
 
 
+@kernel
+def _add_alike(x, y, counts):
+    for k in range(counts.size):
+        counts[k] += x[k] == y[k] or (x[k] != x[k] and y[k] != y[k])
+
+
+@kernel
+def _shares(x, y, share, gx):
+    for k in range(gx.size):
+        gx[k] = share[k] if x[k] == y[k] or (x[k] != x[k] and y[k] != y[k]) else gx.dtype.type(0)
+
+
+@kernel
+def _share_down(first, last, x, y, g, gx, N, K):
+    """`_share` down columns: task t is a strip of the K columns of one of the blocks of N rows."""
+    counts, parts = np.empty(STRIP, np.int32), np.empty(STRIP, x.dtype)
+    for t in range(first, last):
+        begin, n = strip(t, N, K)
+        at = begin // (N * K) * K + begin % K
+        count, share, sought, pull = part(counts, 0, n), part(parts, 0, n), part(y, at, at + n), part(g, at, at + n)
+        count[:] = 0
+        for i in range(begin, begin + N * K, K):
+            _add_alike(part(x, i, i + n), sought, count)
+        for k in range(n):
+            share[k] = pull[k] / np.float64(count[k])
+        for i in range(begin, begin + N * K, K):
+            _shares(part(x, i, i + n), sought, share, part(gx, i, i + n))
+
+
 def along(x: np.ndarray, axis: int, largest: bool) -> tuple[np.ndarray, np.ndarray]:
     """The largest (or smallest) elements along `axis` >= 0, and where each is first found, int64: the axis kept as 1.
 
@@ -154,4 +183,13 @@ def shared(g: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         run(_count_alike, x.dtype, R, x.size >= GATE, *arrays[:2], counts, C)
         count = float(counts.sum())
     run(_share, x.dtype, -(-R // step), x.size >= GATE, *arrays, count, out, R, C, step)
+    return gx
+
+
+def shared_down(g: np.ndarray, x: np.ndarray, y: np.ndarray, axis: int) -> np.ndarray:
+    """g shared evenly by the elements along `axis` >= 0 of x, C-contiguous, that equal y; g and y have one a column."""
+    gx, K = np.empty(x.shape, x.dtype), prod(x.shape[axis + 1 :])
+    tasks = x.size // (x.shape[axis] * K) * -(-K // STRIP)
+    arrays = [flat(np.ascontiguousarray(a))[0] for a in (x, y, g)]
+    run(_share_down, x.dtype, tasks, x.size >= GATE, *arrays, gx.reshape(-1), x.shape[axis], K)
     return gx

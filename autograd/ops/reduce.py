@@ -376,9 +376,29 @@ def _evenly(g: Any, input: Any, dim: Any, keepdim: bool, y: Any) -> Any:
             return extremes.shared(g, input, y)
         if _along_rows(input, dim):
             return extremes.shared(g, input.reshape(-1, shape[-1]), y).reshape(shape)
+        d = _one_dim(input, dim)
+        if d is not None:
+            return extremes.shared_down(g, input, y, d)
     g, y = _kept(g, shape, dim, keepdim), _kept(y, shape, dim, keepdim)
     chosen = (input == y) | (isnan(input) & isnan(y))
     return _where(chosen, g / sum(chosen, dim, True), 0.0)
+
+
+def _one_dim(input: ndarray, dim: Any) -> int | None:
+    """The one dimension that dim names, of a C-contiguous input."""
+    axes = _axes("amax", dim, input.ndim) if input.flags.c_contiguous else None
+    return axes[0] % input.ndim if axes is not None and len(axes) == 1 else None
+
+
+def _most(name: str, combine: np.ufunc, input: Any, dim: Any, keepdim: bool) -> Any:
+    _nonempty(name, input, dim)
+    axes = _axes(name, dim, input.ndim)
+    if _in_kernel(input):
+        d = _one_dim(input, axes)
+        if d is not None and d < input.ndim - 1:
+            y = extremes.along(input, d, combine is np.maximum)[0]
+            return y if keepdim else y.squeeze(d)
+    return kernels.reduced(combine, input, axes, keepdim)
 
 
 _MANY = 2048  # elements from where on kernels are worth their call
@@ -423,8 +443,7 @@ def amax(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
     >>> autograd.amax(autograd.tensor([[1.0, 4.0], [3.0, 2.0]]), 1)
     tensor([4., 3.])
     """
-    _nonempty("amax", input, dim)
-    return kernels.reduced(np.maximum, input, _axes("amax", dim, input.ndim), keepdim)
+    return _most("amax", np.maximum, input, dim, keepdim)
 
 
 @op(lambda g, input, dim, keepdim, y: _evenly(g, input, dim, keepdim, y), samples=_over_dims)
@@ -434,8 +453,7 @@ def amin(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
     >>> autograd.amin(autograd.tensor([[1.0, 4.0], [3.0, 2.0]]), 1)
     tensor([1., 2.])
     """
-    _nonempty("amin", input, dim)
-    return kernels.reduced(np.minimum, input, _axes("amin", dim, input.ndim), keepdim)
+    return _most("amin", np.minimum, input, dim, keepdim)
 
 
 aminmax_result = result_type("aminmax_result", "min max")

@@ -53,6 +53,14 @@ def test_shared_gradients(shape, dtype, at_end):
         np.testing.assert_array_equal(extremes.shared(g[:1], x, top), _shares(g[:1], x, top, None))
 
 
+@given(st.sampled_from([(1, 7, 1), (5, 16, 3), (2, 40, 130), (1, 64, 400)]), st.sampled_from(DTYPES), st.booleans())
+def test_gradients_shared_down_columns(shape, dtype, at_end):
+    x = guarded(_with_ties(shape, dtype), at_end)
+    g = np.random.default_rng(1).standard_normal((shape[0], 1, shape[2])).astype(dtype)
+    y = x.max(1, keepdims=True)
+    np.testing.assert_array_equal(extremes.shared_down(g, x, y, 1), _shares(g, x, y, 1))
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_tensors(dtype):
     """Of any order of memory, large enough for the kernels."""
