@@ -13,12 +13,13 @@ from .buffer import flat
 from .compile import kernel
 from .lanes import first_alike, lanes_of, where_alike
 from .order import flats
-from .reduce import GATE, MAXIMUM, MINIMUM, STEP, rows
+from .reduce import MAXIMUM, MINIMUM, STEP, rows
 from .simd import broadcast, load, load_first, store, store_first, total
 from .strips import STRIP, strip
 from .threads import run
 from .view import part
 
+GATE = 1 << 15  # elements below which a parallel launch costs more than it saves
 PIECE = 1 << 13  # elements of a long row that count as one of several
 
 # Tasks of `step` rows of C elements, flat, R in all.

@@ -12,11 +12,12 @@ from .buffer import flat
 from .compile import kernel
 from .functions import pulled
 from .lanes import folded_sums, lanes_of, only_first
-from .reduce import GATE, LONGEST, STEP, _sums
+from .reduce import LONGEST, STEP, _sums
 from .simd import broadcast, fma, load, load_first, store, store_first, total
 from .threads import run
 from .view import part
 
+GATE = 1 << 15  # elements below which a parallel launch costs more than it saves
 CACHED = 1 << 11  # elements of the rows worked on at once, up to as many rows as a vector has lanes
 
 

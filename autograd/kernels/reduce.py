@@ -19,8 +19,7 @@ from .simd import LANES, broadcast, fma, higher, load, load_first, store, store_
 from .threads import run
 from .view import part
 
-GATE = 1 << 15  # elements below which a parallel launch costs more than it saves, for rows ...
-GATE_COLUMNS = 1 << 17  # ... and for columns
+GATE = 1 << 17  # elements below which a parallel launch costs more than it saves
 STEP = 1 << 13  # elements a task
 LONGEST = 1024  # elements of a row up to which its sum in one go is as exact as numpy's pairwise one
 HIGHEST = 128  # rows added up in one go: in float32 the error grows with their number, so there are sums of sums
@@ -246,7 +245,7 @@ def columns(x: ndarray, A: int, B: int, C: int, apart: int) -> ndarray:
     y = np.empty((A, pieces, C), x.dtype)
     step = max(1, STEP // (min(B, HIGHEST) * min(C, STRIP)))
     run(
-        _columns, x.dtype, -(-A * pieces // step) * -(-C // STRIP), A * B * C >= GATE_COLUMNS,
+        _columns, x.dtype, -(-A * pieces // step) * -(-C // STRIP), A * B * C >= GATE,
         x, y.reshape(-1), A, B, C, apart, step,
     )  # fmt: skip
     return y.reshape(A, C) if pieces == 1 else columns(y.reshape(-1), A, pieces, C, pieces * C)

@@ -136,8 +136,9 @@ def mean(input: Any, dim: Any = None, keepdim: bool = False, dtype: Any = None) 
     if dtype is not None:
         input = input.astype(dtypes.as_dtype(dtype), copy=False)
     _floating("mean", input)
-    total = _sum(input, _axes("mean", dim, input.ndim), keepdim)
-    return np.true_divide(total, input.dtype.type(_count(input.shape, dim)))
+    total = kernels.reduced(np.add, input, None if dim is None else _axes("mean", dim, input.ndim), keepdim)
+    n = input.size // total.size if total.size else _count(input.shape, dim)
+    return np.true_divide(total, input.dtype.type(n))
 
 
 @function(samples=_with_empty(_over_dims))
