@@ -14,12 +14,12 @@ from numpy import ndarray
 from .buffer import flat
 from .compile import kernel
 from .conv_simd import prefetch
-from .simd import LANES, broadcast, higher, highest, load, load_first, store, store_first
+from .lanes import folded_maxima, folded_products, folded_sums, lanes_of, larger, marked, only_first
+from .simd import LANES, broadcast, fma, higher, load, load_first, store, store_first, total
 from .threads import run
 from .view import part
 
-GATE = 1 << 15  # elements below which a parallel launch costs more than it saves, for rows ...
-GATE_COLUMNS = 1 << 17  # ... and for columns
+GATE = 1 << 17  # elements below which a parallel launch costs more than it saves
 STEP = 1 << 13  # elements a task
 LONGEST = 1024  # elements of a row up to which its sum in one go is as exact as numpy's pairwise one
 HIGHEST = 128  # rows added up in one go: in float32 the error grows with their number, so there are sums of sums
@@ -35,66 +35,130 @@ SUM, MAXIMUM, MINIMUM, PRODUCT, SQUARES = range(5)
 # Tasks of `step` rows of C elements, flat, R in all.
 
 
-@kernel(fastmath={"reassoc"})
-def _sum(x):
-    total = x.dtype.type(0)
-    for c in range(x.size):
-        total += x[c]
-    return total
-
-
-@kernel(fastmath={"reassoc"})
-def _squares(x):
-    total = x.dtype.type(0)
-    for c in range(x.size):
-        total += x[c] * x[c]
-    return total
-
-
-@kernel(fastmath={"reassoc"})
-def _product(x):
-    total = x.dtype.type(1)
-    for c in range(x.size):
-        total *= x[c]
-    return total
+# The rows of x, n in all of C elements each, become vectors in `out`: what their lanes combine to is the row's result.
+# They are handed a part of x and not x itself, for a function that is handed an array counts its owners at each call.
 
 
 @kernel
-def _most(x, sign):
-    """The largest of sign x[c], sign 1 or -1; NaN where there is one."""
-    lanes, low = LANES * 4 // x.itemsize, broadcast(x, -np.inf)
-    v0, v1, v2, v3, signs = low, low, low, low, broadcast(x, sign)
-    whole = x.size - x.size % lanes
-    for c in range(0, whole - 3 * lanes, 4 * lanes):
-        v0 = higher(load(x, c) * signs, v0)
-        v1 = higher(load(x, c + lanes) * signs, v1)
-        v2 = higher(load(x, c + 2 * lanes) * signs, v2)
-        v3 = higher(load(x, c + 3 * lanes) * signs, v3)
-    for c in range(whole - whole % (4 * lanes), whole, lanes):
-        v0 = higher(load(x, c) * signs, v0)
-    most = highest(higher(higher(v0, v1), higher(v2, v3)))
-    for c in range(whole, x.size):
-        v = x[c] * sign
-        most = v if v > most or v != v else most
-    return most
+def _extremes(x, n, C, out, sign):
+    """The largest of sign times x; NaN in some lane where there is one."""
+    lanes, low, signs = lanes_of(x), broadcast(x, -np.inf), broadcast(x, sign)
+    whole = C - C % lanes
+    four = whole - whole % (4 * lanes)
+    for r in range(n):
+        i = r * C
+        v0, v1, v2, v3, seen = low, low, low, low, low
+        for c in range(i, i + four, 4 * lanes):
+            w0, w1 = load(x, c) * signs, load(x, c + lanes) * signs
+            w2, w3 = load(x, c + 2 * lanes) * signs, load(x, c + 3 * lanes) * signs
+            v0, v1, v2, v3 = larger(v0, w0), larger(v1, w1), larger(v2, w2), larger(v3, w3)
+            seen = marked(marked(seen, w0, w1), w2, w3)
+        for c in range(i + four, i + whole, lanes):
+            w0 = load(x, c) * signs
+            v0, seen = larger(v0, w0), marked(seen, w0, w0)
+        if whole < C:
+            w0 = only_first(load_first(x, i + whole, C - whole) * signs, C - whole, -np.inf)
+            v0, seen = larger(v0, w0), marked(seen, w0, w0)
+        store(out, r * lanes, higher(seen, larger(larger(v0, v1), larger(v2, v3))))
+
+
+@kernel
+def _sums(x, n, C, out):
+    lanes, zero = lanes_of(x), broadcast(x, 0)
+    whole = C - C % lanes
+    four = whole - whole % (4 * lanes)
+    for r in range(n):
+        i = r * C
+        v0, v1, v2, v3 = zero, zero, zero, zero
+        for c in range(i, i + four, 4 * lanes):
+            v0, v1 = v0 + load(x, c), v1 + load(x, c + lanes)
+            v2, v3 = v2 + load(x, c + 2 * lanes), v3 + load(x, c + 3 * lanes)
+        for c in range(i + four, i + whole, lanes):
+            v0, v1 = v1 + load(x, c), v0
+        if whole < C:
+            v2 = v2 + load_first(x, i + whole, C - whole)
+        store(out, r * lanes, (v0 + v1) + (v2 + v3))
+
+
+@kernel
+def _squares(x, n, C, out):
+    """The sums of squares."""
+    lanes, zero = lanes_of(x), broadcast(x, 0)
+    whole = C - C % lanes
+    four = whole - whole % (4 * lanes)
+    for r in range(n):
+        i = r * C
+        v0, v1, v2, v3 = zero, zero, zero, zero
+        for c in range(i, i + four, 4 * lanes):
+            w0, w1, w2, w3 = load(x, c), load(x, c + lanes), load(x, c + 2 * lanes), load(x, c + 3 * lanes)
+            v0, v1, v2, v3 = fma(w0, w0, v0), fma(w1, w1, v1), fma(w2, w2, v2), fma(w3, w3, v3)
+        for c in range(i + four, i + whole, lanes):
+            w0 = load(x, c)
+            v0, v1 = fma(w0, w0, v1), v0
+        if whole < C:
+            w0 = load_first(x, i + whole, C - whole)
+            v2 = fma(w0, w0, v2)
+        store(out, r * lanes, (v0 + v1) + (v2 + v3))
+
+
+@kernel
+def _products(x, n, C, out):
+    lanes, one = lanes_of(x), broadcast(x, 1)
+    whole = C - C % lanes
+    four = whole - whole % (4 * lanes)
+    for r in range(n):
+        i = r * C
+        v0, v1, v2, v3 = one, one, one, one
+        for c in range(i, i + four, 4 * lanes):
+            v0, v1 = v0 * load(x, c), v1 * load(x, c + lanes)
+            v2, v3 = v2 * load(x, c + 2 * lanes), v3 * load(x, c + 3 * lanes)
+        for c in range(i + four, i + whole, lanes):
+            v0, v1 = v1 * load(x, c), v0
+        if whole < C:
+            v2 = v2 * only_first(load_first(x, i + whole, C - whole), C - whole, 1)
+        store(out, r * lanes, (v0 * v1) * (v2 * v3))
+
+
+@kernel
+def _folded_rows(x, n, C, out, kind, sign):
+    if kind == SUM:
+        _sums(x, n, C, out)
+    elif kind == SQUARES:
+        _squares(x, n, C, out)
+    elif kind == PRODUCT:
+        _products(x, n, C, out)
+    else:
+        _extremes(x, n, C, out, sign)
 
 
 @kernel
 def _rows(first, last, x, y, kind, R, C, step):
-    plus, minus = x.dtype.type(1), x.dtype.type(-1)
-    for r in range(first * step, min(R, last * step)):
-        row = part(x, r * C, (r + 1) * C)
-        if kind == SUM:
-            total = 0.0
-            for c in range(0, C, LONGEST):
-                total += _sum(part(row, c, min(C, c + LONGEST)))
-            y[r] = total
-        elif kind == SQUARES:
-            y[r] = _squares(row)
-        elif kind == PRODUCT:
-            y[r] = _product(row)
+    """As many rows at a time as a vector has lanes: each makes a vector, whose lanes are combined for all at once."""
+    lanes = lanes_of(x)
+    square = np.empty(lanes * lanes, x.dtype)
+    out = part(square, 0, square.size)
+    out[:] = 0
+    sign = x.dtype.type(-1 if kind == MINIMUM else 1)
+    end = min(R, last * step)
+    for a in range(first * step, end, lanes):
+        n = min(lanes, end - a)
+        if C > LONGEST and (kind == SUM or kind == SQUARES):
+            for r in range(a, a + n):
+                s = 0.0
+                for c in range(r * C, (r + 1) * C, LONGEST):
+                    some = min(LONGEST, (r + 1) * C - c)
+                    _folded_rows(part(x, c, c + some), 1, some, out, kind, sign)
+                    s += total(load(out, 0))
+                y[r] = s
+            continue
+        _folded_rows(part(x, a * C, (a + n) * C), n, C, out, kind, sign)
+        if kind == PRODUCT:
+            v = folded_products(out)
+        elif kind == SUM or kind == SQUARES:
+            v = folded_sums(out)
         else:
-            y[r] = _most(row, plus) if kind == MAXIMUM else -_most(row, minus)
+            v = folded_maxima(out) * broadcast(x, sign)
+        store_first(y, a, v, n)
 
 
 @kernel
@@ -181,7 +245,7 @@ def columns(x: ndarray, A: int, B: int, C: int, apart: int) -> ndarray:
     y = np.empty((A, pieces, C), x.dtype)
     step = max(1, STEP // (min(B, HIGHEST) * min(C, STRIP)))
     run(
-        _columns, x.dtype, -(-A * pieces // step) * -(-C // STRIP), A * B * C >= GATE_COLUMNS,
+        _columns, x.dtype, -(-A * pieces // step) * -(-C // STRIP), A * B * C >= GATE,
         x, y.reshape(-1), A, B, C, apart, step,
     )  # fmt: skip
     return y.reshape(A, C) if pieces == 1 else columns(y.reshape(-1), A, pieces, C, pieces * C)
@@ -231,10 +295,18 @@ def reduced(combine: np.ufunc, x: ndarray, axes: tuple[int, ...] | None, keepdim
     if x.size < SMALL:
         return combine.reduce(x, axis=axes, keepdims=keepdim)
     shape = x.shape
-    if combine is np.add and axes is not None and len(axes) == 1 and _ours(x) and axes[0] % x.ndim < x.ndim - 1:
-        at = axes[0] % x.ndim  # the most frequent case without further ado
-        y = _over(x, at)
-        return y.reshape(shape[:at] + (1,) + shape[at + 1 :]) if keepdim else y
+    if combine in _KINDS and _ours(x):  # the most frequent cases without further ado
+        if axes is None:
+            y = np.asarray(_innermost(combine, x.reshape(-1)))
+            return y.reshape((1,) * x.ndim) if keepdim else y
+        if len(axes) == 1:
+            at = axes[0] % x.ndim
+            if at == x.ndim - 1 and (x.ndim > 1 or shape[0] <= LONGEST):
+                y = rows(x.reshape(-1, shape[-1]), _KINDS[combine])
+                return y.reshape(shape[:-1] + (1,) if keepdim else shape[:-1])
+            if at < x.ndim - 1 and combine is np.add:
+                y = _over(x, at)
+                return y.reshape(shape[:at] + (1,) + shape[at + 1 :]) if keepdim else y
     view, inside, kept = _compact(x, axes)
     if len(inside) > 1 and inside[-1] == view.ndim - 1:  # the innermost axis first, so that the next one can be folded
         view, inside = _innermost(combine, view), inside[:-1]

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from .buffer import flat
 from .compile import kernel
 from .strips import STRIP, strip
 from .threads import run
@@ -75,6 +76,112 @@ def _running(first, last, x, y, product, reverse, N, K):
             _advance(part(x, i, i + n), total, part(y, i, i + n), product)
 
 
+# The gradients of running products y and of products of rows: x_i counts for y_(i-1) S_i, where S_i = g_i + x_(i+1) S_(i+1)
+# runs from the end, and for the product of all others. Nothing is divided, so zeros among the factors are no exception.
+
+
+@kernel
+def _pulled(y, s):
+    """y s, 0 where s is 0 whatever y is."""
+    return y * s if s != 0 else s
+
+
+@kernel
+def _product_pull_row(g, x, y, gx):
+    s, n = 0.0, x.size
+    for j in range(n):
+        i = np.uint64(n - 1 - j)
+        s = g[i] + s
+        gx[i] = _pulled(y[i - np.uint64(1)] if i else 1.0, s)
+        s *= x[i]
+
+
+@kernel
+def _product_pull_four(g, x, y, gx):
+    """`_product_pull_row` of four at once, for each product waits for the one before."""
+    a, b, c, d, n, one = 0.0, 0.0, 0.0, 0.0, x.size // 4, np.uint64(1)
+    for j in range(n - 1):
+        i = np.uint64(n - 1 - j)
+        p, q, r = i + np.uint64(n), i + np.uint64(2 * n), i + np.uint64(3 * n)
+        a, b, c, d = g[i] + a, g[p] + b, g[q] + c, g[r] + d
+        gx[i], gx[p] = _pulled(y[i - one], a), _pulled(y[p - one], b)
+        gx[q], gx[r] = _pulled(y[q - one], c), _pulled(y[r - one], d)
+        a, b, c, d = a * x[i], b * x[p], c * x[q], d * x[r]
+    gx[0], gx[n], gx[2 * n], gx[3 * n] = g[0] + a, g[n] + b, g[2 * n] + c, g[3 * n] + d
+
+
+@kernel
+def _product_pull_columns(g, x, before, s, gx):
+    for k in range(s.size):
+        t = s[k] + g[k]
+        gx[k] = _pulled(before[k], t)
+        s[k] = t * x[k]
+
+
+@kernel
+def _product_pull(first, last, g, x, y, gx, N, K):
+    sums, ones = np.empty(STRIP, np.float64), np.ones(STRIP, x.dtype)
+    for t in range(first, last):
+        if K == 1:
+            i, rows = t * ROWS * N, min(ROWS, x.size // N - t * ROWS)
+            if rows == 4:
+                j = i + 4 * N
+                _product_pull_four(part(g, i, j), part(x, i, j), part(y, i, j), part(gx, i, j))
+            else:
+                for r in range(i, i + rows * N, N):
+                    _product_pull_row(part(g, r, r + N), part(x, r, r + N), part(y, r, r + N), part(gx, r, r + N))
+            continue
+        at, n = strip(t, N, K)
+        s = part(sums, 0, n)
+        s[:] = 0
+        for j in range(N):
+            i = at + (N - 1 - j) * K
+            before = part(y, i - K, i - K + n) if j < N - 1 else part(ones, 0, n)
+            _product_pull_columns(part(g, i, i + n), part(x, i, i + n), before, s, part(gx, i, i + n))
+
+
+@kernel
+def _others_row(f, x, gx):
+    before, after, n = 1.0, np.float64(f), x.size
+    for i in range(n):
+        gx[i] = before
+        before *= x[i]
+    for j in range(n):
+        i = np.uint64(n - 1 - j)
+        gx[i] = gx[i] * after
+        after *= x[i]
+
+
+@kernel
+def _others_four(f, x, gx):
+    """`_others_row` of four at once."""
+    n = x.size // 4
+    a = b = c = d = 1.0
+    for j in range(n):
+        i = np.uint64(j)
+        p, q, r = i + np.uint64(n), i + np.uint64(2 * n), i + np.uint64(3 * n)
+        gx[i], gx[p], gx[q], gx[r] = a, b, c, d
+        a, b, c, d = a * x[i], b * x[p], c * x[q], d * x[r]
+    a, b, c, d = np.float64(f[0]), np.float64(f[1]), np.float64(f[2]), np.float64(f[3])
+    for j in range(n):
+        i = np.uint64(n - 1 - j)
+        p, q, r = i + np.uint64(n), i + np.uint64(2 * n), i + np.uint64(3 * n)
+        gx[i], gx[p], gx[q], gx[r] = gx[i] * a, gx[p] * b, gx[q] * c, gx[r] * d
+        a, b, c, d = a * x[i], b * x[p], c * x[q], d * x[r]
+
+
+@kernel
+def _others(first, last, f, x, gx, N, K):
+    for t in range(first, last):
+        i, rows = t * ROWS * N, min(ROWS, x.size // N - t * ROWS)
+        if rows == 4:
+            _others_four(part(f, t * ROWS, t * ROWS + 4), part(x, i, i + 4 * N), part(gx, i, i + 4 * N))
+        else:
+            for r in range(rows):
+                j = i + r * N
+                _others_row(f[t * ROWS + r], part(x, j, j + N), part(gx, j, j + N))
+
+
 @kernel
 def _extreme_row(x, before, y, place, place_before, j, largest):
     for k in range(x.size):
@@ -117,7 +224,7 @@ def _run(function: Any, x: np.ndarray, axis: int, *args: Any) -> None:
     tasks = -(-O // ROWS) if K == 1 else O * -(-K // STRIP)
     if not x.size:
         return
-    args = np.ascontiguousarray(x).reshape(-1), *args, N, K
+    args = flat(np.ascontiguousarray(x))[0], *args, N, K
     run(function, x.dtype, tasks, x.size >= GATE, *args)
 
 
@@ -126,6 +233,23 @@ def running(x: np.ndarray, axis: int, product: bool = False, reverse: bool = Fal
     y = np.empty(x.shape, x.dtype)
     _run(_running, x, axis, y.reshape(-1), product, reverse)
     return y
+
+
+def product_pull(g: np.ndarray, x: np.ndarray, y: np.ndarray, axis: int) -> np.ndarray:
+    """The gradient in x of its running product y along `axis` >= 0, from g: arrays of one shape and dtype."""
+    gx = np.empty(x.shape, x.dtype)
+    flats = [flat(np.ascontiguousarray(a))[0] for a in (x, y)]
+    _run(_product_pull, g, axis, *flats, gx.reshape(-1))
+    return gx
+
+
+def others(f: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """f[r] times, for each element of row r of x (rows, columns), the product of all others in the row."""
+    gx = np.empty(x.shape, x.dtype)
+    if x.size:
+        tasks, arrays = -(-len(x) // ROWS), [flat(np.ascontiguousarray(a))[0] for a in (f, x)]
+        run(_others, x.dtype, tasks, x.size >= GATE, *arrays, gx.reshape(-1), x.shape[1], 1)
+    return gx
 
 
 def extremes(x: np.ndarray, axis: int, largest: bool) -> tuple[np.ndarray, np.ndarray]:

@@ -8,13 +8,14 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from llvmlite import ir
-from numba import types
-from numba.extending import intrinsic
 
+from .buffer import flat
 from .compile import kernel
-from .functions import _mapped, exp
-from .simd import LANES, _Emit, broadcast, load, load_first, store, store_first, total
+from .functions import _mapped, exp, pulled
+from .further import _of_one
+from .lanes import folded_maxima, folded_sums, lanes_of, larger, largest, only_first
+from .reduce import _extremes
+from .simd import LANES, broadcast, fma, load, load_first, store, store_first, total
 from .strips import STRIP, strip
 from .threads import run
 from .view import part
@@ -24,44 +25,7 @@ PIECE = 1 << 13  # elements of a task at most
 
 # R rows of C columns, flat C-contiguous. A row is read in vectors whose sums are added in one order wherever it lies.
 
-_vector_exp = _mapped("exp")
-
-
-@intrinsic
-def _larger(tyctx, x, y):  # type: ignore[no-untyped-def]
-    """The larger of two vectors, lane by lane; x where y is NaN."""
-
-    def codegen(context, b, sig, args):  # type: ignore[no-untyped-def]
-        return b.select(b.fcmp_ordered(">", args[1], args[0]), args[1], args[0])
-
-    return x(x, x), codegen
-
-
-@intrinsic
-def _largest(tyctx, x):  # type: ignore[no-untyped-def]
-    """The largest lane of a vector."""
-
-    def codegen(context, b, sig, args):  # type: ignore[no-untyped-def]
-        emit, v = _Emit(context, b, x.dtype), args[0]
-        span = emit.width
-        while span > 1:
-            span //= 2
-            other = emit.shuffle(v, v, [(lane + span) % emit.width for lane in range(emit.width)])
-            v = b.select(b.fcmp_ordered(">", other, v), other, v)
-        return b.extract_element(v, ir.Constant(ir.IntType(32), 0))
-
-    return x.dtype(x), codegen
-
-
-@intrinsic
-def _only_first(tyctx, v, count, rest):  # type: ignore[no-untyped-def]
-    """The first `count` lanes of v, and `rest` in the others."""
-
-    def codegen(context, b, sig, args):  # type: ignore[no-untyped-def]
-        emit = _Emit(context, b, v.dtype)
-        return b.select(emit.mask(args[1]), args[0], emit.splat(args[2]))
-
-    return v(v, types.intp, v.dtype), codegen
+_vector_exp, _vector_log = _mapped("exp"), _of_one("log")
 
 
 @kernel
@@ -77,10 +41,10 @@ def _row_max(x, lanes, full):
     least = x.dtype.type(-np.inf)
     top, rest = broadcast(x, least), x.size - full * lanes
     for k in range(full):
-        top = _larger(top, load(x, k * lanes))
+        top = larger(top, load(x, k * lanes))
     if rest:
-        top = _larger(top, _only_first(load_first(x, full * lanes, rest), rest, least))
-    return _largest(top)
+        top = larger(top, only_first(load_first(x, full * lanes, rest), rest, least))
+    return largest(top)
 
 
 @kernel
@@ -91,7 +55,7 @@ def _exp_sum(x, lanes, full, top):
     for k in range(full):
         s = s + _vector_exp(load(x, k * lanes) - t)
     if rest:
-        s = s + _only_first(_vector_exp(load_first(x, full * lanes, rest) - t), rest, zero)
+        s = s + only_first(_vector_exp(load_first(x, full * lanes, rest) - t), rest, zero)
     return total(s)
 
 
@@ -101,54 +65,148 @@ def _log_probability(x, top, log):
     return (x - top) - log
 
 
+SOFTMAX, LOG_SOFTMAX, LOGSUMEXP = range(3)
+CACHED = 1 << 11  # elements of the rows worked on at once, up to as many rows as a vector has lanes
+
+# n rows of C columns at a time: a vector of partial results a row goes into `out`, and all are combined at once. These
+# are handed parts of arrays, for a function that is handed an array counts its owners at each call.
+
+
 @kernel
-def _softmax_rows(k0, k1, x, y, log, C, R, step):
-    lanes, full = _cut(x, C)
-    zero, rest = x.dtype.type(0), C - full * lanes
-    for r in range(k0 * step, min(R, k1 * step)):
-        a, xr = r * C, part(x, r * C, (r + 1) * C)
-        top = _row_max(xr, lanes, full)
-        t, s = broadcast(x, top), broadcast(x, zero)
-        if log:
-            shift = broadcast(x, x.dtype.type(np.log(_exp_sum(xr, lanes, full, top))))
-            for k in range(full):
-                store(y, a + k * lanes, (load(x, a + k * lanes) - t) - shift)
-            if rest:
-                c = a + full * lanes
-                store_first(y, c, (load_first(x, c, rest) - t) - shift, rest)
+def _exp_sums(x, n, C, tops, y, write, out):
+    """The sums of exp(x - tops[r]) of each row r, and the terms in y where `write`."""
+    lanes, zero = lanes_of(x), x.dtype.type(0)
+    whole = C - C % lanes
+    for r in range(n):
+        i, t, s = r * C, broadcast(x, tops[r]), broadcast(x, zero)
+        if write:
+            for c in range(i, i + whole, lanes):
+                e = _vector_exp(load(x, c) - t)
+                store(y, c, e)
+                s = s + e
         else:
-            for k in range(full):
-                e = _vector_exp(load(x, a + k * lanes) - t)
-                store(y, a + k * lanes, e)
-                s = s + e
-            if rest:
-                c = a + full * lanes
-                e = _only_first(_vector_exp(load_first(x, c, rest) - t), rest, zero)
-                store_first(y, c, e, rest)
-                s = s + e
-            factor = broadcast(x, x.dtype.type(1) / total(s))
-            for k in range(full):
-                store(y, a + k * lanes, load(y, a + k * lanes) * factor)
-            if rest:
-                c = a + full * lanes
-                store_first(y, c, load_first(y, c, rest) * factor, rest)
+            for c in range(i, i + whole, lanes):
+                s = s + _vector_exp(load(x, c) - t)
+        if whole < C:
+            e = only_first(_vector_exp(load_first(x, i + whole, C - whole) - t), C - whole, zero)
+            if write:
+                store_first(y, i + whole, e, C - whole)
+            s = s + e
+        store(out, r * lanes, s)
 
 
-@kernel(fastmath={"reassoc", "contract"})
+@kernel
+def _scaled_rows(y, n, C, factors):
+    lanes = lanes_of(y)
+    whole = C - C % lanes
+    for r in range(n):
+        i, f = r * C, broadcast(y, factors[r])
+        for c in range(i, i + whole, lanes):
+            store(y, c, load(y, c) * f)
+        if whole < C:
+            store_first(y, i + whole, load_first(y, i + whole, C - whole) * f, C - whole)
+
+
+@kernel
+def _lowered_rows(x, n, C, tops, logs, y):
+    """(x - tops[r]) - logs[r]: in this order, for x - (top + log) would lose a large row's digits."""
+    lanes = lanes_of(x)
+    whole = C - C % lanes
+    for r in range(n):
+        i, t, log = r * C, broadcast(x, tops[r]), broadcast(x, logs[r])
+        for c in range(i, i + whole, lanes):
+            store(y, c, (load(x, c) - t) - log)
+        if whole < C:
+            store_first(y, i + whole, (load_first(x, i + whole, C - whole) - t) - log, C - whole)
+
+
+@kernel
+def _softmax_rows(k0, k1, x, y, kind, C, R, step):
+    lanes, one = lanes_of(x), x.dtype.type(1)
+    work = np.zeros((lanes + 2) * lanes, x.dtype)
+    out, tops, numbers = (
+        part(work, 2 * lanes, work.size), part(work, 0, lanes), part(work, lanes, 2 * lanes)
+    )  # fmt: skip
+    together, end = max(1, min(lanes, CACHED // C)), min(R, k1 * step)
+    for a in range(k0 * step, end, together):
+        n = min(together, end - a)
+        rows = part(x, a * C, (a + n) * C)
+        _extremes(rows, n, C, out, one)
+        store(tops, 0, folded_maxima(out))
+        if kind == SOFTMAX:
+            to = part(y, a * C, (a + n) * C)
+            _exp_sums(rows, n, C, tops, to, True, out)
+            store(numbers, 0, broadcast(x, one) / folded_sums(out))
+            _scaled_rows(to, n, C, numbers)
+            continue
+        _exp_sums(rows, n, C, tops, rows, False, out)
+        s = folded_sums(out)
+        store(numbers, 0, _vector_log(s) + (s - s))  # the logarithm knows no NaN
+        if kind == LOG_SOFTMAX:
+            _lowered_rows(rows, n, C, tops, numbers, part(y, a * C, (a + n) * C))
+        else:
+            for r in range(n):
+                top = tops[r]
+                y[a + r] = top if abs(top) == np.inf else top + numbers[r]
+
+
+@kernel
+def _pulled_sums(g, y, n, C, log, out):
+    """The sums of g, or of g y unless `log`."""
+    lanes = lanes_of(y)
+    whole = C - C % lanes
+    for r in range(n):
+        i, s = r * C, broadcast(y, 0)
+        for c in range(i, i + whole, lanes):
+            s = s + load(g, c) if log else fma(load(g, c), load(y, c), s)
+        if whole < C:
+            v = load_first(g, i + whole, C - whole)
+            s = s + v if log else fma(v, load_first(y, i + whole, C - whole), s)
+        store(out, r * lanes, s)
+
+
+@kernel
+def _pulled_rows(g, y, n, C, sums, log, gx):
+    """g - exp(y) sums[r], or (g - sums[r]) y."""
+    lanes = lanes_of(y)
+    whole = C - C % lanes
+    for r in range(n):
+        i, s = r * C, broadcast(y, sums[r])
+        for c in range(i, i + whole, lanes):
+            v, w = load(g, c), load(y, c)
+            store(gx, c, v - _vector_exp(w) * s if log else (v - s) * w)
+        if whole < C:
+            v, w = load_first(g, i + whole, C - whole), load_first(y, i + whole, C - whole)
+            store_first(gx, i + whole, v - _vector_exp(w) * s if log else (v - s) * w, C - whole)
+
+
+@kernel
 def _softmax_back_rows(k0, k1, g, y, gx, log, C, R, step):
+    lanes = lanes_of(y)
+    work = np.zeros((lanes + 1) * lanes, y.dtype)
+    out, sums = part(work, lanes, work.size), part(work, 0, lanes)
+    together, end = max(1, min(lanes, CACHED // C)), min(R, k1 * step)
+    for a in range(k0 * step, end, together):
+        n = min(together, end - a)
+        i, j = a * C, (a + n) * C
+        _pulled_sums(part(g, i, j), part(y, i, j), n, C, log, out)
+        store(sums, 0, folded_sums(out))
+        _pulled_rows(part(g, i, j), part(y, i, j), n, C, sums, log, part(gx, i, j))
+
+
+@kernel
+def _logsumexp_back_rows(k0, k1, g, x, y, gx, C, R, step):
+    """gx = g[r] exp(x - y[r]), 0 where g[r] is 0; where y[r] is -inf, g[r] exp(x)."""
+    lanes = lanes_of(x)
+    whole = C - C % lanes
     for r in range(k0 * step, min(R, k1 * step)):
-        gr, yr, out = part(g, r * C, (r + 1) * C), part(y, r * C, (r + 1) * C), part(gx, r * C, (r + 1) * C)
-        s = y.dtype.type(0)
-        if log:
-            for c in range(C):
-                s += gr[c]
-            for c in range(C):
-                out[c] = gr[c] - exp(yr[c]) * s
-        else:
-            for c in range(C):
-                s += gr[c] * yr[c]
-            for c in range(C):
-                out[c] = (gr[c] - s) * yr[c]
+        i, t = r * C, broadcast(x, y[r] if y[r] != -np.inf else 0)
+        pull = broadcast(x, g[r])
+        for c in range(i, i + whole, lanes):
+            store(gx, c, pulled(pull, _vector_exp(load(x, c) - t)))
+        if whole < C:
+            v = pulled(pull, _vector_exp(load_first(x, i + whole, C - whole) - t))
+            store_first(gx, i + whole, v, C - whole)
 
 
 # O blocks of C rows of K values, the softmax down each column; task t is one strip of up to STRIP columns of one block.
@@ -340,10 +398,13 @@ def _softmax(x: np.ndarray, log: bool) -> np.ndarray:
     x = np.ascontiguousarray(x)
     R, C = x.shape
     y = np.empty((R, C), x.dtype)
-    if x.size == 0:
-        return y
+    return _by_rows(x, y, LOG_SOFTMAX if log else SOFTMAX) if x.size else y
+
+
+def _by_rows(x: np.ndarray, y: np.ndarray, kind: int) -> np.ndarray:
+    R, C = x.shape
     step = _step(R, C)
-    run(_softmax_rows, x.dtype, -(-R // step), x.size >= GATE, x.reshape(-1), y.reshape(-1), log, C, R, step)
+    run(_softmax_rows, x.dtype, -(-R // step), x.size >= GATE, flat(x)[0], y.reshape(-1), kind, C, R, step)
     return y
 
 
@@ -355,6 +416,19 @@ def softmax(x: np.ndarray) -> np.ndarray:
 def log_softmax(x: np.ndarray) -> np.ndarray:
     """x less the log of the sum of exp(x), along rows or down columns as `softmax`."""
     return _softmax(x, True)
+
+
+def logsumexp(x: np.ndarray) -> np.ndarray:
+    """The logarithm of the sum of exp(x) of each row of x (rows, columns), C-contiguous, with columns: (rows,)."""
+    return _by_rows(x, np.empty(len(x), x.dtype), LOGSUMEXP)
+
+
+def logsumexp_backward(g: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """The gradient of `logsumexp` in x from its output y: g exp(x - y), 0 where g is 0. g and y have a number a row."""
+    (R, C), gx = x.shape, np.empty(x.shape, x.dtype)
+    step, flats = _step(R, C), [flat(np.ascontiguousarray(a))[0] for a in (g, x, y)]
+    run(_logsumexp_back_rows, x.dtype, -(-R // step), x.size >= GATE, *flats, gx.reshape(-1), C, R, step)
+    return gx
 
 
 def _softmax_backward(g: np.ndarray, y: np.ndarray, log: bool) -> np.ndarray:

@@ -120,6 +120,8 @@ def _cumprod_pull(g: Any, input: Any, dim: int, y: Any) -> Any:
     if not len(input.shape):
         return g
     d = dim_of("cumprod", dim, len(input.shape))
+    if type(g) is ndarray and type(y) is ndarray and _in_kernel(input) and g.dtype == y.dtype == input.dtype:
+        return scan.product_pull(g, input, y, d)
     return times(_carry(g, input, d, True), _shifted(y, d, 1, 1.0))
 
 

@@ -13,8 +13,8 @@ from numpy import ndarray
 from .. import dtypes
 from ..errors import DTypeError, PlaceError, RangeError, ShapeError, SubscriptError
 from ..inplace import check_writable, rebase, record_node
+from ..kernels import held, scatter
 from ..kernels import mask as kernels
-from ..kernels import scatter
 from ..op import REGISTRY as _REGISTRY
 from ..op import function, op
 from ..tape import mode, node_of, synced
@@ -77,6 +77,9 @@ def _put_zeros(input: Any, shape: tuple[int, ...], index: Basic) -> Any:
 )  # fmt: skip
 def _index(input: Any, indices: Subscript) -> Any:
     """`input` at integer arrays and masks; a copy."""
+    mask = _whole_mask(indices, input.shape)
+    if mask is not None and input.dtype.char in "fd" and input.flags.c_contiguous:
+        return held.taken(input, mask)
     try:
         return input[indices.items]
     except IndexError:
@@ -95,12 +98,23 @@ def _index_sum(input: Any, shape: tuple[int, ...], indices: Subscript) -> Any:
     last = indices.items[d]
     if d and type(last) is ndarray and last.ndim == 1 and last.dtype.kind == "i" and _full(indices.items[:d]):
         return _index_select_sum(input, last, shape, d)
+    mask = _whole_mask(indices, shape)
+    if mask is not None and type(input) is ndarray and input.dtype.char in "fd":
+        return held.put(input, mask)
     out = np.zeros(shape, input.dtype)
     if indices.repeats:
         add_at(out, indices.items, input)
     else:
         out[indices.items] = input
     return out
+
+
+def _whole_mask(indices: Subscript, shape: tuple[int, ...]) -> ndarray | None:
+    """The one mask that the subscript is, of the whole shape, where kernels take it and are worth their call."""
+    mask = indices.items[0]
+    if len(indices.items) > 1 or type(mask) is not ndarray or mask.dtype.kind != "b" or mask.size < held.SOME:
+        return None
+    return mask if mask.shape == tuple(shape) and mask.flags.c_contiguous else None
 
 
 def _full(items: tuple[slice | ndarray, ...]) -> bool:
@@ -709,6 +723,8 @@ def masked_fill(input: Any, mask: Any, value: Any) -> Any:
 @op(None, samples=lambda s: [(s.ints(2, 3, 4),), (s.bools(4),), (s.ints(2),)])
 def _nonzero(input: Any) -> Any:
     """The indices of the elements that are not zero, as rows."""
+    if input.ndim and input.size >= held.SOME:
+        return held.places(np.ascontiguousarray(input if input.dtype.kind == "b" else input != 0))
     return np.argwhere(input)
 
 

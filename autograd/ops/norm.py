@@ -17,6 +17,7 @@ from ..errors import DTypeError, NumberError, ShapeError
 from ..forms import Masked
 from ..kernels import group
 from ..kernels import norm as kernels
+from ..kernels import unit as row_kernels
 from ..op import REGISTRY, followed, function, fusible, op
 from ..tape import mode, takes_masked
 from ..tensor import Tensor
@@ -25,7 +26,7 @@ from .compare import _where, clamp_min
 from .elementwise import pow, rsqrt, true_divide
 from .pad import pad
 from .pool import avg_pool2d
-from .reduce import _norm_pull, _vector_norm, sum
+from .reduce import _along_rows, _norm_pull, _vector_norm, sum
 from .reduce import mean as average
 from .shape import _reshape, reshape
 
@@ -305,6 +306,27 @@ def layer_norm(input: Any, normalized_shape: Any, weight: Any = None, bias: Any 
     return _layer_norm(input, weight, bias, len(shape), float(eps))[0]
 
 
+def _rms_pull(g: Any, input: Any, y: Any, n: int, eps: float) -> Any:
+    shape = tuple(input.shape)
+    if type(g) is ndarray and type(input) is ndarray:
+        rows = (-1, prod(shape[-n:]))
+        return row_kernels.scaled_backward(g.reshape(rows), input.reshape(rows), y[1], eps, True).reshape(shape)
+    axes = tuple(range(-n, 0))
+    rstd = rsqrt(average(input * input, axes, True) + eps)
+    return g * rstd - input * (rstd * rstd * rstd * average(g * input, axes, True))
+
+
+@op(
+    lambda g, input, y, n, eps: _rms_pull(g, input, y, n, eps),
+    hidden=1,
+    samples=lambda s: [(s(4, 3), 1, 1e-5), (s(2, 3, 4), 2, 1e-3)],
+)
+def _rms_norm(input: Any, n: int, eps: float) -> Any:
+    """The last n dimensions over their root mean square; also 1 over that, a number a row."""
+    y, rstd = row_kernels.scaled(input.reshape(-1, prod(input.shape[-n:])), eps, True)
+    return y.reshape(input.shape), rstd
+
+
 @function(
     method=False,
     samples=lambda s: [(s(4, 3), (3,), s(3)), (s(2, 3, 4), (3, 4)), (s(2, 4), [4], s(4), 1e-3)],
@@ -319,9 +341,8 @@ def rms_norm(input: Any, normalized_shape: Any, weight: Any = None, eps: float |
     tensor([[0.8485, 1.1314]])
     """
     shape = _normal_shape("rms_norm", input, normalized_shape, weight=weight)
-    axes = tuple(range(-len(shape), 0))
-    eps = float(np.finfo(input.dtype).eps) if eps is None else eps
-    y = input * rsqrt(average(input * input, axes, True) + eps)
+    eps = float(np.finfo(input.dtype).eps) if eps is None else float(eps)
+    y = input * 1.0 if 0 in input.shape else _rms_norm(input, len(shape), eps)[0]
     return y if weight is None else y * weight
 
 
@@ -494,15 +515,31 @@ def unit_pull(g: Any, x: Any, norm: Any, p: float, dim: Any, eps: float) -> Any:
     return np.add(gx, through_norm, out=gx) if type(gx) is ndarray else gx + through_norm
 
 
+def _by_rows(x: Any, p: float, dim: Any, eps: float) -> bool:
+    """Whether kernels make rows of x of unit length."""
+    return p == 2 and eps > 0 and _along_rows(x, dim)
+
+
+def _normalize_pull(g: Any, input: Any, p: float, dim: Any, eps: float, y: Any) -> Any:
+    if type(g) is not ndarray:
+        return unit_pull(g, input, _vector_norm(input, p, dim, True), p, dim, eps)
+    if _by_rows(input, p, dim, eps):
+        rows = (-1, input.shape[-1])
+        gx = row_kernels.scaled_backward(g.reshape(rows), input.reshape(rows), y[1], eps, False)
+        return gx.reshape(input.shape)
+    return unit_pull(g, input, y[1], p, dim, eps)
+
+
 @op(
-    lambda g, input, p, dim, eps, y: unit_pull(
-        g, input, y[1] if type(g) is ndarray else _vector_norm(input, p, dim, True), p, dim, eps
-    ),
+    lambda g, input, p, dim, eps, y: _normalize_pull(g, input, p, dim, eps, y),
     hidden=1,
     samples=lambda s: [(s(3, 4), 2.0, 1, 1e-12), (s(3, 4), 3.0, 0, 1.5), (s(2, 3), 1.0, (0, 1), 0.0)],
 )
 def _normalize(input: Any, p: float, dim: Any, eps: float) -> Any:
     """`unit` in one operation."""
+    if _by_rows(input, p, dim, eps):
+        y, norm = row_kernels.scaled(input.reshape(-1, input.shape[-1]), eps, False)
+        return y.reshape(input.shape), norm.reshape(*input.shape[:-1], 1)
     return unit(input, p, dim, eps)
 
 
@@ -513,6 +550,7 @@ def normalize(input: Any, p: float = 2.0, dim: Any = 1, eps: float = 1e-12) -> A
     >>> autograd.normalize(autograd.tensor([[3.0, 4.0]]))
     tensor([[0.6000, 0.8000]])
     """
-    if mode.ties or prod(input.shape) >= FEW:  # the rule for ties is the affair of each operation
+    rows = p == 2 and eps > 0 and type(dim) is int and dim in (-1, len(input.shape) - 1)
+    if mode.ties or (prod(input.shape) >= FEW and not rows):  # the rule for ties is the affair of each operation
         return unit(input, p, dim, eps)[0]
     return _normalize(input, p, dim, eps)[0]

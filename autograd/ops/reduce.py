@@ -14,6 +14,7 @@ from numpy import ndarray
 from .. import dtypes
 from ..errors import DTypeError, NumberError, RangeError, ShapeError
 from ..forms import result_type
+from ..kernels import extremes, moments, scan, softmax
 from ..kernels import reduce as kernels
 from ..op import function, op
 from ..samples import Draw
@@ -87,7 +88,24 @@ def _sum(x: ndarray, axes: tuple[int, ...] | None, keepdim: bool = False) -> Any
     return kernels.reduced(np.add, x, axes, keepdim)
 
 
-@op(lambda g, input_shape, dim, keepdim: _kept(g, input_shape, dim, keepdim), samples=_with_empty(_over_dims))
+def _sum_pull(g: Any, shape: tuple[int, ...], dim: Any, keepdim: bool, factor: float = 1.0) -> Any:
+    """g times a factor, put back so that it broadcasts; of many rows spread over them, which numpy does one by one."""
+    if factor != 1:
+        g = g * factor
+    if (
+        type(g) is ndarray
+        and g.size >= _ROWS
+        and g.dtype.char in "fd"
+        and _axes("sum", dim, len(shape)) == (len(shape) - 1,)
+    ):
+        return moments.spread(g, shape)
+    return _kept(g, shape, dim, keepdim)
+
+
+_ROWS = 64  # rows from where on a kernel spreads numbers over them
+
+
+@op(lambda g, input_shape, dim, keepdim: _sum_pull(g, input_shape, dim, keepdim), samples=_with_empty(_over_dims))
 def sum(input: Any, dim: Any = None, keepdim: bool = False, dtype: Any = None) -> Any:
     """The sum over `dim` (an int, several, or all), in `dtype`; integers and bools become int64. Of nothing: 0.
 
@@ -103,8 +121,8 @@ def sum(input: Any, dim: Any = None, keepdim: bool = False, dtype: Any = None) -
 
 
 @op(
-    lambda g, input_shape, dim, keepdim: (
-        _kept(g, input_shape, dim, keepdim) * (1.0 / _larger(_count(input_shape, dim), 1))
+    lambda g, input_shape, dim, keepdim: _sum_pull(
+        g, input_shape, dim, keepdim, 1.0 / _larger(_count(input_shape, dim), 1)
     ),
     samples=_over_dims,
 )
@@ -118,8 +136,9 @@ def mean(input: Any, dim: Any = None, keepdim: bool = False, dtype: Any = None) 
     if dtype is not None:
         input = input.astype(dtypes.as_dtype(dtype), copy=False)
     _floating("mean", input)
-    total = _sum(input, _axes("mean", dim, input.ndim), keepdim)
-    return np.true_divide(total, input.dtype.type(_count(input.shape, dim)))
+    total = kernels.reduced(np.add, input, None if dim is None else _axes("mean", dim, input.ndim), keepdim)
+    n = input.size // total.size if total.size else _count(input.shape, dim)
+    return np.true_divide(total, input.dtype.type(n))
 
 
 @function(samples=_with_empty(_over_dims))
@@ -157,6 +176,8 @@ def _prod_pull(g: Any, input: Any, dim: int | None, keepdim: bool) -> Any:
     shape = tuple(input.shape)
     if not shape:
         return g
+    if type(g) is ndarray and dim is not None and _of_rows(g, input, dim) and g.size * shape[-1] == input.size:
+        return scan.others(g, input.reshape(-1, shape[-1])).reshape(shape)
     if dim is None:
         return g * _reshape(_others(_reshape(input, (-1,)), 0), shape)
     return _kept(g, shape, dim, keepdim) * _others(input, dim_of("prod", dim, len(shape)))
@@ -188,12 +209,15 @@ def prod(input: Any, dim: int | None = None, keepdim: bool = False, dtype: Any =
 # ---------------------------------------------------------------------------------------------------- variance
 
 
-def _var_pull(g: Any, input: Any, dim: Any, correction: float, keepdim: bool) -> Any:
+def _var_pull(g: Any, input: Any, dim: Any, correction: float, keepdim: bool, centre: Any = None) -> Any:
     """2 (x - mean) / (n - correction) * g."""
     shape = tuple(input.shape)
     free = _larger(_count(shape, dim) - correction, 0)
     scale = 2.0 / free if free else inf
-    return times(_kept(g, shape, dim, keepdim), (input - mean(input, dim, True)) * scale)
+    if type(g) is ndarray and _of_rows(g, input, dim):
+        return moments.spread(np.asarray(g * input.dtype.type(scale)), shape, input, centre)
+    centre = mean(input, dim, True) if type(g) is not ndarray else centre.astype(input.dtype)
+    return times(_kept(g, shape, dim, keepdim), (input - centre) * scale)
 
 
 def _over_dims_corrected(s: Draw) -> list[tuple[Any, ...]]:
@@ -204,36 +228,66 @@ def _over_dims_corrected(s: Draw) -> list[tuple[Any, ...]]:
     ]  # fmt: skip
 
 
+def _moments(input: Any, dim: Any) -> tuple[Any, Any]:
+    """The mean over `dim` and the sum of squared deviations from it, the dimensions kept as 1; in float64 if by kernels."""
+    axes = _axes("var", dim, input.ndim)
+    if _in_kernel(input) and input.flags.c_contiguous:
+        if axes is None:
+            parts = moments.whole_moments(input)
+            return tuple(np.full((1,) * input.ndim, v) for v in parts)  # type: ignore[return-value]
+        if axes == (input.ndim - 1,):
+            shape = (*input.shape[:-1], 1)
+            centre, total = moments.moments(input.reshape(-1, input.shape[-1]))
+            return centre.reshape(shape), total.reshape(shape)
+    centre = np.true_divide(_sum(input, axes, True), input.dtype.type(_count(input.shape, dim)))
+    off = input - centre
+    return centre, _sum(np.multiply(off, off), axes, True)
+
+
+def _variance(input: Any, dim: Any, correction: float, keepdim: bool) -> tuple[Any, Any]:
+    """The mean square deviation, and the mean with its dimensions kept."""
+    _floating("var", input)
+    centre, total = _moments(input, dim)
+    n = _larger(_count(input.shape, dim) - correction, 0)
+    y = np.true_divide(total, n).astype(input.dtype, copy=False)
+    if not keepdim:
+        axes = _axes("var", dim, input.ndim)
+        y = y.reshape([m for i, m in enumerate(input.shape) if axes is not None and i not in axes])
+    return y, centre
+
+
 @op(
-    lambda g, input, dim, correction, keepdim: _var_pull(g, input, dim, correction, keepdim),
+    lambda g, input, dim, correction, keepdim, y: _var_pull(g, input, dim, correction, keepdim, y[1]),
+    hidden=1,
     samples=_over_dims_corrected,
 )
 @quiet
 def _var(input: Any, dim: Any = None, correction: float = 1, keepdim: bool = False) -> Any:
-    """The mean square deviation from the mean, in two passes, n - correction in place of n."""
-    _floating("var", input)
-    axes = _axes("var", dim, input.ndim)
-    n = _count(input.shape, dim)
-    off = input - np.true_divide(_sum(input, axes, True), input.dtype.type(n))
-    total = _sum(np.multiply(off, off), axes, keepdim)
-    return np.true_divide(total, input.dtype.type(_larger(n - correction, 0)))
+    """The mean square deviation from the mean, n - correction in place of n; and the mean."""
+    return _variance(input, dim, correction, keepdim)
 
 
 def _std_pull(g: Any, input: Any, dim: Any, correction: float, keepdim: bool, y: Any) -> Any:
-    shape = tuple(input.shape)
-    g, y = _kept(g, shape, dim, keepdim), _kept(y, shape, dim, keepdim)
+    centre, y = y[1:] if type(g) is ndarray else (None, _std(input, dim, correction, keepdim)[0])
     flat = y == 0  # no deviation at all: the subgradient 0, as in torch
-    return _var_pull(_where(flat, 0.0, g * 0.5) / _where(flat, 1.0, y), input, dim, correction, True)
+    if type(g) is ndarray:
+        g = np.asarray(np.where(flat, 0, g * g.dtype.type(0.5)) / np.where(flat, 1, y))
+    else:
+        g = _where(flat, 0.0, g * 0.5) / _where(flat, 1.0, y)
+    return _var_pull(g, input, dim, correction, keepdim, centre)
 
 
 @op(
     lambda g, input, dim, correction, keepdim, y: _std_pull(g, input, dim, correction, keepdim, y),
+    hidden=2,
     samples=_over_dims_corrected,
 )
 @quiet
 def _std(input: Any, dim: Any = None, correction: float = 1, keepdim: bool = False) -> Any:
-    """The square root of `_var`. The gradient is 0 where it is 0."""
-    return np.sqrt(_var(input, dim, correction, keepdim))
+    """The square root of `_var`, whose gradient is 0 where it is 0; the mean; and the root once more, for the gradient."""
+    y, centre = _variance(input, dim, correction, keepdim)
+    y = np.sqrt(y)
+    return y, centre, y.copy()
 
 
 def _corrected(call: Any, name: str, input: Any, args: tuple[Any, ...], named: dict[str, Any]) -> Any:
@@ -257,7 +311,8 @@ def _corrected(call: Any, name: str, input: Any, args: tuple[Any, ...], named: d
         if correction is not None:
             raise TypeError(f"{name}: give unbiased or correction, not both")
         correction = int(named["unbiased"])
-    return call(input, named.get("dim"), 1 if correction is None else correction, named.get("keepdim", False))
+    y = call(input, named.get("dim"), 1 if correction is None else correction, named.get("keepdim", False))
+    return y if call not in (_var, _std) else y[0]
 
 
 def _with_correction(s: Draw) -> list[tuple[Any, ...]]:
@@ -288,7 +343,7 @@ def std(input: Any, *args: Any, **named: Any) -> Any:
 
 
 def _and_mean(call: Any) -> Callable[..., tuple[Any, Any]]:
-    return lambda input, dim, correction, keepdim: (call(input, dim, correction, keepdim), mean(input, dim, keepdim))
+    return lambda input, dim, correction, keepdim: (call(input, dim, correction, keepdim)[0], mean(input, dim, keepdim))
 
 
 @function(samples=_with_correction, method=False)
@@ -317,9 +372,58 @@ def std_mean(input: Any, *args: Any, **named: Any) -> Any:
 def _evenly(g: Any, input: Any, dim: Any, keepdim: bool, y: Any) -> Any:
     """g shared evenly by the elements equal to the result y; where that is NaN, by the NaNs."""
     shape = tuple(input.shape)
+    if type(g) is ndarray and type(y) is ndarray and _in_kernel(input) and g.dtype == input.dtype:
+        if g.size == 1:
+            return extremes.shared(g, input, y)
+        if _along_rows(input, dim):
+            return extremes.shared(g, input.reshape(-1, shape[-1]), y).reshape(shape)
+        d = _one_dim(input, dim)
+        if d is not None:
+            return extremes.shared_down(g, input, y, d)
     g, y = _kept(g, shape, dim, keepdim), _kept(y, shape, dim, keepdim)
     chosen = (input == y) | (isnan(input) & isnan(y))
     return _where(chosen, g / sum(chosen, dim, True), 0.0)
+
+
+def _one_dim(input: ndarray, dim: Any) -> int | None:
+    """The one dimension that dim names, of a C-contiguous input."""
+    axes = _axes("amax", dim, input.ndim) if input.flags.c_contiguous else None
+    return axes[0] % input.ndim if axes is not None and len(axes) == 1 else None
+
+
+def _most(name: str, combine: np.ufunc, input: Any, dim: Any, keepdim: bool) -> Any:
+    _nonempty(name, input, dim)
+    axes = _axes(name, dim, input.ndim)
+    if _in_kernel(input):
+        d = _one_dim(input, axes)
+        if d is not None and d < input.ndim - 1:
+            y = extremes.along(input, d, combine is np.maximum)[0]
+            return y if keepdim else y.squeeze(d)
+    return kernels.reduced(combine, input, axes, keepdim)
+
+
+_MANY = 2048  # elements from where on kernels are worth their call
+
+
+def _in_kernel(input: Any) -> bool:
+    """Whether kernels of floating-point numbers take the input and are worth their call."""
+    return type(input) is ndarray and input.size >= _MANY and input.dtype.char in "fd"
+
+
+def _along_rows(input: Any, dim: Any) -> bool:
+    """Whether kernels take the input and dim is its last dimension alone, whose elements lie beside one another."""
+    return (
+        _in_kernel(input)
+        and input.flags.c_contiguous
+        and (dim == input.ndim - 1 or _axes("", dim, input.ndim) == (input.ndim - 1,))
+    )
+
+
+def _of_rows(g: Any, input: Any, dim: Any) -> bool:
+    """Whether g holds, for kernels, one number for the whole input or one a row, whose elements lie beside one another."""
+    if not _in_kernel(input) or not input.flags.c_contiguous or g.dtype != input.dtype:
+        return False
+    return g.size == 1 or _along_rows(input, dim)
 
 
 def _nonempty(name: str, input: Any, dim: Any) -> None:
@@ -340,8 +444,7 @@ def amax(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
     >>> autograd.amax(autograd.tensor([[1.0, 4.0], [3.0, 2.0]]), 1)
     tensor([4., 3.])
     """
-    _nonempty("amax", input, dim)
-    return kernels.reduced(np.maximum, input, _axes("amax", dim, input.ndim), keepdim)
+    return _most("amax", np.maximum, input, dim, keepdim)
 
 
 @op(lambda g, input, dim, keepdim, y: _evenly(g, input, dim, keepdim, y), samples=_over_dims)
@@ -351,8 +454,7 @@ def amin(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
     >>> autograd.amin(autograd.tensor([[1.0, 4.0], [3.0, 2.0]]), 1)
     tensor([1., 2.])
     """
-    _nonempty("amin", input, dim)
-    return kernels.reduced(np.minimum, input, _axes("amin", dim, input.ndim), keepdim)
+    return _most("amin", np.minimum, input, dim, keepdim)
 
 
 aminmax_result = result_type("aminmax_result", "min max")
@@ -385,7 +487,13 @@ def _arg_extreme(name: str, choose: Callable[..., Any], input: Any, dim: Any, ke
     if not input.ndim:
         return np.zeros((), np.int64)
     _nonempty(name, input, d)
+    if _in_kernel(input) and input.flags.c_contiguous and (d < input.ndim - 1 or input.shape[d] < _LONG):
+        index = extremes.along(input, d, choose is np.argmax)[1]
+        return index if keepdim else index.squeeze(d)
     return choose(input, axis=d, keepdims=keepdim)
+
+
+_LONG = 256  # elements of a row from where on numpy finds the extreme as quickly
 
 
 def _positions(s: Draw) -> list[tuple[Any, ...]]:
@@ -427,6 +535,9 @@ def _extreme(name: str, choose: Callable[..., Any], input: Any, dim: int, keepdi
     if not input.ndim:
         return np.array(input), np.zeros((), np.int64)
     _nonempty(name, input, d)
+    if _in_kernel(input) and input.flags.c_contiguous:
+        values, index = extremes.along(input, d, choose is np.argmax)
+        return (values, index) if keepdim else (values.squeeze(d), index.squeeze(d))
     index = choose(input.view(np.uint8) if input.dtype.kind == "b" else input, d, keepdims=True)
     values = along(input, index, d)
     return (values, index) if keepdim else (values.squeeze(d), index.squeeze(d))
@@ -519,6 +630,8 @@ def _norm_pull(g: Any, input: Any, p: float, dim: Any, keepdim: bool, y: Any) ->
         chosen = (_abs(input) == y) | (isnan(input) & isnan(y))
         return times(_where(chosen, g / sum(chosen, dim, True), 0.0), sgn(input))
     origin = y == 0
+    if p == 2 and type(g) is ndarray and type(y) is ndarray and _of_rows(g, input, dim):
+        return moments.spread(np.asarray(np.where(origin, 0, g) / np.where(origin, 1, y)), shape, input)
     unit = input / _where(origin, 1.0, y)
     if p == 2:
         return times(_where(origin, 0.0, g), unit)
@@ -528,15 +641,17 @@ def _norm_pull(g: Any, input: Any, p: float, dim: Any, keepdim: bool, y: Any) ->
 
 
 def _squared(x: ndarray, axes: tuple[int, ...] | None, keepdim: bool) -> Any:
-    """The sum of squares over `axes`; of all elements, or of rows that are not too long, in one pass over memory."""
-    if x.size <= kernels.SMALL or x.dtype not in dtypes.FLOATS or not x.flags.c_contiguous:
+    """The sum of squares over `axes`; of all elements, or of rows, in one pass over memory."""
+    if x.size <= kernels.SMALL or x.dtype.char not in "fd" or not x.flags.c_contiguous:
         return _sum(np.square(x), axes, keepdim)
     if axes is None:
         flat, part = x.reshape(-1), kernels.LONGEST // 2
         whole = x.size - x.size % part
-        y = _sum(kernels.rows(flat[:whole].reshape(-1, part), kernels.SQUARES), None) + np.square(flat[whole:]).sum()
+        y = np.add.reduce(kernels.rows(flat[:whole].reshape(-1, part), kernels.SQUARES))
+        if whole < x.size:
+            y += np.square(flat[whole:]).sum()
         return y.reshape((1,) * x.ndim) if keepdim else y
-    if axes != (x.ndim - 1,) or not 0 < x.shape[-1] <= kernels.LONGEST:
+    if axes != (x.ndim - 1,):
         return _sum(np.square(x), axes, keepdim)
     y = kernels.rows(x.reshape(-1, x.shape[-1]), kernels.SQUARES)
     return y.reshape((*x.shape[:-1], 1) if keepdim else x.shape[:-1])
@@ -606,6 +721,8 @@ def dist(input: Any, other: Any, p: float = 2) -> Any:
 
 def _logsumexp_pull(g: Any, input: Any, dim: Any, keepdim: bool, y: Any) -> Any:
     shape = tuple(input.shape)
+    if type(g) is ndarray and type(y) is ndarray and _along_rows(input, dim) and g.dtype == input.dtype:
+        return softmax.logsumexp_backward(g, input.reshape(-1, shape[-1]), y).reshape(shape)
     g, y = _kept(g, shape, dim, keepdim), _kept(y, shape, dim, keepdim)
     return times(g, exp(input - _where(y == -inf, 0.0, y)))
 
@@ -625,6 +742,9 @@ def logsumexp(input: Any, dim: Any, keepdim: bool = False) -> Any:
     axes = _axes("logsumexp", dim, input.ndim)
     if not input.size:
         return np.full(_kept_shape(input.shape, dim) if keepdim else np.sum(input, axes).shape, -inf, input.dtype)
+    if _along_rows(input, dim):
+        y = softmax.logsumexp(input.reshape(-1, input.shape[-1]))
+        return y.reshape(input.shape[:-1] + (1,) if keepdim else input.shape[:-1])
     top = kernels.reduced(np.maximum, input, axes, True)
     top = np.where(np.isinf(top), input.dtype.type(0), top)
     total = np.log(_sum(np.exp(input - top), axes, True)) + top

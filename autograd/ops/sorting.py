@@ -11,6 +11,7 @@ from .. import dtypes
 from ..errors import DTypeError, NumberError, RangeError, ShapeError
 from ..forms import result_type
 from ..kernels import select as kernels
+from ..kernels import sort as sort_kernels
 from ..op import function, op
 from ..samples import Draw
 from ..tensor import Tensor
@@ -25,6 +26,8 @@ from .shape import _reshape
 
 def _order(x: ndarray, d: int, descending: bool) -> ndarray:
     """The stable order along axis d; NaN counts as the largest, so that it comes last, or first when descending."""
+    if _sortable(x):
+        return _sorted(x, d, descending)[1]
     if not descending:
         return np.argsort(x, axis=d, kind="stable")
     last, turned = x.shape[d] - 1, (slice(None),) * d + (slice(None, None, -1),)
@@ -35,8 +38,23 @@ def _ordered(name: str, input: Any, dim: int, descending: bool) -> tuple[Any, An
     d = dim_of(name, dim, input.ndim)
     if not input.ndim:
         return input.copy(), np.zeros((), np.int64)
+    if _sortable(input):
+        return _sorted(input, d, descending)
     index = np.ascontiguousarray(_order(input, d, descending))
     return along(input, index, d), index
+
+
+def _sortable(x: ndarray) -> bool:
+    """Whether the kernel of `sort` takes x and is worth its call."""
+    return x.size >= 2048 and x.dtype == dtypes.float32
+
+
+def _sorted(x: ndarray, d: int, descending: bool) -> tuple[ndarray, ndarray]:
+    """The elements in order along axis d, and their places, by the kernel."""
+    shape = np.moveaxis(x, d, -1).shape
+    parts = [a.reshape(shape) for a in sort_kernels.sorted_rows(_as_rows(x, d), descending)]
+    values, index = (np.ascontiguousarray(np.moveaxis(a, -1, d)) for a in parts)
+    return values, index
 
 
 def _from_places(g: Any, index: Any, shape: tuple[int, ...], dim: int) -> Any:

@@ -42,6 +42,46 @@ def test_running_sums_products_and_extremes(shape, axis, dtype, at_end):
         np.testing.assert_array_equal(places, found)
 
 
+@given(
+    st.sampled_from([(7,), (0, 3), (3, 0), (5, 30), (40, 2, 30), (2, 19, 3, 50)]), st.integers(-4, 3),
+    st.sampled_from([np.float32, np.float64]), st.booleans(),
+)  # fmt: skip
+def test_gradients_of_products(shape, axis, dtype, at_end):
+    """Zeros among the factors too; a gradient of 0 from the end on stays 0 whatever stands before."""
+    axis %= len(shape)
+    rng = np.random.default_rng(0)
+    x = guarded(rng.choice(np.array([1.25, -0.5, 2, -1, 0.75, 0], dtype), shape, p=[0.19] * 5 + [0.05]), at_end)
+    g = guarded(rng.integers(-3, 4, shape).astype(dtype), at_end)
+    n = shape[axis]
+    y = scan.running(x, axis, True)
+    gx = np.moveaxis(scan.product_pull(g, x, y, axis), axis, -1)
+    wide, pull = np.moveaxis(x.astype(float), axis, -1), np.moveaxis(g.astype(float), axis, -1)
+    rows, others = wide.reshape(-1, n) if x.size else wide.reshape(0, n), np.empty(wide.shape)
+    for i in range(n):
+        without = np.concatenate([wide[..., :i], np.ones_like(wide[..., :1]), wide[..., i + 1 :]], -1)
+        expected = (np.cumprod(without, -1) * pull)[..., i:].sum(-1)
+        assert (abs(gx[..., i] - expected) <= 1e-5 * (1 + abs(expected))).all()
+        others[..., i] = without.prod(-1)
+    f = rng.standard_normal(len(rows)).astype(dtype)
+    flat_rows = guarded(rows.astype(dtype), at_end)
+    expected = f[:, None] * others.reshape(rows.shape)
+    np.testing.assert_allclose(scan.others(f, flat_rows), expected, 1e-5, 0)
+    if x.size:
+        y = y.copy()
+        y[:] = np.inf
+        assert not scan.product_pull(np.zeros_like(g), x, y, axis)[(slice(None),) * axis + (slice(1, None),)].any()
+
+
+def test_large_products_of_tensors():
+    """The gradients by kernels are those of the operations they stand for, which second orders are made of."""
+    x = autograd.from_numpy(np.random.default_rng(0).uniform(0.5, 1.5, (70, 40))).requires_grad_()
+    for y in (x.cumprod(1), x.cumprod(0), x.prod(1)):
+        g = autograd.from_numpy(np.random.default_rng(1).standard_normal(tuple(y.shape)))
+        (first,) = autograd.grad(y, x, g, retain_graph=True)
+        (again,) = autograd.grad(y, x, g, create_graph=True)
+        np.testing.assert_allclose(first.numpy(), again.detach().numpy(), 1e-9, 1e-12)
+
+
 def test_same_bits_on_any_number_of_threads():
     x = np.random.default_rng(0).normal(size=(30, 70, 40)).astype(np.float32)
     results = []

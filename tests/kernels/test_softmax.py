@@ -47,6 +47,30 @@ def test_softmax_and_log_softmax(x):
 
 
 @given(logits(), st.booleans())
+def test_logsumexp(x, special):
+    """Of rows with infinities and NaN too, and of nothing but -inf."""
+    if special:
+        x[::4, -1], x[1::4] = np.inf, -np.inf
+        x[2::8, 0] = np.nan
+    tolerance = 1e-10 if x.dtype == np.float64 else 2e-6
+    wide = x.astype(np.float64)
+    with np.errstate(all="ignore"):
+        y, expected = kernels.logsumexp(x), np.logaddexp.reduce(wide, 1)
+        np.testing.assert_allclose(y, expected, tolerance, tolerance)
+        g = np.random.default_rng(0).normal(size=len(x)).astype(x.dtype)
+        g[::3] = 0
+        share = np.exp(wide - np.where(y == -np.inf, 0, y.astype(np.float64))[:, None])
+    gx = kernels.logsumexp_backward(g, x, y)
+    assert not gx[::3].any()
+    finite = np.isfinite(expected)
+    atol = 40 * tolerance * max(1, np.abs(y[finite]).max(initial=0))
+    np.testing.assert_allclose(gx[finite], (g[:, None] * share)[finite], atol, atol)
+    nothing = (y == -np.inf) & (g != 0)
+    assert not gx[nothing].any()
+    assert np.isnan(gx[np.isnan(expected) & (g != 0)]).all()
+
+
+@given(logits(), st.booleans())
 def test_down_columns_as_along_rows(x, at_end):
     rng = np.random.default_rng(0)
     blocks = np.stack([x, x[::-1]]).swapaxes(1, 2)
