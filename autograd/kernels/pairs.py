@@ -7,6 +7,7 @@ import numpy as np
 from .compile import kernel
 from .simd import LANES, broadcast, fma, kept, load_first, store_first, total
 from .threads import run
+from .view import part
 
 GATE = 1 << 14  # elements from which starting threads pays
 STEP = 1 << 13  # elements a task
@@ -180,7 +181,7 @@ def _pulled(first, last, w, x, y, gx, P, R, M, by_row, by_column):
 def distances_backward(
     g: np.ndarray, x: np.ndarray, y: np.ndarray, distances: np.ndarray, needs: list[bool]
 ) -> list[np.ndarray | None]:
-    """The gradients of `rows.distances` (B, P, R) in x (B, P, M) and y (B, R, M), those that are needed; 0 at distance
+    """The gradients of `distances` (B, P, R) in x (B, P, M) and y (B, R, M), those that are needed; 0 at distance
     0."""
     (B, P, M), R = x.shape, y.shape[1]
     if y.shape != (B, R, M) or g.shape != (B, P, R) or distances.shape != g.shape:
@@ -196,3 +197,54 @@ def distances_backward(
         gy = slopes[1] = np.zeros(y.shape, kind)
         run(_pulled, kind, B * -(-R // 4), parallel, w, _flat(y), _flat(x), gy.reshape(-1), R, P, M, 1, R)
     return slopes
+
+
+@kernel
+def _turn(y, turned, B, R, M):
+    """(B, R, M) as (B, M, R)."""
+    for b in range(B):
+        for r in range(R):
+            for m in range(M):
+                turned[(b * M + m) * R + r] = y[(b * R + r) * M + m]
+
+
+@kernel
+def _distances(first, last, x, turned, out, P, R, M):
+    """Four rows of x a task, against a vector of rows of y at a time."""
+    lanes, quads = LANES * 4 // x.itemsize, (P + 3) // 4
+    for t in range(first, last):
+        b, i = t // quads, t % quads * 4
+        n = min(4, P - i)
+        # rows that are missing are worked out as the last one is
+        i0, i1, i2, i3 = b * P + i, b * P + i + min(1, n - 1), b * P + i + min(2, n - 1), b * P + i + n - 1
+        for r in range(0, R, lanes):
+            rest = R - r
+            a0, a1, a2, a3 = broadcast(x, 0), broadcast(x, 0), broadcast(x, 0), broadcast(x, 0)
+            for start in range(0, M, 64):  # sums of sums: few roundings one upon another
+                s0, s1, s2, s3 = broadcast(x, 0), broadcast(x, 0), broadcast(x, 0), broadcast(x, 0)
+                for m in range(start, min(M, start + 64)):
+                    v = load_first(turned, (b * M + m) * R + r, rest)
+                    d0, d1 = broadcast(x, x[i0 * M + m]) - v, broadcast(x, x[i1 * M + m]) - v
+                    d2, d3 = broadcast(x, x[i2 * M + m]) - v, broadcast(x, x[i3 * M + m]) - v
+                    s0, s1, s2, s3 = fma(d0, d0, s0), fma(d1, d1, s1), fma(d2, d2, s2), fma(d3, d3, s3)
+                a0, a1, a2, a3 = a0 + s0, a1 + s1, a2 + s2, a3 + s3
+            store_first(out, i0 * R + r, a0, rest)
+            store_first(out, i1 * R + r, a1, rest)
+            store_first(out, i2 * R + r, a2, rest)
+            store_first(out, i3 * R + r, a3, rest)
+        squares = part(out, i0 * R, (i3 + 1) * R)
+        for k in range(squares.size):
+            squares[k] = np.sqrt(squares[k])
+
+
+def distances(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Euclidean distances (B, P, R) of the rows of x (B, P, M) from those of y (B, R, M), from their differences."""
+    (B, P, M), R = x.shape, y.shape[1]
+    if y.shape != (B, R, M) or x.dtype != y.dtype:
+        raise ValueError(f"distances: rows {x.dtype} {x.shape} from rows {y.dtype} {y.shape}")
+    out, turned = np.empty((B, P, R), x.dtype), np.empty(y.size, x.dtype)
+    if out.size:
+        _turn(_flat(y), turned, B, R, M)
+        tasks = B * -(-P // 4)
+        run(_distances, x.dtype, tasks, out.size * M >= GATE, _flat(x), turned, out.reshape(-1), P, R, M)
+    return out

@@ -10,7 +10,7 @@ from numpy import ndarray
 
 from ..dtypes import float32, float64
 from ..errors import DTypeError, NumberError, ShapeError, only_tensors
-from ..kernels import gemm, pairs, rows
+from ..kernels import gemm, pairs
 from ..kernels.reduce import reduced
 from ..op import REGISTRY, followed, function, fusible, op
 from ..samples import Draw
@@ -709,7 +709,7 @@ def _euclidean_joint(g: Any, x1: Any, x2: Any, y: Any, needs: list[bool]) -> lis
 )
 def _euclidean(x1: Any, x2: Any) -> Any:
     """`cdist` of p = 2 for x1 (B, P, M) and x2 (B, R, M) of one dtype: no differences (B, P, R, M) are kept."""
-    return rows.distances(x1, x2)
+    return pairs.distances(x1, x2)
 
 
 @function(

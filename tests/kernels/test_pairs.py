@@ -51,7 +51,7 @@ def test_row_distances(shape, at_end, dtype, near):
 
 
 @pytest.mark.parametrize("dtype, near", [(np.float32, 1e-4), (np.float64, 1e-11)])
-@pytest.mark.parametrize("B, P, R, M", [(1, 1, 1, 1), (2, 5, 7, 33), (1, 64, 30, 16), (3, 4, 0, 5), (1, 70, 66, 9)])
+@pytest.mark.parametrize("B, P, R, M", [(1, 1, 1, 1), (2, 5, 7, 33), (1, 64, 30, 16), (3, 4, 0, 5), (1, 70, 66, 9), (2, 9, 35, 200)])
 def test_gradients_of_all_distances(B, P, R, M, dtype, near):
     rng = np.random.default_rng(1)
     x, y, g = (rng.standard_normal(s).astype(dtype) for s in ((B, P, M), (B, R, M), (B, P, R)))
@@ -64,8 +64,10 @@ def test_gradients_of_all_distances(B, P, R, M, dtype, near):
     results, threads = [], get_num_threads()
     for count in (1, threads):
         set_num_threads(count)
-        results.append(pairs.distances_backward(g, x, y, n.astype(dtype), [True, True]))
+        slopes = pairs.distances_backward(g, x, y, n.astype(dtype), [True, True])
+        results.append([*slopes, pairs.distances(x, y)])
     set_num_threads(threads)
+    np.testing.assert_allclose(results[0][2], n, near, near)
     np.testing.assert_allclose(results[0][0], w.sum(2), near, near)
     np.testing.assert_allclose(results[0][1], -w.sum(1), near, near)
     for one, many in zip(*results, strict=True):
