@@ -51,7 +51,9 @@ def test_row_distances(shape, at_end, dtype, near):
 
 
 @pytest.mark.parametrize("dtype, near", [(np.float32, 1e-4), (np.float64, 1e-11)])
-@pytest.mark.parametrize("B, P, R, M", [(1, 1, 1, 1), (2, 5, 7, 33), (1, 64, 30, 16), (3, 4, 0, 5), (1, 70, 66, 9), (2, 9, 35, 200)])
+@pytest.mark.parametrize(
+    "B, P, R, M", [(1, 1, 1, 1), (2, 5, 7, 33), (1, 64, 30, 16), (3, 4, 0, 5), (1, 70, 66, 9), (2, 9, 35, 200)]
+)
 def test_gradients_of_all_distances(B, P, R, M, dtype, near):
     rng = np.random.default_rng(1)
     x, y, g = (rng.standard_normal(s).astype(dtype) for s in ((B, P, M), (B, R, M), (B, P, R)))
