@@ -56,7 +56,8 @@ def _ctc_composed(x: Any, plan: _Alignment) -> Any:
 
 def _ctc_pull(g: Any, input: Any, y: Any, plan: _Alignment) -> Any:
     if type(g) is ndarray:
-        return y[1] * g[:, None]
+        gx = y[1] if y[1].size else _slopes(input, plan, True)[1]
+        return gx * g[:, None]
     with tape.enable_grad():
         return tape.grad(_ctc_composed(input, plan), input, g, create_graph=True)[0]
 
@@ -65,10 +66,14 @@ def _plan_sample() -> _Alignment:
     return _Alignment(np.array([1, 2, 2]), np.array([0, 2]), np.array([4, 3]), np.array([2, 1]), 0)
 
 
-@op(_ctc_pull, hidden=1, samples=lambda s: [(s(4, 2, 3), _plan_sample())])
-def _ctc(input: Any, plan: _Alignment) -> Any:
-    """The loss of each sequence, and its gradient in the input."""
-    return ctc(input, plan.labels, plan.starts, plan.times, plan.sizes, plan.blank)
+def _slopes(input: ndarray, plan: _Alignment, gradient: bool) -> tuple[ndarray, ndarray]:
+    return ctc(input, plan.labels, plan.starts, plan.times, plan.sizes, plan.blank, gradient)
+
+
+@op(_ctc_pull, hidden=1, samples=lambda s: [(s(4, 2, 3), _plan_sample(), True), (s(4, 2, 3), _plan_sample(), False)])
+def _ctc(input: Any, plan: _Alignment, gradient: bool) -> Any:
+    """The loss of each sequence, and if it will be wanted its gradient in the input."""
+    return _slopes(input, plan, gradient)
 
 
 def _lengths(name: str, argument: str, value: Any, N: int, most: int) -> ndarray:
@@ -134,7 +139,7 @@ def ctc_loss(
     if N and labels.ndim == 1 and starts[-1] + sizes[-1] > labels.size:
         raise ShapeError(f"{name}: target_lengths add up to {sizes.sum()}, targets hold {labels.size}")
     plan = _Alignment(labels.reshape(-1).astype(np.int64), starts.astype(np.int64), times, sizes, int(blank))
-    loss = _ctc(x, plan)[0]
+    loss = _ctc(x, plan, tape.mode.enabled and getattr(x, "requires_grad", False))[0]
     if zero_infinity:
         loss = where(np.isinf(_array(loss)), 0.0, loss)
     if reduction == "mean":

@@ -176,7 +176,7 @@ def einsum(equation: Any, *operands: Any) -> Any:
             raise DTypeError(f"einsum: operand {k} is {x.dtype} and operand 0 {dtype}; expected one dtype")
     terms, out, sizes = _read(equation, tuple([tuple(x.shape) for x in operands]))
     work = [_prepared(x, term, sizes) for x, term in zip(operands, terms, strict=True)]
-    for pair in _order([term for _, term in work], out, sizes):
+    for pair in _order(tuple([term for _, term in work]), out, tuple(sizes.items())) if len(work) > 1 else ():
         right, left = (work.pop(k) for k in sorted(pair, reverse=True))
         needed = frozenset(out).union(*(term for _, term in work))
         work.append(_pair(*left, *right, needed))
@@ -200,10 +200,12 @@ def _spelled(*given: Any) -> tuple[str, tuple[Any, ...]]:
     return ",".join(terms[: len(operands)]) + ("" if out is None else f"->{terms[-1]}"), tuple(operands)
 
 
-def _order(terms: list[str], out: str, sizes: dict[str, int]) -> list[Any]:
+@lru_cache(maxsize=1024)
+def _order(terms: tuple[str, ...], out: str, lengths: tuple[tuple[str, int], ...]) -> list[Any]:
     """The pairs to multiply, each by its places in what is left; a product goes to the end."""
     if len(terms) < 3:
         return [(0, 1)] * (len(terms) - 1)
+    sizes = dict(lengths)  # numpy's search takes longer than a product of small matrices
     names = {c: chr(ord("a") + k) if k < 26 else chr(ord("A") + k - 26) for k, c in enumerate(sizes)}
     spelled = [("".join(names[c] for c in term), np.broadcast_to(0.0, tuple(sizes[c] for c in term))) for term in terms]
     equation = ",".join(term for term, _ in spelled) + "->" + "".join(names[c] for c in out)

@@ -11,13 +11,17 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
+from .. import tape
 from ..errors import DTypeError, InputDTypeError, NumberError, RangeError, ShapeError
+from ..kernels import grid as grids
 from ..kernels import sample as kernels
+from ..kernels import windows
 from ..kernels.resample import resample
 from ..op import function, op
 from ..tensor import Tensor, wrap
 from .chain import _zero
 from .compare import where
+from .conv import col2im, im2col, numbers
 from .elementwise import abs
 from .join import stack
 from .linalg import matmul, mT
@@ -334,6 +338,54 @@ def _flat(numbers: list[list[ndarray]], space: tuple[int, ...]) -> ndarray:
     return index
 
 
+def _composed(image: Any, points: Any, space: tuple[int, ...], mode: str, padding_mode: str, align: bool) -> Any:
+    """`grid_sample` out of ops: image (N, C, P) at points (N, Q, n), as (N, C, Q)."""
+    n = len(space)
+    # the grid's last axis counts x, the fastest, first
+    at = [_places(points[..., n - 1 - d], space[d], padding_mode, align, mode == "bicubic") for d in range(n)]
+    if mode == "nearest":
+        return _nearest_pixels(image, points, _flat([[np.rint(_wide(a))] for a in at], space))
+    low = [np.floor(_array(a)) for a in at]
+    part = [a - f for a, f in zip(at, low, strict=True)]
+    steps = range(-1, 3) if mode == "bicubic" else range(2)
+    shares = [[_cubic_weight(t, c) if mode == "bicubic" else (t if c else 1.0 - t) for c in steps] for t in part]
+    numbers = [[_wide(f) + c for c in steps] for f in low]
+    if mode == "bicubic":
+        bring = zip(numbers, space, strict=True)
+        numbers = [[np.rint(_brought_in(p, m, padding_mode, align)) for p in line] for line, m in bring]
+    weights = [reduce(mul, some) for some in product(*shares)]
+    index = _flat(numbers, space)
+    return _read_pixels(image, stack(weights, 0), index)
+
+
+_PADDINGS = {"zeros": grids.ZEROS, "border": grids.BORDER, "reflection": grids.REFLECTION}
+
+
+def _bilinear_pull(g: Any, input: Any, points: Any, padding_mode: str, align: bool, needs: list[bool]) -> list[Any]:
+    if type(g) is type(input) is type(points) is ndarray:
+        return grids.pull(g, input, points, _PADDINGS[padding_mode], align, needs)
+    with tape.enable_grad():
+        N, C, H, W = input.shape
+        y = _composed(reshape(input, (N, C, H * W)), points, (H, W), "bilinear", padding_mode, align)
+        wanted = [x for x, need in zip((input, points), needs, strict=True) if need]
+        found = iter(tape.grad(y, wanted, g, create_graph=True))
+    return [next(found) if need else None for need in needs]
+
+
+@op(
+    joint=_bilinear_pull,
+    n_inputs=2,
+    samples=lambda s: [
+        (s(2, 2, 4, 5), s(2, 6, 2, low=-0.93, high=0.97), "zeros", False),
+        (s(1, 2, 3, 4), s(1, 4, 2, low=-1.4, high=1.3), "border", True),
+        (s(1, 2, 3, 4), s(1, 4, 2, low=-1.4, high=1.3), "reflection", False),
+    ],
+)
+def _bilinear_pixels(input: Any, points: Any, padding_mode: str, align: bool) -> Any:
+    """input (N, C, H, W) read bilinearly at points (N, Q, 2): (N, C, Q), of float32 or float64."""
+    return grids.read(input, points, _PADDINGS[padding_mode], align)
+
+
 @function(
     method=False,
     samples=lambda s: [
@@ -382,23 +434,9 @@ def grid_sample(
     N, C = input.shape[:2]
     image = reshape(input, (N, C, int(np.prod(space))))
     points = reshape(grid, (N, int(np.prod(out)), n))
-    # the grid's last axis counts x, the fastest, first
-    at = [_places(points[..., n - 1 - d], space[d], padding_mode, align, mode == "bicubic") for d in range(n)]
-    if mode == "nearest":
-        y = _nearest_pixels(image, points, _flat([[np.rint(_wide(a))] for a in at], space))
-    else:
-        low = [np.floor(_array(a)) for a in at]
-        part = [a - f for a, f in zip(at, low, strict=True)]
-        steps = range(-1, 3) if mode == "bicubic" else range(2)
-        shares = [[_cubic_weight(t, c) if mode == "bicubic" else (t if c else 1.0 - t) for c in steps] for t in part]
-        numbers = [[_wide(f) + c for c in steps] for f in low]
-        if mode == "bicubic":
-            bring = zip(numbers, space, strict=True)
-            numbers = [[np.rint(_brought_in(p, m, padding_mode, align)) for p in line] for line, m in bring]
-        weights = [reduce(mul, some) for some in product(*shares)]
-        index = _flat(numbers, space)
-        y = _read_pixels(image, stack(weights, 0), index)
-    return reshape(y, (N, C, *out))
+    if mode == "bilinear" and n == 2 and not tape.mode.ties:
+        return reshape(_bilinear_pixels(input, points, padding_mode, align), (N, C, *out))
+    return reshape(_composed(image, points, space, mode, padding_mode, align), (N, C, *out))
 
 
 def _cubic_weight(t: Any, step: int, a: float = -0.75) -> Any:
@@ -407,6 +445,17 @@ def _cubic_weight(t: Any, step: int, a: float = -0.75) -> Any:
     if step in (0, 1):
         return ((a + 2) * d - (a + 3)) * d * d + 1.0
     return (((d - 5.0) * d + 8.0) * d - 4.0) * a
+
+
+@lru_cache(maxsize=16)
+def _base_grid(space: tuple[int, ...], align_corners: bool, dtype: np.dtype) -> ndarray:
+    """The coordinates of the pixels of a picture, and 1: (pixels, dimensions + 1)."""
+    axes = []
+    for m in space:
+        axis = np.linspace(-1, 1, m) if m > 1 else np.zeros(1)
+        axes.append(axis if align_corners else axis * (m - 1) / m)
+    mesh = np.meshgrid(*axes, indexing="ij")
+    return np.stack([*mesh[::-1], np.ones(space)], -1).reshape(-1, len(space) + 1).astype(dtype)
 
 
 @function(method=False, samples=lambda s: [(s(2, 2, 3), (2, 1, 3, 4)), (s(1, 3, 4), (1, 1, 2, 3, 2), True)])
@@ -429,12 +478,7 @@ def affine_grid(theta: Any, size: Any, align_corners: bool | None = None) -> Any
         raise (InputDTypeError if min(size) >= 1 else ShapeError)(
             f"affine_grid: theta is {theta.dtype}, size {size}; expected floats and sizes above 0"
         )
-    axes = []
-    for m in size[2:]:
-        axis = np.linspace(-1, 1, m) if m > 1 else np.zeros(1)
-        axes.append(axis if align_corners else axis * (m - 1) / m)
-    mesh = np.meshgrid(*axes, indexing="ij")
-    base = np.stack([*mesh[::-1], np.ones(size[2:])], -1).reshape(-1, n + 1).astype(theta.dtype)
+    base = _base_grid(size[2:], bool(align_corners), np.dtype(theta.dtype))
     return reshape(matmul(base if isinstance(theta, ndarray) else wrap(base), mT(theta)), (size[0], *size[2:], n))
 
 
@@ -498,3 +542,76 @@ def channel_shuffle(input: Any, groups: int) -> Any:
     N, C, *space = input.shape
     x = reshape(input, (N, groups, C // groups, *space))
     return reshape(permute(x, (0, 2, 1, *range(3, x.ndim))), tuple(input.shape))
+
+
+# ------------------------------------------------------------------------------------------------ windows as columns
+
+
+@op(
+    lambda g, input_shape, size, stride, dilation, padding: _columns_added(
+        g, input_shape[2:], size, stride, dilation, padding
+    ),
+    samples=lambda s: [
+        (s(2, 2, 4, 5), (2, 3), (1, 1), (1, 1), (0, 0)),
+        (s(1, 3, 5, 5), (2, 2), (2, 1), (2, 2), (1, 0)),
+    ],
+)
+def _columns(
+    input: Any, size: windows.Pair, stride: windows.Pair, dilation: windows.Pair, padding: windows.Pair
+) -> Any:
+    """The windows of input (N, C, H, W), float32 or float64, as columns (N, C R S, windows)."""
+    return windows.unfold(input, size, stride, dilation, padding)
+
+
+@op(
+    lambda g, space, size, stride, dilation, padding: _columns(g, size, stride, dilation, padding),
+    samples=lambda s: [
+        (s(2, 12, 9), (4, 5), (2, 3), (1, 1), (1, 1), (0, 0)),
+        (s(1, 12, 9), (5, 5), (2, 2), (2, 1), (2, 2), (1, 0)),
+    ],
+)
+def _columns_added(
+    input: Any, space: windows.Pair, size: windows.Pair, stride: windows.Pair, dilation: windows.Pair,
+    padding: windows.Pair,
+) -> Any:  # fmt: skip
+    """Columns (N, C R S, windows) added up into pictures (N, C, *space): the adjoint of `_columns`."""
+    return windows.fold(input, space, size, stride, dilation, padding)
+
+
+def _floats(input: Any, rank: int) -> bool:
+    return isinstance(input, (Tensor, ndarray)) and len(input.shape) == rank and input.dtype.char in "fd"
+
+
+def unfold(input: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1) -> Any:
+    """The windows of images as columns: (N, C, H, W) or (C, H, W) gives (N, C R S, number of windows).
+
+    >>> nn.functional.unfold(autograd.ones(1, 1, 3, 3), (2, 2)).shape
+    Size([1, 4, 4])
+    """
+    if _floats(input, 4):
+        size = numbers("unfold", "kernel_size", kernel_size, 2, 1)
+        apart = numbers("unfold", "dilation", dilation, 2, 1)
+        step, around = numbers("unfold", "stride", stride, 2, 1), numbers("unfold", "padding", padding, 2)
+        settings: Any = size, step, apart, around
+        if min(windows.places(tuple(input.shape[2:]), *settings)) > 0:
+            return _columns(input, *settings)
+    return im2col(input, kernel_size, dilation, padding, stride)  # which says what is wrong
+
+
+def fold(input: Any, output_size: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1) -> Any:
+    """Columns added up into images, the adjoint of `unfold`: (N, C R S, windows) gives (N, C, *output_size).
+
+    >>> nn.functional.fold(autograd.ones(1, 4, 4), (3, 3), (2, 2)).shape
+    Size([1, 1, 3, 3])
+    """
+    if _floats(input, 3):
+        space: Any = numbers("fold", "output_size", output_size, 2, 1)
+        size = numbers("fold", "kernel_size", kernel_size, 2, 1)
+        apart = numbers("fold", "dilation", dilation, 2, 1)
+        step, around = numbers("fold", "stride", stride, 2, 1), numbers("fold", "padding", padding, 2)
+        settings: Any = size, step, apart, around
+        P, Q = windows.places(space, *settings)
+        _, rows, columns = input.shape
+        if min(P, Q) > 0 and not rows % (size[0] * size[1]) and columns == P * Q:
+            return _columns_added(input, space, *settings)
+    return col2im(input, output_size, kernel_size, dilation, padding, stride)  # which says what is wrong

@@ -10,7 +10,7 @@ from numpy import ndarray
 
 from ..dtypes import float32, float64
 from ..errors import DTypeError, NumberError, ShapeError, only_tensors
-from ..kernels import gemm, rows
+from ..kernels import gemm, pairs
 from ..kernels.reduce import reduced
 from ..op import REGISTRY, followed, function, fusible, op
 from ..samples import Draw
@@ -695,14 +695,21 @@ def _euclidean_pull(g: Any, x1: Any, x2: Any, y: Any) -> Any:
     return sum(weights, -1, True) * x1 - matmul(weights, x2)
 
 
+def _euclidean_joint(g: Any, x1: Any, x2: Any, y: Any, needs: list[bool]) -> list[Any]:
+    if type(g) is type(x1) is type(x2) is ndarray:
+        return pairs.distances_backward(g, x1, x2, y, needs)
+    turned = transpose(g, -1, -2), x2, x1, transpose(y, -1, -2)
+    return [_euclidean_pull(g, x1, x2, y) if needs[0] else None, _euclidean_pull(*turned) if needs[1] else None]
+
+
 @op(
-    lambda g, x1, x2, y: _euclidean_pull(g, x1, x2, y),
-    lambda g, x1, x2, y: _euclidean_pull(transpose(g, -1, -2), x2, x1, transpose(y, -1, -2)),
+    joint=_euclidean_joint,
+    n_inputs=2,
     samples=lambda s: [(s(2, 3, 4), s(2, 2, 4)), (s(1, 2, 1), s(1, 3, 1)), (s(2, 0, 3), s(2, 4, 3))],
 )
 def _euclidean(x1: Any, x2: Any) -> Any:
     """`cdist` of p = 2 for x1 (B, P, M) and x2 (B, R, M) of one dtype: no differences (B, P, R, M) are kept."""
-    return rows.distances(x1, x2)
+    return pairs.distances(x1, x2)
 
 
 @function(

@@ -10,6 +10,7 @@ from numpy import ndarray
 
 from .. import dtypes
 from ..errors import DTypeError, NumberError, ShapeError, only_tensors
+from ..kernels import pairs
 from ..op import function, op
 from ..tape import mode
 from .activation import relu
@@ -17,9 +18,20 @@ from .chain import times
 from .compare import clamp_min, minimum, where
 from .convert import to_dtype
 from .elementwise import mul, sqrt
-from .loss import _array, _as_input, _at_label, _class_weight, _labels, _reduced, _reduction, _same_size, softplus
+from .loss import (
+    _array,
+    _as_input,
+    _at_label,
+    _bare,
+    _class_weight,
+    _labels,
+    _reduced,
+    _reduction,
+    _same_size,
+    softplus,
+)
 from .norm import FEW, unit, unit_pull
-from .reduce import _kept, _vector_norm, mean, sum
+from .reduce import _kept, _norm_pull, _vector_norm, mean, sum
 from .shape import broadcast_tensors, unsqueeze
 
 
@@ -333,6 +345,32 @@ def _cosine(x1: Any, x2: Any, dim: int, eps: float) -> Any:
     return sum(mul(u1, u2), dim), u1, n1, u2, n2
 
 
+def _cosine_rows_pull(g: Any, x1: Any, x2: Any, eps: float, y: Any, needs: list[bool]) -> list[Any]:
+    if type(g) is type(x1) is type(x2) is ndarray:
+        return pairs.cosines_backward(g, x1, x2, y[1], eps, needs)
+    return _cosine_pull(g, x1, x2, len(x1.shape) - 1, eps, y, needs)
+
+
+@op(
+    joint=_cosine_rows_pull,
+    n_inputs=2,
+    hidden=1,
+    samples=lambda s: [(s(3, 4), s(3, 4), 1e-8), (s(4), s(4), 1e-6), (s(2, 3), s(2, 3), 1.5)],
+)
+def _cosine_rows(x1: Any, x2: Any, eps: float) -> Any:
+    """The cosines of the rows of x1 and x2, which are alike in shape and dtype, float32 or float64; what the gradient needs."""
+    return pairs.cosines(x1, x2, eps)
+
+
+def _by_rows(x1: Any, x2: Any) -> bool:
+    """Whether the kernels of `pairs` take these and are worth their call."""
+    a, b = _bare(x1), _bare(x2)
+    return a.shape == b.shape and a.dtype == b.dtype and a.dtype.char in "fd" and a.size >= ROWS and not mode.ties
+
+
+ROWS = 1 << 11  # elements
+
+
 @function(
     method=False,
     samples=lambda s: [(s(3, 4), s(3, 4)), (s(2, 3, 4), s(3, 1), 1), (s(4), s(4), 0, 1e-6)],
@@ -351,9 +389,28 @@ def cosine_similarity(x1: Any, x2: Any, dim: int = 1, eps: float = 1e-8) -> Any:
         raise DTypeError(f"cosine_similarity: expected a floating dtype among the two, got {x1.dtype} and {x2.dtype}")
     if x1.shape != x2.shape or x1.dtype != x2.dtype:
         x1, x2 = broadcast_tensors(to_dtype(x1, common), to_dtype(x2, common))
+    if dim in (-1, len(x1.shape) - 1) and _by_rows(x1, x2):
+        return _cosine_rows(x1, x2, eps)[0]
     if mode.ties or prod(x1.shape) >= FEW:  # the rule for ties is the affair of each operation
         return sum(unit(x1, 2, dim, eps)[0] * unit(x2, 2, dim, eps)[0], dim)
     return _cosine(x1, x2, dim, eps)[0]
+
+
+def _row_distance_pull(g: Any, x1: Any, x2: Any, eps: float, y: Any, needs: list[bool]) -> list[Any]:
+    if type(g) is type(x1) is type(x2) is ndarray:
+        return pairs.row_distances_backward(g, x1, x2, y, eps, needs)
+    gx = _norm_pull(g, x1 - x2 + eps, 2, -1, False, y)
+    return [gx if needs[0] else None, -gx if needs[1] else None]
+
+
+@op(
+    joint=_row_distance_pull,
+    n_inputs=2,
+    samples=lambda s: [(s(3, 4), s(3, 4), 1e-6), (s(4), s(4), 0.5)],
+)
+def _row_distance(x1: Any, x2: Any, eps: float) -> Any:
+    """The lengths of the rows of x1 - x2 + eps: alike in shape and dtype, float32 or float64."""
+    return pairs.row_distances(x1, x2, eps)
 
 
 @function(
@@ -366,4 +423,7 @@ def pairwise_distance(x1: Any, x2: Any, p: float = 2.0, eps: float = 1e-6, keepd
     >>> autograd.pairwise_distance(autograd.zeros(1, 2), autograd.tensor([[3.0, 4.0]]))
     tensor([5.0000])
     """
+    if p == 2 and isinstance(eps, (int, float)) and _by_rows(x1, x2):
+        y = _row_distance(x1, x2, eps)
+        return unsqueeze(y, -1) if keepdim else y
     return _vector_norm(x1 - x2 + eps, p, -1, keepdim)
