@@ -42,33 +42,3 @@ def moved(a: np.ndarray) -> np.ndarray:
     """(N, C, *space) in C order as (N, *space, C)."""
     N, C, *space = a.shape
     return channels_last(a.reshape(N, C, -1, 1)).reshape(N, *space, C)
-
-
-SOME = 1 << 15  # elements from which numpy's copy, an element at a time, costs more than a kernel's call
-
-
-def _merged(a: np.ndarray) -> tuple[list[int], list[int]]:
-    """Shape and strides of `a` with as few axes as its memory allows, three at least."""
-    shape, strides = [1], [a.itemsize]
-    for n, s in zip(a.shape, a.strides, strict=True):
-        if n == 1:
-            continue
-        if strides[-1] == n * s or shape[-1] == 1:
-            shape[-1], strides[-1] = shape[-1] * n, s
-        else:
-            shape.append(n)
-            strides.append(s)
-    missing = 3 - len(shape)
-    return [1] * missing + shape, [a.nbytes] * missing + strides
-
-
-def dense(a: np.ndarray) -> np.ndarray:
-    """A C-contiguous copy of `a`, by tiles where it is large and of turned planes, as channels last are."""
-    if a.size >= SOME and a.dtype.kind == "f" and a.flags.aligned:
-        shape, strides = _merged(a)
-        if len(shape) == 3 and strides[1] == a.itemsize and strides[2] == shape[1] * a.itemsize:
-            N, A, B = shape
-            turned = (strides[0], strides[2], a.itemsize, a.itemsize)
-            planes = np.lib.stride_tricks.as_strided(a, (N, B, 1, A), turned, writeable=False)
-            return channels_last(planes).reshape(a.shape)
-    return np.array(a, order="C")

@@ -10,7 +10,7 @@ from numpy import ndarray
 from .. import dtypes
 from ..errors import DTypeError, ShapeError
 from ..inplace import check_writable, rebase, record_node
-from ..kernels import overwrite
+from ..kernels import move, overwrite
 from ..op import REGISTRY, function, op
 from ..tape import mode, node_of
 from ..tensor import Device, Tensor, on_cpu, to_array
@@ -23,8 +23,15 @@ from .shape import clone, contiguous, in_format, is_channels_last
 @op(lambda g: g, samples=lambda s: [(s(2, 3), dtypes.float64), (s.ints(3, 2), dtypes.float32), (s(), dtypes.int64)])
 def _convert(input: Any, dtype: np.dtype) -> Any:
     """`input` in another dtype."""
+    if input.size >= _MANY:
+        y = move.converted(input, dtype)
+        if y is not None:
+            return y
     with np.errstate(invalid="ignore"):  # NaN to int is as undefined as in torch, and as silent
         return input.astype(dtype)
+
+
+_MANY = 1 << 12  # elements from where on a kernel is worth its call
 
 
 def to_dtype(input: Any, dtype: np.dtype) -> Any:

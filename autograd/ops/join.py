@@ -11,7 +11,7 @@ from numpy import ndarray
 
 from .. import tape
 from ..errors import DTypeError, RangeError, ShapeError
-from ..kernels import columns as kernels
+from ..kernels import move
 from ..kernels.order import lies_channels_last
 from ..op import function, op
 from ..tensor import Tensor
@@ -35,15 +35,15 @@ def _with_zeros(slots: list[Any], shapes: Sequence[tuple[int, ...]]) -> list[Any
 def _cut(g: Any, dim: int, at: int, length: int) -> Any:
     """`narrow`; what is not whole in memory as a copy, which all that comes next would have to make."""
     if type(g) is ndarray and g.size >= _MANY and length:
+        part = g[(slice(None),) * dim + (slice(at, at + length),)]
         if g.flags.c_contiguous and prod(g.shape[:dim]) > 1:
-            return kernels.cut(g, dim, at, length)
+            return move.dense(part)
         if dim and lies_channels_last(g):
-            moved = np.moveaxis(g, 1, -1)
-            return np.moveaxis(kernels.cut(moved, g.ndim - 1 if dim == 1 else dim - 1, at, length), -1, 1)
+            return np.moveaxis(move.dense(np.moveaxis(part, 1, -1)), -1, 1)
     return narrow(g, dim, at, length)
 
 
-_MANY = 1 << 14  # elements from where on the kernels are worth their call
+_MANY = 1 << 13  # elements from where on the kernels are worth their call
 
 
 def _cat_gradients(g: Any, tensors_shape: Any, dim: int, needs: list[bool]) -> list[Any]:
@@ -63,10 +63,10 @@ def _joined(tensors: tuple[ndarray, ...], dim: int) -> ndarray | None:
     if any(x.ndim != first.ndim or (x.shape[:d], x.shape[d + 1 :]) != rest or x.dtype != first.dtype for x in tensors):
         return None
     if all(x.flags.c_contiguous for x in tensors):
-        return kernels.join(tensors, d) if prod(first.shape[:d]) > 1 else None
+        return move.join(tensors, d)
     if not all(lies_channels_last(x) for x in tensors):
         return None
-    y = kernels.join([np.moveaxis(x, 1, -1) for x in tensors], 0 if not d else first.ndim - 1 if d == 1 else d - 1)
+    y = move.join([np.moveaxis(x, 1, -1) for x in tensors], 0 if not d else first.ndim - 1 if d == 1 else d - 1)
     return np.moveaxis(y, -1, 1)
 
 
@@ -90,9 +90,14 @@ def _sequence(op: str, tensors: Any) -> list[Any]:
     if not tensors:
         raise ShapeError(f"{op}: expected at least one Tensor, got none")
     for i, x in enumerate(tensors):
-        if not isinstance(x, (Tensor, ndarray, np.generic)):
+        if type(x) is not Tensor and not isinstance(x, (Tensor, ndarray, np.generic)):
             raise DTypeError(f"{op}: tensors[{i}] must be a Tensor, got {type(x).__name__}")
     return list(tensors)
+
+
+def _shape(x: Any) -> tuple[int, ...]:
+    """The shape as a plain tuple, which a Tensor's own is not."""
+    return x._data.shape if isinstance(x, Tensor) else x.shape
 
 
 @function(
@@ -106,7 +111,7 @@ def cat(tensors: Any, dim: int = 0) -> Any:
     tensor([1, 2, 3])
     """
     tensors = _sequence("cat", tensors)
-    n = tensors[0].ndim
+    n = len(_shape(tensors[0]))
     if n and type(dim) is int and -n <= dim < n:
         try:
             return _cat(*tensors, dim=dim % n)
@@ -162,7 +167,18 @@ def _stack_gradients(g: Any, dim: int, needs: list[bool]) -> list[Any]:
 )
 def _stack(*tensors: Any, dim: int = 0) -> Any:
     """Tensors of one shape and dtype side by side in a new dim."""
-    return np.stack(tensors, dim)
+    first = tensors[0]
+    alike = all([type(x) is ndarray and x.flags.c_contiguous and x.shape == first.shape for x in tensors])
+    if not alike or any([x.dtype != first.dtype for x in tensors]):
+        return np.stack(tensors, dim)
+    dim %= first.ndim + 1
+    if first.size * len(tensors) < _MANY and len(tensors) < 16:
+        y = np.empty((*first.shape[:dim], len(tensors), *first.shape[dim:]), first.dtype)
+        before: tuple[Any, ...] = (slice(None),) * dim
+        for k, x in enumerate(tensors):
+            y[(*before, k)] = x
+        return y
+    return move.stacked(tensors, dim)
 
 
 @function(method=False, samples=lambda s: [([s(2, 3), s(2, 3)],), ([s(2), s(2)], -1), ([s(), s()],), ([s(0, 2)], 1)])
@@ -174,12 +190,12 @@ def stack(tensors: Any, dim: int = 0) -> Any:
             [3, 4]])
     """
     tensors = _sequence("stack", tensors)
-    shape = tuple(tensors[0].shape)
+    shape = _shape(tensors[0])
     d = dim_of("stack", dim, len(shape) + 1)
     for i, x in enumerate(tensors):
-        if tuple(x.shape) != shape:
+        if _shape(x) != shape:
             raise ShapeError(
-                f"stack: expects each tensor to have equal size, got {shape} and, for tensor {i}, {tuple(x.shape)}"
+                f"stack: expects each tensor to have equal size, got {shape} and, for tensor {i}, {_shape(x)}"
             )
     return _stack(*tensors, dim=d)
 

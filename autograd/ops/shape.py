@@ -12,7 +12,7 @@ import numpy as np
 from numpy import ndarray
 
 from ..errors import DTypeError, RangeError, ShapeError
-from ..kernels import order
+from ..kernels import move, order
 from ..op import function, op
 from ..tensor import Size, Tensor, wrap
 from .dims import dim_of, dims_of, ndim_of, sizes_of
@@ -24,7 +24,7 @@ def _reshaped(x: ndarray, shape: tuple[int, ...]) -> ndarray:
     try:
         return np.reshape(x, shape, copy=False)
     except ValueError:  # not without a copy, or not at all
-        return order.dense(x).reshape(shape)
+        return move.dense(x).reshape(shape)
 
 
 @op(
@@ -35,7 +35,7 @@ def _reshaped(x: ndarray, shape: tuple[int, ...]) -> ndarray:
 def _reshape(input: Any, shape: tuple[int, ...]) -> Any:
     """`input` with another shape, one size of which may be -1."""
     try:
-        if input.size >= order.SOME and not input.flags.c_contiguous:
+        if input.size >= move.MANY and not input.flags.c_contiguous:
             return _reshaped(input, shape)
         return input.reshape(shape)
     except ValueError:
@@ -482,7 +482,7 @@ def repeat(input: Any, *sizes: Any, repeats: Any = None) -> Any:
 @op(lambda g, input_shape: _reshape(g, input_shape), samples=lambda s: [(s(2, 3), (6,)), (s(0, 2), (2, 0))])
 def _fresh(input: Any, shape: tuple[int, ...]) -> Any:
     """`reshape` that always copies."""
-    return np.array(input, order="C").reshape(shape)
+    return move.dense(np.asarray(input)).reshape(shape)
 
 
 @function(samples=lambda s: [(s(2, 3), (2,)), (s(2), (3, 2)), (s(2, 3), (2, 1, 1))])
@@ -508,7 +508,11 @@ def _repeat_each_pull(g: Any, input_shape: tuple[int, ...], repeats: int, dim: i
 )
 def _repeat_each(input: Any, repeats: int, dim: int) -> Any:
     """Each slice along `dim` that many times."""
-    return np.repeat(input, repeats, dim)
+    if not input.nbytes * repeats >= move.SOME:
+        return np.repeat(input, repeats, dim)
+    shape = input.shape
+    spread = np.broadcast_to(np.expand_dims(input, dim + 1), (*shape[: dim + 1], repeats, *shape[dim + 1 :]))
+    return move.dense(spread).reshape(*shape[:dim], shape[dim] * repeats, *shape[dim + 1 :])
 
 
 @function(samples=lambda s: [(s(2, 3), 2), (s(2, 3), 3, 1), (s(2, 3), s.ints(3, 3), -1), (s(), 2)])
@@ -553,7 +557,12 @@ def repeat_interleave(
 @op(lambda g, dims: _flip(g, dims), samples=lambda s: [(s(3, 2), (0,)), (s(3, 2), (0, -1)), (s(), ())])
 def _flip(input: Any, dims: tuple[int, ...]) -> Any:
     """The order reversed along `dims`, as a copy."""
-    return np.flip(input, dims).copy() if dims and np.ndim(input) else np.array(input)
+    if not (dims and np.ndim(input)):
+        return np.array(input)
+    return move.dense(input[tuple([_BACK if d in dims else _ALL for d in range(input.ndim)])])
+
+
+_ALL, _BACK = slice(None), slice(None, None, -1)
 
 
 @function(samples=lambda s: [(s(3, 2), 0), (s(3, 2), (0, -1)), (s(2, 3, 2), [1])])
@@ -599,7 +608,11 @@ def flipud(input: Any) -> Any:
 )
 def _roll(input: Any, shifts: tuple[int, ...], dims: tuple[int, ...]) -> Any:
     """Elements moved along `dims`, around the end."""
-    return np.roll(input, shifts, dims)
+    if input.nbytes < move.SOME or not input.flags.c_contiguous:
+        return np.roll(input, shifts, dims)
+    for shift, dim in zip(shifts, dims, strict=True):
+        input = move.rolled(input, shift, dim)
+    return input
 
 
 @function(samples=lambda s: [(s(3, 4), 1, 0), (s(3, 4), 2), (s(3, 4), (1, -1), (0, 1)), (s(), 1)])
@@ -738,6 +751,9 @@ def diag_embed(input: Any, offset: int = 0, dim1: int = -2, dim2: int = -1) -> A
     return _diagonal_scatter(input, shape, offset, a, b)
 
 
+_MANY = 1 << 9  # elements from where on a kernel is worth its call beside numpy's several passes
+
+
 def _triangle(name: str, input: Any) -> None:
     if len(input.shape) < 2:
         raise ShapeError(f"{name}: expected at least 2 dimensions, got {len(input.shape)}")
@@ -756,6 +772,8 @@ def tril(input: Any, diagonal: int = 0) -> Any:
             [1., 1.]])
     """
     _triangle("tril", input)
+    if input.size >= _MANY and input.flags.c_contiguous:
+        return move.triangle(input, diagonal, True)
     return np.tril(input, diagonal)
 
 
@@ -772,6 +790,8 @@ def triu(input: Any, diagonal: int = 0) -> Any:
             [0., 1.]])
     """
     _triangle("triu", input)
+    if input.size >= _MANY and input.flags.c_contiguous:
+        return move.triangle(input, diagonal, False)
     return np.triu(input, diagonal)
 
 
@@ -852,13 +872,13 @@ def _unfold_scatter(input: Any, shape: tuple[int, ...], dimension: int, size: in
 @op(lambda g: g, samples=lambda s: [(s(2, 3),), (s(),), (s(0, 2),)])
 def _clone(input: Any) -> Any:
     """A copy in the same order of memory."""
-    return np.array(input, order="K")
+    return move.kept(np.asarray(input))
 
 
 @op(lambda g: g, view=True, samples=lambda s: [(s(2, 3),), (s(),)])
 def _contiguous(input: Any) -> Any:
     """The elements row by row in memory, copied where they do not lie so."""
-    return input if not np.ndim(input) or input.flags.c_contiguous else order.dense(input)
+    return input if not np.ndim(input) or input.flags.c_contiguous else move.dense(input)
 
 
 @op(lambda g: g, samples=lambda s: [(s(2, 3, 2, 2),), (s(1, 2, 3, 2, 2),)])
