@@ -112,6 +112,8 @@ def sum(input: Any, dim: Any = None, keepdim: bool = False, dtype: Any = None) -
     >>> autograd.sum(autograd.tensor([[1.0, 4.0], [3.0, 2.0]]), 1)
     tensor([5., 5.])
     """
+    if dtype is None and dim is None and input.dtype.kind == "b":  # counted at a fraction of the cost
+        return np.full((1,) * input.ndim if keepdim else (), np.count_nonzero(input), dtypes.int64)
     if dtype is not None:
         input = input.astype(dtypes.as_dtype(dtype), copy=False)
     elif input.dtype.kind != "f":
