@@ -230,9 +230,9 @@ def _over_dims_corrected(s: Draw) -> list[tuple[Any, ...]]:
     ]  # fmt: skip
 
 
-def _moments(input: Any, dim: Any) -> tuple[Any, Any]:
-    """The mean over `dim` and the sum of squared deviations from it, the dimensions kept as 1; in float64 if by kernels."""
-    axes = _axes("var", dim, input.ndim)
+def _moments(input: Any, axes: tuple[int, ...] | None, n: int) -> tuple[Any, Any]:
+    """The mean of each n elements over `axes`, which stay as 1, and the sum of squared deviations from it; by kernels both
+    are float64."""
     if _in_kernel(input) and input.flags.c_contiguous:
         if axes is None:
             parts = moments.whole_moments(input)
@@ -241,20 +241,22 @@ def _moments(input: Any, dim: Any) -> tuple[Any, Any]:
             shape = (*input.shape[:-1], 1)
             centre, total = moments.moments(input.reshape(-1, input.shape[-1]))
             return centre.reshape(shape), total.reshape(shape)
-    centre = np.true_divide(_sum(input, axes, True), input.dtype.type(_count(input.shape, dim)))
+    centre = np.true_divide(kernels.reduced(np.add, input, axes, True), input.dtype.type(n))
     off = input - centre
-    return centre, _sum(np.multiply(off, off), axes, True)
+    return centre, kernels.reduced(np.add, np.multiply(off, off), axes, True)
 
 
 def _variance(input: Any, dim: Any, correction: float, keepdim: bool) -> tuple[Any, Any]:
     """The mean square deviation, and the mean with its dimensions kept."""
     _floating("var", input)
-    centre, total = _moments(input, dim)
-    n = _larger(_count(input.shape, dim) - correction, 0)
-    y = np.true_divide(total, n).astype(input.dtype, copy=False)
+    axes = _axes("var", dim, input.ndim)
+    n = _count(input.shape, dim)
+    centre, total = _moments(input, axes, n)
+    y = np.true_divide(total, input.dtype.type(_larger(n - correction, 0)))
+    if y.dtype is not input.dtype:
+        y = y.astype(input.dtype)
     if not keepdim:
-        axes = _axes("var", dim, input.ndim)
-        y = y.reshape([m for i, m in enumerate(input.shape) if axes is not None and i not in axes])
+        y = y.reshape(()) if axes is None else y.squeeze(axes)
     return y, centre
 
 
