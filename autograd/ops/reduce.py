@@ -178,8 +178,10 @@ def _prod_pull(g: Any, input: Any, dim: int | None, keepdim: bool) -> Any:
     shape = tuple(input.shape)
     if not shape:
         return g
-    if type(g) is ndarray and dim is not None and _of_rows(g, input, dim) and g.size * shape[-1] == input.size:
-        return scan.others(g, input.reshape(-1, shape[-1])).reshape(shape)
+    if type(g) is ndarray and _of_rows(g, input, dim):
+        C = input.size if dim is None else shape[-1]
+        if g.size * C == input.size:
+            return scan.others(g, input.reshape(-1, C)).reshape(shape)
     if dim is None:
         return g * _reshape(_others(_reshape(input, (-1,)), 0), shape)
     return _kept(g, shape, dim, keepdim) * _others(input, dim_of("prod", dim, len(shape)))
