@@ -260,7 +260,8 @@ def rows(x: ndarray, kind: int) -> ndarray:
     """
     (R, C), y = x.shape, np.empty(x.shape[0], x.dtype)
     step = max(1, STEP // C)
-    run(_rows, x.dtype, -(-R // step), x.size >= GATE, flat(x)[0], y, kind, R, C, step)
+    x_flat = x.reshape(-1) if x.flags.writeable else flat(x)[0]
+    run(_rows, x.dtype, -(-R // step), x.size >= GATE, x_flat, y, kind, R, C, step)
     return y
 
 

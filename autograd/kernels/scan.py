@@ -88,18 +88,19 @@ def _pulled(y, s):
 
 @kernel
 def _product_pull_row(g, x, y, gx):
-    s, n = 0.0, x.size
+    s, n = x.dtype.type(0), x.size
     for j in range(n):
         i = np.uint64(n - 1 - j)
         s = g[i] + s
-        gx[i] = _pulled(y[i - np.uint64(1)] if i else 1.0, s)
-        s *= x[i]
+        gx[i] = _pulled(y[i - np.uint64(1)], s) if i else s
+        s = s * x[i]
 
 
 @kernel
 def _product_pull_four(g, x, y, gx):
     """`_product_pull_row` of four at once, for each product waits for the one before."""
-    a, b, c, d, n, one = 0.0, 0.0, 0.0, 0.0, x.size // 4, np.uint64(1)
+    a = b = c = d = x.dtype.type(0)
+    n, one = x.size // 4, np.uint64(1)
     for j in range(n - 1):
         i = np.uint64(n - 1 - j)
         p, q, r = i + np.uint64(n), i + np.uint64(2 * n), i + np.uint64(3 * n)
@@ -120,7 +121,7 @@ def _product_pull_columns(g, x, before, s, gx):
 
 @kernel
 def _product_pull(first, last, g, x, y, gx, N, K):
-    sums, ones = np.empty(STRIP, np.float64), np.ones(STRIP, x.dtype)
+    sums, ones = np.empty(STRIP, x.dtype), np.ones(STRIP, x.dtype)
     for t in range(first, last):
         if K == 1:
             i, rows = t * ROWS * N, min(ROWS, x.size // N - t * ROWS)

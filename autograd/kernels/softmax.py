@@ -404,7 +404,8 @@ def _softmax(x: np.ndarray, log: bool) -> np.ndarray:
 def _by_rows(x: np.ndarray, y: np.ndarray, kind: int) -> np.ndarray:
     R, C = x.shape
     step = _step(R, C)
-    run(_softmax_rows, x.dtype, -(-R // step), x.size >= GATE, flat(x)[0], y.reshape(-1), kind, C, R, step)
+    x_flat = x.reshape(-1) if x.flags.writeable else flat(x)[0]
+    run(_softmax_rows, x.dtype, -(-R // step), x.size >= GATE, x_flat, y.reshape(-1), kind, C, R, step)
     return y
 
 

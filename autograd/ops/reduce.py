@@ -112,6 +112,8 @@ def sum(input: Any, dim: Any = None, keepdim: bool = False, dtype: Any = None) -
     >>> autograd.sum(autograd.tensor([[1.0, 4.0], [3.0, 2.0]]), 1)
     tensor([5., 5.])
     """
+    if dtype is None and dim is None and input.dtype.kind == "b":  # counted at a fraction of the cost
+        return np.full((1,) * input.ndim if keepdim else (), np.count_nonzero(input), dtypes.int64)
     if dtype is not None:
         input = input.astype(dtypes.as_dtype(dtype), copy=False)
     elif input.dtype.kind != "f":
@@ -176,8 +178,10 @@ def _prod_pull(g: Any, input: Any, dim: int | None, keepdim: bool) -> Any:
     shape = tuple(input.shape)
     if not shape:
         return g
-    if type(g) is ndarray and dim is not None and _of_rows(g, input, dim) and g.size * shape[-1] == input.size:
-        return scan.others(g, input.reshape(-1, shape[-1])).reshape(shape)
+    if type(g) is ndarray and _of_rows(g, input, dim):
+        C = input.size if dim is None else shape[-1]
+        if g.size * C == input.size:
+            return scan.others(g, input.reshape(-1, C)).reshape(shape)
     if dim is None:
         return g * _reshape(_others(_reshape(input, (-1,)), 0), shape)
     return _kept(g, shape, dim, keepdim) * _others(input, dim_of("prod", dim, len(shape)))
@@ -228,9 +232,9 @@ def _over_dims_corrected(s: Draw) -> list[tuple[Any, ...]]:
     ]  # fmt: skip
 
 
-def _moments(input: Any, dim: Any) -> tuple[Any, Any]:
-    """The mean over `dim` and the sum of squared deviations from it, the dimensions kept as 1; in float64 if by kernels."""
-    axes = _axes("var", dim, input.ndim)
+def _moments(input: Any, axes: tuple[int, ...] | None, n: int) -> tuple[Any, Any]:
+    """The mean of each n elements over `axes`, which stay as 1, and the sum of squared deviations from it; by kernels both
+    are float64."""
     if _in_kernel(input) and input.flags.c_contiguous:
         if axes is None:
             parts = moments.whole_moments(input)
@@ -239,20 +243,22 @@ def _moments(input: Any, dim: Any) -> tuple[Any, Any]:
             shape = (*input.shape[:-1], 1)
             centre, total = moments.moments(input.reshape(-1, input.shape[-1]))
             return centre.reshape(shape), total.reshape(shape)
-    centre = np.true_divide(_sum(input, axes, True), input.dtype.type(_count(input.shape, dim)))
+    centre = np.true_divide(kernels.reduced(np.add, input, axes, True), input.dtype.type(n))
     off = input - centre
-    return centre, _sum(np.multiply(off, off), axes, True)
+    return centre, kernels.reduced(np.add, np.multiply(off, off), axes, True)
 
 
 def _variance(input: Any, dim: Any, correction: float, keepdim: bool) -> tuple[Any, Any]:
     """The mean square deviation, and the mean with its dimensions kept."""
     _floating("var", input)
-    centre, total = _moments(input, dim)
-    n = _larger(_count(input.shape, dim) - correction, 0)
-    y = np.true_divide(total, n).astype(input.dtype, copy=False)
+    axes = _axes("var", dim, input.ndim)
+    n = _count(input.shape, dim)
+    centre, total = _moments(input, axes, n)
+    y = np.true_divide(total, input.dtype.type(_larger(n - correction, 0)))
+    if y.dtype is not input.dtype:
+        y = y.astype(input.dtype)
     if not keepdim:
-        axes = _axes("var", dim, input.ndim)
-        y = y.reshape([m for i, m in enumerate(input.shape) if axes is not None and i not in axes])
+        y = y.reshape(()) if axes is None else y.squeeze(axes)
     return y, centre
 
 

@@ -75,7 +75,7 @@ def test_gradients_of_products(shape, axis, dtype, at_end):
 def test_large_products_of_tensors():
     """The gradients by kernels are those of the operations they stand for, which second orders are made of."""
     x = autograd.from_numpy(np.random.default_rng(0).uniform(0.5, 1.5, (70, 40))).requires_grad_()
-    for y in (x.cumprod(1), x.cumprod(0), x.prod(1)):
+    for y in (x.cumprod(1), x.cumprod(0), x.prod(1), x.prod(0), x.prod()):
         g = autograd.from_numpy(np.random.default_rng(1).standard_normal(tuple(y.shape)))
         (first,) = autograd.grad(y, x, g, retain_graph=True)
         (again,) = autograd.grad(y, x, g, create_graph=True)
