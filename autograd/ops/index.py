@@ -779,7 +779,8 @@ def one_hot(tensor: Any, num_classes: int = -1) -> Any:
         num_classes = int(tensor.max()) + 1
     check_index("one_hot", tensor, num_classes, -1)
     y = np.zeros((*tensor.shape, num_classes), np.int64)
-    np.put_along_axis(y, tensor[..., None], 1, -1)
+    flat = tensor.reshape(-1)
+    y.reshape(-1)[flat + np.arange(0, y.size, num_classes or 1)] = 1
     return y
 
 
