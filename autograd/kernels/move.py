@@ -27,7 +27,7 @@ WHOLE = 1 << 19  # bytes from which it is beside one of all in one piece
 MANY = 1 << 12  # elements from which it is beside numpy's reshape of what does not lie row by row
 GATE = 1 << 17  # bytes from which a parallel launch costs less than it saves
 TASK = 1 << 16  # bytes a task
-LONG = 1 << 10  # bytes from which the C library's copy of a row is the faster one
+LONG = 1 << 12  # bytes from which the C library's copy of a row is the faster one
 TURNED = 64  # rows and columns of a block that is turned
 
 _REFUSED = -(1 << 62)
@@ -453,17 +453,51 @@ def kept(x: np.ndarray) -> np.ndarray:
     return y
 
 
+@kernel
+def _beside(first, last, like, sources, y, rows, width, step):
+    """Rows first * step to last * step of y, each a row of every source after the other; of sources the address of the
+    object and the width."""
+    y = located(like, _word(y + _DATA), 1)
+    for t in range(first * step, min(rows, last * step)):
+        at = t * width
+        for k in range(0, sources.size, 2):
+            n = sources[k + 1]
+            copy_row(located(like, _word(sources[k] + _DATA), 1), t * n, y, at, n)
+            at += n
+
+
+def _rows_beside(arrays: Sequence[np.ndarray], y: np.ndarray, rows: int) -> bool:
+    """Fill C-contiguous y with `rows` rows, each those of the C-contiguous arrays one after the other; False where these
+    are better copied one by one."""
+    item = y.itemsize
+    if not y.size or item not in _LIKE or rows < 16 or y.nbytes > rows * TASK:
+        return False
+    sources: list[int] = []
+    for a in arrays:
+        _check_dense(a)
+        sources += id(a), a.size // rows
+    width = y.size // rows
+    step = max(1, TASK // (width * item))
+    tasks = -(-rows // step)
+    run(_beside, item, tasks, y.nbytes >= GATE, _LIKE[item], np.array(sources), id(y), rows, width, step)
+    return True
+
+
 def join(arrays: Sequence[np.ndarray], axis: int) -> np.ndarray:
     """C-contiguous arrays of one dtype one after the other along `axis`; the other axes agree."""
     first = arrays[0]
     shape = [*first.shape]
-    shape[axis] = sum(a.shape[axis] for a in arrays)
-    y = np.empty(shape, first.dtype)
-    before, at, pairs = (slice(None),) * axis, 0, []
+    shape[axis] = sum([a.shape[axis] for a in arrays])
     for a in arrays:
-        pairs.append((a, y[(*before, slice(at, at + a.shape[axis]))]))
-        at += a.shape[axis]
-    copies(pairs)
+        if a.dtype != first.dtype or [*a.shape[:axis], shape[axis], *a.shape[axis + 1 :]] != shape:
+            raise ValueError(f"join: {a.shape} of {a.dtype} beside {first.shape} of {first.dtype}")
+    y = np.empty(shape, first.dtype)
+    if not _rows_beside(arrays, y, prod(shape[:axis])):
+        before, at, pairs = (slice(None),) * axis, 0, []
+        for a in arrays:
+            pairs.append((a, y[(*before, slice(at, at + a.shape[axis]))]))
+            at += a.shape[axis]
+        copies(pairs)
     return y
 
 
@@ -489,7 +523,7 @@ def stacked(arrays: Sequence[np.ndarray], axis: int) -> np.ndarray:
         step = TASK // (2 * y.itemsize)
         places = id(first), id(arrays[1]), id(y), first.size, step
         run(_pairs, y.itemsize, -(-first.size // step), y.nbytes >= GATE, _LIKE[y.itemsize], *places)
-    else:
+    elif not _rows_beside(arrays, y, prod(first.shape[:axis])):
         before: tuple[Any, ...] = (slice(None),) * axis
         copies([(a, y[(*before, k)]) for k, a in enumerate(arrays)])
     return y

@@ -112,6 +112,25 @@ def _gather_rows(first, last, x, index, y, D, E, K, step):
                 out[k] = block[d * stride + np.uint64(k)] if d < length else zero
 
 
+@kernel
+def _outside(first, last, index, size, found, step):
+    """found[t]: whether piece t of the index has a number that is not below size."""
+    for t in range(first, last):
+        piece, seen = part(index, t * step, min((t + 1) * step, index.size)), False
+        for k in range(piece.size):
+            seen |= piece[k] >= size
+        found[t] = seen
+
+
+def inside(index: np.ndarray, size: int) -> bool:
+    """Whether all numbers of a contiguous int64 array are at least 0 and less than `size`."""
+    flat = index.reshape(-1).view(np.uint64)  # a negative one is a large number of no sign
+    tasks = -(-flat.size // GATE)
+    found = np.empty(tasks, np.bool_)
+    run(_outside, flat.flags.writeable, tasks, True, flat, np.uint64(size), found, GATE)
+    return not found.any()
+
+
 def embedding(weight: np.ndarray, indices: np.ndarray) -> np.ndarray:
     """The rows of weight (rows, cols) at int64 indices of any shape: (*indices.shape, cols)."""
     R, C = weight.shape

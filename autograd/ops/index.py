@@ -464,6 +464,8 @@ def check_index(name: str, index: Any, size: int, dim: int, negative: bool = Fal
     array = np.asarray(index)
     if array.dtype not in (dtypes.int64, dtypes.int32):
         raise DTypeError(f"{name}: index must be an int64 or int32 tensor, got {array.dtype}")
+    if array.size >= _MANY and array.dtype == dtypes.int64 and array.flags.c_contiguous and scatter.inside(array, size):
+        return array
     if array.dtype is dtypes.int64 and array.size and np.maximum.reduce(array.view(np.uint64), None) < size:
         return array  # a negative one would be a large number of no sign
     if array.size:
@@ -475,6 +477,9 @@ def check_index(name: str, index: Any, size: int, dim: int, negative: bool = Fal
     return array
 
 
+_MANY = 1 << 16  # indices, or numbers selected, from where on the kernels are worth their call
+
+
 @op(
     lambda g, index, input_shape, dim: _index_select_sum(g, index, input_shape, dim),
     None,
@@ -482,6 +487,11 @@ def check_index(name: str, index: Any, size: int, dim: int, negative: bool = Fal
 )
 def _index_select(input: Any, index: Any, dim: int) -> Any:
     """The slices at `index` along `dim`."""
+    if not dim and input.ndim > 1 and input.flags.carray and input.itemsize in (4, 8) and len(input):
+        n, width = len(input), input.size // len(input)
+        if width * index.size >= _MANY and index.dtype == dtypes.int64:  # of which bits the numbers are is no matter
+            bits = input.reshape(n, width).view(f"u{input.itemsize}")
+            return scatter.embedding(bits, index).view(input.dtype).reshape(len(index), *input.shape[1:])
     return np.take(input, index, dim)
 
 
@@ -785,7 +795,8 @@ def one_hot(tensor: Any, num_classes: int = -1) -> Any:
         num_classes = int(tensor.max()) + 1
     check_index("one_hot", tensor, num_classes, -1)
     y = np.zeros((*tensor.shape, num_classes), np.int64)
-    np.put_along_axis(y, tensor[..., None], 1, -1)
+    flat = tensor.reshape(-1)
+    y.reshape(-1)[flat + np.arange(0, y.size, num_classes or 1)] = 1
     return y
 
 

@@ -14,7 +14,7 @@ from ..errors import DTypeError, RangeError, ShapeError
 from ..kernels import move
 from ..kernels.order import lies_channels_last
 from ..op import function, op
-from ..tensor import Tensor
+from ..tensor import Tensor, wrap
 from .dims import dim_of
 
 
@@ -54,7 +54,7 @@ def _cat_gradients(g: Any, tensors_shape: Any, dim: int, needs: list[bool]) -> l
     return gradients
 
 
-def _joined(tensors: tuple[ndarray, ...], dim: int) -> ndarray | None:
+def _joined(tensors: Sequence[ndarray], dim: int) -> ndarray | None:
     """What `np.concatenate` gives, by a kernel and in the memory order that the arrays share; None where it must do it."""
     if sum([x.size for x in tensors]) < _MANY:
         return None
@@ -80,8 +80,24 @@ def _joined(tensors: tuple[ndarray, ...], dim: int) -> ndarray | None:
 )  # fmt: skip
 def _cat(*tensors: Any, dim: int = 0) -> Any:
     """Tensors of one dtype, one after the other along `dim`."""
-    y = _joined(tensors, dim)
-    return np.concatenate(tensors, dim) if y is None else y
+    return _one_after_another(tensors, dim)
+
+
+def _one_after_another(arrays: Sequence[Any], dim: int) -> Any:
+    y = _joined(arrays, dim)
+    return np.concatenate(arrays, dim) if y is None else y
+
+
+def _without_history(tensors: list[Any]) -> list[ndarray] | None:
+    """The arrays of Tensors of one dtype none of which has a history, so that nothing need be recorded; else None."""
+    arrays: list[ndarray] = []
+    for x in tensors:
+        if type(x) is not Tensor or x._view is not None or (x._node is not None and tape.mode.enabled):
+            return None
+        arrays.append(x._data)
+        if x._data.dtype is not arrays[0].dtype:
+            return None
+    return arrays
 
 
 def _sequence(op: str, tensors: Any) -> list[Any]:
@@ -114,7 +130,8 @@ def cat(tensors: Any, dim: int = 0) -> Any:
     n = len(_shape(tensors[0]))
     if n and type(dim) is int and -n <= dim < n:
         try:
-            return _cat(*tensors, dim=dim % n)
+            arrays = _without_history(tensors)
+            return _cat(*tensors, dim=dim % n) if arrays is None else wrap(_one_after_another(arrays, dim % n))
         except ValueError:
             pass  # empty vectors among them, which torch passes over, or sizes that do not match
     full = [x for x in tensors if len(x.shape) != 1 or x.shape[0]] or tensors[:1]
@@ -167,6 +184,10 @@ def _stack_gradients(g: Any, dim: int, needs: list[bool]) -> list[Any]:
 )
 def _stack(*tensors: Any, dim: int = 0) -> Any:
     """Tensors of one shape and dtype side by side in a new dim."""
+    return _side_by_side(tensors, dim)
+
+
+def _side_by_side(tensors: Sequence[Any], dim: int) -> Any:
     first = tensors[0]
     alike = all([type(x) is ndarray and x.flags.c_contiguous and x.shape == first.shape for x in tensors])
     if not alike or any([x.dtype != first.dtype for x in tensors]):
@@ -197,7 +218,8 @@ def stack(tensors: Any, dim: int = 0) -> Any:
             raise ShapeError(
                 f"stack: expects each tensor to have equal size, got {shape} and, for tensor {i}, {_shape(x)}"
             )
-    return _stack(*tensors, dim=d)
+    arrays = _without_history(tensors)
+    return _stack(*tensors, dim=d) if arrays is None else wrap(_side_by_side(arrays, d))
 
 
 @function(method=False, samples=lambda s: [([s(2), s(3)],), ([s(2, 1), s(2, 2)],), ([s(), s()],)])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy import ndarray
 
 from .. import dtypes
 from ..errors import NumberError, ShapeError
@@ -17,7 +18,10 @@ Pads = tuple[tuple[int, int], ...]
 
 def _crop(input: Any, pads: Pads) -> Any:
     n = input.shape
-    return _getitem(input, tuple([slice(a, n[i] - b) for i, (a, b) in enumerate(pads)]) + (...,))
+    inner = tuple([slice(a, n[i] - b) for i, (a, b) in enumerate(pads)])
+    if type(input) is ndarray and input.flags.c_contiguous and input.nbytes >= move.ROWS:
+        return move.dense(input[inner])  # a gradient: all that comes next would have to copy it
+    return _getitem(input, (*inner, ...))
 
 
 @op(

@@ -9,6 +9,7 @@ from numpy import ndarray
 
 from .. import dtypes
 from ..errors import DTypeError, PlaceError, RangeError, ShapeError
+from ..kernels import move
 from ..op import function, op
 from ..tensor import Tensor
 from .dims import dim_of
@@ -30,7 +31,7 @@ def _shaped(result: Any, input: Any) -> Any:
 
 def _rows(input: Any) -> ndarray:
     """A row-major copy, whose flat form shares its memory."""
-    return np.array(input, order="C")
+    return move.dense(np.asarray(input))
 
 
 # ------------------------------------------------------------------------------------------------------ scatter

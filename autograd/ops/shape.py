@@ -508,7 +508,8 @@ def _repeat_each_pull(g: Any, input_shape: tuple[int, ...], repeats: int, dim: i
 )
 def _repeat_each(input: Any, repeats: int, dim: int) -> Any:
     """Each slice along `dim` that many times."""
-    if not input.nbytes * repeats >= move.SOME:
+    rows = prod(input.shape[dim + 1 :]) >= 32  # which numpy copies well
+    if input.nbytes * repeats < (2 * move.WHOLE if rows else move.SOME):
         return np.repeat(input, repeats, dim)
     shape = input.shape
     spread = np.broadcast_to(np.expand_dims(input, dim + 1), (*shape[: dim + 1], repeats, *shape[dim + 1 :]))

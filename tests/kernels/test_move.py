@@ -114,7 +114,7 @@ def test_what_a_copy_refuses():
 
 
 @given(
-    st.sampled_from([(3, 4), (7,), (40, 1, 30), (2, 90, 50, 3)]),
+    st.sampled_from([(3, 4), (7,), (40, 1, 30), (2, 90, 50, 3), (30, 3, 5)]),
     st.lists(st.integers(0, 5), min_size=1, max_size=4),
     st.sampled_from(DTYPES),
     st.integers(-4, 3),
@@ -133,7 +133,7 @@ def test_join_and_stacked(shape, lengths, dtype, axis, at_end):
 
 
 def test_shapes_that_do_not_fit_are_named():
-    with pytest.raises(ValueError, match="is to be copied onto"):
+    with pytest.raises(ValueError, match="join: "):
         move.join([np.zeros((2, 3)), np.zeros((3, 3))], 1)
     with pytest.raises(ValueError, match="stacked: "):
         move.stacked([np.zeros((2, 3)), np.zeros((3, 3))], 2)

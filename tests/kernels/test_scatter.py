@@ -78,3 +78,15 @@ def test_same_bits_on_any_number_of_threads():
         results.append((scatter.embedding_backward(g, indices, 50), out))
     for one, other in zip(*results, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+@given(st.sampled_from([1, 7, 16384, 50000]), st.booleans(), st.booleans())
+def test_inside(n, at_end, shared):
+    index = guarded(np.random.default_rng(n).integers(0, 9, n), at_end)
+    index.flags.writeable = shared
+    assert scatter.inside(index, 9)
+    for place in {0, n // 2, n - 1}:
+        for outside in (-1, 9, 2**62, -(2**63)):
+            wrong = guarded(index, at_end)
+            wrong[place] = outside
+            assert not scatter.inside(wrong, 9)
