@@ -363,12 +363,9 @@ def _cosine_rows(x1: Any, x2: Any, eps: float) -> Any:
 
 
 def _by_rows(x1: Any, x2: Any) -> bool:
-    """Whether the kernels of `pairs` take these and are worth their call."""
+    """Whether the kernels of `pairs` take these."""
     a, b = _bare(x1), _bare(x2)
-    return a.shape == b.shape and a.dtype == b.dtype and a.dtype.char in "fd" and a.size >= ROWS and not mode.ties
-
-
-ROWS = 1 << 11  # elements
+    return a.shape == b.shape and a.dtype == b.dtype and a.dtype.char in "fd" and a.ndim > 0 and not mode.ties
 
 
 @function(
