@@ -29,18 +29,21 @@ def _losses(first, last, x, labels, weight, ignored, tops, sums, loss, totals, C
     for t in range(first, last):
         n, start = t // strips, t % strips * STEP
         end = min(P, start + STEP)
+        for c in range(C):  # along memory: rows of classes are far apart
+            row = (n * C + c) * P
+            for p in range(start, end, lanes):
+                rest, at = end - p, n * P + p
+                score = load_first(x, row + p, rest)
+                store_first(tops, at, score if c == 0 else higher(load_first(tops, at, rest), score), rest)
+        for c in range(C):
+            row = (n * C + c) * P
+            for p in range(start, end, lanes):
+                rest, at = end - p, n * P + p
+                e = _vector_exp(load_first(x, row + p, rest) - load_first(tops, at, rest))
+                store_first(sums, at, e if c == 0 else load_first(sums, at, rest) + e, rest)
         for p in range(start, end, lanes):
             rest, at = end - p, n * P + p
-            top = load_first(x, n * C * P + p, rest)
-            for c in range(1, C):
-                top = higher(top, load_first(x, (n * C + c) * P + p, rest))
-            store_first(tops, at, top, rest)
-        for p in range(start, end, lanes):
-            rest, at = end - p, n * P + p
-            top, s = load_first(tops, at, rest), broadcast(x, 0)
-            for c in range(C):
-                s = s + _vector_exp(load_first(x, (n * C + c) * P + p, rest) - top)
-            store_first(sums, at, s, rest)
+            s = load_first(sums, at, rest)
             store_first(loss, at, _vector_log(s) + (s - s), rest)  # the logarithm knows no NaN
         total = 0.0
         for i in range(n * P + start, n * P + end):
