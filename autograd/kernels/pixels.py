@@ -142,6 +142,6 @@ def cross_entropy_backward(
     gx, scale = np.empty(x.shape, x.dtype), 1 / total if reduction == "mean" and total else 1.0
     if x.size:
         g = _flat(np.asarray(g, x.dtype))
-        given = g, flat, labels, weight, ignored, x.dtype.type(scale), rows[0].reshape(-1), rows[1].reshape(-1)
+        given = g, flat, labels, weight, ignored, x.dtype.type(scale), _flat(rows[0]), _flat(rows[1])
         run(_pull, x.dtype, N * -(-P // STEP), x.size >= GATE, *given, gx.reshape(-1), C, P)
     return gx
