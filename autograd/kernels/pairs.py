@@ -118,7 +118,7 @@ def cosines_backward(
     D, step, tasks, parallel = _rows(x, y)
     slopes = [np.empty(x.shape if need else 0, x.dtype) for need in needs]
     gx, gy = (a.reshape(-1) for a in slopes)
-    given = _flat(g.astype(x.dtype, copy=False)), _flat(x), _flat(y), norms, gx, gy
+    given = _flat(g.astype(x.dtype, copy=False)), _flat(x), _flat(y), _flat(norms).reshape(3, -1), gx, gy
     run(_cosines_back, x.dtype, tasks, parallel, *given, D, step, float(eps))
     return [a if need else None for a, need in zip(slopes, needs, strict=True)]
 

@@ -11,6 +11,7 @@ from numpy import ndarray
 from .. import tape
 from ..errors import DTypeError, NumberError, ShapeError, only_tensors
 from ..kernels import elementwise as kernels
+from ..kernels import softsign as smooth
 from ..kernels.broadcast import broadcast
 from ..kernels.overwrite import alone
 from ..op import REGISTRY, function, op
@@ -498,6 +499,8 @@ def logsigmoid(input: Any) -> Any:
 
 
 def _softsign_pull(g: Any, input: Any) -> Any:
+    if _vectors(input, g):
+        return smooth.softsign_backward(input, g)
     scale = 1.0 + _abs(input)
     return g / (scale * scale)
 
@@ -510,6 +513,8 @@ def softsign(input: Any) -> Any:
     >>> autograd.softsign(autograd.tensor([-1.5, 0.5]))
     tensor([-0.6000,  0.3333])
     """
+    if _vectors(input):
+        return smooth.softsign(input)
     return np.true_divide(input, 1 + np.abs(input))
 
 

@@ -107,9 +107,11 @@ def _only(x: Any, term: str, kept: Iterable[str]) -> tuple[Any, str]:
 
 def _pair(a: Any, left: str, b: Any, right: str, kept: frozenset[str]) -> tuple[Any, str]:
     """The product of two operands, summed over the letters that nothing else needs: one batched matrix product."""
-    a, left = _only(a, left, kept.union(right))
-    b, right = _only(b, right, kept.union(left))
-    of_a, of_b, summed, shape, term = _factors(left, tuple(a.shape), right, tuple(b.shape), kept)
+    if not kept.issuperset(left):
+        a, left = _only(a, left, kept.union(right))
+    if not kept.issuperset(right):
+        b, right = _only(b, right, kept.union(left))
+    of_a, of_b, summed, shape, term = _factors(left, a.shape, right, b.shape, kept)
     x, y = _laid(a, *of_a), _laid(b, *of_b)
     return _laid(matmul(x, y) if summed else x * y, None, shape), term
 
@@ -137,7 +139,7 @@ def _factors(
 
 def _laid(x: Any, order: tuple[int, ...] | None, shape: tuple[int, ...]) -> Any:
     x = x if order is None else permute(x, order)
-    return x if tuple(x.shape) == shape else reshape(x, shape)
+    return x if x.shape == shape else reshape(x, shape)
 
 
 def _samples(s: Draw) -> list[tuple[Any, ...]]:
@@ -176,9 +178,8 @@ def einsum(equation: Any, *operands: Any) -> Any:
             raise DTypeError(f"einsum: operand {k} is {x.dtype} and operand 0 {dtype}; expected one dtype")
     terms, out, sizes = _read(equation, tuple([tuple(x.shape) for x in operands]))
     work = [_prepared(x, term, sizes) for x, term in zip(operands, terms, strict=True)]
-    for pair in _order(tuple([term for _, term in work]), out, tuple(sizes.items())) if len(work) > 1 else ():
-        right, left = (work.pop(k) for k in sorted(pair, reverse=True))
-        needed = frozenset(out).union(*(term for _, term in work))
+    for first, second, needed in _steps(tuple([term for _, term in work]), out, tuple(sizes.items())):
+        right, left = work.pop(second), work.pop(first)
         work.append(_pair(*left, *right, needed))
     y, term = _only(*work[0], out)
     return permute(y, tuple(term.index(c) for c in out)) if term != out else y
@@ -201,11 +202,25 @@ def _spelled(*given: Any) -> tuple[str, tuple[Any, ...]]:
 
 
 @lru_cache(maxsize=1024)
-def _order(terms: tuple[str, ...], out: str, lengths: tuple[tuple[str, int], ...]) -> list[Any]:
+def _steps(
+    terms: tuple[str, ...], out: str, lengths: tuple[tuple[str, int], ...]
+) -> list[tuple[int, int, frozenset[str]]]:
+    """The products in turn: the places of both factors in what is left, to whose end the product goes, and the letters
+    that the others and the result need."""
+    left, steps = [*terms], []
+    for pair in _order(terms, out, dict(lengths)):
+        first, second = sorted(pair)
+        both = {*left.pop(second), *left.pop(first)}
+        needed = frozenset(out).union(*left)
+        left.append("".join(c for c in both if c in needed))
+        steps.append((first, second, needed))
+    return steps
+
+
+def _order(terms: tuple[str, ...], out: str, sizes: dict[str, int]) -> list[Any]:
     """The pairs to multiply, each by its places in what is left; a product goes to the end."""
     if len(terms) < 3:
         return [(0, 1)] * (len(terms) - 1)
-    sizes = dict(lengths)  # numpy's search takes longer than a product of small matrices
     names = {c: chr(ord("a") + k) if k < 26 else chr(ord("A") + k - 26) for k, c in enumerate(sizes)}
     spelled = [("".join(names[c] for c in term), np.broadcast_to(0.0, tuple(sizes[c] for c in term))) for term in terms]
     equation = ",".join(term for term, _ in spelled) + "->" + "".join(names[c] for c in out)

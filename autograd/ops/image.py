@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property, lru_cache, reduce
 from itertools import product
-from math import floor
+from math import floor, prod
 from operator import mul
 from typing import Any
 
@@ -432,10 +432,10 @@ def grid_sample(
         raise NumberError("grid_sample: mode 'bicubic' takes images, not volumes")
     space, out, align = tuple(input.shape[2:]), tuple(grid.shape[1:-1]), bool(align_corners)
     N, C = input.shape[:2]
-    image = reshape(input, (N, C, int(np.prod(space))))
-    points = reshape(grid, (N, int(np.prod(out)), n))
+    points = reshape(grid, (N, prod(out), n))
     if mode == "bilinear" and n == 2 and not tape.mode.ties:
         return reshape(_bilinear_pixels(input, points, padding_mode, align), (N, C, *out))
+    image = reshape(input, (N, C, prod(space)))
     return reshape(_composed(image, points, space, mode, padding_mode, align), (N, C, *out))
 
 

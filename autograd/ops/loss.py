@@ -12,7 +12,7 @@ from numpy import ndarray
 
 from .. import dtypes
 from ..errors import DTypeError, NumberError, RangeError, ShapeError, only_tensors
-from ..kernels import losses
+from ..kernels import losses, pixels
 from ..kernels import softmax as kernels
 from ..kernels.reduce import reduced
 from ..op import function, op
@@ -123,6 +123,43 @@ def _softmax_cross_entropy(
     return loss, rows, np.asarray(total, input.dtype)
 
 
+def _pixel_pull(g: Any, input: Any, target: ndarray, weight: Any, y: Any, ignore_index: int, reduction: str) -> Any:
+    total = float(y[2])
+    if type(input) is ndarray and not isinstance(g, Tensor):
+        return pixels.cross_entropy_backward(g, input, target, y[1], total, weight, ignore_index, reduction)
+    # the same out of ops: each pixel's gradient is g (a softmax - b), with a and b fixed by labels and weights
+    valid = target != ignore_index
+    label = np.where(valid, target, 0)
+    weights = np.ones(label.shape) if weight is None else weight[label]
+    a = (weights * valid / (total if reduction == "mean" and total else 1.0)).astype(input.dtype)[:, None]
+    b = np.zeros(tuple(input.shape), input.dtype)
+    np.put_along_axis(b, label[:, None], a, 1)
+    return (unsqueeze(g, 1) if reduction == "none" else g) * (_softmax(input, 1) * a - b)
+
+
+@op(
+    _pixel_pull,
+    None,
+    None,
+    hidden=2,
+    samples=lambda s: [
+        (s(2, 3, 4), s.ints(3, 2, 4), None, -100, "mean"), (s(2, 3, 4), s.ints(3, 2, 4), None, 1, "none"),
+    ],
+)  # fmt: skip
+def _pixel_cross_entropy(input: Any, target: ndarray, weight: Any, ignore_index: int, reduction: str) -> Any:
+    """`_softmax_cross_entropy` of scores (N, C, P) against labels (N, P), without smoothing."""
+    if not input.shape[1]:
+        raise ShapeError(f"cross_entropy: input has shape {input.shape}; expected at least one class")
+    loss, rows, total = pixels.cross_entropy(input, target, weight, ignore_index, reduction)
+    return loss, rows, np.asarray(total)
+
+
+def _across(input: Any) -> bool:
+    """Whether the scores (N, C, d1, ...) of a class lie side by side, for more pixels than a vector holds."""
+    x = _bare(input)
+    return x.ndim > 2 and bool(x.flags.c_contiguous) and prod(x.shape[2:]) >= 16 and x.dtype.char in "fd"
+
+
 def _labels(name: str, input: Any, target: Any, ignore_index: int, error: type[ValueError] = RangeError) -> ndarray:
     """target as int64, of the input's shape without the classes, each label a class or ignore_index."""
     array, shape = _array(target), tuple(input.shape)
@@ -223,6 +260,12 @@ def cross_entropy(
             )
         return _against_probabilities(input, target, weight, reduction, label_smoothing, C)
     label = _labels("cross_entropy", input, target, ignore_index)
+    if not label_smoothing and _across(input):
+        N, C, *space = input.shape
+        label = label.reshape(N, -1) if N else label.reshape(0, prod(space))
+        x = reshape(input, (N, C, prod(space)))
+        loss = _pixel_cross_entropy(x, label, weight, int(ignore_index), reduction)[0]
+        return reshape(loss, (N, *space)) if reduction == "none" else loss
     x = _score_rows(input, label.size)
     settings = int(ignore_index), float(label_smoothing), reduction
     loss = _softmax_cross_entropy(x, label.reshape(-1), weight, *settings)[0]

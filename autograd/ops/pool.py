@@ -16,7 +16,9 @@ from numpy import ndarray
 
 from .. import dtypes
 from ..errors import DTypeError, NumberError, ShapeError
+from ..kernels import halves
 from ..kernels import pool as kernels
+from ..kernels.means import means
 from ..op import function, op
 from ..tape import mode
 from ..tensor import Tensor, wrap
@@ -173,6 +175,9 @@ def _avg_pool2d_input(
     return kernels.avg_pool2d_input(input, shape, kernel, stride, padding, ceil_mode, count_include_pad, divisor)
 
 
+MEANS = 1 << 12  # elements from which the kernel of rows is quicker than a sum and a product
+
+
 @op(
     lambda g, input_shape: _adaptive_avg_pool2d_input(g, input_shape),
     samples=lambda s: [(s(2, 2, 5, 4), (2, 3)), (s(1, 3, 2, 3), (4, 2))],
@@ -182,7 +187,10 @@ def _adaptive_avg_pool2d(input: Any, output_size: Pair) -> Any:
     N, C, H, W = input.shape
     P, Q = output_size
     if input.flags.c_contiguous and H % P == 0 == W % Q and (Q == 1 or P == H):  # each window is a row of memory
-        return _sum(input.reshape(N, C, P, Q, H // P * (W // Q)), (4,)) * input.dtype.type(P * Q / (H * W))
+        n = H // P * (W // Q)
+        if input.size >= MEANS and n >= 64:
+            return means(input, n).reshape(N, C, P, Q)
+        return _sum(input.reshape(N, C, P, Q, n), (4,)) * input.dtype.type(P * Q / (H * W))
     return kernels.adaptive_avg_pool2d(input, output_size)
 
 
@@ -261,10 +269,44 @@ def _indices(like: Any, index: Any) -> Any:
 # ------------------------------------------------------------------------------------------------ maxima
 
 
+@op(
+    lambda g, input: _to_larger(g, input),
+    samples=lambda s: [(s(2, 3, 6),)],
+)
+def _larger_half(input: Any) -> Any:
+    """The larger of each two neighbours along the last dimension, whose size is even."""
+    return halves.larger(input)
+
+
+@op(lambda g, beside: _of_larger(g, beside), None, samples=lambda s: [(s(2, 3), s(2, 6))])
+def _to_larger(input: Any, beside: Any) -> Any:
+    """input where the larger of two neighbours of `beside` stands, else 0: the adjoint of `_of_larger`."""
+    return halves.spread(input, beside)
+
+
+@op(lambda g, beside: _to_larger(g, beside), None, samples=lambda s: [(s(2, 6), s(2, 6))])
+def _of_larger(input: Any, beside: Any) -> Any:
+    """Of each two neighbours of input that which stands where the larger one of `beside` does."""
+    return halves.pick(input, beside)
+
+
+PAIRS = 1 << 12  # elements from which pairs of neighbours are pooled without bringing the channels together
+
+
+def _in_pairs(x: Any, *geometry: Any) -> bool:
+    """Whether windows of two neighbours tile sequences (N, C, L) that lie one after the other."""
+    a = getattr(x, "_data", x)
+    tiled = geometry == ((2,), (2,), (0,), (1,)) and not a.shape[-1] % 2
+    return tiled and a.size >= PAIRS and bool(a.flags.c_contiguous) and a.dtype.char in "fd" and not mode.ties
+
+
 def _max_pool(name: str, n: int, input: Any, arguments: tuple[Any, ...], ceil_mode: bool, return_indices: bool) -> Any:
     x, single = _images(name, input, n)
     kernel, stride, padding, dilation = arguments
     k, s, p, d = _window(name, tuple(x.shape)[2:], kernel, stride, padding, dilation, ceil_mode)
+    if n == 1 and not return_indices and _in_pairs(x, k, s, p, d):
+        y = _larger_half(x)
+        return squeeze(y, 0) if single else y
     if n == 3:
         y, index = _max_pool3d(x, k, s, p, d, ceil_mode)
     else:
