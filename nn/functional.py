@@ -28,7 +28,9 @@ from autograd.ops.activation import (
     tanhshrink,
 )
 from autograd.ops.attention import additive_attention, attention_weights, scaled_dot_product_attention
+from autograd.ops.conv import col2im as fold
 from autograd.ops.conv import conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d
+from autograd.ops.conv import im2col as unfold
 from autograd.ops.ctc import ctc_loss
 from autograd.ops.decoder import attention_lstm
 from autograd.ops.elementwise import sigmoid, tanh
@@ -38,12 +40,10 @@ from autograd.ops.further import pdist
 from autograd.ops.image import (
     affine_grid,
     channel_shuffle,
-    fold,
     grid_sample,
     interpolate,
     pixel_shuffle,
     pixel_unshuffle,
-    unfold,
     upsample,
 )
 from autograd.ops.index import one_hot

@@ -29,33 +29,6 @@ def dot(x, y):
     return s
 
 
-@kernel(fastmath={"reassoc", "contract"})
-def _squared_distance(x, y):
-    s = x.dtype.type(0)
-    for d in range(x.size):
-        s += (x[d] - y[d]) * (x[d] - y[d])
-    return s
-
-
-@kernel
-def _distances(i0, i1, x, y, out, D, P, R):
-    for i in range(i0, i1):
-        first = i // P * R
-        row = part(x, i * D, (i + 1) * D)
-        for r in range(R):
-            out[i * R + r] = np.sqrt(_squared_distance(row, part(y, (first + r) * D, (first + r + 1) * D)))
-
-
-def distances(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Euclidean distances (B, P, R) of the rows of x (B, P, D) from those of y (B, R, D), from their differences."""
-    (B, P, D), R = x.shape, y.shape[1]
-    out = np.empty((B, P, R), x.dtype)
-    flats = [np.ascontiguousarray(a).reshape(-1) for a in (x, y)]
-    x_flat, y_flat = (a if a.flags.writeable else a.copy() for a in flats)
-    run(_distances, x.dtype, B * P, True, x_flat, y_flat, out.reshape(-1), D, P, R)
-    return out
-
-
 @kernel(fastmath={"contract"})
 def _add_multiple(out, factor, x):
     for d in range(out.size):

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..errors import DTypeError, ShapeError, only_tensors
 from ..kernels import conv as kernels
-from ..kernels import depth
+from ..kernels import depth, windows
 from ..kernels.pool import channels_last
 from ..op import REGISTRY, followed, function, fusible, op
 from ..samples import Draw
@@ -589,6 +589,35 @@ def conv_transpose3d(
 # ------------------------------------------------------------------------------------------------ windows as columns
 
 
+@op(
+    lambda g, input_shape, size, stride, dilation, padding: _columns_added(
+        g, input_shape[2:], size, stride, dilation, padding
+    ),
+    samples=lambda s: [
+        (s(2, 2, 4, 5), (2, 3), (1, 1), (1, 1), (0, 0)),
+        (s(1, 3, 5, 5), (2, 2), (2, 1), (2, 2), (1, 0)),
+    ],
+)
+def _columns(input: Any, size: Pair, stride: Pair, dilation: Pair, padding: Pair) -> Any:
+    """The windows of input (N, C, H, W), float32 or float64, as columns (N, C R S, windows)."""
+    return windows.unfold(input, size, stride, dilation, padding)
+
+
+@op(
+    lambda g, space, size, stride, dilation, padding: _columns(g, size, stride, dilation, padding),
+    samples=lambda s: [
+        (s(2, 12, 9), (4, 5), (2, 3), (1, 1), (1, 1), (0, 0)),
+        (s(1, 12, 9), (5, 5), (2, 2), (2, 1), (2, 2), (1, 0)),
+    ],
+)
+def _columns_added(
+    input: Any, space: Pair, size: Pair, stride: Pair, dilation: Pair,
+    padding: Pair,
+) -> Any:  # fmt: skip
+    """Columns (N, C R S, windows) added up into pictures (N, C, *space): the adjoint of `_columns`."""
+    return windows.fold(input, space, size, stride, dilation, padding)
+
+
 @function(
     method=False,
     name="im2col",
@@ -611,6 +640,9 @@ def im2col(input: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, st
     p = numbers("unfold", "padding", padding, 2)
     _check_output("unfold", tuple(input.shape[-2:]), size, ((p[0], p[0]), (p[1], p[1])), dilation)
     x = unsqueeze(input, 0) if input.ndim == 3 else input
+    if x.dtype.kind == "f":
+        y = _columns(x, size, stride, dilation, p)
+        return squeeze(y, 0) if input.ndim == 3 else y
     if p != (0, 0):
         x = pad(x, (p[1], p[1], p[0], p[0]))
     x = _windows(_windows(x, 2, size[0], stride[0], dilation[0]), 4, size[1], stride[1], dilation[1])
@@ -655,6 +687,10 @@ def col2im(input: Any, output_size: Any, kernel_size: Any, dilation: Any = 1, pa
         raise ShapeError(
             f"fold: input has {columns} columns; output_size {(height, width)} and these windows expect {H} x {W}"
         )
+    if input.dtype.kind == "f":
+        x = unsqueeze(input, 0) if input.ndim == 2 else input
+        y = _columns_added(x, (height, width), (R, S), stride, dilation, p)
+        return squeeze(y, 0) if input.ndim == 2 else y
     N, C = (input.shape[0] if input.ndim == 3 else 1), rows // (R * S)
     x = permute(reshape(input, (N, C, R, S, H, W)), (0, 1, 4, 2, 5, 3))
     x = _overlap(x, width + 2 * p[1], 4, stride[1], dilation[1])

@@ -15,13 +15,11 @@ from .. import tape
 from ..errors import DTypeError, InputDTypeError, NumberError, RangeError, ShapeError
 from ..kernels import grid as grids
 from ..kernels import sample as kernels
-from ..kernels import windows
 from ..kernels.resample import resample
 from ..op import function, op
 from ..tensor import Tensor, wrap
 from .chain import _zero
 from .compare import where
-from .conv import col2im, im2col, numbers
 from .elementwise import abs
 from .join import stack
 from .linalg import matmul, mT
@@ -542,76 +540,3 @@ def channel_shuffle(input: Any, groups: int) -> Any:
     N, C, *space = input.shape
     x = reshape(input, (N, groups, C // groups, *space))
     return reshape(permute(x, (0, 2, 1, *range(3, x.ndim))), tuple(input.shape))
-
-
-# ------------------------------------------------------------------------------------------------ windows as columns
-
-
-@op(
-    lambda g, input_shape, size, stride, dilation, padding: _columns_added(
-        g, input_shape[2:], size, stride, dilation, padding
-    ),
-    samples=lambda s: [
-        (s(2, 2, 4, 5), (2, 3), (1, 1), (1, 1), (0, 0)),
-        (s(1, 3, 5, 5), (2, 2), (2, 1), (2, 2), (1, 0)),
-    ],
-)
-def _columns(
-    input: Any, size: windows.Pair, stride: windows.Pair, dilation: windows.Pair, padding: windows.Pair
-) -> Any:
-    """The windows of input (N, C, H, W), float32 or float64, as columns (N, C R S, windows)."""
-    return windows.unfold(input, size, stride, dilation, padding)
-
-
-@op(
-    lambda g, space, size, stride, dilation, padding: _columns(g, size, stride, dilation, padding),
-    samples=lambda s: [
-        (s(2, 12, 9), (4, 5), (2, 3), (1, 1), (1, 1), (0, 0)),
-        (s(1, 12, 9), (5, 5), (2, 2), (2, 1), (2, 2), (1, 0)),
-    ],
-)
-def _columns_added(
-    input: Any, space: windows.Pair, size: windows.Pair, stride: windows.Pair, dilation: windows.Pair,
-    padding: windows.Pair,
-) -> Any:  # fmt: skip
-    """Columns (N, C R S, windows) added up into pictures (N, C, *space): the adjoint of `_columns`."""
-    return windows.fold(input, space, size, stride, dilation, padding)
-
-
-def _floats(input: Any, rank: int) -> bool:
-    return isinstance(input, (Tensor, ndarray)) and len(input.shape) == rank and input.dtype.char in "fd"
-
-
-def unfold(input: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1) -> Any:
-    """The windows of images as columns: (N, C, H, W) or (C, H, W) gives (N, C R S, number of windows).
-
-    >>> nn.functional.unfold(autograd.ones(1, 1, 3, 3), (2, 2)).shape
-    Size([1, 4, 4])
-    """
-    if _floats(input, 4):
-        size = numbers("unfold", "kernel_size", kernel_size, 2, 1)
-        apart = numbers("unfold", "dilation", dilation, 2, 1)
-        step, around = numbers("unfold", "stride", stride, 2, 1), numbers("unfold", "padding", padding, 2)
-        settings: Any = size, step, apart, around
-        if min(windows.places(tuple(input.shape[2:]), *settings)) > 0:
-            return _columns(input, *settings)
-    return im2col(input, kernel_size, dilation, padding, stride)  # which says what is wrong
-
-
-def fold(input: Any, output_size: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1) -> Any:
-    """Columns added up into images, the adjoint of `unfold`: (N, C R S, windows) gives (N, C, *output_size).
-
-    >>> nn.functional.fold(autograd.ones(1, 4, 4), (3, 3), (2, 2)).shape
-    Size([1, 1, 3, 3])
-    """
-    if _floats(input, 3):
-        space: Any = numbers("fold", "output_size", output_size, 2, 1)
-        size = numbers("fold", "kernel_size", kernel_size, 2, 1)
-        apart = numbers("fold", "dilation", dilation, 2, 1)
-        step, around = numbers("fold", "stride", stride, 2, 1), numbers("fold", "padding", padding, 2)
-        settings: Any = size, step, apart, around
-        P, Q = windows.places(space, *settings)
-        _, rows, columns = input.shape
-        if min(P, Q) > 0 and not rows % (size[0] * size[1]) and columns == P * Q:
-            return _columns_added(input, space, *settings)
-    return col2im(input, output_size, kernel_size, dilation, padding, stride)  # which says what is wrong
