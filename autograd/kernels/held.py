@@ -13,8 +13,9 @@ GATE = 1 << 14  # elements below which a parallel launch costs more than it save
 SOME = 1 << 11  # elements from which the kernels are worth their call
 STEP = 1 << 12  # elements a task
 
-# Task t has the elements of x and of the mask (0 or 1), flat, from t STEP on, of whose held ones starts[t] come before.
-# No loop branches on the mask, which no one can predict: each writes, and moves on where it holds.
+# Task t has the elements of x and of the mask, flat bytes, from t STEP on, of whose held ones starts[t] come before.
+# No loop branches on the mask, which no one can predict: each writes, and moves on where it holds. A byte of foreign memory
+# may be more than 1.
 
 
 @kernel
@@ -22,7 +23,7 @@ def _count(first, last, mask, counts):
     for t in range(first, last):
         held, n = part(mask, t * STEP, min(mask.size, (t + 1) * STEP)), 0
         for k in range(held.size):
-            n += held[k]
+            n += held[k] != 0
         counts[t] = n
 
 
@@ -35,7 +36,7 @@ def _take(first, last, x, mask, starts, out):
         values = part(x, i, i + held.size)
         for k in range(held.size):
             found[n] = values[k]
-            n += np.uint64(held[k])
+            n += np.uint64(held[k] != 0)
         at = part(out, starts[t], starts[t] + np.int64(n))
         for k in range(at.size):
             at[k] = found[k]
@@ -51,7 +52,7 @@ def _put(first, last, values, mask, starts, out):
         for k in range(held.size):
             v = values[min(at, end)]
             to[k] = v if held[k] else zero
-            at += held[k]
+            at += held[k] != 0
 
 
 @kernel
@@ -69,7 +70,7 @@ def _places(first, last, mask, starts, shape, out):
             held, n = part(mask, i, i + min(L - c, end - i)), np.uint64(0)
             for k in range(held.size):
                 columns[n] = c + k
-                n += np.uint64(held[k])
+                n += np.uint64(held[k] != 0)
             for k in range(np.int64(n)):
                 for d in range(dims - 1):
                     out[at + d] = place[d]

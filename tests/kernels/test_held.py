@@ -48,3 +48,12 @@ def test_tensors(dtype):
             x.requires_grad_()
             (x[x > 0] ** 2).sum().backward()
             np.testing.assert_array_equal(x.grad.numpy(), np.where(a > 0, 2 * a, 0))
+
+
+def test_bytes_of_foreign_memory_may_be_more_than_one():
+    mask = np.random.default_rng(0).integers(0, 3, 10_000).astype(np.uint8).view(np.bool_)
+    x = np.arange(10_000, dtype=np.float32)
+    truth = mask.view(np.uint8) != 0
+    np.testing.assert_array_equal(held.taken(x, mask), x[truth])
+    np.testing.assert_array_equal(held.put(x[truth] + 1, mask), np.where(truth, x + 1, 0))
+    np.testing.assert_array_equal(held.places(mask)[:, 0], np.flatnonzero(truth))
