@@ -561,7 +561,7 @@ class CosineSimilarity(Module):
     """x1 . x2 / max(|x1| |x2|, eps) along `dim`, broadcast.
 
     >>> nn.CosineSimilarity()(autograd.ones(1, 2), autograd.ones(1, 2))
-    tensor([1.0000])
+    tensor([1.])
     """
 
     def __init__(self, dim: int = 1, eps: float = 1e-8) -> None:

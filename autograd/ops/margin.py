@@ -362,9 +362,6 @@ def _cosine_rows(x1: Any, x2: Any, eps: float) -> Any:
     return pairs.cosines(x1, x2, eps)
 
 
-VECTOR = 16  # elements that fill a machine vector: fewer are left to numpy
-
-
 def _by_rows(x1: Any, x2: Any) -> bool:
     """Whether the kernels of `pairs` take these."""
     a, b = _bare(x1), _bare(x2)
@@ -389,7 +386,7 @@ def cosine_similarity(x1: Any, x2: Any, dim: int = 1, eps: float = 1e-8) -> Any:
         raise DTypeError(f"cosine_similarity: expected a floating dtype among the two, got {x1.dtype} and {x2.dtype}")
     if x1.shape != x2.shape or x1.dtype != x2.dtype:
         x1, x2 = broadcast_tensors(to_dtype(x1, common), to_dtype(x2, common))
-    if dim in (-1, len(x1.shape) - 1) and _by_rows(x1, x2) and prod(x1.shape) >= VECTOR:
+    if dim in (-1, len(x1.shape) - 1) and _by_rows(x1, x2):
         return _cosine_rows(x1, x2, eps)[0]
     if mode.ties or prod(x1.shape) >= FEW:  # the rule for ties is the affair of each operation
         return sum(unit(x1, 2, dim, eps)[0] * unit(x2, 2, dim, eps)[0], dim)
