@@ -142,8 +142,12 @@ def _share_down(first, last, x, y, g, gx, N, K):
 def along(x: np.ndarray, axis: int, largest: bool) -> tuple[np.ndarray, np.ndarray]:
     """The largest (or smallest) elements along `axis` >= 0, and where each is first found, int64: the axis kept as 1.
 
-    x: float32 or float64, C-contiguous, with elements, fewer than 2**31 along the axis.
+    x: float32 or float64, C-contiguous or channels last, with elements, fewer than 2**31 along the axis.
     """
+    if not x.flags.c_contiguous:
+        at = 0 if axis == 0 else x.ndim - 1 if axis == 1 else axis - 1
+        found = along(np.moveaxis(x, 1, -1), at, largest)
+        return np.moveaxis(found[0], -1, 1), np.moveaxis(found[1], -1, 1)
     shape = (*x.shape[:axis], 1, *x.shape[axis + 1 :])
     C, inner = x.shape[axis], prod(x.shape[axis + 1 :])
     if inner == 1:

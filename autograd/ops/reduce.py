@@ -16,6 +16,7 @@ from ..errors import DTypeError, NumberError, RangeError, ShapeError
 from ..forms import result_type
 from ..kernels import extremes, moments, scan, softmax
 from ..kernels import reduce as kernels
+from ..kernels.order import lies_channels_last
 from ..op import function, op
 from ..samples import Draw
 from ..tensor import Tensor
@@ -416,6 +417,10 @@ def _in_kernel(input: Any) -> bool:
     return type(input) is ndarray and input.size >= _MANY and input.dtype.char in "fd"
 
 
+def _dense(input: ndarray) -> bool:
+    return input.flags.c_contiguous or lies_channels_last(input)
+
+
 def _along_rows(input: Any, dim: Any) -> bool:
     """Whether kernels take the input and dim is its last dimension alone, whose elements lie beside one another."""
     return (
@@ -493,7 +498,8 @@ def _arg_extreme(name: str, choose: Callable[..., Any], input: Any, dim: Any, ke
     if not input.ndim:
         return np.zeros((), np.int64)
     _nonempty(name, input, d)
-    if _in_kernel(input) and input.flags.c_contiguous and (d < input.ndim - 1 or input.shape[d] < _LONG):
+    rows = input.flags.c_contiguous and d == input.ndim - 1
+    if _in_kernel(input) and (input.shape[d] < _LONG if rows else _dense(input)):
         index = extremes.along(input, d, choose is np.argmax)[1]
         return index if keepdim else index.squeeze(d)
     return choose(input, axis=d, keepdims=keepdim)
@@ -541,7 +547,7 @@ def _extreme(name: str, choose: Callable[..., Any], input: Any, dim: int, keepdi
     if not input.ndim:
         return np.array(input), np.zeros((), np.int64)
     _nonempty(name, input, d)
-    if _in_kernel(input) and input.flags.c_contiguous:
+    if _in_kernel(input) and _dense(input):
         values, index = extremes.along(input, d, choose is np.argmax)
         return (values, index) if keepdim else (values.squeeze(d), index.squeeze(d))
     index = choose(input.view(np.uint8) if input.dtype.kind == "b" else input, d, keepdims=True)

@@ -78,3 +78,15 @@ def test_tensors(dtype):
             y.sum().backward()
             top = y.detach().numpy()
             np.testing.assert_array_equal(x.grad.numpy(), _shares(np.ones_like(top), a, top, dim))
+
+
+@pytest.mark.parametrize("axis", range(4))
+def test_channels_last_memory_is_gone_through_as_it_stands(axis):
+    x = np.random.default_rng(0).integers(-5, 5, (3, 7, 9, 20)).astype(np.float32)
+    x[0, 1, 2, 3] = np.nan
+    turned = np.moveaxis(np.ascontiguousarray(np.moveaxis(x, 1, -1)), -1, 1)
+    for largest in (True, False):
+        for found, expected in zip(
+            extremes.along(turned, axis, largest), extremes.along(x, axis, largest), strict=True
+        ):
+            np.testing.assert_array_equal(found, expected)
