@@ -39,14 +39,16 @@ def _zero_stays(y: Any, g: Any) -> Any:
 def times(g: Any, factor: Any) -> Any:
     """g * factor, 0 where g is 0: how a formula multiplies by its derivative."""
     if type(g) is ndarray and not isinstance(factor, Tensor):
-        if g.size >= _MANY and type(factor) is ndarray and g.dtype is factor.dtype and g.dtype.char in "fd":
-            if g.shape == factor.shape:
-                return kernels.times(g, factor)
-            stretched = broadcast(kernels.times, g, factor)
-            if stretched is not None:
-                return stretched
-        return _zero_stays(g * factor, g)  # backward has silenced numpy already
+        y = _in_one_pass(kernels.times, g, factor) if g.size >= _MANY else None
+        return _zero_stays(g * factor, g) if y is None else y  # backward has silenced numpy already
     return _times(g, factor)
+
+
+def _in_one_pass(kernel: Any, g: ndarray, other: Any) -> ndarray | None:
+    """The kernel's result where it can do it: for floats of one dtype, also of unlike shapes."""
+    if type(other) is not ndarray or g.dtype is not other.dtype or g.dtype.char not in "fd":
+        return None
+    return kernel(g, other) if g.shape == other.shape else broadcast(kernel, g, other)
 
 
 _MANY = 1 << 16  # elements from which one pass by a kernel is quicker than numpy's two
@@ -55,13 +57,8 @@ _MANY = 1 << 16  # elements from which one pass by a kernel is quicker than nump
 def over(g: Any, divisor: Any) -> Any:
     """g / divisor, 0 where g is 0: how a formula divides."""
     if type(g) is ndarray and not isinstance(divisor, Tensor):
-        if g.size >= _MANY and type(divisor) is ndarray and g.dtype is divisor.dtype and g.dtype.char in "fd":
-            if g.shape == divisor.shape:
-                return kernels.parts(g, divisor)
-            stretched = broadcast(kernels.parts, g, divisor)
-            if stretched is not None:
-                return stretched
-        return _zero_stays(g / divisor, g)
+        y = _in_one_pass(kernels.parts, g, divisor) if g.size >= _MANY else None
+        return _zero_stays(g / divisor, g) if y is None else y
     return _over(g, divisor)
 
 
