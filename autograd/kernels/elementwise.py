@@ -262,11 +262,16 @@ def divided(x, p):
     return x / p
 
 
+@kernel
+def _zero_stays(y, g):
+    """y, and 0 in place of NaN where g is 0."""
+    return like(0, g) if y != y and g == like(0, g) else y
+
+
 @elementwise(2)
 def times(g, slope):
     """g slope, and 0 in place of NaN where g is 0."""
-    y = g * slope
-    return like(0, g) if y != y and g == like(0, g) else y
+    return _zero_stays(g * slope, g)
 
 
 # Gradients of several steps, each with 0 in place of NaN where the incoming gradient g is 0.
@@ -275,64 +280,55 @@ def times(g, slope):
 @elementwise(2)
 def squared_backward(g, x):
     """2 g x."""
-    y = g * (x * like(2, x))
-    return like(0, g) if y != y and g == like(0, g) else y
+    return _zero_stays(g * (x * like(2, x)), g)
 
 
 @elementwise(2)
 def cubed_backward(g, x):
     """3 g x**2."""
-    y = g * (x * x * like(3, x))
-    return like(0, g) if y != y and g == like(0, g) else y
+    return _zero_stays(g * (x * x * like(3, x)), g)
 
 
 @elementwise(2)
 def root_backward(g, y):
     """g / (2 y), from the root y."""
-    z = g * like(0.5, g) / y
-    return like(0, g) if z != z and g == like(0, g) else z
+    return _zero_stays(g * like(0.5, g) / y, g)
 
 
 @elementwise(2)
 def inverse_root_backward(g, y):
     """-g y**3 / 2, from the result y."""
-    z = g * (like(-0.5, y) * (y * y * y))
-    return like(0, g) if z != z and g == like(0, g) else z
+    return _zero_stays(g * (like(-0.5, y) * (y * y * y)), g)
 
 
 @elementwise(2)
 def inverse_backward(g, y):
     """-g y**2, from the result y."""
-    z = -g * (y * y)
-    return like(0, g) if z != z and g == like(0, g) else z
+    return _zero_stays(-g * (y * y), g)
 
 
 @elementwise(2)
 def log1p_backward(g, x):
     """g / (x + 1)."""
-    y = g / (x + like(1, x))
-    return like(0, g) if y != y and g == like(0, g) else y
+    return _zero_stays(g / (x + like(1, x)), g)
 
 
 @elementwise(3)
 def quotient_backward(g, x, y):
     """-g x / y**2, 0 where x is 0."""
-    z = -(g * (like(0, x) if x == like(0, x) else x / y / y))
-    return like(0, g) if z != z and g == like(0, g) else z
+    return _zero_stays(-(g * (like(0, x) if x == like(0, x) else x / y / y)), g)
 
 
 @elementwise(2)
 def share_backward(g, y, p):
     """-g p / y**2, for a number p other than 0."""
-    z = -(g * (p / y / y))
-    return like(0, g) if z != z and g == like(0, g) else z
+    return _zero_stays(-(g * (p / y / y)), g)
 
 
 @elementwise(2)
 def parts(g, divisor):
     """g / divisor, and 0 in place of NaN where g is 0."""
-    y = g / divisor
-    return like(0, g) if y != y and g == like(0, g) else y
+    return _zero_stays(g / divisor, g)
 
 
 # ------------------------------------------------------------------------------ in pieces, of one number at a time

@@ -461,6 +461,10 @@ def lerp(input: Any, end: Any, weight: Any) -> Any:
 # ----------------------------------------------------------------------------------------------------- powers
 
 
+def _inverse_root(x: Any) -> Any:
+    return np.reciprocal(np.sqrt(x))
+
+
 _pull_square = _pulled(kernels.squared_backward, lambda g, input: times(g, input * 2.0))
 _pull_cube = _pulled(kernels.cubed_backward, lambda g, input: times(g, input * input * 3.0))
 _pull_root = _pulled(kernels.root_backward, lambda g, y: over(g * 0.5, y))
@@ -470,7 +474,7 @@ _pull_log1p = _pulled(kernels.log1p_backward, lambda g, input: over(g, input + 1
 _POWERS: dict[float, Any] = {
     2: (kernels.squared, np.square, kernels.SHARED),
     0.5: (kernels.root, np.sqrt, kernels.SLOW),
-    -0.5: (kernels.inverse_root, lambda x: _inverse_root(x), kernels.SLOW),
+    -0.5: (kernels.inverse_root, _inverse_root, kernels.SLOW),
     -1: (kernels.inverse, np.reciprocal, kernels.SLOW),
     3: (kernels.cubed, lambda x: x * x * x, kernels.SLOW),
 }
@@ -601,10 +605,6 @@ def rsqrt(input: Any) -> Any:
     if isinstance(input, np.generic):
         return np.true_divide(1.0, np.sqrt(input))
     return kernels.on_all_threads(kernels.inverse_root, _inverse_root, input, kernels.SLOW)
-
-
-def _inverse_root(x: Any) -> Any:
-    return np.reciprocal(np.sqrt(x))
 
 
 @op(
