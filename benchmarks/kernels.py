@@ -361,7 +361,9 @@ OPTIMIZERS: dict[str, tuple[str, dict[str, float]]] = {
     "RMSprop": ("RMSprop", {}),
     "Adam": ("Adam", {}),
     "AdamW": ("AdamW", {}),
+    **{name: (name, {}) for name in ("Adagrad", "Adadelta", "Adamax", "NAdam", "RAdam", "Rprop", "ASGD")},
 }
+FUSED = {"SGD", "Adam", "AdamW", "Adagrad"}  # of torch's optimizers
 
 
 def sgd_by_hand(p: Any, state: list[Any], lr: float) -> None:
@@ -431,7 +433,7 @@ def updates() -> list[Row]:
 
                 return Case(optimizer.step, check)
 
-            ways = ("foreach", "") if kind == "RMSprop" else ("fused", "foreach", "")
+            ways = (*["fused"] * (kind in FUSED), "foreach", "")
             rows.append(Row(f"kernel/update/{name} of {network.split('-')[0]}", build, ways, NORMAL))
     return rows
 

@@ -62,15 +62,10 @@ class Adam(Optimizer):
     ) -> None:
         for state in states:
             state["step"] += 1
-        steps = {state["step"] for state in states}
-        for step in steps:
-            p, g, s = params, grads, states
-            if len(steps) > 1:  # some parameters had no gradient in earlier steps
-                chosen = [k for k, state in enumerate(states) if state["step"] == step]
-                p, g, s = [params[k] for k in chosen], [grads[k] for k in chosen], [states[k] for k in chosen]
+        for s, p, g in self._equal_steps(states, params, grads):
             tops = [state["max_exp_avg_sq"] for state in s] if group["amsgrad"] else None
             update.adam(
-                p, g, [state["exp_avg"] for state in s], [state["exp_avg_sq"] for state in s], tops, step,
+                p, g, [state["exp_avg"] for state in s], [state["exp_avg_sq"] for state in s], tops, s[0]["step"],
                 group["lr"], group["betas"], group["eps"], group["weight_decay"], group["decoupled_weight_decay"],
                 group["maximize"], self._held[id(group["params"])],
             )  # fmt: skip

@@ -8,21 +8,13 @@ from typing import Any
 import numpy as np
 
 from autograd import SparseRows, Tensor
+from autograd.kernels import update
 
 from .optimizer import Optimizer, check_range
 
 
 def _zeros(p: Tensor, *names: str) -> dict[str, Any]:
     return {"step": 0} | {name: np.zeros_like(p._data) for name in names}
-
-
-def _decayed(p: np.ndarray, g: np.ndarray, group: dict[str, Any]) -> np.ndarray:
-    """The gradient with weight decay added; decoupled, the parameter is shrunk instead."""
-    decay = group["weight_decay"]
-    if decay and group.get("decoupled_weight_decay"):
-        p *= 1 - group["lr"] * decay
-        return g
-    return g + decay * p if decay else g
 
 
 class Adagrad(Optimizer):
@@ -67,12 +59,16 @@ class Adagrad(Optimizer):
     def _start(self, p: Tensor, group: dict[str, Any]) -> dict[str, Any]:
         return {"step": 0, "sum": np.full_like(p._data, group["initial_accumulator_value"])}
 
-    def _update(self, p: np.ndarray, g: np.ndarray, state: dict[str, Any], group: dict[str, Any]) -> None:
-        state["step"] += 1
-        g = _decayed(p, g, group)
-        s = state["sum"]
-        s += g * g
-        p -= group["lr"] / (1 + (state["step"] - 1) * group["lr_decay"]) * g / (np.sqrt(s) + group["eps"])
+    def _update_all(
+        self, params: list[np.ndarray], grads: list[np.ndarray], states: list[dict[str, Any]], group: dict[str, Any]
+    ) -> None:
+        for state in states:
+            state["step"] += 1
+        for s, p, g in self._equal_steps(states, params, grads):
+            update.adagrad(
+                p, g, [x["sum"] for x in s], s[0]["step"], group["lr"], group["lr_decay"], group["eps"], group["weight_decay"],
+                group["maximize"], self._held[id(group["params"])],
+            )  # fmt: skip
 
     def _update_sparse(self, p: Tensor, g: SparseRows, state: dict[str, Any], group: dict[str, Any]) -> None:
         if group["weight_decay"]:
@@ -115,16 +111,15 @@ class Adadelta(Optimizer):
     def _start(self, p: Tensor, group: dict[str, Any]) -> dict[str, Any]:
         return _zeros(p, "square_avg", "acc_delta")
 
-    def _update(self, p: np.ndarray, g: np.ndarray, state: dict[str, Any], group: dict[str, Any]) -> None:
-        rho, eps, s, u = group["rho"], group["eps"], state["square_avg"], state["acc_delta"]
-        state["step"] += 1
-        g = _decayed(p, g, group)
-        s *= rho
-        s += (1 - rho) * (g * g)
-        d = np.sqrt(u + eps) / np.sqrt(s + eps) * g
-        u *= rho
-        u += (1 - rho) * (d * d)
-        p -= group["lr"] * d
+    def _update_all(
+        self, params: list[np.ndarray], grads: list[np.ndarray], states: list[dict[str, Any]], group: dict[str, Any]
+    ) -> None:
+        for state in states:
+            state["step"] += 1
+        update.adadelta(
+            params, grads, [x["square_avg"] for x in states], [x["acc_delta"] for x in states], group["lr"], group["rho"],
+            group["eps"], group["weight_decay"], group["maximize"], self._held[id(group["params"])],
+        )  # fmt: skip
 
 
 class Adamax(Optimizer):
@@ -157,14 +152,16 @@ class Adamax(Optimizer):
     def _start(self, p: Tensor, group: dict[str, Any]) -> dict[str, Any]:
         return _zeros(p, "exp_avg", "exp_inf")
 
-    def _update(self, p: np.ndarray, g: np.ndarray, state: dict[str, Any], group: dict[str, Any]) -> None:
-        (b1, b2), m, u = group["betas"], state["exp_avg"], state["exp_inf"]
-        state["step"] += 1
-        g = _decayed(p, g, group)
-        m += (1 - b1) * (g - m)
-        u *= b2
-        np.maximum(u, np.abs(g) + group["eps"], out=u)
-        p -= group["lr"] / (1 - b1 ** state["step"]) * m / u
+    def _update_all(
+        self, params: list[np.ndarray], grads: list[np.ndarray], states: list[dict[str, Any]], group: dict[str, Any]
+    ) -> None:
+        for state in states:
+            state["step"] += 1
+        for s, p, g in self._equal_steps(states, params, grads):
+            update.adamax(
+                p, g, [x["exp_avg"] for x in s], [x["exp_inf"] for x in s], s[0]["step"], group["lr"], group["betas"],
+                group["eps"], group["weight_decay"], group["maximize"], self._held[id(group["params"])],
+            )  # fmt: skip
 
 
 class NAdam(Optimizer):
@@ -203,19 +200,21 @@ class NAdam(Optimizer):
     def _start(self, p: Tensor, group: dict[str, Any]) -> dict[str, Any]:
         return {"step": 0, "mu_product": 1.0} | _zeros(p, "exp_avg", "exp_avg_sq")
 
-    def _update(self, p: np.ndarray, g: np.ndarray, state: dict[str, Any], group: dict[str, Any]) -> None:
-        (b1, b2), lr, m, v = group["betas"], group["lr"], state["exp_avg"], state["exp_avg_sq"]
-        state["step"] += 1
-        t, slow = state["step"], group["momentum_decay"]
-        g = _decayed(p, g, group)
-        mu, mu_next = (b1 * (1 - 0.5 * 0.96 ** (step * slow)) for step in (t, t + 1))
-        state["mu_product"] *= mu
-        m += (1 - b1) * (g - m)
-        v *= b2
-        v += (1 - b2) * (g * g)
-        root = np.sqrt(v / (1 - b2**t)) + group["eps"]
-        p -= lr * (1 - mu) / (1 - state["mu_product"]) * g / root
-        p -= lr * mu_next / (1 - state["mu_product"] * mu_next) * m / root
+    def _update_all(
+        self, params: list[np.ndarray], grads: list[np.ndarray], states: list[dict[str, Any]], group: dict[str, Any]
+    ) -> None:
+        b1, slow = group["betas"][0], group["momentum_decay"]
+        for state in states:
+            state["step"] += 1
+            state["mu_product"] *= b1 * (1 - 0.5 * 0.96 ** (state["step"] * slow))
+        for s, p, g in self._equal_steps(states, params, grads):
+            t = s[0]["step"]
+            mu, mu_next = (b1 * (1 - 0.5 * 0.96 ** (step * slow)) for step in (t, t + 1))
+            update.nadam(
+                p, g, [x["exp_avg"] for x in s], [x["exp_avg_sq"] for x in s], t, mu, mu_next, s[0]["mu_product"],
+                group["lr"], group["betas"], group["eps"], group["weight_decay"], group["decoupled_weight_decay"],
+                group["maximize"], self._held[id(group["params"])],
+            )  # fmt: skip
 
 
 class RAdam(Optimizer):
@@ -253,21 +252,17 @@ class RAdam(Optimizer):
     def _start(self, p: Tensor, group: dict[str, Any]) -> dict[str, Any]:
         return _zeros(p, "exp_avg", "exp_avg_sq")
 
-    def _update(self, p: np.ndarray, g: np.ndarray, state: dict[str, Any], group: dict[str, Any]) -> None:
-        (b1, b2), m, v = group["betas"], state["exp_avg"], state["exp_avg_sq"]
-        state["step"] += 1
-        t = state["step"]
-        g = _decayed(p, g, group)
-        m += (1 - b1) * (g - m)
-        v *= b2
-        v += (1 - b2) * (g * g)
-        step = group["lr"] / (1 - b1**t) * m
-        longest = 2 / (1 - b2) - 1
-        length = longest - 2 * t * b2**t / (1 - b2**t)  # of the approximated simple moving average
-        if length > 5:
-            rectified = ((length - 4) * (length - 2) * longest / ((longest - 4) * (longest - 2) * length)) ** 0.5
-            step = step * (rectified * (1 - b2**t) ** 0.5) / (np.sqrt(v) + group["eps"])
-        p -= step
+    def _update_all(
+        self, params: list[np.ndarray], grads: list[np.ndarray], states: list[dict[str, Any]], group: dict[str, Any]
+    ) -> None:
+        for state in states:
+            state["step"] += 1
+        for s, p, g in self._equal_steps(states, params, grads):
+            update.radam(
+                p, g, [x["exp_avg"] for x in s], [x["exp_avg_sq"] for x in s], s[0]["step"], group["lr"], group["betas"],
+                group["eps"], group["weight_decay"], group["decoupled_weight_decay"],
+                group["maximize"], self._held[id(group["params"])],
+            )  # fmt: skip
 
 
 class Rprop(Optimizer):
@@ -299,15 +294,15 @@ class Rprop(Optimizer):
     def _start(self, p: Tensor, group: dict[str, Any]) -> dict[str, Any]:
         return _zeros(p, "prev") | {"step_size": np.full_like(p._data, group["lr"])}
 
-    def _update(self, p: np.ndarray, g: np.ndarray, state: dict[str, Any], group: dict[str, Any]) -> None:
-        (shrink, grow), (low, high) = group["etas"], group["step_sizes"]
-        state["step"] += 1
-        agreement, size = g * state["prev"], state["step_size"]
-        size *= np.where(agreement > 0, grow, np.where(agreement < 0, shrink, 1.0)).astype(p.dtype)
-        np.clip(size, low, high, out=size)
-        g = np.where(agreement < 0, 0, g).astype(p.dtype)
-        p -= np.sign(g) * size
-        state["prev"] = g
+    def _update_all(
+        self, params: list[np.ndarray], grads: list[np.ndarray], states: list[dict[str, Any]], group: dict[str, Any]
+    ) -> None:
+        for state in states:
+            state["step"] += 1
+        update.rprop(
+            params, grads, [x["prev"] for x in states], [x["step_size"] for x in states], group["etas"],
+            group["step_sizes"], group["maximize"], self._held[id(group["params"])],
+        )  # fmt: skip
 
 
 class SparseAdam(Optimizer):

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from autograd import Tensor
+from autograd.kernels import update
 
 from .optimizer import Optimizer, check_range
 
@@ -42,17 +43,17 @@ class ASGD(Optimizer):
     def _start(self, p: Tensor, group: dict[str, Any]) -> dict[str, Any]:
         return {"step": 0, "eta": float(group["lr"]), "mu": 1.0, "ax": np.zeros_like(p._data)}
 
-    def _update(self, p: np.ndarray, g: np.ndarray, state: dict[str, Any], group: dict[str, Any]) -> None:
-        lr, lambd, ax = group["lr"], group["lambd"], state["ax"]
-        state["step"] += 1
-        t = state["step"]
-        if group["weight_decay"]:
-            g = g + group["weight_decay"] * p
-        p *= 1 - lambd * state["eta"]
-        p -= state["eta"] * g
-        if state["mu"] != 1:
-            ax += state["mu"] * (p - ax)
-        else:
-            ax[...] = p
-        state["eta"] = lr / (1 + lambd * lr * t) ** group["alpha"]
-        state["mu"] = 1 / max(1, t - group["t0"])
+    def _update_all(
+        self, params: list[np.ndarray], grads: list[np.ndarray], states: list[dict[str, Any]], group: dict[str, Any]
+    ) -> None:
+        lr, lambd, alpha, t0 = group["lr"], group["lambd"], group["alpha"], group["t0"]
+        for state in states:
+            state["step"] += 1
+        for s, p, g in self._equal_steps(states, params, grads):
+            update.asgd(
+                p, g, [x["ax"] for x in s], s[0]["eta"], s[0]["mu"], lambd, group["weight_decay"], group["maximize"],
+                self._held[id(group["params"])],
+            )  # fmt: skip
+            t = s[0]["step"]
+            for state in s:
+                state["eta"], state["mu"] = lr / (1 + lambd * lr * t) ** alpha, 1 / max(1, t - t0)

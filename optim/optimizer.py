@@ -207,6 +207,18 @@ class Optimizer:
     def _update_sparse(self, p: Tensor, g: SparseRows, state: dict[str, Any], group: dict[str, Any]) -> None:
         raise RuntimeError(f"{type(self).__name__}: does not support sparse gradients; use SGD, SparseAdam or Adagrad")
 
+    def _equal_steps(self, states: list[dict[str, Any]], *lists: list[Any]) -> Iterable[tuple[Any, ...]]:
+        """(states, *lists) of the parameters that stand at one step, for each such step: all of them, unless some had no
+        gradient in earlier ones. Equal are all numbers of the states."""
+        kinds = [tuple([v for v in state.values() if not isinstance(v, np.ndarray)]) for state in states]
+        together = dict.fromkeys(kinds)
+        if len(together) == 1:
+            return [(states, *lists)]
+        return [
+            tuple([values[k] for k, kind in enumerate(kinds) if kind == chosen] for values in (states, *lists))
+            for chosen in together
+        ]
+
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget the gradients of all parameters, or fill them with zeros."""
         for group in self.param_groups:

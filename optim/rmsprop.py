@@ -55,9 +55,14 @@ class RMSprop(Optimizer):
             state["grad_avg"] = np.zeros_like(p._data)
         return state
 
-    def _update(self, p: np.ndarray, g: np.ndarray, state: dict[str, Any], group: dict[str, Any]) -> None:
-        state["step"] += 1
+    def _update_all(
+        self, params: list[np.ndarray], grads: list[np.ndarray], states: list[dict[str, Any]], group: dict[str, Any]
+    ) -> None:
+        for state in states:
+            state["step"] += 1
+        means, buffers = ([state.get(name) for state in states] for name in ("grad_avg", "momentum_buffer"))
         update.rmsprop(
-            [p], [g], [state["square_avg"]], [state.get("grad_avg")], [state.get("momentum_buffer")], group["lr"],
-            group["alpha"], group["eps"], group["weight_decay"], group["momentum"], eps_inside=group["eps_inside"],
+            params, grads, [state["square_avg"] for state in states], means, buffers, group["lr"], group["alpha"],
+            group["eps"], group["weight_decay"], group["momentum"], group["maximize"], group["eps_inside"],
+            self._held[id(group["params"])],
         )  # fmt: skip

@@ -22,10 +22,11 @@ STEP = 1 << 13  # elements a task
 def specialised(template: Any, function: Any, numbers: int, **options: Any) -> Any:
     """The kernel that `template` is when APPLY in it is `function`: compiled apart, and kept on disk as the function's.
 
-    numbers: how many the function takes, after the elements.
+    function: a plain one, or a kernel. numbers: how many it takes, after the elements.
     """
-    name, code = function.__name__, function.__code__
-    names = {**template.__globals__, "APPLY": kernel(function), "NUMBERS": numbers}
+    compiled = function if hasattr(function, "py_func") else kernel(function)
+    name, code = compiled.py_func.__name__, compiled.py_func.__code__
+    names = {**template.__globals__, "APPLY": compiled, "NUMBERS": numbers}
     loop = template.__code__.replace(co_filename=code.co_filename, co_firstlineno=code.co_firstlineno)
     copy = FunctionType(loop, names, name)
     copy.__qualname__ = f"{name}.{template.__name__.lstrip('_')}"

@@ -94,6 +94,99 @@ def test_rmsprop(order, centered, momentum, inside, decay, maximize):
     _equal(params, expected)
 
 
+# One step of each rule on (parameter, gradient, two of state, number of the step), and the kernel's numbers for it.
+
+
+def _adagrad(p, g, s, _, t):
+    s = s + g * g
+    return p - 0.1 / (1 + (t - 1) * 0.5) * g / (np.sqrt(s) + 1e-3), s, _
+
+
+def _adadelta(p, g, s, u, t):
+    s = 0.8 * s + 0.2 * g * g
+    d = np.sqrt(u + 1e-3) / np.sqrt(s + 1e-3) * g
+    return p - 0.1 * d, s, 0.8 * u + 0.2 * d * d
+
+
+def _adamax(p, g, m, u, t):
+    m, u = 0.8 * m + 0.2 * g, np.maximum(0.9 * u, np.abs(g) + 1e-3)
+    return p - 0.1 / (1 - 0.8**t) * m / u, m, u
+
+
+def _nadam(p, g, m, v, t):
+    m, v = 0.8 * m + 0.2 * g, 0.9 * v + 0.1 * g * g
+    root = np.sqrt(v / (1 - 0.9**t)) + 1e-3
+    return p - 0.1 * (1 - 0.6) / (1 - 0.5) * g / root - 0.1 * 0.7 / (1 - 0.5 * 0.7) * m / root, m, v
+
+
+def _radam(p, g, m, v, t, b2=0.999):
+    m, v = 0.8 * m + 0.2 * g, b2 * v + (1 - b2) * g * g
+    longest = 2 / (1 - b2) - 1
+    length, step = longest - 2 * t * b2**t / (1 - b2**t), 0.1 / (1 - 0.8**t) * m
+    if length > 5:
+        part = (length - 4) * (length - 2) * longest / ((longest - 4) * (longest - 2) * length)
+        step = step * np.sqrt(part * (1 - b2**t)) / (np.sqrt(v) + 1e-3)
+    return p - step, m, v
+
+
+def _radam_early(p, g, m, v, t):
+    """Whose beta2 is so small that the average never grows long enough."""
+    return _radam(p, g, m, v, t, 0.5)
+
+
+def _rprop(p, g, old, size, t):
+    size = np.clip(size * np.where(g * old > 0, 1.2, np.where(g * old < 0, 0.5, 1)), 0.01, 0.3)
+    g = np.where(g * old < 0, 0, g)
+    return p - np.sign(g) * size, g, size
+
+
+def _asgd(p, g, mean, _, t):
+    p = p * 0.98 - 0.2 * g
+    return p, p if t == 1 else mean + 0.25 * (p - mean), _
+
+
+RULES = {
+    _adagrad: lambda p, g, a, b, t, **k: update.adagrad(p, g, a, t, 0.1, 0.5, 1e-3, **k),
+    _adadelta: lambda p, g, a, b, t, **k: update.adadelta(p, g, a, b, 0.1, 0.8, 1e-3, **k),
+    _adamax: lambda p, g, a, b, t, **k: update.adamax(p, g, a, b, t, 0.1, (0.8, 0.9), 1e-3, **k),
+    _nadam: lambda p, g, a, b, t, **k: update.nadam(p, g, a, b, t, 0.6, 0.7, 0.5, 0.1, (0.8, 0.9), 1e-3, **k),
+    _radam: lambda p, g, a, b, t, **k: update.radam(p, g, a, b, t, 0.1, (0.8, 0.999), 1e-3, **k),
+    _radam_early: lambda p, g, a, b, t, **k: update.radam(p, g, a, b, t, 0.1, (0.8, 0.5), 1e-3, **k),
+    _rprop: lambda p, g, a, b, t, **k: update.rprop(p, g, a, b, (0.5, 1.2), (0.01, 0.3), **k),
+    _asgd: lambda p, g, a, b, t, **k: update.asgd(p, g, a, 0.2, 1 if t == 1 else 0.25, 0.1, **k),
+}
+
+
+@pytest.mark.parametrize("rule", RULES)
+@given(ORDERS, st.sampled_from([0, 0.1]), FLAGS, FLAGS)
+def test_rules(rule, order, decay, decoupled, maximize):
+    options = {} if rule is _rprop else dict(weight_decay=decay)
+    if rule in (_nadam, _radam, _radam_early):
+        options["decoupled"] = decoupled
+    params, draw = _start(order)
+    first, second = ([guarded(np.zeros_like(p), True) for p in params] for _ in range(2))
+    expected = [(p.copy(), 0.0, 0.0) for p in params]
+    for t in range(1, 8):
+        grads = draw()
+        for k, g in enumerate(grads):
+            p, *state = expected[k]
+            shrink, added = (1 - 0.1 * decay, 0) if options.get("decoupled") else (1, options.get("weight_decay", 0))
+            expected[k] = rule(p * shrink, (-g if maximize else g) + added * p, *state, t)
+        RULES[rule](params, grads, first, second, t, maximize=maximize, **options)
+    _equal(params, [p for p, *_ in expected])
+    _equal(first, [np.broadcast_to(state, p.shape) for p, state, _ in expected])
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_rules_keep_nan_and_float32(rule):
+    for dtype in (np.float32, np.float64):
+        p, g = np.ones(5, dtype), np.array([1, -1, 0, np.nan, 2], dtype)
+        state = np.ones(5, dtype), np.ones(5, dtype)
+        RULES[rule]([p], [g], [state[0]], [state[1]], 1)
+        assert p.dtype == dtype and np.isnan(p).tolist() == [False, False, False, True, False]
+        assert np.isfinite(state[0]).tolist() == [True, True, True, False, True]
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_sum_of_squares(dtype):
     arrays = [guarded(np.random.default_rng(0).normal(size=shape).astype(dtype), True) for shape in SHAPES]
