@@ -11,18 +11,21 @@ columns: query, key, value, out, mask, gradient of out, of query, of key, of val
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy import ndarray
 
-from .buffer import aligned, flat
+from .buffer import flat
 from .compile import kernel
 from .elementwise import _mix
-from .functions import exp
+from .functions import exp, vector_exp
 from .gemm import pack
+from .lanes import lanes_of, larger, largest, only_first
 from .rows import dot
-from .simd import FROM_C, FROM_ZERO, LANES, NR, outer_tile
+from .simd import FROM_C, FROM_ZERO, LANES, NR, broadcast, load, load_first, outer_tile, store, store_first, total
 from .threads import run
 from .view import part
 
@@ -66,28 +69,50 @@ def _score(s, scale, kind, bools, floats, mask, step, seen):
         s[j] = least
 
 
-@kernel(fastmath={"nnan", "nsz"})
+@kernel
 def _top(s, top):
-    for j in range(s.size):
-        top = max(top, s[j])
-    return top
-
-
-@kernel(fastmath={"reassoc", "contract"})
-def _exponentials(s, shift):
-    """s = exp(s - shift), and their sum."""
-    total = s.dtype.type(0)
-    for j in range(s.size):
-        e = exp(s[j] - shift)
-        s[j] = e
-        total += e
-    return total
+    """The largest of a row and `top`, which is no NaN; those of the row are passed over."""
+    lanes, seen = lanes_of(s), broadcast(s, top)
+    whole = s.size - s.size % lanes
+    for j in range(0, whole, lanes):
+        seen = larger(seen, load(s, j))
+    if whole < s.size:
+        seen = larger(seen, only_first(load_first(s, whole, s.size - whole), s.size - whole, top))
+    return largest(seen)
 
 
 @kernel
-def _scaled(x, factor):
-    for i in range(x.size):
-        x[i] *= factor
+def _exponentials(s, shift):
+    """s = exp(s - shift), and their sum."""
+    lanes, zero, t = lanes_of(s), s.dtype.type(0), broadcast(s, shift)
+    whole, sums = s.size - s.size % lanes, broadcast(s, zero)
+    for j in range(0, whole, lanes):
+        e = vector_exp(load(s, j) - t)
+        store(s, j, e)
+        sums = sums + e
+    if whole < s.size:
+        e = only_first(vector_exp(load_first(s, whole, s.size - whole) - t), s.size - whole, zero)
+        store_first(s, whole, e, s.size - whole)
+        sums = sums + e
+    return total(sums)
+
+
+@kernel
+def _scaled(x, factor, y):
+    """y = factor x; y may be x."""
+    lanes, f = lanes_of(x), broadcast(x, factor)
+    whole = x.size - x.size % lanes
+    for j in range(0, whole, lanes):
+        store(y, j, load(x, j) * f)
+    if whole < x.size:
+        store_first(y, whole, load_first(x, whole, x.size - whole) * f, x.size - whole)
+
+
+@kernel
+def _room(like, space):
+    """Memory of a thread's own, and where in it a line of the cache begins: a task finds it warm from the one before."""
+    work = np.empty(space + 64, like.dtype)
+    return work, -work.ctypes.data % 64 // like.itemsize
 
 
 @kernel
@@ -107,21 +132,22 @@ def _slope(p, dp, inner, scale):
 
 @kernel
 def attention_forward(
-    first, last, sizes, at, steps, q, k, v, bools, floats, out, lse, scale, seed, least, factor, work, space
+    first, last, sizes, at, steps, q, k, v, bools, floats, out, lse, scale, seed, least, factor, space
 ):
     """out, and lse (N, L): the log of the sum of a row's exponentials (+inf where nothing may be seen).
 
-    A task is a band of queries of a head; work has `space` elements for each: the keys in panels, a block of scores, of
-    values, maxima and sums.
+    A task is a band of queries of a head; it works in `space` elements: the keys in panels, a block of scores, of values,
+    maxima and sums.
     """
     L, S, E, V, causal, kind, bands = sizes[0], sizes[1], sizes[2], sizes[3], sizes[4], sizes[5], sizes[6]
+    zero, one = out.dtype.type(0), out.dtype.type(1)
     P, nothing = NR * LANES * 4 // out.itemsize, out.dtype.type(-np.inf)
     panels = (S + P - 1) // P
+    work, start = _room(out, space)
+    scores = start + panels * P * E
+    packed, values = part(work, start, scores), scores + QUERIES * KEYS
     for t in range(first, last):
         n, band = t // bands, t % bands
-        packed = part(work, t * space, t * space + panels * P * E)
-        scores = t * space + panels * P * E
-        values = scores + QUERIES * KEYS
         tops, sums = values + QUERIES * V, values + QUERIES * V + QUERIES
         pack(0, panels, E, S, k, at[n, 1], 1, steps[1], P, packed)
         for i0 in range(band * BAND, min(L, (band + 1) * BAND), QUERIES):
@@ -141,39 +167,38 @@ def attention_forward(
                     )
                     old = work[tops + i]
                     top = _top(s, old)
-                    shift = out.dtype.type(0) if top == nothing else top
-                    before = exp(old - shift)
+                    shift = zero if top == nothing else top
+                    before = zero if old == nothing else exp(old - shift)
                     work[sums + i] = work[sums + i] * before + _exponentials(s, shift)
                     work[tops + i] = top
                     if least > 0:
                         _drop(s, seed, np.uint64((n * L + i0 + i) * S + j0), least, factor)
                     if before != 1:
-                        _scaled(part(work, values + i * V, values + (i + 1) * V), before)
+                        row = part(work, values + i * V, values + (i + 1) * V)
+                        _scaled(row, before, row)
                 b = at[n, 2] + j0 * steps[2]
                 _product(work, scores, KEYS, 1, keys, v, b, steps[2], P, V, work, values, V, FROM_C, rows)
             for i in range(rows):
-                total, y = work[sums + i], at[n, 3] + (i0 + i) * steps[3]
-                inverse = out.dtype.type(0) if total == 0 else 1 / total
-                for c in range(V):
-                    out[y + c] = work[values + i * V + c] * inverse
-                lse[n * L + i0 + i] = -nothing if total == 0 else work[tops + i] + np.log(total)
+                whole, y = work[sums + i], at[n, 3] + (i0 + i) * steps[3]
+                inverse = zero if whole == 0 else one / whole
+                _scaled(part(work, values + i * V, values + (i + 1) * V), inverse, part(out, y, y + V))
+                lse[n * L + i0 + i] = -nothing if whole == 0 else work[tops + i] + np.log(whole)
 
 
 @kernel
 def attention_backward(
-    first, last, sizes, at, steps, q, k, v, bools, floats, out, lse, g, dq, dk, dv, scale, seed, least, factor, work,
-    space,
-):  # fmt: skip
-    """dq, dk and dv, the last two zero on entry. A task is a key head; work has `space` elements for each: its keys and
-    values in panels, and two blocks."""
+    first, last, sizes, at, steps, q, k, v, bools, floats, out, lse, g, dq, dk, dv, scale, seed, least, factor, space
+):
+    """dq, dk and dv, the last two zero on entry. A task is a key head; it works in `space` elements: its keys and values in
+    panels, and two blocks."""
     L, S, E, V, causal, kind, group = sizes[0], sizes[1], sizes[2], sizes[3], sizes[4], sizes[5], sizes[7]
     P = NR * LANES * 4 // out.itemsize
     panels = (S + P - 1) // P
+    work, start = _room(out, space)
+    values = start + panels * P * E
+    scores = values + panels * P * V
+    slopes = scores + QUERIES * KEYS
     for t in range(first, last):
-        start = t * space
-        values = start + panels * P * E
-        scores = values + panels * P * V
-        slopes = scores + QUERIES * KEYS
         head = t * group
         pack(0, panels, E, S, k, at[head, 1], 1, steps[1], P, part(work, start, values))
         pack(0, panels, V, S, v, at[head, 2], 1, steps[2], P, part(work, values, scores))
@@ -210,26 +235,6 @@ def attention_backward(
                     _product(work, slopes, KEYS, 1, keys, k, b, steps[1], P, E, dq, to, steps[6], way, rows)
 
 
-class _Head(NamedTuple):
-    """An array (*, rows, width) as the kernels read it: flat, where each head begins, and from row to row."""
-
-    data: ndarray
-    begins: ndarray
-    step: int
-    across: int
-
-
-def _heads(x: ndarray, group: int = 1) -> _Head:
-    """`group`: of the last batch dimension, each head stands for so many."""
-    data, base, strides = flat(x)
-    begins = np.array(base, np.int64)
-    for size, stride in zip(x.shape[:-2], strides[:-2], strict=True):
-        begins = begins[..., None] + np.arange(size) * stride
-    if group > 1:
-        begins = np.repeat(begins, group, -1)
-    return _Head(data, begins.reshape(-1), strides[-2], strides[-1])
-
-
 def _rows_dense(x: ndarray) -> ndarray:
     """`x` with the elements of a row side by side."""
     return x if x.strides[-1] == x.itemsize or x.shape[-1] == 1 else np.ascontiguousarray(x)
@@ -242,38 +247,77 @@ def _like(x: ndarray, width: int, fill: Any) -> ndarray:
     return fill([*(shape[axis] for axis in order), width], x.dtype).transpose(*np.argsort(order).tolist(), x.ndim - 1)
 
 
-class _Call(NamedTuple):
+class _Plan(NamedTuple):
+    """What the kernels want to know of arrays of certain shapes and strides that begin where their memory does."""
+
     sizes: ndarray
-    mask: ndarray | None
-    bools: ndarray
-    floats: ndarray
-    group: int
+    at: ndarray
+    steps: ndarray
     heads: int
+    group: int
 
 
-def _call(q: ndarray, k: ndarray, v: ndarray, mask: ndarray | None, causal: bool) -> _Call:
-    L, E = q.shape[-2:]
-    S, V = v.shape[-2:]
-    N = int(np.prod(q.shape[:-2], dtype=np.int64))
+_plans: dict[tuple[Any, ...], _Plan] = {}
+_OF_KEYS = 1, 2, 7, 8  # columns of arrays with a head for each `group` of query heads
+_NO_BOOLS, _NO_FLOATS = np.zeros(1, np.bool_), {np.dtype(kind): np.zeros(1, kind) for kind in (np.float32, np.float64)}
+
+
+def _begins(shape: tuple[int, ...], strides: tuple[int, ...]) -> ndarray:
+    """Where each head of an array (*, rows, width) begins."""
+    begins = np.zeros((), np.int64)
+    for size, stride in zip(shape[:-2], strides[:-2], strict=True):
+        begins = begins[..., None] + np.arange(size) * stride
+    return begins.reshape(-1)
+
+
+def _plan(causal: bool, columns: Sequence[ndarray | None], strides: Sequence[Any]) -> _Plan:
+    q, k, v, mask = columns[0], columns[1], columns[2], columns[4]
+    assert q is not None and k is not None and v is not None
+    (L, E), (S, V) = q.shape[-2:], v.shape[-2:]
+    heads = math.prod(q.shape[:-2])
     group = q.shape[-3] // k.shape[-3] if q.ndim > 2 else 1
-    bools, floats, kind = np.zeros(1, np.bool_), np.zeros(1, q.dtype), NO_MASK
-    if mask is not None:
-        mask = np.broadcast_to(mask, (*q.shape[:-2], L, S))
-        kind = BOOLS if mask.dtype == np.bool_ else FLOATS
-    return _Call(np.array([L, S, E, V, causal, kind, -(-L // BAND), group], np.int64), mask, bools, floats, group, N)
+    kind = NO_MASK if mask is None else BOOLS if mask.dtype == np.bool_ else FLOATS
+    at, steps = np.zeros((heads, 9), np.int64), np.zeros(10, np.int64)
+    for column, (array, step) in enumerate(zip(columns, strides, strict=True)):
+        if array is not None:
+            at[:, column] = np.repeat(_begins(array.shape, step), group if column in _OF_KEYS else 1)
+            steps[column] = step[-2]
+            if column == 4:
+                steps[9] = step[-1]
+    return _Plan(np.array([L, S, E, V, causal, kind, -(-L // BAND), group], np.int64), at, steps, heads, group)
 
 
-_NOWHERE = np.zeros(1, np.int64)
+def _planned(causal: bool, *columns: ndarray | None) -> tuple[_Plan, ndarray, list[ndarray]]:
+    """The plan, its `at` for these arrays, and they flat; the mask as the two that the kernels take for it.
+
+    columns: query, key, value, out, mask, and of the backward pass the gradients, all (*, rows, width).
+    """
+    q = columns[0]
+    assert q is not None
+    flats = [None if a is None else flat(a) for a in columns]
+    strides = [None if f is None else f[2] for f in flats]
+    mask = columns[4]
+    key = (causal, mask is not None and mask.dtype.char, *strides, *[a if a is None else a.shape for a in columns])
+    plan = _plans.get(key)
+    if plan is None:
+        if len(_plans) >= 4096:
+            _plans.clear()
+        plan = _plans[key] = _plan(
+            causal, [*columns, *[None] * (9 - len(columns))], [*strides, *[None] * (9 - len(columns))]
+        )
+    bases = [0 if f is None else f[1] for f in flats]
+    at = plan.at
+    if any(bases):
+        at = at + np.array([*bases, *[0] * (9 - len(bases))])
+    data = [_NO_FLOATS[q.dtype] if f is None else f[0] for f in flats]
+    data.insert(4, _NO_BOOLS)
+    if mask is not None and mask.dtype == np.bool_:
+        data[4], data[5] = data[5], _NO_FLOATS[q.dtype]
+    return plan, at, data
 
 
-def _layout(call: _Call, heads: list[_Head | None], mask: _Head | None) -> tuple[ndarray, ndarray]:
-    at, steps = np.zeros((call.heads, 9), np.int64), np.zeros(10, np.int64)
-    for column, head in enumerate(heads):
-        if head is not None:
-            at[:, column], steps[column] = head.begins, head.step
-    if mask is not None:
-        at[:, 4], steps[4], steps[9] = mask.begins, mask.step, mask.across
-    return at, steps
+def _mask_for(mask: ndarray | None, q: ndarray, k: ndarray) -> ndarray | None:
+    return None if mask is None else np.broadcast_to(mask, (*q.shape[:-1], k.shape[-2]))
 
 
 def _numbers(scale: float, seed: int, p: float, dtype: Any) -> tuple[Any, ...]:
@@ -293,29 +337,18 @@ def forward(
     of the weights dropped, as `elementwise.dropout` does with `seed`. A row that sees nothing gives 0.
     """
     q, k, v = _rows_dense(q), _rows_dense(k), _rows_dense(v)
-    call = _call(q, k, v, mask, causal)
-    L, S, E, V = (int(n) for n in call.sizes[:4])
-    out, lse = _like(q, V, np.empty), np.empty(call.heads * L, q.dtype)
-    q_, k_, v_, o_ = _heads(q), _heads(k, call.group), _heads(v, call.group), _heads(out)
-    m_ = None if call.mask is None else _heads(call.mask)
-    bools, floats = _mask_arrays(call, m_)
-    at, steps = _layout(call, [q_, k_, v_, o_], m_)
-    tasks = call.heads * -(-L // BAND)
+    (L, E), (S, V) = q.shape[-2:], v.shape[-2:]
+    out = _like(q, V, np.empty)
+    plan, at, data = _planned(causal, q, k, v, out, _mask_for(mask, q, k))
+    *inputs, to, bools, floats = data
+    lse = np.empty(plan.heads * L, q.dtype)
     panel = NR * LANES * 4 // q.itemsize
     space = -(-S // panel) * panel * E + QUERIES * (KEYS + V + 2)
-    work = aligned(tasks * space, q.dtype)
-    args = (
-        call.sizes, at, steps, q_.data, k_.data, v_.data, bools, floats, o_.data, lse,
-        *_numbers(scale, seed, p, q.dtype), work, space,
+    run(
+        attention_forward, q.dtype, plan.heads * -(-L // BAND), plan.heads * L * S * (E + V) > GATE,
+        plan.sizes, at, plan.steps, *inputs, bools, floats, to, lse, *_numbers(scale, seed, p, q.dtype), space,
     )  # fmt: skip
-    run(attention_forward, q.dtype, tasks, call.heads * L * S * (E + V) > GATE, *args)
     return out, lse
-
-
-def _mask_arrays(call: _Call, m: _Head | None) -> tuple[ndarray, ndarray]:
-    if m is None:
-        return call.bools, call.floats
-    return (m.data, call.floats) if m.data.dtype == np.bool_ else (call.bools, m.data)
 
 
 def backward(
@@ -324,21 +357,15 @@ def backward(
 ) -> tuple[ndarray, ndarray, ndarray]:  # fmt: skip
     """The gradients of `forward` in q, k and v from g, that of its out, and its results."""
     q, k, v, g = _rows_dense(q), _rows_dense(k), _rows_dense(v), _rows_dense(g)
-    call = _call(q, k, v, mask, causal)
-    S, E, V = (int(n) for n in call.sizes[1:4])
+    (L, E), (S, V) = q.shape[-2:], v.shape[-2:]
     dq, dk, dv = _like(q, E, np.empty), _like(k, E, np.zeros), _like(v, V, np.zeros)
-    q_, k_, v_, o_, g_, dq_ = _heads(q), _heads(k, call.group), _heads(v, call.group), *map(_heads, (out, g, dq))
-    dk_, dv_ = _heads(dk, call.group), _heads(dv, call.group)
-    m_ = None if call.mask is None else _heads(call.mask)
-    bools, floats = _mask_arrays(call, m_)
-    at, steps = _layout(call, [q_, k_, v_, o_, None, g_, dq_, dk_, dv_], m_)
-    tasks = call.heads // call.group
+    plan, at, data = _planned(causal, q, k, v, out, _mask_for(mask, q, k), g, dq, dk, dv)
+    *inputs, result, bools, floats, incoming, to_q, to_k, to_v = data
     panel = NR * LANES * 4 // q.itemsize
     space = -(-S // panel) * panel * (E + V) + 2 * QUERIES * KEYS
-    work = aligned(tasks * space, q.dtype)
-    args = (
-        call.sizes, at, steps, q_.data, k_.data, v_.data, bools, floats, o_.data, lse, g_.data, dq_.data, dk_.data,
-        dv_.data, *_numbers(scale, seed, p, q.dtype), work, space,
+    run(
+        attention_backward, q.dtype, plan.heads // plan.group, plan.heads * L * S * (E + V) > GATE,
+        plan.sizes, at, plan.steps, *inputs, bools, floats, result, lse, incoming, to_q, to_k, to_v,
+        *_numbers(scale, seed, p, q.dtype), space,
     )  # fmt: skip
-    run(attention_backward, q.dtype, tasks, call.heads * len(lse) // call.heads * S * (E + V) > GATE, *args)
     return dq, dk, dv

@@ -435,7 +435,7 @@ def _mapped(name: str) -> Any:
     return function
 
 
-vector_sigmoid, vector_tanh = _mapped("sigmoid"), _mapped("tanh")
+vector_exp, vector_sigmoid, vector_tanh = _mapped("exp"), _mapped("sigmoid"), _mapped("tanh")
 vector_silu, vector_silu_slope = _mapped("silu"), _mapped("silu_slope")
 vector_gelu_tanh, vector_gelu_tanh_slope = _mapped("gelu_tanh"), _mapped("gelu_tanh_slope")
 vector_mish, vector_mish_slope = _mapped("mish"), _mapped("mish_slope")

@@ -123,9 +123,12 @@ def matmul(input: Any, other: Any) -> Any:
     >>> autograd.matmul(autograd.ones(2, 3), autograd.tensor([1.0, 2.0, 4.0]))
     tensor([7., 7.])
     """
-    matrices = type(input) is type(other) is ndarray and input.ndim == other.ndim == 2
-    if matrices and input.dtype is other.dtype and input.dtype.kind == "f" and input.shape[1] == other.shape[0]:
-        return gemm.matmul(input, other)
+    if type(input) is type(other) is ndarray and input.dtype is other.dtype and input.dtype.kind == "f":
+        m, n = input.shape, other.shape
+        if len(m) == 2 == len(n) and m[1] == n[0]:
+            return gemm.matmul(input, other)
+        if 3 <= len(m) <= 4 and m[:-2] == n[:-2] and m[-1] == n[-2]:
+            return gemm.batched_matmul(input, other)
     _check_product("matmul", input, other)
     a = input[None, :] if input.ndim == 1 else input
     b = other[:, None] if other.ndim == 1 else other
