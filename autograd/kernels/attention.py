@@ -27,7 +27,7 @@ from .lanes import lanes_of, larger, largest, only_first
 from .rows import dot
 from .simd import FROM_C, FROM_ZERO, LANES, NR, broadcast, load, load_first, outer_tile, store, store_first, total
 from .threads import run
-from .view import part
+from .view import hold, part
 
 ROWS, FEW = (8, 4) if LANES == 16 else (6, 3)
 QUERIES, KEYS = 8 * ROWS, 128  # a block; KEYS is a whole number of panels
@@ -183,6 +183,7 @@ def attention_forward(
                 inverse = zero if whole == 0 else one / whole
                 _scaled(part(work, values + i * V, values + (i + 1) * V), inverse, part(out, y, y + V))
                 lse[n * L + i0 + i] = -nothing if whole == 0 else work[tops + i] + np.log(whole)
+    hold(work)
 
 
 @kernel
@@ -233,6 +234,7 @@ def attention_backward(
                     _product(work, slopes, 1, KEYS, rows, q, x, steps[0], P, E, dk, d, steps[7], FROM_C, keys)
                     b = at[n, 1] + j0 * steps[1]
                     _product(work, slopes, KEYS, 1, keys, k, b, steps[1], P, E, dq, to, steps[6], way, rows)
+    hold(work)
 
 
 def _rows_dense(x: ndarray) -> ndarray:

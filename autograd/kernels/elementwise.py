@@ -46,9 +46,12 @@ def _both(kernel: Map, plain: Any, x: np.ndarray, y: Any, out: np.ndarray | None
     over the other; (N, C, *space) in two memory orders meet in channels-last memory, where the result then stands. y may
     be a number for some kernels."""
     if type(y) is not np.ndarray:
-        if x.size < SHARED or get_num_threads() == 1 or not _alike(x, x):
+        if x.size < SHARED or get_num_threads() == 1:
             return plain(x, y)
-        return kernel.into(np.empty_like(x), x, y)
+        if _alike(x, x):
+            return kernel.into(np.empty_like(x), x, y)
+        apart = kernel.strided(x, y) if x.dtype.char in "fd" else None
+        return plain(x, y) if apart is None else apart
     if x.shape != y.shape:
         apart = None
         if out is None and x.dtype == y.dtype and x.dtype.char in "fd":
@@ -59,8 +62,13 @@ def _both(kernel: Map, plain: Any, x: np.ndarray, y: Any, out: np.ndarray | None
             x = np.moveaxis(moved(x), -1, 1)
         elif planes(y) and lies_channels_last(x):
             y = np.moveaxis(moved(y), -1, 1)
-    if x.size >= SHARED and get_num_threads() > 1 and _alike(x, y) and (out is None or _alike(x, out)):
-        return kernel.into(np.empty_like(x) if out is None else out, x, y)
+    if x.size >= SHARED and get_num_threads() > 1:
+        if _alike(x, y) and (out is None or _alike(x, out)):
+            return kernel.into(np.empty_like(x) if out is None else out, x, y)
+        if out is None and x.dtype == y.dtype and x.dtype.char in "fd":
+            apart = kernel.strided(x, y)
+            if apart is not None:
+                return apart
     return plain(x, y, out=out)
 
 
@@ -79,8 +87,10 @@ def _alike(x: np.ndarray, y: np.ndarray) -> bool:
 
 def on_all_threads(kernel: Map, plain: Any, x: Any, least: int = SHARED) -> Any:
     """What `plain`, a function of numpy's, gives for x, by the kernel on all threads where x has `least` elements."""
-    if type(x) is np.ndarray and x.size >= least and get_num_threads() > 1 and _alike(x, x):
-        return kernel(x)
+    if type(x) is np.ndarray and x.size >= least and get_num_threads() > 1 and x.dtype.char in "fd":
+        y = kernel(x) if _alike(x, x) else kernel.strided(x)
+        if y is not None:
+            return y
     return plain(x)
 
 

@@ -17,7 +17,7 @@ from .reduce import MAXIMUM, MINIMUM, STEP, rows
 from .simd import broadcast, load, load_first, store, store_first, total
 from .strips import STRIP, strip
 from .threads import run
-from .view import part
+from .view import hold, part
 
 GATE = 1 << 15  # elements below which a parallel launch costs more than it saves
 PIECE = 1 << 13  # elements of a long row that count as one of several
@@ -108,6 +108,7 @@ def _down_columns(first, last, x, y, places, largest, N, K):
             _raise(part(x, i, i + n), best, at, np.int32(j), largest)
         for k in range(n):
             y[out + k], places[out + k] = best[k], at[k]
+    hold(bests, found)
 
 
 @kernel
@@ -137,6 +138,7 @@ def _share_down(first, last, x, y, g, gx, N, K):
             share[k] = pull[k] / np.float64(count[k])
         for i in range(begin, begin + N * K, K):
             _shares(part(x, i, i + n), sought, share, part(gx, i, i + n))
+    hold(counts, parts)
 
 
 def along(x: np.ndarray, axis: int, largest: bool) -> tuple[np.ndarray, np.ndarray]:

@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from . import strided
 from .compile import kernel
 from .order import flats
 from .simd import LANES, broadcast, kept, load, load_first, store, store_first, total
-from .threads import launch
-from .view import part
+from .threads import launch, run
+from .view import hold, part
 
 GATE = 1 << 15  # elements below which a parallel launch costs more than it saves
 STEP = 1 << 13  # elements a task
@@ -137,6 +138,106 @@ def _total_two_vectors(first, last, a, b, sums, p, q, r):  # type: ignore[no-unt
         sums[t] = total(lanes)
 
 
+# The same of arrays of other orders or with gaps (`strided`), APPLY being one of the loops above: row by row where the elements
+# of rows stand side by side, else of what is gathered.
+
+
+def _one_strided(first, last, a, y, plan, p, q, r):  # type: ignore[no-untyped-def]
+    n, many = plan[0], plan[3]
+    row, i, j, k, end = strided.begun(plan, first, last)
+    if plan[7]:
+        while row < end:
+            at, m = (i * plan[5] + j) * plan[1] + k * n, min(n, plan[1] - k * n)
+            a_at = i * plan[9] + j * plan[10] + k * plan[11]
+            APPLY(0, 1, part(a, a_at, a_at + m), part(y, at, at + m), p, q, r)
+            i, j, k = strided.after(plan[5], plan[6], i, j, k)
+            row += 1
+        return
+    a_room = np.empty(n * many, y.dtype)
+    while row < end:
+        count = min(many, end - row)
+        at = (i * plan[5] + j) * plan[1] + k * n
+        m = count * n if many > 1 else min(n, plan[1] - k * n)
+        length = n if many > 1 else m
+        strided.gathered(plan, 0, a, i, j, k, length, m, a_room)
+        APPLY(0, 1, part(a_room, 0, m), part(y, at, at + m), p, q, r)
+        for _ in range(count):
+            i, j, k = strided.after(plan[5], plan[6], i, j, k)
+        row += count
+    hold(a_room)
+
+
+def _two_strided(first, last, a, b, y, plan, p, q, r):  # type: ignore[no-untyped-def]
+    n, many = plan[0], plan[3]
+    row, i, j, k, end = strided.begun(plan, first, last)
+    if plan[7]:
+        while row < end:
+            at, m = (i * plan[5] + j) * plan[1] + k * n, min(n, plan[1] - k * n)
+            a_at = i * plan[9] + j * plan[10] + k * plan[11]
+            b_at = i * plan[13] + j * plan[14] + k * plan[15]
+            APPLY(0, 1, part(a, a_at, a_at + m), part(b, b_at, b_at + m), part(y, at, at + m), p, q, r)
+            i, j, k = strided.after(plan[5], plan[6], i, j, k)
+            row += 1
+        return
+    a_room, b_room = np.empty(n * many, y.dtype), np.empty(n * many, y.dtype)
+    while row < end:
+        count = min(many, end - row)
+        at = (i * plan[5] + j) * plan[1] + k * n
+        m = count * n if many > 1 else min(n, plan[1] - k * n)
+        length = n if many > 1 else m
+        strided.gathered(plan, 0, a, i, j, k, length, m, a_room)
+        strided.gathered(plan, 1, b, i, j, k, length, m, b_room)
+        APPLY(0, 1, part(a_room, 0, m), part(b_room, 0, m), part(y, at, at + m), p, q, r)
+        for _ in range(count):
+            i, j, k = strided.after(plan[5], plan[6], i, j, k)
+        row += count
+    hold(a_room, b_room)
+
+
+def _three_strided(first, last, a, b, c, y, plan, p, q, r):  # type: ignore[no-untyped-def]
+    n, many = plan[0], plan[3]
+    row, i, j, k, end = strided.begun(plan, first, last)
+    if plan[7]:
+        while row < end:
+            at, m = (i * plan[5] + j) * plan[1] + k * n, min(n, plan[1] - k * n)
+            a_at = i * plan[9] + j * plan[10] + k * plan[11]
+            b_at = i * plan[13] + j * plan[14] + k * plan[15]
+            c_at = i * plan[17] + j * plan[18] + k * plan[19]
+            APPLY(
+                0,
+                1,
+                part(a, a_at, a_at + m),
+                part(b, b_at, b_at + m),
+                part(c, c_at, c_at + m),
+                part(y, at, at + m),
+                p,
+                q,
+                r,
+            )
+            i, j, k = strided.after(plan[5], plan[6], i, j, k)
+            row += 1
+        return
+    a_room, b_room, c_room = (
+        np.empty(n * many, y.dtype),
+        np.empty(n * many, y.dtype),
+        np.empty(n * many, y.dtype),
+    )
+    while row < end:
+        count = min(many, end - row)
+        at = (i * plan[5] + j) * plan[1] + k * n
+        m = count * n if many > 1 else min(n, plan[1] - k * n)
+        length = n if many > 1 else m
+        strided.gathered(plan, 0, a, i, j, k, length, m, a_room)
+        strided.gathered(plan, 1, b, i, j, k, length, m, b_room)
+        strided.gathered(plan, 2, c, i, j, k, length, m, c_room)
+        APPLY(0, 1, part(a_room, 0, m), part(b_room, 0, m), part(c_room, 0, m), part(y, at, at + m), p, q, r)
+        for _ in range(count):
+            i, j, k = strided.after(plan[5], plan[6], i, j, k)
+        row += count
+    hold(a_room, b_room, c_room)
+
+
+_STRIDED = {1: _one_strided, 2: _two_strided, 3: _three_strided}
 _OVER = {1: _one_over, 2: _two_over, 3: _three_over}
 _LOOPS = {(1, False): _one, (2, False): _two, (3, False): _three, (1, True): _one_vector, (2, True): _two_vectors}
 
@@ -160,8 +261,32 @@ class Map:
         numbers = self.function.__code__.co_argcount - self.arrays
         return specialised(_OVER[self.arrays], self.function, numbers, **self.options)
 
+    @cached_property
+    def strided_kernel(self) -> Any:
+        return specialised(_STRIDED[self.arrays], self.kernel, 0)
+
     def __call__(self, *args: Any) -> np.ndarray:
+        for a in args[: self.arrays]:
+            if not a.flags.c_contiguous:
+                out = self.strided(*args)
+                if out is not None:
+                    return out
+                break
         return self.into(np.empty_like(args[0]), *args)
+
+    def strided(self, *args: Any) -> np.ndarray | None:
+        """The result for arrays that do not all lie alike, with no copy of them; None where `__call__` may copy."""
+        arrays = args[: self.arrays]
+        plan = strided.planned(arrays[0].shape, arrays[0].itemsize, *[a.strides for a in arrays])
+        if plan is None:
+            return None
+        out = np.empty(plan.shape, arrays[0].dtype)
+        given = [out.dtype.type(number) for number in (*args[self.arrays :], 0, 0, 0)[:3]]
+        memory = [strided.memory(a) for a in arrays]
+        run(
+            self.strided_kernel, out.dtype, plan.tasks, out.size >= GATE, *memory, out.reshape(-1), plan.numbers, *given
+        )
+        return out if plan.back is None else out.transpose(plan.back)
 
     def over(self, *args: Any) -> None:
         """The result in place of the first array, which is dense; the others stand in its order, and are the first one or

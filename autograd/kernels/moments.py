@@ -15,7 +15,7 @@ from .lanes import folded_sums, lanes_of, only_first
 from .reduce import LONGEST, STEP, _sums
 from .simd import broadcast, fma, load, load_first, store, store_first, total
 from .threads import run
-from .view import part
+from .view import hold, part
 
 GATE = 1 << 15  # elements below which a parallel launch costs more than it saves
 CACHED = 1 << 11  # elements of the rows worked on at once, up to as many rows as a vector has lanes
@@ -79,6 +79,7 @@ def _moments(first, last, x, means, sums, R, C, step):
             means[a + r] = centres[r] + off / C
             q = totals[r] - off * off / C
             sums[a + r] = 0.0 if q < 0 else q
+    hold(work)
 
 
 @kernel

@@ -21,7 +21,7 @@ from .compile import kernel
 from .order import moved, planes
 from .simd import LANES, Vector, _Emit, broadcast, load, load_first, store, store_first
 from .threads import run
-from .view import part
+from .view import hold, part
 
 GATE = 1 << 14  # elements read below which a parallel launch costs more than it saves
 MOST, NONE = 255, 255  # places of a window that a byte can number, and what stands for none
@@ -293,6 +293,7 @@ def _max_narrow_rows(k0, k1, x, y, index, hs, he, ws, we, dh, dw, full, H, W, C,
                             top, held = v, here
                     y[o + c] = top
                     index[o + c] = held
+    hold(column, at)
 
 
 @kernel

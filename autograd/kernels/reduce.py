@@ -17,7 +17,7 @@ from .conv_simd import prefetch
 from .lanes import folded_maxima, folded_products, folded_sums, lanes_of, larger, marked, only_first
 from .simd import LANES, broadcast, fma, higher, load, load_first, store, store_first, total
 from .threads import run
-from .view import part
+from .view import hold, part
 
 GATE = 1 << 17  # elements below which a parallel launch costs more than it saves
 STEP = 1 << 13  # elements a task
@@ -159,6 +159,7 @@ def _rows(first, last, x, y, kind, R, C, step):
         else:
             v = folded_maxima(out) * broadcast(x, sign)
         store_first(y, a, v, n)
+    hold(square)
 
 
 @kernel

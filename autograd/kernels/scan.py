@@ -11,7 +11,7 @@ from .buffer import flat
 from .compile import kernel
 from .strips import STRIP, strip
 from .threads import run
-from .view import part
+from .view import hold, part
 
 GATE = 1 << 14  # elements below which a parallel launch costs more than it saves
 ROWS = 4
@@ -74,6 +74,7 @@ def _running(first, last, x, y, product, reverse, N, K):
         for j in range(N):
             i = at + (N - 1 - j if reverse else j) * K
             _advance(part(x, i, i + n), total, part(y, i, i + n), product)
+    hold(totals)
 
 
 # The gradients of running products y and of products of rows: x_i counts for y_(i-1) S_i, where S_i = g_i + x_(i+1) S_(i+1)
@@ -139,6 +140,7 @@ def _product_pull(first, last, g, x, y, gx, N, K):
             i = at + (N - 1 - j) * K
             before = part(y, i - K, i - K + n) if j < N - 1 else part(ones, 0, n)
             _product_pull_columns(part(g, i, i + n), part(x, i, i + n), before, s, part(gx, i, i + n))
+    hold(sums, ones)
 
 
 @kernel

@@ -18,7 +18,7 @@ from .reduce import _extremes
 from .simd import LANES, broadcast, fma, load, load_first, store, store_first, total
 from .strips import STRIP, strip
 from .threads import run
-from .view import part
+from .view import hold, part
 
 GATE = 1 << 14  # elements below which a parallel launch costs more than it saves
 PIECE = 1 << 13  # elements of a task at most
@@ -148,6 +148,7 @@ def _softmax_rows(k0, k1, x, y, kind, C, R, step):
             for r in range(n):
                 top = tops[r]
                 y[a + r] = top if abs(top) == np.inf else top + numbers[r]
+    hold(work)
 
 
 @kernel
@@ -192,6 +193,7 @@ def _softmax_back_rows(k0, k1, g, y, gx, log, C, R, step):
         _pulled_sums(part(g, i, j), part(y, i, j), n, C, log, out)
         store(sums, 0, folded_sums(out))
         _pulled_rows(part(g, i, j), part(y, i, j), n, C, sums, log, part(gx, i, j))
+    hold(work)
 
 
 @kernel
@@ -254,6 +256,7 @@ def _softmax_columns(t0, t1, x, y, log, C, K):
         for c in range(C):
             i = at + c * K
             _finished(part(x, i, i + n), top, total, part(y, i, i + n), log)
+    hold(tops, totals)
 
 
 @kernel(fastmath={"contract"})
@@ -289,6 +292,7 @@ def _softmax_back_columns(t0, t1, g, y, gx, log, C, K):
         for c in range(C):
             i = at + c * K
             _pulled_back(part(g, i, i + n), part(y, i, i + n), total, part(gx, i, i + n), log)
+    hold(totals)
 
 
 def _by_columns(function: Any, out: np.ndarray, log: bool, *arrays: np.ndarray) -> np.ndarray:

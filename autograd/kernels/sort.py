@@ -12,7 +12,7 @@ import numpy as np
 from .buffer import flat
 from .compile import kernel
 from .threads import run
-from .view import part
+from .view import hold, part
 
 GATE = 1 << 11  # elements below which a parallel launch costs more than it saves
 STEP = 1 << 12  # elements a task
@@ -86,6 +86,7 @@ def _sorted(first, last, x, bits, values, places, descending, R, C, step):
             _by_digits(some, rest, digits, part(places, i, j))
         for c in range(i, j):
             values[c] = x[i + places[c]]
+    hold(numbers, other, counts)
 
 
 def sorted_rows(x: np.ndarray, descending: bool) -> tuple[np.ndarray, np.ndarray]:

@@ -11,7 +11,7 @@ from .lanes import folded_sums, lanes_of, root
 from .reduce import LONGEST, _squares
 from .simd import at_least, broadcast, load, load_first, store, store_first, total
 from .threads import run
-from .view import part
+from .view import hold, part
 
 GATE = 1 << 14  # elements below which a parallel launch costs more than it saves
 STEP = 1 << 13  # elements a task
@@ -50,6 +50,7 @@ def _scaled(first, last, x, y, sizes, root_mean, eps, R, C, step):
             if whole < C:
                 w = load_first(x, i + whole, C - whole)
                 store_first(y, i + whole, w * f if root_mean else w / f, C - whole)
+    hold(work)
 
 
 @kernel
@@ -105,6 +106,7 @@ def _scaled_back(first, last, g, x, gx, sizes, root_mean, eps, R, C, step):
                 if slope != 0:
                     v = v - load_first(x, i + whole, C - whole) * k
                 store_first(gx, i + whole, v, C - whole)
+    hold(work)
 
 
 def _flats(*arrays: np.ndarray) -> list[np.ndarray]:

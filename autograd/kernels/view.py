@@ -1,4 +1,4 @@
-"""`part`, a slice for inner loops, and `located`, an array known by its address."""
+"""`part`, a slice for inner loops, `hold` for what it is taken of, and `located`, an array known by its address."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from numba.np.arrayobj import make_array, populate_array
 
 @intrinsic
 def part(tyctx, a, start, stop):  # type: ignore[no-untyped-def]
-    """a[start:stop] of a 1-d contiguous array, 0 <= start <= stop <= a.size, unchecked, and not keeping `a` alive.
+    """a[start:stop] of a 1-d contiguous array, 0 <= start <= stop <= a.size, unchecked, and not keeping `a` alive: see `hold`.
 
     A loop over range(part.size) vectorises, where one over range(start, stop) does not: numba would look for negative
     indices at each step. An ordinary slice does it too, but takes several times as long to compile.
@@ -30,6 +30,16 @@ def part(tyctx, a, start, stop):  # type: ignore[no-untyped-def]
         return view._getvalue()
 
     return a(a, index, index), codegen
+
+
+@intrinsic
+def hold(tyctx, *arrays):  # type: ignore[no-untyped-def]
+    """Keep arrays that a kernel has made alive up to here: numba frees them after their last use, and a `part` is none."""
+
+    def codegen(context, b, sig, args):  # type: ignore[no-untyped-def]
+        return context.get_dummy_value()
+
+    return types.void(types.StarArgTuple.from_types(arrays)), codegen
 
 
 @intrinsic
