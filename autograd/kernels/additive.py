@@ -37,7 +37,7 @@ def look(sizes, b, query, q, keys, values, weight, mask, hidden, h, weights, a, 
             store_first(hidden, h + s * W + i, y, n)
             score = fma(y, load_first(weight, i, n), score)
         shares[s] = total(score) if not mask.size or mask[b * S + s] else least
-    _scaled(shares, one / _exponentials(shares, _top(shares, least)))
+    _scaled(shares, one / _exponentials(shares, _top(shares, least)), shares)
     for j in range(0, V, lanes):
         mean, v = zero, b * sizes[5] + j
         for s in range(S):

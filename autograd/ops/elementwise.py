@@ -382,6 +382,41 @@ def _threefold(write: Any) -> Any:
     return lambda x, tensor1, tensor2, later=None, *, value=1: later is None and write(x, tensor1, tensor2, value)
 
 
+def _by(g: Any, value: Any) -> Any:
+    return g if value == 1 else g * value
+
+
+_FACTORS = lambda s: [(s(3, 4), s(3, 4), s.positive(3, 4), 0.5), (s(2), s(3, 1), s.positive(), 1)]
+
+
+@op(
+    lambda g: g,
+    lambda g, tensor2, value: times(_by(g, value), tensor2),
+    lambda g, tensor1, value: times(_by(g, value), tensor1),
+    samples=_FACTORS,
+)
+@quiet
+def _addcmul(input: Any, tensor1: Any, tensor2: Any, value: Any) -> Any:
+    """input + value * tensor1 * tensor2 of one floating dtype; value is a number."""
+    if _maps(input, tensor1, tensor2):
+        return kernels.plus_product(input, tensor1, tensor2, value)
+    return input + _by(tensor1, value) * tensor2
+
+
+@op(
+    lambda g: g,
+    lambda g, tensor2, value: over(_by(g, value), tensor2),
+    lambda g, tensor1, tensor2, value: _pull_divisor(_by(g, value), tensor1, tensor2),
+    samples=_FACTORS,
+)
+@quiet
+def _addcdiv(input: Any, tensor1: Any, tensor2: Any, value: Any) -> Any:
+    """input + value * tensor1 / tensor2 of one floating dtype; value is a number."""
+    if _maps(input, tensor1, tensor2):
+        return kernels.plus_quotient(input, tensor1, tensor2, value)
+    return input + _by(tensor1, value) / tensor2
+
+
 @function(
     inplace=True,
     writes=_threefold(overwrite.add_product),
@@ -396,6 +431,8 @@ def addcmul(input: Any, tensor1: Any, tensor2: Any, later: Any = None, *, value:
     if later is not None:
         _older("addcmul", "input, value, tensor1, tensor2")
         value, tensor1, tensor2 = tensor1, tensor2, later
+    if type(value) in (int, float) and _one_float(input, tensor1, tensor2):
+        return _addcmul(input, tensor1, tensor2, value)
     product = mul(_scaled("addcmul", value, *_alike(input, tensor1, tensor2)), tensor2)
     return _add(input, product)
 
@@ -416,6 +453,8 @@ def addcdiv(input: Any, tensor1: Any, tensor2: Any, later: Any = None, *, value:
     if later is not None:
         _older("addcdiv", "input, value, tensor1, tensor2")
         value, tensor1, tensor2 = tensor1, tensor2, later
+    if type(value) in (int, float) and _one_float(input, tensor1, tensor2):
+        return _addcdiv(input, tensor1, tensor2, value)
     if dtypes.result_type(_array(tensor1), _array(tensor2)).kind != "f":
         raise DTypeError(
             "addcdiv: expected floating-point tensor1 or tensor2; convert one, or use div with a rounding_mode"
