@@ -287,7 +287,16 @@ BY_HAND: dict[str, tuple[Callable[[Library], Callable[..., Any]], tuple[tuple[in
     "sort": (lambda lib: lambda x: x.sort(-1)[0], ((128, 512),)),
     "turn": (lambda lib: lambda x: x.transpose(1, 2).contiguous(), ((16, 64, 12, 64),)),
     "roll": (lambda lib: lambda x: lib.base.roll(x, (-4, -4), (1, 2)), ((8, 32, 32, 64),)),
+    "gated chunks": (lambda lib: lambda x: x.chunk(2, -1)[0] * x.chunk(2, -1)[1].sigmoid(), ((64, 64, 512),)),
+    "every second row": (lambda lib: lambda x: x[:, ::2] - x[:, 1::2], ((64, 64, 512),)),
     "rotate halves": (lambda lib: lambda x: lib.base.cat((-x[..., 16:], x[..., :16]), -1), ((8, 4, 64, 32),)),
+}
+# heads: a character model's, a sentence's, those of patches of a picture, a long text's
+ATTENTION = {
+    "characters": (16, 4, 64, 32),
+    "sentence": (8, 4, 128, 32),
+    "patches": (2, 12, 197, 64),
+    "text": (1, 8, 1024, 64),
 }
 
 
@@ -345,6 +354,13 @@ def others() -> list[Row]:
             return lib.base.sum, [normal(rng, *shape)], [dims]
 
         rows += operation(f"sum/{name} {'x'.join(map(str, shape))}", sums, {}, limit=NORMAL)
+    for name, shape in ATTENTION.items():
+
+        def attention(lib: Library, rng: Any, shape: Any = shape) -> Any:
+            return lib.F.scaled_dot_product_attention, [normal(rng, *shape) for _ in range(3)], []
+
+        text = f"attention/{name} {'x'.join(map(str, shape))}"
+        rows += operation(text, attention, {"every": (0, 1, 2)}, limit=NORMAL)
     for name, (choose, shapes) in BY_HAND.items():
 
         def by_hand(lib: Library, rng: Any, choose: Any = choose, shapes: Any = shapes) -> Any:
