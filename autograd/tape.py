@@ -532,6 +532,26 @@ class Walk:
         elif not self.create_graph and type(total) not in (SparseRows, RowSums):
             pending[node] = np.asarray(total)
 
+    def placed(self, node: AnyNode, g: ndarray, index: Any) -> bool:
+        """Add a contribution that is 0 but for `g` at a basic index to the gradient of `node`'s output, without adding zeros:
+        a tensor taken apart slice by slice gets its gradient in one pass. False where the walk does not hold an array."""
+        held = self.pending.get(node)
+        if type(held) is Masked:
+            held = held.array()
+        if node in self.pending and type(held) is not ndarray:
+            return False
+        if held is None:
+            self.pending[node] = held = np.zeros(node.shape, node.dtype)
+            heappush(self.heap, (-node.number, node))  # type: ignore[misc]
+            held[index] = g
+        else:
+            if node not in self.own:
+                self.pending[node] = held = held.copy("K")
+            part = held[index]
+            np.add(part, g, out=part)
+        self.own.add(node)
+        return True
+
     def _stays(self, node: AnyNode, g: RowSums) -> bool:
         """Whether sums may wait for `node` as they are."""
         held = self.pending.get(node)

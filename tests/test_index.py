@@ -136,3 +136,42 @@ def test_scatter_reduce_prod_with_zeros():
     x, s = leaf(2.0, 3.0), leaf(0.0, 4.0, 0.0, 0.0)
     x.scatter_reduce(0, autograd.tensor([0, 0, 1, 1]), s, "prod").sum().backward()
     assert x.grad.tolist() == [0.0, 0.0] and s.grad.tolist() == [8.0, 0.0, 0.0, 0.0]
+
+
+def _taken_apart(x):
+    """Slices that overlap, repeat and leave out, in several ways of writing them."""
+    y = (x[:, 1:] - x[:, :-1]) ** 2
+    z = sum((t * float(k) for k, t in enumerate(x.unbind(0))), x[0, ..., None][..., 0])
+    return y.sum() + (z * x[-1]).sum() + x[::2, None].tanh().sum() + (x * x).sum()
+
+
+@pytest.mark.parametrize("hooked", [False, True])
+def test_slices_add_up_in_one_gradient(hooked):
+    value = np.random.default_rng(0).normal(size=(3, 4, 5))
+    x = autograd.tensor(value, requires_grad=True)
+    if hooked:  # a hook sees the whole gradient, and what it keeps stays as it was
+        middle = x * 1.0
+        seen = []
+        middle.register_hook(lambda g: seen.append(g) or g * 2.0)
+        middle.retain_grad()
+        _taken_apart(middle).backward()
+        np.testing.assert_array_equal(x.grad.numpy(), 2 * seen[0].numpy())
+        np.testing.assert_array_equal(middle.grad.numpy(), x.grad.numpy())
+        g = seen[0].numpy()
+    else:
+        _taken_apart(x).backward()
+        g = x.grad.numpy()
+    (recorded,) = autograd.grad(_taken_apart(x), x, create_graph=True)  # by operations, not in place
+    np.testing.assert_allclose(g, recorded.detach().numpy(), rtol=1e-13)
+
+
+def test_slices_do_not_write_into_a_gradient_that_is_someones():
+    x = autograd.tensor(np.ones((4, 3)), requires_grad=True)
+    given = autograd.ones(4, 3, dtype=autograd.float64)
+    y = x * 1.0
+    autograd.backward([y, y[1:3], y[0]], [given, autograd.ones(2, 3, dtype=autograd.float64), given[0]])
+    np.testing.assert_array_equal(given.numpy(), np.ones((4, 3)))
+    np.testing.assert_array_equal(x.grad.numpy(), [[2.0] * 3, [2.0] * 3, [2.0] * 3, [1.0] * 3])
+    first = x.grad
+    y[2].sum().backward()
+    assert x.grad is first and first[2, 0].item() == 3
