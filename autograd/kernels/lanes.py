@@ -29,6 +29,18 @@ def larger(tyctx, x, y):  # type: ignore[no-untyped-def]
 
 
 @intrinsic
+def lower(tyctx, x, y):  # type: ignore[no-untyped-def]
+    """The smaller of x and y lane by lane, NaN where one is."""
+
+    def codegen(context, b, sig, args):  # type: ignore[no-untyped-def]
+        x, y = args
+        take = b.or_(b.fcmp_ordered("<", x, y), b.fcmp_unordered("uno", x, x))
+        return b.select(take, x, y)
+
+    return x(x, y), codegen
+
+
+@intrinsic
 def marked(tyctx, seen, x, y):  # type: ignore[no-untyped-def]
     """`seen`, and NaN in the lanes where x or y is."""
 
