@@ -159,6 +159,8 @@ def spread(
     A, B, C = shape
     dtype, y = f.dtype, np.empty(A * B * C, f.dtype)
     nothing = _NOTHING[dtype]
+    if not y.size:
+        return y
     x = nothing[:0] if x is None else x
     f = flat(np.ascontiguousarray(f))[0]
     m = nothing if means is None else flat(np.ascontiguousarray(means, dtype))[0]

@@ -48,6 +48,12 @@ def test_columns(A, B, C, further, dtype, at_end):
     assert y.dtype == dtype
     bound = 8 * np.finfo(dtype).eps * (1 + np.sqrt(B) / 8)
     np.testing.assert_allclose(y, exact, 0, bound * abs(matrices).max(1).max() * np.sqrt(B))
+    pieces, strips = -(-B // reduce.HIGHEST), -(-C // reduce.STRIP)
+    out = guarded(np.empty(A * pieces * C, dtype), at_end)  # `columns` has memory of its own
+    reduce._columns(0, A * pieces * strips, x, out, reduce.SUM, A, B, C, apart, 1)
+    np.testing.assert_allclose(
+        out.reshape(A, pieces, C).sum(1), exact, 0, bound * abs(matrices).max(1).max() * np.sqrt(B)
+    )
     x /= 64
     x += 1
     products = reduce.columns(x, A, B, C, apart, reduce.PRODUCT)
@@ -149,6 +155,12 @@ def test_norms_and_products(shape):
             np.testing.assert_allclose(y, expected, 1e-6)
     near = 1 + x / 1024
     np.testing.assert_allclose(autograd.from_numpy(near).prod(-1).numpy(), near.astype(float).prod(-1), 1e-3)
+
+
+def test_the_gradient_of_sums_of_nothing():
+    x = autograd.zeros(100, 0, requires_grad=True)
+    x.sum(-1).sum().backward()
+    assert x.grad.shape == (100, 0)
 
 
 def test_same_bits_on_any_number_of_threads():
