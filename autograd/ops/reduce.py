@@ -181,8 +181,8 @@ def _prod_pull(g: Any, input: Any, dim: int | None, keepdim: bool) -> Any:
     if not shape:
         return g
     plan = _block(g, input, dim)
-    if plan is not None and plan.steps[0][2] == 1:
-        return plan.like(scan.others(plan.given(g), plan.flat(input).reshape(plan.steps[0][:2])))
+    if plan is not None:
+        return plan.like(scan.others(plan.given(g), plan.flat(input).reshape(plan.steps[0])))
     if dim is None:
         return g * _reshape(_others(_reshape(input, (-1,)), 0), shape)
     return _kept(g, shape, dim, keepdim) * _others(input, dim_of("prod", dim, len(shape)))
