@@ -18,12 +18,27 @@ def _alike(b, x, y):  # type: ignore[no-untyped-def]
     return b.or_(b.fcmp_ordered("==", x, y), both)
 
 
+def _chosen(b, sign, x, y):  # type: ignore[no-untyped-def]
+    """x in the lanes where it compares so with y or is NaN, else y."""
+    return b.select(b.or_(b.fcmp_ordered(sign, x, y), b.fcmp_unordered("uno", x, x)), x, y)
+
+
 @intrinsic
 def larger(tyctx, x, y):  # type: ignore[no-untyped-def]
     """The larger of two vectors, lane by lane; x where y is NaN, and y where x is."""
 
     def codegen(context, b, sig, args):  # type: ignore[no-untyped-def]
         return b.select(b.fcmp_ordered(">", args[1], args[0]), args[1], args[0])
+
+    return x(x, y), codegen
+
+
+@intrinsic
+def lower(tyctx, x, y):  # type: ignore[no-untyped-def]
+    """The smaller of x and y lane by lane, NaN where one is."""
+
+    def codegen(context, b, sig, args):  # type: ignore[no-untyped-def]
+        return _chosen(b, "<", *args)
 
     return x(x, y), codegen
 
@@ -129,14 +144,9 @@ def _folding(combine: Callable[[Any, Any, Any], Any]) -> Any:
     return folded
 
 
-def _higher(b, x, y):  # type: ignore[no-untyped-def]
-    take = b.or_(b.fcmp_ordered(">", x, y), b.fcmp_unordered("uno", x, x))
-    return b.select(take, x, y)
-
-
 folded_sums = _folding(lambda b, x, y: b.fadd(x, y))
 folded_products = _folding(lambda b, x, y: b.fmul(x, y))
-folded_maxima = _folding(_higher)  # NaN where there is one
+folded_maxima = _folding(lambda b, x, y: _chosen(b, ">", x, y))  # NaN where there is one
 
 
 @intrinsic

@@ -12,7 +12,7 @@ from .buffer import flat
 from .compile import kernel
 from .functions import pulled
 from .lanes import folded_sums, lanes_of, only_first
-from .reduce import LONGEST, STEP, _sums
+from .reduce import LONGEST, STEP, row_sums
 from .simd import broadcast, fma, load, load_first, store, store_first, total
 from .threads import run
 from .view import hold, part
@@ -56,7 +56,7 @@ def _moments(first, last, x, means, sums, R, C, step):
             for c in range(a * C, (a + 1) * C, LONGEST):
                 some = min(LONGEST, (a + 1) * C - c)
                 piece = part(x, c, c + some)
-                _sums(piece, 1, some, out)
+                row_sums(piece, 1, some, out)
                 centres[0] = total(load(out, 0)) / x.dtype.type(some)
                 _deviations(piece, 1, some, centres, out, squares)
                 off = np.float64(total(load(out, 0)))
@@ -69,7 +69,7 @@ def _moments(first, last, x, means, sums, R, C, step):
             means[a], sums[a] = mean, q
             continue
         rows = part(x, a * C, (a + n) * C)
-        _sums(rows, n, C, out)
+        row_sums(rows, n, C, out)
         store(centres, 0, folded_sums(out) / broadcast(x, C))
         _deviations(rows, n, C, centres, out, squares)
         store(offs, 0, folded_sums(out))
@@ -114,6 +114,19 @@ def _spread(first, last, f, x, means, y, R, C, step):
             store_first(y, whole, pulled(v, load_first(x, whole, end - whole) - m), end - whole)
 
 
+@kernel
+def _spread_down(first, last, f, x, means, y, R, B, C, step):
+    """y = f[a] (x - means[a]), R rows of C columns, B of them for each a, whose f and means are a row each."""
+    lanes = lanes_of(y)
+    for r in range(first * step, min(R, last * step)):
+        for c in range(0, C, lanes):
+            n, i, k = min(lanes, C - c), r * C + c, r // B * C + c
+            v = load_first(f, k, n)
+            if x.size:
+                v = pulled(v, load_first(x, i, n) - load_first(means, k, n))
+            store_first(y, i, v, n)
+
+
 def moments(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean and sum of squared deviations of each row of x (rows, columns), C-contiguous, with columns: float64 (rows,)."""
     (R, C), (means, sums) = x.shape, np.empty((2, len(x)), np.float64)
@@ -138,19 +151,26 @@ _NOTHING: dict[np.dtype, np.ndarray] = {np.dtype(t): np.zeros(1, t) for t in (np
 
 
 def spread(
-    f: np.ndarray, shape: tuple[int, ...], x: np.ndarray | None = None, means: np.ndarray | None = None
+    f: np.ndarray, shape: tuple[int, int, int], x: np.ndarray | None = None, means: np.ndarray | None = None
 ) -> np.ndarray:
-    """f[r] (x - means[r]) in row r of an array of `shape`, rows along its last axis; without x f[r], without means f[r] x.
+    """f[a, c] (x[a, b, c] - means[a, c]), flat, of shape (A, B, C); without x f[a, c], without means f[a, c] x[a, b, c].
 
-    0 where f[r] is 0, whatever x is. f and means hold a number a row, or one for all. x: of that shape, C-contiguous.
+    0 where f[a, c] is 0, whatever x is. f, x and means are flat.
     """
-    dtype, y = f.dtype, np.empty(shape, f.dtype)
+    A, B, C = shape
+    dtype, y = f.dtype, np.empty(A * B * C, f.dtype)
     nothing = _NOTHING[dtype]
+    if not y.size:
+        return y
+    x = nothing[:0] if x is None else x
     f = flat(np.ascontiguousarray(f))[0]
-    C = shape[-1] if f.size > 1 else STEP
-    R = -(-y.size // C)
-    step = max(1, STEP // C)
-    x_flat = nothing[:0] if x is None else flat(x)[0]
     m = nothing if means is None else flat(np.ascontiguousarray(means, dtype))[0]
-    run(_spread, dtype, -(-R // step), y.size >= GATE, f, x_flat, m, y.reshape(-1), R, C, step)
+    if C > 1:
+        step = max(1, STEP // C)
+        m = np.zeros_like(f) if means is None else m
+        run(_spread_down, dtype, -(-A * B // step), y.size >= GATE, f, x, m, y, A * B, B, C, step)
+        return y
+    R, C = (A, B) if A > 1 else (-(-B // STEP), STEP)
+    step = max(1, STEP // C)
+    run(_spread, dtype, -(-R // step), y.size >= GATE, f, x, m, y, R, C, step)
     return y

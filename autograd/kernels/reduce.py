@@ -5,17 +5,17 @@ numpy reduces short rows at the cost of a call each, columns of short rows too, 
 
 from __future__ import annotations
 
-from math import prod
 from typing import Any
 
 import numpy as np
 from numpy import ndarray
 
+from .blocks import blocks
 from .buffer import flat
 from .compile import kernel
 from .conv_simd import prefetch
-from .lanes import folded_maxima, folded_products, folded_sums, lanes_of, larger, marked, only_first
-from .simd import LANES, broadcast, fma, higher, load, load_first, store, store_first, total
+from .lanes import folded_maxima, folded_products, folded_sums, lanes_of, larger, lower, marked, only_first
+from .simd import broadcast, fma, higher, load, load_first, store, store_first, total
 from .threads import run
 from .view import hold, part
 
@@ -26,11 +26,34 @@ HIGHEST = 128  # rows added up in one go: in float32 the error grows with their 
 STRIP = 2048  # columns of a task, whose sums stay in the first cache
 FAR = 1 << 24  # bytes from which columns come from beyond all caches, and ...
 AHEAD = 16  # ... how many rows before they are added they are fetched
+FEW = 16  # rows added up one after the other, as an error grows with their number too
+SHORT = 1024  # bytes of a row up to which its columns are combined in registers
 NARROW = 32  # columns below which several rows are taken as one long row
 SMALL = 4096  # elements below which memory order does not matter
 LONG = 1 << 17  # elements of a row of partial results that stay in cache
 
 SUM, MAXIMUM, MINIMUM, PRODUCT, SQUARES = range(5)
+
+
+@kernel(inline="always")
+def joined(kind, a, b):
+    """What the results in vector a become with the elements in b. Of kind SQUARES the results are joined as sums are."""
+    if kind == PRODUCT:
+        return a * b
+    elif kind == MAXIMUM:
+        return higher(a, b)
+    elif kind == MINIMUM:
+        return lower(a, b)
+    elif kind == SQUARES:
+        return fma(b, b, a)
+    return a + b
+
+
+@kernel(inline="always")
+def _neutral(kind):
+    """The result of no elements."""
+    return 1.0 if kind == PRODUCT else -np.inf if kind == MAXIMUM else np.inf if kind == MINIMUM else 0.0
+
 
 # Tasks of `step` rows of C elements, flat, R in all.
 
@@ -62,69 +85,48 @@ def _extremes(x, n, C, out, sign):
         store(out, r * lanes, higher(seen, larger(larger(v0, v1), larger(v2, v3))))
 
 
-@kernel
-def _sums(x, n, C, out):
-    lanes, zero = lanes_of(x), broadcast(x, 0)
+@kernel(inline="always")
+def _folds(kind, x, n, C, out):
+    """Any of the kinds but extremes; `kind` is a constant, so that each has a loop of its own."""
+    lanes, none = lanes_of(x), broadcast(x, _neutral(kind))
     whole = C - C % lanes
     four = whole - whole % (4 * lanes)
     for r in range(n):
         i = r * C
-        v0, v1, v2, v3 = zero, zero, zero, zero
+        v0, v1, v2, v3 = none, none, none, none
         for c in range(i, i + four, 4 * lanes):
-            v0, v1 = v0 + load(x, c), v1 + load(x, c + lanes)
-            v2, v3 = v2 + load(x, c + 2 * lanes), v3 + load(x, c + 3 * lanes)
+            v0, v1 = joined(kind, v0, load(x, c)), joined(kind, v1, load(x, c + lanes))
+            v2, v3 = joined(kind, v2, load(x, c + 2 * lanes)), joined(kind, v3, load(x, c + 3 * lanes))
         for c in range(i + four, i + whole, lanes):
-            v0, v1 = v1 + load(x, c), v0
+            v0, v1 = joined(kind, v1, load(x, c)), v0
         if whole < C:
-            v2 = v2 + load_first(x, i + whole, C - whole)
-        store(out, r * lanes, (v0 + v1) + (v2 + v3))
+            v2 = joined(kind, v2, only_first(load_first(x, i + whole, C - whole), C - whole, _neutral(kind)))
+        last = SUM if kind == SQUARES else kind
+        store(out, r * lanes, joined(last, joined(last, v0, v1), joined(last, v2, v3)))
 
 
 @kernel
-def _squares(x, n, C, out):
+def row_sums(x, n, C, out):
+    _folds(SUM, x, n, C, out)
+
+
+@kernel
+def row_squares(x, n, C, out):
     """The sums of squares."""
-    lanes, zero = lanes_of(x), broadcast(x, 0)
-    whole = C - C % lanes
-    four = whole - whole % (4 * lanes)
-    for r in range(n):
-        i = r * C
-        v0, v1, v2, v3 = zero, zero, zero, zero
-        for c in range(i, i + four, 4 * lanes):
-            w0, w1, w2, w3 = load(x, c), load(x, c + lanes), load(x, c + 2 * lanes), load(x, c + 3 * lanes)
-            v0, v1, v2, v3 = fma(w0, w0, v0), fma(w1, w1, v1), fma(w2, w2, v2), fma(w3, w3, v3)
-        for c in range(i + four, i + whole, lanes):
-            w0 = load(x, c)
-            v0, v1 = fma(w0, w0, v1), v0
-        if whole < C:
-            w0 = load_first(x, i + whole, C - whole)
-            v2 = fma(w0, w0, v2)
-        store(out, r * lanes, (v0 + v1) + (v2 + v3))
+    _folds(SQUARES, x, n, C, out)
 
 
 @kernel
 def _products(x, n, C, out):
-    lanes, one = lanes_of(x), broadcast(x, 1)
-    whole = C - C % lanes
-    four = whole - whole % (4 * lanes)
-    for r in range(n):
-        i = r * C
-        v0, v1, v2, v3 = one, one, one, one
-        for c in range(i, i + four, 4 * lanes):
-            v0, v1 = v0 * load(x, c), v1 * load(x, c + lanes)
-            v2, v3 = v2 * load(x, c + 2 * lanes), v3 * load(x, c + 3 * lanes)
-        for c in range(i + four, i + whole, lanes):
-            v0, v1 = v1 * load(x, c), v0
-        if whole < C:
-            v2 = v2 * only_first(load_first(x, i + whole, C - whole), C - whole, 1)
-        store(out, r * lanes, (v0 * v1) * (v2 * v3))
+    _folds(PRODUCT, x, n, C, out)
 
 
 @kernel
 def _folded_rows(x, n, C, out, kind, sign):
     if kind == SUM:
-        _sums(x, n, C, out)
+        row_sums(x, n, C, out)
     elif kind == SQUARES:
-        _squares(x, n, C, out)
+        row_squares(x, n, C, out)
     elif kind == PRODUCT:
         _products(x, n, C, out)
     else:
@@ -162,77 +164,81 @@ def _rows(first, last, x, y, kind, R, C, step):
     hold(square)
 
 
-@kernel
-def _add_eight(x, i, C, y, o, width, fresh):
-    """y[o : o + width] = the sums of eight rows of C columns that begin at i, added to what is there unless `fresh`."""
-    lanes = LANES * 4 // x.itemsize
-    for c in range(0, width - lanes + 1, lanes):
-        k = i + c
-        v = (load(x, k) + load(x, k + C)) + (load(x, k + 2 * C) + load(x, k + 3 * C))
-        w = (load(x, k + 4 * C) + load(x, k + 5 * C)) + (load(x, k + 6 * C) + load(x, k + 7 * C))
-        v = v + w
-        if not fresh:
-            v = load(y, o + c) + v
-        store(y, o + c, v)
-    n = width % lanes
-    if n:
-        k, c = i + width - n, o + width - n
-        v = (load_first(x, k, n) + load_first(x, k + C, n)) + (
-            load_first(x, k + 2 * C, n) + load_first(x, k + 3 * C, n)
-        )
-        k += 4 * C
-        w = (load_first(x, k, n) + load_first(x, k + C, n)) + (
-            load_first(x, k + 2 * C, n) + load_first(x, k + 3 * C, n)
-        )
-        v = v + w
-        if not fresh:
-            v = load_first(y, c, n) + v
-        store_first(y, c, v, n)
+@kernel(inline="always")
+def _four(kind, x, k, C, n):
+    """What the first n lanes of four rows C apart, from k on, combine to."""
+    v = joined(kind, load_first(x, k, n), load_first(x, k + C, n))
+    return joined(kind, v, joined(kind, load_first(x, k + 2 * C, n), load_first(x, k + 3 * C, n)))
+
+
+@kernel(inline="always")
+def _down(kind, x, i, C, rows, y, o, width, far):
+    """y[o : o + width] = what `rows` rows of C columns combine to, the first of which begins at i.
+
+    Short rows are held in registers from the first to the last, wide ones added to y eight at a time: so memory is read
+    in its order, or nearly.
+    """
+    lanes, none, c0 = lanes_of(x), broadcast(x, _neutral(kind)), 0
+    short = C * x.itemsize <= SHORT
+    while short and c0 + 4 * lanes <= width:
+        s0, s1, s2, s3, k = none, none, none, none, i + c0
+        for top in range(0, rows, FEW):
+            v0, v1, v2, v3 = none, none, none, none
+            for _ in range(top, min(rows, top + FEW)):
+                v0, v1 = joined(kind, v0, load(x, k)), joined(kind, v1, load(x, k + lanes))
+                v2, v3 = joined(kind, v2, load(x, k + 2 * lanes)), joined(kind, v3, load(x, k + 3 * lanes))
+                k += C
+            s0, s1, s2, s3 = joined(kind, s0, v0), joined(kind, s1, v1), joined(kind, s2, v2), joined(kind, s3, v3)
+        store(y, o + c0, s0)
+        store(y, o + c0 + lanes, s1)
+        store(y, o + c0 + 2 * lanes, s2)
+        store(y, o + c0 + 3 * lanes, s3)
+        c0 += 4 * lanes
+    tall = rows if short else 8
+    for top in range(0, rows, tall):
+        end = min(rows, top + tall)
+        whole = end - (end - top) % 8
+        if far:
+            prefetch(x, i + (top + AHEAD) * C, 8 * C)
+        for c in range(c0, width, lanes):
+            n, k, v = min(lanes, width - c), i + top * C + c, none
+            for _ in range(top, whole, 8):
+                v = joined(kind, v, joined(kind, _four(kind, x, k, C, n), _four(kind, x, k + 4 * C, C, n)))
+                k += 8 * C
+            for _ in range(whole, end):
+                v = joined(kind, v, load_first(x, k, n))
+                k += C
+            if top:
+                v = joined(kind, load_first(y, o + c, n), v)
+            store_first(y, o + c, v, n)
 
 
 @kernel
-def _add_one(x, i, y, o, width, fresh):
-    """y[o : o + width] = the row that begins at i, added to what is there unless `fresh`."""
-    lanes = LANES * 4 // x.itemsize
-    for c in range(0, width - lanes + 1, lanes):
-        v = load(x, i + c)
-        if not fresh:
-            v = load(y, o + c) + v
-        store(y, o + c, v)
-    n = width % lanes
-    if n:
-        c = width - n
-        v = load_first(x, i + c, n)
-        if not fresh:
-            v = load_first(y, o + c, n) + v
-        store_first(y, o + c, v, n)
-
-
-@kernel
-def _columns(first, last, x, y, A, B, C, apart, step):
-    """Sums over up to HIGHEST of the B rows of C columns, for A matrices that begin `apart` elements apart."""
+def _columns(first, last, x, y, kind, A, B, C, apart, step):
+    """One of the kinds over up to HIGHEST of the B rows of C columns, for A matrices that begin `apart` elements apart."""
     pieces, strips = (B + HIGHEST - 1) // HIGHEST, (C + STRIP - 1) // STRIP
-    far = A * B * C * x.itemsize >= FAR and C <= STRIP
+    far = A * B * C * x.itemsize >= FAR and SHORT < C * x.itemsize and C <= STRIP
     for t in range(first, last):
         left, begin = t % strips * STRIP, t // strips * step
         width = min(STRIP, C - left)
         for unit in range(begin, min(A * pieces, begin + step)):
             row = unit % pieces * HIGHEST
-            top, out, end = unit // pieces * apart + row * C + left, unit * C + left, min(HIGHEST, B - row)
-            whole = end // 8 * 8
-            for r in range(0, whole, 8):
-                if far:
-                    prefetch(x, top + (r + AHEAD) * C, 8 * C)
-                _add_eight(x, top + r * C, C, y, out, width, r == 0)
-            for r in range(whole, end):
-                _add_one(x, top + r * C, y, out, width, r == 0)
+            top, out, rows = unit // pieces * apart + row * C + left, unit * C + left, min(HIGHEST, B - row)
+            if kind == SUM:
+                _down(SUM, x, top, C, rows, y, out, width, far)
+            elif kind == PRODUCT:
+                _down(PRODUCT, x, top, C, rows, y, out, width, far)
+            elif kind == MAXIMUM:
+                _down(MAXIMUM, x, top, C, rows, y, out, width, far)
+            else:
+                _down(MINIMUM, x, top, C, rows, y, out, width, far)
 
 
-def columns(x: ndarray, A: int, B: int, C: int, apart: int) -> ndarray:
-    """The sums (A, C) over the rows of A matrices (B, C), B > 0, that begin `apart` elements apart in the flat x."""
+def columns(x: ndarray, A: int, B: int, C: int, apart: int, kind: int = SUM) -> ndarray:
+    """Sums, products or extremes (A, C) over the rows of A matrices (B, C), B > 0, `apart` elements apart in the flat x."""
     while C < NARROW and B * C >= 16 * NARROW:
         m = -(-4 * NARROW // C)  # rows taken as one
-        long = columns(x, A, B // m, m * C, apart)
+        long = columns(x, A, B // m, m * C, apart, kind)
         rest = B % m
         if not rest:
             x, B, apart = long.reshape(-1), m, m * C
@@ -247,9 +253,9 @@ def columns(x: ndarray, A: int, B: int, C: int, apart: int) -> ndarray:
     step = max(1, STEP // (min(B, HIGHEST) * min(C, STRIP)))
     run(
         _columns, x.dtype, -(-A * pieces // step) * -(-C // STRIP), A * B * C >= GATE,
-        x, y.reshape(-1), A, B, C, apart, step,
+        x, y.reshape(-1), kind, A, B, C, apart, step,
     )  # fmt: skip
-    return y.reshape(A, C) if pieces == 1 else columns(y.reshape(-1), A, pieces, C, pieces * C)
+    return y.reshape(A, C) if pieces == 1 else columns(y.reshape(-1), A, pieces, C, pieces * C, kind)
 
 
 def rows(x: ndarray, kind: int) -> ndarray:
@@ -296,45 +302,26 @@ def reduced(combine: np.ufunc, x: ndarray, axes: tuple[int, ...] | None, keepdim
     """combine.reduce over `axes`, in the order of memory; float32 sums are accurate along any axis."""
     if x.size < SMALL:
         return combine.reduce(x, axis=axes, keepdims=keepdim)
-    shape = x.shape
-    if combine in _KINDS and _ours(x):  # the most frequent cases without further ado
-        if axes is None:
-            y = np.asarray(_innermost(combine, x.reshape(-1)))
-            return y.reshape((1,) * x.ndim) if keepdim else y
-        if len(axes) == 1:
-            at = axes[0] % x.ndim
-            if at == x.ndim - 1 and (x.ndim > 1 or shape[0] <= LONGEST):
-                y = rows(x.reshape(-1, shape[-1]), _KINDS[combine])
-                return y.reshape(shape[:-1] + (1,) if keepdim else shape[:-1])
-            if at < x.ndim - 1 and combine is np.add:
-                y = _over(x, at)
-                return y.reshape(shape[:at] + (1,) + shape[at + 1 :]) if keepdim else y
+    shape, kind = x.shape, _KINDS.get(combine)
+    if kind is not None and x.dtype.char in "fd":
+        plan = blocks(shape, x.strides, x.itemsize, axes)
+        if plan is not None:
+            y = plan.flat(x)
+            for A, B, C in plan.steps:
+                if C > 1:
+                    y = columns(y, A, B, C, B * C, kind).reshape(-1)
+                elif A > 1:
+                    y = rows(y.reshape(A, B), kind)
+                else:
+                    y = np.asarray(_whole(combine, y, kind))
+            return plan.result(y if plan.steps else y.copy(), keepdim)
     view, inside, kept = _compact(x, axes)
     if len(inside) > 1 and inside[-1] == view.ndim - 1:  # the innermost axis first, so that the next one can be folded
-        view, inside = _innermost(combine, view), inside[:-1]
-    if combine is np.add and inside and inside[-1] < view.ndim - 1 and _ours(view):
-        y = view
-        for at in reversed(inside):
-            y = _over(y, at)
-    elif inside == (view.ndim - 1,):
-        y = _innermost(combine, view)
-    else:
-        y = combine.reduce(_folded(combine, view, inside), axis=inside)
+        view, inside = combine.reduce(view, axis=-1), inside[:-1]
+    y = combine.reduce(_folded(combine, view, inside), axis=inside)
     y = np.asarray(y).reshape([shape[i] for i in kept])
     y = y.transpose([kept.index(i) for i in sorted(kept)])
     return y.reshape([1 if axes is None or i in axes else n for i, n in enumerate(shape)]) if keepdim else y
-
-
-def _ours(x: ndarray) -> bool:
-    """Whether the kernels above can take x."""
-    return x.dtype.char in "fd" and x.flags.c_contiguous
-
-
-def _over(x: ndarray, at: int) -> ndarray:
-    """The sums over an axis of x, C-contiguous, not its last one."""
-    shape = x.shape
-    A, B, C = prod(shape[:at]), shape[at], prod(shape[at + 1 :])
-    return columns(flat(x)[0], A, B, C, B * C).reshape(shape[:at] + shape[at + 1 :])
 
 
 _KINDS: dict[np.ufunc, int] = {
@@ -342,15 +329,13 @@ _KINDS: dict[np.ufunc, int] = {
 }  # fmt: skip
 
 
-def _innermost(combine: np.ufunc, x: ndarray) -> Any:
-    """combine.reduce over the last axis; one long row of float32 or float64 in parts of equal length first."""
-    kind, n, part = _KINDS.get(combine), x.shape[-1], LONGEST // 2
-    if kind is None or x.size <= SMALL or not _ours(x):
-        return combine.reduce(x, axis=-1)
-    if n <= LONGEST or x.ndim > 1:
-        return rows(x.reshape(-1, n), kind).reshape(x.shape[:-1])
+def _whole(combine: np.ufunc, x: ndarray, kind: int) -> Any:
+    """combine.reduce of a flat array of float32 or float64, in parts of equal length first."""
+    n, part = x.size, LONGEST // 2
+    if n <= SMALL:
+        return combine.reduce(x)
     whole = n - n % part
-    y = _innermost(combine, rows(x[:whole].reshape(-1, part), kind))
+    y = _whole(combine, rows(x[:whole].reshape(-1, part), kind), kind)
     return y if whole == n else combine(y, combine.reduce(x[whole:]))
 
 

@@ -174,8 +174,35 @@ def _others_four(f, x, gx):
 
 
 @kernel
-def _others(first, last, f, x, gx, N, K):
+def _others_before(x, before, gx):
+    for k in range(gx.size):
+        gx[k] = before[k]
+        before[k] *= x[k]
+
+
+@kernel
+def _others_after(x, after, gx):
+    for k in range(gx.size):
+        gx[k] = gx[k] * after[k]
+        after[k] *= x[k]
+
+
+@kernel
+def _others(first, last, x, f, gx, N, K):
+    products = np.empty(STRIP, np.float64)
     for t in range(first, last):
+        if K > 1:
+            at, n = strip(t, N, K)
+            column, product = at // (N * K) * K + at % K, part(products, 0, n)
+            product[:] = 1
+            for i in range(at, at + N * K, K):
+                _others_before(part(x, i, i + n), product, part(gx, i, i + n))
+            for k in range(n):
+                product[k] = f[column + k]
+            for j in range(N):
+                i = at + (N - 1 - j) * K
+                _others_after(part(x, i, i + n), product, part(gx, i, i + n))
+            continue
         i, rows = t * ROWS * N, min(ROWS, x.size // N - t * ROWS)
         if rows == 4:
             _others_four(part(f, t * ROWS, t * ROWS + 4), part(x, i, i + 4 * N), part(gx, i, i + 4 * N))
@@ -247,11 +274,9 @@ def product_pull(g: np.ndarray, x: np.ndarray, y: np.ndarray, axis: int) -> np.n
 
 
 def others(f: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """f[r] times, for each element of row r of x (rows, columns), the product of all others in the row."""
+    """f (A, C), flat, times, for each element of x (A, B, C), the product of all others that differ from it in b alone."""
     gx = np.empty(x.shape, x.dtype)
-    if x.size:
-        tasks, arrays = -(-len(x) // ROWS), [flat(np.ascontiguousarray(a))[0] for a in (f, x)]
-        run(_others, x.dtype, tasks, x.size >= GATE, *arrays, gx.reshape(-1), x.shape[1], 1)
+    _run(_others, x, 1, flat(np.ascontiguousarray(f))[0], gx.reshape(-1))
     return gx
 
 

@@ -13,9 +13,9 @@ from .buffer import flat
 from .compile import kernel
 from .functions import _mapped, exp, pulled
 from .further import _of_one
-from .lanes import folded_maxima, folded_sums, lanes_of, larger, largest, only_first
+from .lanes import folded_maxima, folded_sums, lanes_of, only_first
 from .reduce import _extremes
-from .simd import LANES, broadcast, fma, load, load_first, store, store_first, total
+from .simd import broadcast, fma, load, load_first, store, store_first
 from .strips import STRIP, strip
 from .threads import run
 from .view import hold, part
@@ -26,37 +26,6 @@ PIECE = 1 << 13  # elements of a task at most
 # R rows of C columns, flat C-contiguous. A row is read in vectors whose sums are added in one order wherever it lies.
 
 _vector_exp, _vector_log = _mapped("exp"), _of_one("log")
-
-
-@kernel
-def _cut(x, C):
-    """Elements of a vector, and the whole vectors in a row of C: divided once for all rows."""
-    lanes = LANES * 4 // x.itemsize
-    return lanes, C // lanes
-
-
-@kernel
-def _row_max(x, lanes, full):
-    """The largest element; any number where one is NaN: the sum of exponentials is NaN then whatever is subtracted."""
-    least = x.dtype.type(-np.inf)
-    top, rest = broadcast(x, least), x.size - full * lanes
-    for k in range(full):
-        top = larger(top, load(x, k * lanes))
-    if rest:
-        top = larger(top, only_first(load_first(x, full * lanes, rest), rest, least))
-    return largest(top)
-
-
-@kernel
-def _exp_sum(x, lanes, full, top):
-    """The sum of exp(x - top)."""
-    zero = x.dtype.type(0)
-    t, s, rest = broadcast(x, top), broadcast(x, zero), x.size - full * lanes
-    for k in range(full):
-        s = s + _vector_exp(load(x, k * lanes) - t)
-    if rest:
-        s = s + only_first(_vector_exp(load_first(x, full * lanes, rest) - t), rest, zero)
-    return total(s)
 
 
 @kernel
@@ -319,20 +288,30 @@ def _spread(x, weight, top, log):
 @kernel
 def _loss_rows(k0, k1, x, labels, weight, ignored, smoothing, mass, tops, sums, loss, C, step):
     """tops[r] = the row's maximum, sums[r] = the sum of exp(x[r] - top); loss[r] its weighted loss, 0 where ignored."""
-    lanes, full = _cut(x, C)
-    for r in range(k0 * step, min(labels.size, k1 * step)):
-        xr, t = part(x, r * C, (r + 1) * C), labels[r]
-        if t == ignored or not 0 <= t < C:
-            loss[r], tops[r], sums[r] = 0, 0, 1
-            continue
-        top = _row_max(xr, lanes, full)
-        s = _exp_sum(xr, lanes, full, top)
-        tops[r], sums[r] = top, s
-        log = x.dtype.type(np.log(s))
-        w = weight[t] if weight.size else x.dtype.type(1)
-        loss[r] = -w * (1 - smoothing) * _log_probability(xr[t], top, log)
-        if smoothing > 0:
-            loss[r] += smoothing / C * _spread(xr, weight, top, log)
+    lanes, one = lanes_of(x), x.dtype.type(1)
+    work = np.zeros((lanes + 3) * lanes, x.dtype)
+    out, peaks = part(work, 3 * lanes, work.size), part(work, 0, lanes)
+    totals, logs = part(work, lanes, 2 * lanes), part(work, 2 * lanes, 3 * lanes)
+    together, end = max(1, min(lanes, CACHED // C)), min(labels.size, k1 * step)
+    for a in range(k0 * step, end, together):
+        n = min(together, end - a)
+        rows = part(x, a * C, (a + n) * C)
+        _extremes(rows, n, C, out, one)
+        store(peaks, 0, folded_maxima(out))
+        _exp_sums(rows, n, C, peaks, rows, False, out)
+        v = folded_sums(out)
+        store(totals, 0, v)
+        store(logs, 0, _vector_log(v) + (v - v))  # the logarithm knows no NaN
+        for k in range(n):
+            r, t, top, log = a + k, labels[a + k], peaks[k], logs[k]
+            if t == ignored or not 0 <= t < C:
+                loss[r], tops[r], sums[r] = 0, 0, 1
+                continue
+            tops[r], sums[r] = top, totals[k]
+            w = weight[t] if weight.size else one
+            loss[r] = -w * (1 - smoothing) * _log_probability(x[r * C + t], top, log)
+            if smoothing > 0:
+                loss[r] += smoothing / C * _spread(part(x, r * C, (r + 1) * C), weight, top, log)
 
 
 @kernel
@@ -370,8 +349,8 @@ def _loss_serial(x, labels, weight, ignored, smoothing, mass, tops, sums, loss, 
 @kernel
 def _loss_back_rows(k0, k1, g, x, labels, weight, ignored, smoothing, mass, scale, tops, sums, gx, C, step):
     """gx = g scale (a p - b at the label - spread everywhere), p the softmax; g has one value or one a row."""
-    lanes, full = _cut(x, C)
-    pieces = full + (C > full * lanes)
+    lanes = lanes_of(x)
+    pieces = (C + lanes - 1) // lanes
     for r in range(k0 * step, min(labels.size, k1 * step)):
         out, t = part(gx, r * C, (r + 1) * C), labels[r]
         if t == ignored or not 0 <= t < C:

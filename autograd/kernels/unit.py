@@ -8,7 +8,7 @@ from .buffer import flat
 from .compile import kernel
 from .functions import pulled
 from .lanes import folded_sums, lanes_of, root
-from .reduce import LONGEST, _squares
+from .reduce import LONGEST, row_squares
 from .simd import at_least, broadcast, load, load_first, store, store_first, total
 from .threads import run
 from .view import hold, part
@@ -34,11 +34,11 @@ def _scaled(first, last, x, y, sizes, root_mean, eps, R, C, step):
             s = 0.0
             for c in range(a * C, (a + 1) * C, LONGEST):
                 some = min(LONGEST, (a + 1) * C - c)
-                _squares(part(x, c, c + some), 1, some, out)
+                row_squares(part(x, c, c + some), 1, some, out)
                 s += total(load(out, 0))
             v = broadcast(x, s)
         else:
-            _squares(part(x, a * C, (a + n) * C), n, C, out)
+            row_squares(part(x, a * C, (a + n) * C), n, C, out)
             v = folded_sums(out)
         v = broadcast(x, 1) / root(v / share + least) if root_mean else root(v)
         store_first(sizes, a, v, n)

@@ -16,6 +16,7 @@ from ..errors import DTypeError, NumberError, RangeError, ShapeError
 from ..forms import result_type
 from ..kernels import extremes, moments, scan, softmax
 from ..kernels import reduce as kernels
+from ..kernels.blocks import Blocks, blocks
 from ..kernels.order import lies_channels_last
 from ..op import function, op
 from ..samples import Draw
@@ -99,7 +100,7 @@ def _sum_pull(g: Any, shape: tuple[int, ...], dim: Any, keepdim: bool, factor: f
         and g.dtype.char in "fd"
         and _axes("sum", dim, len(shape)) == (len(shape) - 1,)
     ):
-        return moments.spread(g, shape)
+        return moments.spread(g.reshape(-1), (g.size, shape[-1], 1)).reshape(shape)
     return _kept(g, shape, dim, keepdim)
 
 
@@ -179,10 +180,9 @@ def _prod_pull(g: Any, input: Any, dim: int | None, keepdim: bool) -> Any:
     shape = tuple(input.shape)
     if not shape:
         return g
-    if type(g) is ndarray and _of_rows(g, input, dim):
-        C = input.size if dim is None else shape[-1]
-        if g.size * C == input.size:
-            return scan.others(g, input.reshape(-1, C)).reshape(shape)
+    plan = _block(g, input, dim)
+    if plan is not None:
+        return plan.like(scan.others(plan.given(g), plan.flat(input).reshape(plan.steps[0])))
     if dim is None:
         return g * _reshape(_others(_reshape(input, (-1,)), 0), shape)
     return _kept(g, shape, dim, keepdim) * _others(input, dim_of("prod", dim, len(shape)))
@@ -219,10 +219,17 @@ def _var_pull(g: Any, input: Any, dim: Any, correction: float, keepdim: bool, ce
     shape = tuple(input.shape)
     free = _larger(_count(shape, dim) - correction, 0)
     scale = 2.0 / free if free else inf
-    if type(g) is ndarray and _of_rows(g, input, dim):
-        return moments.spread(np.asarray(g * input.dtype.type(scale)), shape, input, centre)
+    plan = _block(g, input, dim)
+    if plan is not None:
+        return _spread(plan, np.asarray(g * input.dtype.type(scale)), input, centre)
     centre = mean(input, dim, True) if type(g) is not ndarray else centre.astype(input.dtype)
     return times(_kept(g, shape, dim, keepdim), (input - centre) * scale)
+
+
+def _spread(plan: Blocks, f: ndarray, input: ndarray, centre: ndarray | None = None) -> ndarray:
+    """f (input - centre), f and centre of the shape of the reduction; without a centre f input. 0 where f is 0."""
+    means = None if centre is None else plan.given(centre)
+    return plan.like(moments.spread(plan.given(f), plan.steps[0], plan.flat(input), means))
 
 
 def _over_dims_corrected(s: Draw) -> list[tuple[Any, ...]]:
@@ -236,14 +243,11 @@ def _over_dims_corrected(s: Draw) -> list[tuple[Any, ...]]:
 def _moments(input: Any, axes: tuple[int, ...] | None, n: int) -> tuple[Any, Any]:
     """The mean of each n elements over `axes`, which stay as 1, and the sum of squared deviations from it; by kernels both
     are float64."""
-    if _in_kernel(input) and input.flags.c_contiguous:
-        if axes is None:
-            parts = moments.whole_moments(input)
-            return tuple(np.full((1,) * input.ndim, v) for v in parts)  # type: ignore[return-value]
-        if axes == (input.ndim - 1,):
-            shape = (*input.shape[:-1], 1)
-            centre, total = moments.moments(input.reshape(-1, input.shape[-1]))
-            return centre.reshape(shape), total.reshape(shape)
+    plan = _block(input, input, axes)
+    if plan is not None and plan.steps[0][2] == 1:
+        x = plan.flat(input)
+        parts = moments.whole_moments(x) if x.size == n else moments.moments(x.reshape(-1, n))
+        return plan.result(np.asarray(parts[0]), True), plan.result(np.asarray(parts[1]), True)
     centre = np.true_divide(kernels.reduced(np.add, input, axes, True), input.dtype.type(n))
     off = input - centre
     return centre, kernels.reduced(np.add, np.multiply(off, off), axes, True)
@@ -379,34 +383,20 @@ def std_mean(input: Any, *args: Any, **named: Any) -> Any:
 def _evenly(g: Any, input: Any, dim: Any, keepdim: bool, y: Any) -> Any:
     """g shared evenly by the elements equal to the result y; where that is NaN, by the NaNs."""
     shape = tuple(input.shape)
-    if type(g) is ndarray and type(y) is ndarray and _in_kernel(input) and g.dtype == input.dtype:
-        if g.size == 1:
-            return extremes.shared(g, input, y)
-        if _along_rows(input, dim):
-            return extremes.shared(g, input.reshape(-1, shape[-1]), y).reshape(shape)
-        d = _one_dim(input, dim)
-        if d is not None:
-            return extremes.shared_down(g, input, y, d)
+    plan = _block(g, input, dim) if type(y) is ndarray else None
+    if plan is not None:
+        (A, B, C), x, g, y = plan.steps[0], plan.flat(input), plan.given(g), plan.given(y)
+        if C == 1:
+            return plan.like(extremes.shared(g, x.reshape(A, B), y))
+        return plan.like(extremes.shared_down(g, x.reshape(A, B, C), y, 1))
     g, y = _kept(g, shape, dim, keepdim), _kept(y, shape, dim, keepdim)
     chosen = (input == y) | (isnan(input) & isnan(y))
     return _where(chosen, g / sum(chosen, dim, True), 0.0)
 
 
-def _one_dim(input: ndarray, dim: Any) -> int | None:
-    """The one dimension that dim names, of a C-contiguous input."""
-    axes = _axes("amax", dim, input.ndim) if input.flags.c_contiguous else None
-    return axes[0] % input.ndim if axes is not None and len(axes) == 1 else None
-
-
 def _most(name: str, combine: np.ufunc, input: Any, dim: Any, keepdim: bool) -> Any:
     _nonempty(name, input, dim)
-    axes = _axes(name, dim, input.ndim)
-    if _in_kernel(input):
-        d = _one_dim(input, axes)
-        if d is not None and d < input.ndim - 1:
-            y = extremes.along(input, d, combine is np.maximum)[0]
-            return y if keepdim else y.squeeze(d)
-    return kernels.reduced(combine, input, axes, keepdim)
+    return kernels.reduced(combine, input, _axes(name, dim, input.ndim), keepdim)
 
 
 _MANY = 2048  # elements from where on kernels are worth their call
@@ -430,11 +420,12 @@ def _along_rows(input: Any, dim: Any) -> bool:
     )
 
 
-def _of_rows(g: Any, input: Any, dim: Any) -> bool:
-    """Whether g holds, for kernels, one number for the whole input or one a row, whose elements lie beside one another."""
-    if not _in_kernel(input) or not input.flags.c_contiguous or g.dtype != input.dtype:
-        return False
-    return g.size == 1 or _along_rows(input, dim)
+def _block(g: Any, input: Any, dim: Any) -> Blocks | None:
+    """How kernels see an input that was reduced over `dim`, g being the gradient: as blocks of rows; None for none."""
+    if type(g) is not ndarray or not _in_kernel(input) or g.dtype != input.dtype:
+        return None
+    plan = blocks(input.shape, input.strides, input.itemsize, _axes("", dim, input.ndim))
+    return plan if plan is not None and len(plan.steps) == 1 else None
 
 
 def _nonempty(name: str, input: Any, dim: Any) -> None:
@@ -642,8 +633,9 @@ def _norm_pull(g: Any, input: Any, p: float, dim: Any, keepdim: bool, y: Any) ->
         chosen = (_abs(input) == y) | (isnan(input) & isnan(y))
         return times(_where(chosen, g / sum(chosen, dim, True), 0.0), sgn(input))
     origin = y == 0
-    if p == 2 and type(g) is ndarray and type(y) is ndarray and _of_rows(g, input, dim):
-        return moments.spread(np.asarray(np.where(origin, 0, g) / np.where(origin, 1, y)), shape, input)
+    plan = _block(g, input, dim) if p == 2 and type(y) is ndarray else None
+    if plan is not None:
+        return _spread(plan, np.asarray(np.where(origin, 0, g) / np.where(origin, 1, y)), input)
     unit = input / _where(origin, 1.0, y)
     if p == 2:
         return times(_where(origin, 0.0, g), unit)
@@ -654,19 +646,17 @@ def _norm_pull(g: Any, input: Any, p: float, dim: Any, keepdim: bool, y: Any) ->
 
 def _squared(x: ndarray, axes: tuple[int, ...] | None, keepdim: bool) -> Any:
     """The sum of squares over `axes`; of all elements, or of rows, in one pass over memory."""
-    if x.size <= kernels.SMALL or x.dtype.char not in "fd" or not x.flags.c_contiguous:
+    plan = _block(x, x, axes) if x.size > kernels.SMALL else None
+    if plan is None or plan.steps[0][2] > 1:
         return _sum(np.square(x), axes, keepdim)
-    if axes is None:
-        flat, part = x.reshape(-1), kernels.LONGEST // 2
-        whole = x.size - x.size % part
-        y = np.add.reduce(kernels.rows(flat[:whole].reshape(-1, part), kernels.SQUARES))
-        if whole < x.size:
-            y += np.square(flat[whole:]).sum()
-        return y.reshape((1,) * x.ndim) if keepdim else y
-    if axes != (x.ndim - 1,):
-        return _sum(np.square(x), axes, keepdim)
-    y = kernels.rows(x.reshape(-1, x.shape[-1]), kernels.SQUARES)
-    return y.reshape((*x.shape[:-1], 1) if keepdim else x.shape[:-1])
+    flat, part = plan.flat(x), kernels.LONGEST // 2
+    if flat.size > plan.steps[0][1]:
+        return plan.result(kernels.rows(flat.reshape(plan.steps[0][:2]), kernels.SQUARES), keepdim)
+    whole = x.size - x.size % part
+    y = np.add.reduce(kernels.rows(flat[:whole].reshape(-1, part), kernels.SQUARES))
+    if whole < x.size:
+        y += np.square(flat[whole:]).sum()
+    return plan.result(np.asarray(y), keepdim)
 
 
 @op(

@@ -44,8 +44,29 @@ def test_spread(R, C, dtype, at_end):
             continue
         with np.errstate(invalid="ignore"):
             expected = np.where(some[:, None] == 0, 0, some[:, None] * (x - at[:, None]))
-        np.testing.assert_array_equal(moments.spread(some, (R, C), x, at.astype(float)), expected)
-        np.testing.assert_array_equal(moments.spread(some, (R, C)), np.broadcast_to(some[:, None], (R, C)))
+        shape = (len(some), R * C // len(some), 1)
+        y = moments.spread(some, shape, x.reshape(-1), at.astype(float))
+        np.testing.assert_array_equal(y.reshape(R, C), expected)
+        np.testing.assert_array_equal(moments.spread(some, shape).reshape(R, C), np.broadcast_to(some[:, None], (R, C)))
+
+
+@given(
+    st.sampled_from([1, 3, 40]), st.sampled_from([1, 7, 300]), st.sampled_from([2, 16, 33, 100]), st.sampled_from(DTYPES),
+    st.booleans(),
+)  # fmt: skip
+def test_spread_down_columns(A, B, C, dtype, at_end):
+    rng = np.random.default_rng(0)
+    x = guarded(rng.standard_normal((A, B, C)).astype(dtype), at_end)
+    f, means = (guarded(v, at_end) for v in rng.standard_normal((2, A, C)).astype(dtype))
+    f[:, ::3], x[:, :, ::3] = 0, np.inf
+    with np.errstate(invalid="ignore"):
+        expected = np.where(f[:, None] == 0, 0, f[:, None] * (x - means[:, None]))
+    flats = f.reshape(-1), (A, B, C), x.reshape(-1)
+    np.testing.assert_array_equal(moments.spread(*flats, means.reshape(-1)).reshape(A, B, C), expected)
+    means[:] = 0
+    np.testing.assert_array_equal(moments.spread(*flats), moments.spread(*flats, means.reshape(-1)))
+    plain = moments.spread(f.reshape(-1), (A, B, C)).reshape(A, B, C)
+    np.testing.assert_array_equal(plain, np.broadcast_to(f[:, None], (A, B, C)))
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 import autograd
 from autograd.kernels import reduce
+from autograd.kernels.blocks import blocks
 from autograd.kernels.threads import MOST
 
 DTYPES = [np.float32, np.float64]
@@ -47,6 +48,19 @@ def test_columns(A, B, C, further, dtype, at_end):
     assert y.dtype == dtype
     bound = 8 * np.finfo(dtype).eps * (1 + np.sqrt(B) / 8)
     np.testing.assert_allclose(y, exact, 0, bound * abs(matrices).max(1).max() * np.sqrt(B))
+    pieces, strips = -(-B // reduce.HIGHEST), -(-C // reduce.STRIP)
+    out = guarded(np.empty(A * pieces * C, dtype), at_end)  # `columns` has memory of its own
+    reduce._columns(0, A * pieces * strips, x, out, reduce.SUM, A, B, C, apart, 1)
+    np.testing.assert_allclose(
+        out.reshape(A, pieces, C).sum(1), exact, 0, bound * abs(matrices).max(1).max() * np.sqrt(B)
+    )
+    x /= 64
+    x += 1
+    products = reduce.columns(x, A, B, C, apart, reduce.PRODUCT)
+    np.testing.assert_allclose(products, matrices.prod(1, dtype=np.longdouble).astype(float), B * np.finfo(dtype).eps)
+    x[::5], x[1::7], x[2::11] = np.inf, -np.inf, np.nan
+    np.testing.assert_array_equal(reduce.columns(x, A, B, C, apart, reduce.MAXIMUM), matrices.max(1))
+    np.testing.assert_array_equal(reduce.columns(x, A, B, C, apart, reduce.MINIMUM), matrices.min(1))
 
 
 @given(st.lists(st.sampled_from([1, 2, 5, 17, 40]), min_size=1, max_size=4), st.data(), st.sampled_from(DTYPES))
@@ -60,6 +74,52 @@ def test_sums_over_any_axes(shape, data, dtype):
         exact = x.sum(tuple(axes), dtype=np.longdouble, keepdims=keepdim).astype(float)
         assert y.shape == exact.shape and y.dtype == dtype and y.flags.writeable and not np.shares_memory(x, y)
         np.testing.assert_allclose(y, exact, 0, 16 * np.finfo(dtype).eps * abs(x).sum(tuple(axes), dtype=float).max())
+        for combine in (np.maximum, np.minimum):
+            y = reduce.reduced(combine, x, tuple(axes), keepdim)
+            np.testing.assert_array_equal(y, combine.reduce(x, tuple(axes), keepdims=keepdim))
+
+
+@given(st.lists(st.sampled_from([1, 2, 3, 4]), min_size=1, max_size=5), st.data())
+def test_blocks(shape, data):
+    """What belongs to an array and to its reduction goes to memory and comes back; gaps and turned axes are none."""
+    n = len(shape)
+    axes = tuple(sorted(data.draw(st.sets(st.integers(0, n - 1)))))
+    x = np.arange(np.prod(shape)).reshape(shape).transpose(data.draw(st.permutations(range(n))))
+    plan = blocks(x.shape, x.strides, x.itemsize, axes)
+    np.testing.assert_array_equal(plan.flat(x), np.arange(x.size))
+    np.testing.assert_array_equal(plan.like(plan.flat(x)), x)
+    y = plan.flat(x)
+    for A, B, C in plan.steps:
+        y = y.reshape(A, B, C).sum(1)
+    for keepdim in (False, True):
+        result = plan.result(y, keepdim)
+        np.testing.assert_array_equal(result, x.sum(axes, keepdims=keepdim))
+        np.testing.assert_array_equal(plan.given(np.ascontiguousarray(result)), y.reshape(-1))
+    for i in range(n):
+        if x.shape[i] > 1:
+            turned = np.flip(x, i)
+            assert blocks(turned.shape, turned.strides, x.itemsize, axes) is None
+            gaps = np.moveaxis(np.repeat(np.moveaxis(x, i, 0), 2, 0)[::2], 0, i)
+            assert blocks(gaps.shape, gaps.strides, x.itemsize, axes) is None
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", ["amax", "amin", "std", "var", "norm", "sum"])
+def test_gradients_in_every_order_of_memory(name, dtype):
+    """By kernels, against the same elements in an array with gaps, which is left to numpy."""
+    whole = np.random.default_rng(0).standard_normal((4, 6, 10, 12)).astype(dtype)
+    for a in (np.moveaxis(whole, 3, 1), np.moveaxis(whole, 1, 0), whole[::2], whole[:, ::-1]):
+        for dim in (None, 0, 1, 3, (2, 3), (0, 2, 3)):
+            gradients = []
+            for x in (a, np.repeat(a[..., None], 2, 4)[..., 0]):
+                x = autograd.from_numpy(x).requires_grad_()
+                arguments = [] if dim is None else [dim]
+                y = x.norm(2, *arguments) if name == "norm" else getattr(x, name)(*arguments)
+                g = np.random.default_rng(1).standard_normal(y.shape).astype(dtype)
+                (gx,) = autograd.grad(y, x, autograd.from_numpy(g))
+                gradients.append((y.detach().numpy(), gx.numpy()))
+            for ours, expected in zip(*gradients, strict=True):
+                np.testing.assert_allclose(ours, expected, 1e-5, 1e-6)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -95,6 +155,12 @@ def test_norms_and_products(shape):
             np.testing.assert_allclose(y, expected, 1e-6)
     near = 1 + x / 1024
     np.testing.assert_allclose(autograd.from_numpy(near).prod(-1).numpy(), near.astype(float).prod(-1), 1e-3)
+
+
+def test_the_gradient_of_sums_of_nothing():
+    x = autograd.zeros(100, 0, requires_grad=True)
+    x.sum(-1).sum().backward()
+    assert x.grad.shape == (100, 0)
 
 
 def test_same_bits_on_any_number_of_threads():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import prod
+
 import numpy as np
 from guard import guarded
 from hypothesis import given
@@ -63,10 +65,13 @@ def test_gradients_of_products(shape, axis, dtype, at_end):
         assert (abs(gx[..., i] - expected) <= 1e-5 * (1 + abs(expected))).all()
         others[..., i] = without.prod(-1)
     f = rng.standard_normal(len(rows)).astype(dtype)
-    flat_rows = guarded(rows.astype(dtype), at_end)
+    flat_rows = guarded(rows.astype(dtype)[..., None], at_end)
     expected = f[:, None] * others.reshape(rows.shape)
-    np.testing.assert_allclose(scan.others(f, flat_rows), expected, 1e-5, 0)
+    np.testing.assert_allclose(scan.others(f, flat_rows)[..., 0], expected, 1e-5, 0)
     if x.size:
+        columns = guarded(x.reshape(-1, n, prod(shape[axis + 1 :])), at_end)
+        expected = np.moveaxis(expected.reshape(wide.shape), -1, axis).reshape(columns.shape)
+        np.testing.assert_allclose(scan.others(guarded(f, at_end), columns), expected, 1e-5, 0)
         y = y.copy()
         y[:] = np.inf
         assert not scan.product_pull(np.zeros_like(g), x, y, axis)[(slice(None),) * axis + (slice(1, None),)].any()
