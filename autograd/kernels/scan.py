@@ -210,6 +210,7 @@ def _others(first, last, x, f, gx, N, K):
             for r in range(rows):
                 j = i + r * N
                 _others_row(f[t * ROWS + r], part(x, j, j + N), part(gx, j, j + N))
+    hold(products)
 
 
 @kernel

@@ -312,6 +312,7 @@ def _loss_rows(k0, k1, x, labels, weight, ignored, smoothing, mass, tops, sums, 
             loss[r] = -w * (1 - smoothing) * _log_probability(x[r * C + t], top, log)
             if smoothing > 0:
                 loss[r] += smoothing / C * _spread(part(x, r * C, (r + 1) * C), weight, top, log)
+    hold(work)
 
 
 @kernel
