@@ -8,12 +8,10 @@ from __future__ import annotations
 import numpy as np
 
 from .compile import kernel
-from .functions import _mapped
+from .functions import vector_exp
 from .further import vector_logaddexp
 from .simd import LANES, broadcast, load, store
 from .threads import run
-
-_vector_exp = _mapped("exp")
 
 # T times, N sequences, C classes; L = 2 S + 1 states: the S labels with a blank before, between and after them. The states
 # are worked on as vectors of float64: their rows are filled up with states that are never reached.
@@ -75,7 +73,7 @@ def _expected(x, n, T, L, state, skip, e, a, row, total, gx):
         _read(x, t, n, state, e)
         for s in range(0, wide, lanes):
             after = load(b, s)
-            store(counts, s, _vector_exp(load(a, t * row + 2 + s) + after - whole))
+            store(counts, s, vector_exp(load(a, t * row + 2 + s) + after - whole))
             store(c, s, after + load(e, s))
         for s in range(L):
             gx[t, n, state[s]] -= counts[s]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .compile import kernel
-from .functions import _mapped, pulled
+from .functions import pulled, vector_exp
 from .further import _of_one
 from .simd import LANES, broadcast, higher, load_first, store_first
 from .softmax import _check_and_count, _over_zero
@@ -16,7 +16,7 @@ from .threads import run
 GATE = 1 << 14  # elements below which a parallel launch costs more than it saves
 STEP = 256  # pixels a task: their scores of some classes stay in the nearest cache
 
-_vector_exp, _vector_log = _mapped("exp"), _of_one("log")
+_vector_log = _of_one("log")
 
 # N pictures of P pixels, C classes: x and gx (N, C, P), labels, tops and sums (N, P), all flat. weight: a factor a class, or
 # empty. A label that is `ignored` counts nothing; any other is a class.
@@ -39,7 +39,7 @@ def _losses(first, last, x, labels, weight, ignored, tops, sums, loss, totals, C
             row = (n * C + c) * P
             for p in range(start, end, lanes):
                 rest, at = end - p, n * P + p
-                e = _vector_exp(load_first(x, row + p, rest) - load_first(tops, at, rest))
+                e = vector_exp(load_first(x, row + p, rest) - load_first(tops, at, rest))
                 store_first(sums, at, e if c == 0 else load_first(sums, at, rest) + e, rest)
         for p in range(start, end, lanes):
             rest, at = end - p, n * P + p
@@ -78,7 +78,7 @@ def _pull(first, last, g, x, labels, weight, ignored, scale, tops, sums, gx, C, 
             inverse = broadcast(x, 1) / load_first(sums, at, rest)
             for c in range(C):
                 i = (n * C + c) * P + p
-                store_first(gx, i, pulled(factor, _vector_exp(load_first(x, i, rest) - top) * inverse), rest)
+                store_first(gx, i, pulled(factor, vector_exp(load_first(x, i, rest) - top) * inverse), rest)
         for i in range(n * P + start, n * P + end):
             c = labels[i]
             if c != ignored:

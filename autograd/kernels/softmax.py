@@ -11,7 +11,7 @@ import numpy as np
 
 from .buffer import flat
 from .compile import kernel
-from .functions import _mapped, exp, pulled
+from .functions import exp, pulled, vector_exp
 from .further import _of_one
 from .lanes import folded_maxima, folded_sums, lanes_of, only_first
 from .reduce import _extremes
@@ -25,7 +25,7 @@ PIECE = 1 << 13  # elements of a task at most
 
 # R rows of C columns, flat C-contiguous. A row is read in vectors whose sums are added in one order wherever it lies.
 
-_vector_exp, _vector_log = _mapped("exp"), _of_one("log")
+_vector_log = _of_one("log")
 
 
 @kernel
@@ -50,14 +50,14 @@ def _exp_sums(x, n, C, tops, y, write, out):
         i, t, s = r * C, broadcast(x, tops[r]), broadcast(x, zero)
         if write:
             for c in range(i, i + whole, lanes):
-                e = _vector_exp(load(x, c) - t)
+                e = vector_exp(load(x, c) - t)
                 store(y, c, e)
                 s = s + e
         else:
             for c in range(i, i + whole, lanes):
-                s = s + _vector_exp(load(x, c) - t)
+                s = s + vector_exp(load(x, c) - t)
         if whole < C:
-            e = only_first(_vector_exp(load_first(x, i + whole, C - whole) - t), C - whole, zero)
+            e = only_first(vector_exp(load_first(x, i + whole, C - whole) - t), C - whole, zero)
             if write:
                 store_first(y, i + whole, e, C - whole)
             s = s + e
@@ -144,10 +144,10 @@ def _pulled_rows(g, y, n, C, sums, log, gx):
         i, s = r * C, broadcast(y, sums[r])
         for c in range(i, i + whole, lanes):
             v, w = load(g, c), load(y, c)
-            store(gx, c, v - _vector_exp(w) * s if log else (v - s) * w)
+            store(gx, c, v - vector_exp(w) * s if log else (v - s) * w)
         if whole < C:
             v, w = load_first(g, i + whole, C - whole), load_first(y, i + whole, C - whole)
-            store_first(gx, i + whole, v - _vector_exp(w) * s if log else (v - s) * w, C - whole)
+            store_first(gx, i + whole, v - vector_exp(w) * s if log else (v - s) * w, C - whole)
 
 
 @kernel
@@ -174,9 +174,9 @@ def _logsumexp_back_rows(k0, k1, g, x, y, gx, C, R, step):
         i, t = r * C, broadcast(x, y[r] if y[r] != -np.inf else 0)
         pull = broadcast(x, g[r])
         for c in range(i, i + whole, lanes):
-            store(gx, c, pulled(pull, _vector_exp(load(x, c) - t)))
+            store(gx, c, pulled(pull, vector_exp(load(x, c) - t)))
         if whole < C:
-            v = pulled(pull, _vector_exp(load_first(x, i + whole, C - whole) - t))
+            v = pulled(pull, vector_exp(load_first(x, i + whole, C - whole) - t))
             store_first(gx, i + whole, v, C - whole)
 
 
@@ -364,7 +364,7 @@ def _loss_back_rows(k0, k1, g, x, labels, weight, ignored, smoothing, mass, scal
         for k in range(pieces):
             c = k * lanes
             n = C - c
-            store_first(gx, r * C + c, b * _vector_exp(load_first(x, r * C + c, n) - top), n)
+            store_first(gx, r * C + c, b * vector_exp(load_first(x, r * C + c, n) - top), n)
         if smoothing > 0:
             share = x.dtype.type(outer * smoothing / C)
             for c in range(C):
