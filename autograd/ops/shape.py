@@ -609,11 +609,19 @@ def flipud(input: Any) -> Any:
 )
 def _roll(input: Any, shifts: tuple[int, ...], dims: tuple[int, ...]) -> Any:
     """Elements moved along `dims`, around the end."""
-    if input.nbytes < move.SOME or not input.flags.c_contiguous:
+    if not input.flags.c_contiguous:
+        # as they lie in memory, in whose order the result stays
+        axes = sorted(range(input.ndim), key=lambda d: -input.strides[d])
+        x = input.transpose(axes)
+        if not x.flags.c_contiguous:
+            return np.roll(input, shifts, dims)
+        return _roll(x, shifts, tuple([axes.index(dim) for dim in dims])).transpose(_inverse(tuple(axes)))
+    if input.nbytes < move.SOME:
         return np.roll(input, shifts, dims)
+    sums = dict.fromkeys(dims, 0)
     for shift, dim in zip(shifts, dims, strict=True):
-        input = move.rolled(input, shift, dim)
-    return input
+        sums[dim] += shift
+    return move.rolled(input, [*sums.items()])
 
 
 @function(samples=lambda s: [(s(3, 4), 1, 0), (s(3, 4), 2), (s(3, 4), (1, -1), (0, 1)), (s(), 1)])
