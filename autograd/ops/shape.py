@@ -535,14 +535,14 @@ def repeat_interleave(
     if dim is None:
         input, dim = ravel(input), 0
     shape = tuple(input.shape)
-    if not shape:
-        raise RangeError(f"repeat_interleave: dim {dim} of a 0-dim tensor, which has none; leave dim out")
-    d = dim_of("repeat_interleave", dim, len(shape))
+    d = dim_of("repeat_interleave", dim, max(len(shape), 1))
     counts = np.asarray(_array(repeats))
     if counts.dtype.kind not in "iu":
         raise DTypeError(f"repeat_interleave: repeats must be integers, got {counts.dtype}")
     if counts.size and counts.min() < 0:
         raise ShapeError(f"repeat_interleave: repeats must not be negative, got {counts.min()}")
+    if not shape:
+        raise RangeError(f"repeat_interleave: dim {dim} of a 0-dim tensor, which has none; leave dim out")
     if counts.size == 1:
         return _repeat_each(input, int(counts.item()), d)
     if counts.shape != (shape[d],):
