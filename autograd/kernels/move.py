@@ -462,14 +462,17 @@ def _beside(first, last, like, parts, whole, rows, width, apart, step):
     or taken apart into them. Of a part the address of the object, its width, where its row starts in the array's, and how
     far its rows are apart."""
     whole = located(like, _word(whole + _DATA), 1)
-    for t in range(first * step, min(rows, last * step)):
+    for t in range(first, last):
+        begin, end = t * step, min(rows, (t + 1) * step)
         for k in range(0, parts.size, 4):
-            part, n = located(like, _word(parts[k] + _DATA), 1), parts[k + 1]
-            at, i = t * width + parts[k + 2], t * parts[k + 3]
-            if apart:
-                copy_row(whole, at, part, i, n)
-            else:
-                copy_row(part, i, whole, at, n)
+            part, n, far = located(like, _word(parts[k] + _DATA), 1), parts[k + 1], parts[k + 3]
+            at, i = begin * width + parts[k + 2], begin * far
+            for _ in range(begin, end):
+                if apart:
+                    copy_row(whole, at, part, i, n)
+                else:
+                    copy_row(part, i, whole, at, n)
+                at, i = at + width, i + far
 
 
 def _row_step(x: np.ndarray, axis: int) -> int | None:
@@ -502,7 +505,7 @@ def _rows_beside(
     parts: list[int] = []
     for a, start in zip(arrays, starts, strict=True):
         far = _row_step(a, axis)
-        if far is None or not a.flags.aligned:
+        if far is None or not (a.flags.aligned and whole.flags.aligned):
             return False
         parts += id(a), a.size // rows, start, far
     width = whole.size // rows
@@ -541,7 +544,8 @@ def cut(x: np.ndarray, axis: int, lengths: Sequence[int], wanted: Sequence[bool]
     for what is not wanted."""
     if sum(lengths) != x.shape[axis]:
         raise ValueError(f"cut: pieces of {lengths} of axis {axis} of {x.shape}")
-    _check_dense(x)
+    if not x.flags.c_contiguous:
+        raise ValueError(f"cut: expected a C-contiguous array, got strides {x.strides} of {x.dtype}")
     found: list[np.ndarray | None] = [None] * len(lengths)
     made, starts, pairs = [], [], []
     inner = prod(x.shape[axis + 1 :])
@@ -587,9 +591,9 @@ def stacked(arrays: Sequence[np.ndarray], axis: int) -> np.ndarray:
 
 def rolled(x: np.ndarray, shifts: Sequence[tuple[int, int]]) -> np.ndarray:
     """np.roll of C-contiguous x, by so much along each axis of these (axis, shift), of which none comes twice."""
-    y = np.empty(x.shape, x.dtype)
     if not x.size or not shifts:
         return np.copy(x)
+    y = np.empty(x.shape, x.dtype)
     (axis, shift), *rest = sorted(shifts, reverse=True)
     n, inner, item = x.shape[axis], prod(x.shape[axis + 1 :]), x.itemsize
     shift %= n
