@@ -24,7 +24,7 @@ from numpy import ndarray
 
 from .errors import DTypeError, ShapeError, TapeError
 from .forms import Masked, RowSums, SparseRows
-from .kernels import elementwise
+from .kernels import elementwise, move
 from .kernels.gemm import batched_matmul, matmul
 from .kernels.reduce import reduced
 
@@ -416,7 +416,7 @@ def owned(g: ndarray) -> ndarray:
             return g
         if type(base) is ndarray and base.base is None and base.size == g.size and getrefcount(base) <= 3:
             return g
-    return g.copy("K")
+    return move.kept(g)
 
 
 LARGE = 1 << 14  # elements from which a pass over memory is worth saving
@@ -817,7 +817,7 @@ def grad(
             g = np.zeros(tensor._data.shape, tensor._data.dtype)
         if type(g) is ndarray:
             memory = _memory(g)
-            g = wrap(g.copy("K") if memory in taken else g)
+            g = wrap(move.kept(g) if memory in taken else g)
             taken.add(memory)
         result.append(g)
     return tuple(result)

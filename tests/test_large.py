@@ -181,3 +181,39 @@ def test_cat_of_large_images_in_two_memory_orders(orders, dim):
         gradients = autograd.grad(y, tensors, autograd.from_numpy(g), retain_graph=True)
         for x, gx in zip(arrays, gradients, strict=True):
             np.testing.assert_array_equal(gx.numpy(), x * 2)
+
+
+CUTS = {
+    "rows cut": lambda x: x[:, :, 3:], "columns cut": lambda x: x[..., :9], "turned": lambda x: x.transpose(0, 2),
+    "backwards": lambda x: x.flip(0)[..., 1:], "spread": lambda x: x[:, :1].expand(-1, 8, -1, -1), "whole": lambda x: x,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("last", [False, True])
+@pytest.mark.parametrize("name", CUTS)
+def test_cat_and_roll_of_large_tensors_that_are_cut_out_of_others(name, last):
+    shape = (12, 8, 20, 96)
+    x = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
+    x = np.moveaxis(np.ascontiguousarray(np.moveaxis(x, 1, -1)), -1, 1) if last else x
+    piece = CUTS[name](autograd.from_numpy(x))
+    array = np.asarray(piece)
+    for dim in range(4):
+        y = autograd.cat([piece, piece * 2, piece], dim).numpy()
+        expected = np.concatenate([array, array * 2, array], dim)
+        np.testing.assert_array_equal(y, expected)
+        assert y.strides == expected.strides
+    for shifts, dims in (((3,), (1,)), ((2, -5), (3, 2)), ((1, 2, 3), (2, 0, 3)), ((4, 4), (2, 2))):
+        y, expected = autograd.roll(piece, shifts, dims).numpy(), np.roll(array, shifts, dims)
+        np.testing.assert_array_equal(y, expected)
+        assert y.strides == expected.strides
+
+
+def test_gradients_in_the_memory_of_the_seed_are_copies():
+    x = autograd.zeros(512, 300, requires_grad=True)
+    seed = autograd.ones(300, 512)
+    (g,) = autograd.grad(x.T.contiguous(), x, seed, retain_graph=True)
+    g += 1
+    assert seed.sum() == 512 * 300
+    x.T.backward(seed)
+    x.grad += 1
+    assert seed.sum() == 512 * 300 and (x.grad == 2).all()

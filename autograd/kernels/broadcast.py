@@ -23,7 +23,7 @@ from .view import part
 
 LEAST = 1 << 12  # elements of the result below which numpy is as quick
 GATE = 1 << 15  # elements below which a parallel launch costs more than it saves
-STEP = 1 << 13  # elements a task
+STEP = 1 << 14  # elements a task
 SHORT = 128  # elements of a row below which several are taken as one, if they can be ...
 LONG = 1024  # ... up to so many elements
 

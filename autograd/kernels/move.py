@@ -8,6 +8,7 @@ whole vectors where a row is whole on both sides, as tiles turned on their diago
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate
 from math import prod
 from typing import Any
 
@@ -28,6 +29,7 @@ MANY = 1 << 12  # elements from which it is beside numpy's reshape of what does 
 GATE = 1 << 17  # bytes from which a parallel launch costs less than it saves
 TASK = 1 << 16  # bytes a task
 LONG = 1 << 12  # bytes from which the C library's copy of a row is the faster one
+NARROW = 1 << 8  # bytes of a row up to which rows are better moved together
 TURNED = 64  # rows and columns of a block that is turned
 
 _REFUSED = -(1 << 62)
@@ -352,8 +354,7 @@ def _plan(x, y, item, table, box, tasks):
         w_block = min(columns, most)
         r_block = min(rows, max(1, most // w_block))
     blocks = -(-rows // r_block) * -(-columns // w_block)
-    group = max(1, most // (r_block * w_block))
-    table[box + TASK0], table[box + GROUP] = tasks, group
+    table[box + TASK0] = tasks
     table[box + SOURCE], table[box + TARGET], table[box + R], table[box + W] = source, target, rows, columns
     table[box + X_R], table[box + X_W], table[box + Y_R], table[box + Y_W] = (
         x_r // item,
@@ -366,6 +367,8 @@ def _plan(x, y, item, table, box, tasks):
         at = box + AXES + 3 * (count - 1 - k)
         table[at], table[at + 1], table[at + 2] = axes[k, 0], axes[k, 1] // item, axes[k, 2] // item
         blocks *= axes[k, 0]
+    group = min(blocks, max(1, most // (r_block * w_block)))  # looking for blocks behind the last takes its time
+    table[box + GROUP] = group
     return -(-blocks // group), turned
 
 
@@ -454,51 +457,107 @@ def kept(x: np.ndarray) -> np.ndarray:
 
 
 @kernel
-def _beside(first, last, like, sources, y, rows, width, step):
-    """Rows first * step to last * step of y, each a row of every source after the other; of sources the address of the
-    object and the width."""
-    y = located(like, _word(y + _DATA), 1)
-    for t in range(first * step, min(rows, last * step)):
-        at = t * width
-        for k in range(0, sources.size, 2):
-            n = sources[k + 1]
-            copy_row(located(like, _word(sources[k] + _DATA), 1), t * n, y, at, n)
-            at += n
+def _beside(first, last, like, parts, whole, rows, width, apart, step):
+    """Rows first * step to last * step of an array, each a row of every part after the other: put together from the parts,
+    or taken apart into them. Of a part the address of the object, its width, where its row starts in the array's, and how
+    far its rows are apart."""
+    whole = located(like, _word(whole + _DATA), 1)
+    for t in range(first, last):
+        begin, end = t * step, min(rows, (t + 1) * step)
+        for k in range(0, parts.size, 4):
+            part, n, far = located(like, _word(parts[k] + _DATA), 1), parts[k + 1], parts[k + 3]
+            at, i = begin * width + parts[k + 2], begin * far
+            for _ in range(begin, end):
+                if apart:
+                    copy_row(whole, at, part, i, n)
+                else:
+                    copy_row(part, i, whole, at, n)
+                at, i = at + width, i + far
 
 
-def _rows_beside(arrays: Sequence[np.ndarray], y: np.ndarray, rows: int) -> bool:
-    """Fill C-contiguous y with `rows` rows, each those of the C-contiguous arrays one after the other; False where these
-    are better copied one by one."""
-    item = y.itemsize
-    if not y.size or item not in _LIKE or rows < 16 or y.nbytes > rows * TASK:
+def _row_step(x: np.ndarray, axis: int) -> int | None:
+    """How many elements the rows of x, over its axes from `axis` on, are apart; None where they are not whole in memory or
+    not evenly apart."""
+    if x.flags.c_contiguous:
+        return prod(x.shape[axis:])
+    step: int | None = None
+    wanted = x.itemsize
+    for k in range(x.ndim - 1, -1, -1):
+        n, stride = x.shape[k], x.strides[k]
+        if n == 1:
+            continue
+        if k < axis and step is None:
+            step = wanted = stride
+        if stride != wanted:
+            return None
+        wanted = stride * n
+    return None if step is None or step % x.itemsize else step // x.itemsize
+
+
+def _rows_beside(
+    arrays: Sequence[np.ndarray], starts: Sequence[int], whole: np.ndarray, axis: int, apart: bool
+) -> bool:
+    """Put the rows of a C-contiguous array over its axes from `axis` on together from those of parts, or take them apart;
+    `starts`: where a part's row starts in the array's. False where the parts are better copied one by one."""
+    rows, item = prod(whole.shape[:axis]), whole.itemsize
+    if not whole.size or item not in _LIKE or rows < 16 or whole.nbytes > rows * TASK:
         return False
-    sources: list[int] = []
-    for a in arrays:
-        _check_dense(a)
-        sources += id(a), a.size // rows
-    width = y.size // rows
+    parts: list[int] = []
+    for a, start in zip(arrays, starts, strict=True):
+        far = _row_step(a, axis)
+        if far is None or not (a.flags.aligned and whole.flags.aligned):
+            return False
+        parts += id(a), a.size // rows, start, far
+    width = whole.size // rows
     step = max(1, TASK // (width * item))
-    tasks = -(-rows // step)
-    run(_beside, item, tasks, y.nbytes >= GATE, _LIKE[item], np.array(sources), id(y), rows, width, step)
+    args = np.array(parts), id(whole), rows, width, apart, step
+    run(_beside, item, -(-rows // step), whole.nbytes >= GATE, _LIKE[item], *args)
     return True
 
 
+def _pieces(x: np.ndarray, axis: int, lengths: Sequence[int]) -> list[np.ndarray]:
+    """Views of consecutive pieces of x of these lengths along `axis`."""
+    before, at, views = (slice(None),) * axis, 0, []
+    for n in lengths:
+        views.append(x[(*before, slice(at, at + n))])
+        at += n
+    return views
+
+
 def join(arrays: Sequence[np.ndarray], axis: int) -> np.ndarray:
-    """C-contiguous arrays of one dtype one after the other along `axis`; the other axes agree."""
-    first = arrays[0]
+    """Arrays of one dtype one after the other along `axis`, C-contiguous; the other axes agree."""
+    first, lengths = arrays[0], [a.shape[axis] for a in arrays]
     shape = [*first.shape]
-    shape[axis] = sum([a.shape[axis] for a in arrays])
+    shape[axis] = sum(lengths)
     for a in arrays:
         if a.dtype != first.dtype or [*a.shape[:axis], shape[axis], *a.shape[axis + 1 :]] != shape:
             raise ValueError(f"join: {a.shape} of {a.dtype} beside {first.shape} of {first.dtype}")
-    y = np.empty(shape, first.dtype)
-    if not _rows_beside(arrays, y, prod(shape[:axis])):
-        before, at, pairs = (slice(None),) * axis, 0, []
-        for a in arrays:
-            pairs.append((a, y[(*before, slice(at, at + a.shape[axis]))]))
-            at += a.shape[axis]
-        copies(pairs)
+    y, inner = np.empty(shape, first.dtype), prod(shape[axis + 1 :])
+    starts = [n * inner for n in accumulate(lengths[:-1], initial=0)]
+    if not _rows_beside(arrays, starts, y, axis, False):
+        copies([*zip(arrays, _pieces(y, axis, lengths), strict=True)])
     return y
+
+
+def cut(x: np.ndarray, axis: int, lengths: Sequence[int], wanted: Sequence[bool]) -> list[np.ndarray | None]:
+    """Consecutive pieces of C-contiguous x of these lengths along `axis`, each in memory of its own and C-contiguous; None
+    for what is not wanted."""
+    if sum(lengths) != x.shape[axis]:
+        raise ValueError(f"cut: pieces of {lengths} of axis {axis} of {x.shape}")
+    if not x.flags.c_contiguous:
+        raise ValueError(f"cut: expected a C-contiguous array, got strides {x.strides} of {x.dtype}")
+    found: list[np.ndarray | None] = [None] * len(lengths)
+    made, starts, pairs = [], [], []
+    inner = prod(x.shape[axis + 1 :])
+    for k, view in enumerate(_pieces(x, axis, lengths)):
+        if wanted[k]:
+            found[k] = y = np.empty(view.shape, x.dtype)
+            made.append(y)
+            starts.append(sum(lengths[:k]) * inner)
+            pairs.append((view, y))
+    if made and not _rows_beside(made, starts, x, axis, True):
+        copies(pairs)
+    return found
 
 
 @kernel
@@ -517,48 +576,70 @@ def stacked(arrays: Sequence[np.ndarray], axis: int) -> np.ndarray:
         if a.shape != first.shape or a.dtype != first.dtype:
             raise ValueError(f"stacked: {a.shape} of {a.dtype} beside {first.shape} of {first.dtype}")
     y = np.empty((*first.shape[:axis], n, *first.shape[axis:]), first.dtype)
+    inner = prod(first.shape[axis:])
     if n == 2 and axis == first.ndim and first.size and first.itemsize in _LIKE:
         for a in arrays:
             _check_dense(a)
         step = TASK // (2 * y.itemsize)
         places = id(first), id(arrays[1]), id(y), first.size, step
         run(_pairs, y.itemsize, -(-first.size // step), y.nbytes >= GATE, _LIKE[y.itemsize], *places)
-    elif not _rows_beside(arrays, y, prod(first.shape[:axis])):
+    elif not _rows_beside(arrays, range(0, n * inner, inner or 1), y, axis, False):
         before: tuple[Any, ...] = (slice(None),) * axis
         copies([(a, y[(*before, k)]) for k, a in enumerate(arrays)])
     return y
 
 
-def rolled(x: np.ndarray, shift: int, axis: int) -> np.ndarray:
-    """np.roll along one axis, of C-contiguous x."""
-    y, n = np.empty(x.shape, x.dtype), x.shape[axis]
-    if not x.size:
-        return y
+def rolled(x: np.ndarray, shifts: Sequence[tuple[int, int]]) -> np.ndarray:
+    """np.roll of C-contiguous x, by so much along each axis of these (axis, shift), of which none comes twice."""
+    if not x.size or not shifts:
+        return np.copy(x)
+    y = np.empty(x.shape, x.dtype)
+    (axis, shift), *rest = sorted(shifts, reverse=True)
+    n, inner, item = x.shape[axis], prod(x.shape[axis + 1 :]), x.itemsize
     shift %= n
-    inner = prod(x.shape[axis + 1 :])
+    if n * inner * item > TASK >= inner * item > NARROW and item in _LIKE:  # as blocks of rows that stay as they are
+        axis, rest, n, shift = axis + 1, [(axis, shift), *rest], 1, 0
     width = n * inner
-    if width * x.itemsize <= TASK and x.itemsize in _LIKE:
+    if width * item <= TASK and item in _LIKE:
         _check_dense(x)
         rows = x.size // width
-        step = max(1, TASK // (width * x.itemsize))
-        places = id(x), id(y), rows, width, shift * inner, step
-        run(_roll, x.itemsize, -(-rows // step), x.nbytes >= GATE, _LIKE[x.itemsize], *places)
+        blocks, deep, over = 1, rows, 0
+        if rest:
+            outer, over = rest.pop(0)
+            blocks, deep = x.shape[outer], prod(x.shape[outer + 1 : axis])
+        step = max(1, TASK // (width * item))
+        places = id(x), id(y), rows, width, shift * inner, blocks, deep, over % blocks, step
+        run(_roll, item, -(-rows // step), x.nbytes >= GATE, _LIKE[item], *places)
     else:
-        before = (slice(None),) * axis
-        front, rest = (*before, slice(shift)), (*before, slice(shift, None))
-        end, start = (*before, slice(n - shift, None)), (*before, slice(n - shift))
-        copies([(x[end], y[front]), (x[start], y[rest])])
-    return y
+        copies([*zip(_pieces(x, axis, (n - shift, shift)), _pieces(y, axis, (shift, n - shift))[::-1], strict=True)])
+    return rolled(y, rest) if rest else y
 
 
 @kernel
-def _roll(first, last, like, x, y, rows, width, shift, step):
-    """Rows first * step to last * step of y, each moved on by `shift` and around its end."""
+def _roll(first, last, like, x, y, rows, width, shift, blocks, deep, over, step):
+    """Rows first * step to last * step of y, each moved on by `shift` and around its end; they come from blocks of `deep`
+    rows, of which every so many `blocks` are moved on by `over`."""
     x, y = located(like, _word(x + _DATA), 1), located(like, _word(y + _DATA), 1)
-    for t in range(first * step, min(rows, last * step)):
-        at = t * width
-        copy_row(x, at + width - shift, y, at, shift)
-        copy_row(x, at, y, at + shift, width - shift)
+    narrow, t, stop = width * like.itemsize <= NARROW, first * step, min(rows, last * step)
+    while t < stop:
+        block = t // deep
+        within, place = t - block * deep, block % blocks
+        source, end = (block - over, blocks) if place >= over else (block - over + blocks, over)
+        count = min((end - place) * deep - within, stop - t)  # on to where the source begins anew
+        at, i = t * width, (source * deep + within) * width
+        t += count
+        if narrow and 2 * shift <= width:  # all at once, and then what this has brought across a row's end
+            copy_row(x, i, y, at + shift, count * width - shift)
+            for k in range(0, count * width, width):
+                copy_row(x, i + k + width - shift, y, at + k, shift)
+        elif narrow:
+            copy_row(x, i + width - shift, y, at, count * width - width + shift)
+            for k in range(0, count * width, width):
+                copy_row(x, i + k, y, at + k + shift, width - shift)
+        else:
+            for k in range(0, count * width, width):
+                copy_row(x, i + k + width - shift, y, at + k, shift)
+                copy_row(x, i + k, y, at + k + shift, width - shift)
 
 
 # ------------------------------------------------------------------------------------------ triangles and borders

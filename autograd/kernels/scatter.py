@@ -14,6 +14,7 @@ from .threads import run
 from .view import part
 
 GATE = 1 << 14  # elements moved below which a parallel launch costs more than it saves
+ORDERED = 1 << 17  # elements added below which rows are taken as they come: sorting them is a walk over the table
 PIECES = 16
 
 # n indices into R rows of C values, or (outer, dim, inner) views. Indices outside are skipped, never followed.
@@ -60,6 +61,16 @@ def _add_rows(k0, k1, g, start, order, out, C, fresh, step):
             row[:] = 0
         for k in range(start[r], start[r + 1]):
             add = part(g, order[k] * C, (order[k] + 1) * C)
+            for c in range(C):
+                row[c] += add[c]
+
+
+@kernel
+def _add_in_order(g, index, out, R, C, skip):
+    for i in range(index.size):
+        r = index[i]
+        if 0 <= r < R and r != skip:
+            row, add = part(out, r * C, (r + 1) * C), part(g, i * C, (i + 1) * C)
             for c in range(C):
                 row[c] += add[c]
 
@@ -145,6 +156,9 @@ def _add(out: np.ndarray, indices: np.ndarray, g: np.ndarray, skip: int, fresh: 
     """out[indices[i]] += g[i], out (rows, cols) contiguous, zeroed first where fresh."""
     R, C = out.shape
     index = np.ascontiguousarray(indices).reshape(-1)
+    if not fresh and g.size < ORDERED:
+        _add_in_order(np.ascontiguousarray(g).reshape(-1), index, out.reshape(-1), R, C, skip)
+        return
     start, order = np.empty(R + 1, np.int64), np.empty(index.size, np.int64)
     _sort_by_row(index, R, skip, start, order)
     arrays = np.ascontiguousarray(g).reshape(-1), start, order, out.reshape(-1)

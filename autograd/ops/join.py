@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate, pairwise
 from math import ceil, prod
 from typing import Any
 
@@ -32,42 +33,53 @@ def _with_zeros(slots: list[Any], shapes: Sequence[tuple[int, ...]]) -> list[Any
 # --------------------------------------------------------------------------------------------------------- join
 
 
-def _cut(g: Any, dim: int, at: int, length: int) -> Any:
-    """`narrow`; what is not whole in memory as a copy, which all that comes next would have to make."""
-    if type(g) is ndarray and g.size >= _MANY and length:
-        part = g[(slice(None),) * dim + (slice(at, at + length),)]
-        if g.flags.c_contiguous and prod(g.shape[:dim]) > 1:
-            return move.dense(part)
-        if dim and lies_channels_last(g):
-            return np.moveaxis(move.dense(np.moveaxis(part, 1, -1)), -1, 1)
-    return narrow(g, dim, at, length)
-
-
 _MANY = 1 << 13  # elements from where on the kernels are worth their call
+_LARGE = 1 << 17  # the same of what does not lie whole in memory
 
 
 def _cat_gradients(g: Any, tensors_shape: Any, dim: int, needs: list[bool]) -> list[Any]:
-    at, gradients = 0, []
-    for shape, needed in zip(tensors_shape, needs, strict=True):
-        gradients.append(_cut(g, dim, at, shape[dim]) if needed else None)
-        at += shape[dim]
-    return gradients
+    dim %= len(tensors_shape[0])
+    lengths = [shape[dim] for shape in tensors_shape]
+    found = _whole_pieces(g, dim, lengths, needs) if type(g) is ndarray and g.size >= _MANY else None
+    if found is None:
+        starts = accumulate(lengths, initial=0)
+        found = [narrow(g, dim, at, n) if need else None for at, n, need in zip(starts, lengths, needs, strict=False)]
+    return found
+
+
+def _whole_pieces(g: ndarray, dim: int, lengths: list[int], needs: list[bool]) -> list[Any] | None:
+    """Copies of the pieces, where these would not be whole in memory and all that comes next would have to make them."""
+    if g.flags.c_contiguous:
+        return move.cut(g, dim, lengths, needs) if prod(g.shape[:dim]) > 1 else None
+    if not dim or not lies_channels_last(g):
+        return None
+    pieces = move.cut(np.moveaxis(g, 1, -1), g.ndim - 1 if dim == 1 else dim - 1, lengths, needs)
+    return [None if piece is None else np.moveaxis(piece, -1, 1) for piece in pieces]
 
 
 def _joined(tensors: Sequence[ndarray], dim: int) -> ndarray | None:
     """What `np.concatenate` gives, by a kernel and in the memory order that the arrays share; None where it must do it."""
-    if sum([x.size for x in tensors]) < _MANY:
+    size, first = sum([x.size for x in tensors]), tensors[0]
+    if size < _MANY or not all([x.ndim == first.ndim and x.dtype == first.dtype for x in tensors]):
         return None
-    first, d = tensors[0], dim % tensors[0].ndim if tensors[0].ndim else 0
-    rest = first.shape[:d], first.shape[d + 1 :]
-    if any(x.ndim != first.ndim or (x.shape[:d], x.shape[d + 1 :]) != rest or x.dtype != first.dtype for x in tensors):
+    d, axes = dim % first.ndim, [0, *range(2, first.ndim), 1]
+    try:
+        if all([x.flags.c_contiguous for x in tensors]):
+            return move.join(tensors, d)
+        if not all([lies_channels_last(x) for x in tensors]):
+            axes = sorted(range(first.ndim), key=lambda i: -first.strides[i])
+            if (size < _LARGE and axes[-1] != first.ndim - 1) or not all([_falling(x, axes) for x in tensors]):
+                return None
+        y = move.join([x.transpose(axes) for x in tensors], axes.index(d))
+    except ValueError:  # numpy says what does not fit
         return None
-    if all(x.flags.c_contiguous for x in tensors):
-        return move.join(tensors, d)
-    if not all(lies_channels_last(x) for x in tensors):
-        return None
-    y = move.join([np.moveaxis(x, 1, -1) for x in tensors], 0 if not d else first.ndim - 1 if d == 1 else d - 1)
-    return np.moveaxis(y, -1, 1)
+    return y.transpose([axes.index(i) for i in range(first.ndim)])
+
+
+def _falling(x: ndarray, axes: list[int]) -> bool:
+    """Whether x goes through memory in the order of these axes, forwards and without standing still."""
+    steps = [x.strides[i] for i in axes if x.shape[i] > 1]
+    return all([a >= b for a, b in pairwise([*steps, 1])])
 
 
 @op(
@@ -92,10 +104,11 @@ def _without_history(tensors: list[Any]) -> list[ndarray] | None:
     """The arrays of Tensors of one dtype none of which has a history, so that nothing need be recorded; else None."""
     arrays: list[ndarray] = []
     for x in tensors:
-        if type(x) is not Tensor or x._view is not None or (x._node is not None and tape.mode.enabled):
+        if type(x) is not Tensor or (tape.mode.enabled and tape.node_of(x) is not None):
             return None
-        arrays.append(x._data)
-        if x._data.dtype is not arrays[0].dtype:
+        data = x._data if x._view is None else tape.synced(x)
+        arrays.append(data)
+        if data.dtype is not arrays[0].dtype:
             return None
     return arrays
 

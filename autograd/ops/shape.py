@@ -535,14 +535,14 @@ def repeat_interleave(
     if dim is None:
         input, dim = ravel(input), 0
     shape = tuple(input.shape)
-    if not shape:
-        raise RangeError(f"repeat_interleave: dim {dim} of a 0-dim tensor, which has none; leave dim out")
-    d = dim_of("repeat_interleave", dim, len(shape))
+    d = dim_of("repeat_interleave", dim, max(len(shape), 1))
     counts = np.asarray(_array(repeats))
     if counts.dtype.kind not in "iu":
         raise DTypeError(f"repeat_interleave: repeats must be integers, got {counts.dtype}")
     if counts.size and counts.min() < 0:
         raise ShapeError(f"repeat_interleave: repeats must not be negative, got {counts.min()}")
+    if not shape:
+        raise RangeError(f"repeat_interleave: dim {dim} of a 0-dim tensor, which has none; leave dim out")
     if counts.size == 1:
         return _repeat_each(input, int(counts.item()), d)
     if counts.shape != (shape[d],):
@@ -609,11 +609,19 @@ def flipud(input: Any) -> Any:
 )
 def _roll(input: Any, shifts: tuple[int, ...], dims: tuple[int, ...]) -> Any:
     """Elements moved along `dims`, around the end."""
-    if input.nbytes < move.SOME or not input.flags.c_contiguous:
+    if not input.flags.c_contiguous:
+        # as they lie in memory, in whose order the result stays
+        axes = sorted(range(input.ndim), key=lambda d: -input.strides[d])
+        x = input.transpose(axes)
+        if not x.flags.c_contiguous:
+            return np.roll(input, shifts, dims)
+        return _roll(x, shifts, tuple([axes.index(dim) for dim in dims])).transpose(_inverse(tuple(axes)))
+    if input.nbytes < move.SOME:
         return np.roll(input, shifts, dims)
+    sums = dict.fromkeys(dims, 0)
     for shift, dim in zip(shifts, dims, strict=True):
-        input = move.rolled(input, shift, dim)
-    return input
+        sums[dim] += shift
+    return move.rolled(input, [*sums.items()])
 
 
 @function(samples=lambda s: [(s(3, 4), 1, 0), (s(3, 4), 2), (s(3, 4), (1, -1), (0, 1)), (s(), 1)])

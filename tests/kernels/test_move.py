@@ -132,20 +132,51 @@ def test_join_and_stacked(shape, lengths, dtype, axis, at_end):
         np.testing.assert_array_equal(move.stacked(arrays, axis), np.stack(arrays, axis))
 
 
+@given(
+    st.sampled_from([(3, 4), (40, 1, 30), (2, 90, 50, 3), (30, 3, 5)]), st.lists(st.integers(0, 9), min_size=1, max_size=4),
+    st.sampled_from(DTYPES), st.integers(-3, 3), st.data(), st.booleans(),
+)  # fmt: skip
+def test_cut_and_join_of_cuts(shape, lengths, dtype, axis, data, at_end):
+    axis %= len(shape)
+    x = guarded(numbers((*shape[:axis], sum(lengths), *shape[axis + 1 :]), dtype), at_end)
+    wanted = [data.draw(st.booleans()) for _ in lengths]
+    views = np.split(x, np.cumsum(lengths)[:-1], axis)
+    for got, view, want in zip(move.cut(x, axis, lengths, wanted), views, wanted, strict=True):
+        assert (got is not None) == want
+        if got is not None:
+            assert got.flags.c_contiguous and got.dtype == dtype and not np.shares_memory(got, x)
+            np.testing.assert_array_equal(got, view)
+    for others in (views, [view[..., ::-1] for view in views], [view[::-1] for view in views]):
+        np.testing.assert_array_equal(move.join(others, axis), np.concatenate(others, axis))
+
+
+def test_a_task_has_no_more_blocks_than_there_are():
+    x, y, table = np.zeros((3, 5), np.float32)[:, 1:], np.zeros((3, 4), np.float32), np.zeros(move.LINE, np.int64)
+    assert move._plan(id(x), id(y), 4, table, 0, 0) == (1, False)
+    assert table[move.GROUP] == 1
+
+
 def test_shapes_that_do_not_fit_are_named():
     with pytest.raises(ValueError, match="join: "):
         move.join([np.zeros((2, 3)), np.zeros((3, 3))], 1)
+    with pytest.raises(ValueError, match="cut: "):
+        move.cut(np.zeros((2, 3)), 1, [1, 1], [True, True])
+    with pytest.raises(ValueError, match="C-contiguous"):
+        move.cut(np.zeros((3, 2)).T, 1, [1, 2], [True, True])
     with pytest.raises(ValueError, match="stacked: "):
         move.stacked([np.zeros((2, 3)), np.zeros((3, 3))], 2)
 
 
 @given(
-    st.sampled_from([(1,), (5,), (3, 40), (4, 7, 16), (2, 3, 300), (3, 0, 2)]), st.sampled_from(DTYPES),
-    st.integers(-400, 400), st.integers(0, 2), st.booleans(),
+    st.sampled_from([(1,), (5,), (3, 40), (4, 7, 16), (2, 3, 300), (3, 0, 2), (3, 4, 5, 6), (2, 40000), (3, 20, 9000)]),
+    st.sampled_from(DTYPES), st.lists(st.integers(-400, 400), min_size=4, max_size=4), st.integers(0, 15), st.booleans(),
 )  # fmt: skip
-def test_rolled(shape, dtype, shift, axis, at_end):
-    x, axis = guarded(numbers(shape, dtype), at_end), axis % len(shape)
-    np.testing.assert_array_equal(move.rolled(x, shift, axis), np.roll(x, shift, axis))
+def test_rolled(shape, dtype, shifts, which, at_end):
+    x = guarded(numbers(shape, dtype), at_end)
+    some = [(axis, shift) for axis, shift in enumerate(shifts[: len(shape)]) if which >> axis & 1]
+    got = move.rolled(x, some)
+    assert not np.shares_memory(got, x)
+    np.testing.assert_array_equal(got, np.roll(x, [n for _, n in some], [axis for axis, _ in some]))
 
 
 @given(
@@ -213,13 +244,14 @@ def test_large_arrays_on_one_thread_and_on_several(dtype):
         autograd.set_num_threads(threads)
         results.append([
             *[move.dense(view(x)) for view in VIEWS.values()], move.join([x, x[:, :5].copy()], 1), move.stacked([x, x], 3),
-            move.rolled(x, 3, 2), move.rolled(x, -20, 0), move.triangle(x, 2, True),
+            move.rolled(x, [(2, 3)]), move.rolled(x, [(0, -20), (1, 5), (2, 1)]), move.triangle(x, 2, True),
             move.framed(x, [(1, 0), (0, 2), (3, 1)], 1), move.converted(x, np.dtype(np.float64)),
         ])  # fmt: skip
     autograd.set_num_threads(MOST)
     expected = [
         *[np.array(view(x)) for view in VIEWS.values()], np.concatenate([x, x[:, :5]], 1), np.stack([x, x], 3),
-        np.roll(x, 3, 2), np.roll(x, -20, 0), np.tril(x, 2), np.pad(x, [(1, 0), (0, 2), (3, 1)], constant_values=1),
+        np.roll(x, 3, 2), np.roll(x, (-20, 5, 1), (0, 1, 2)), np.tril(x, 2),
+        np.pad(x, [(1, 0), (0, 2), (3, 1)], constant_values=1),
     ]  # fmt: skip
     for one, several in zip(*results, strict=True):
         np.testing.assert_array_equal(one, several)

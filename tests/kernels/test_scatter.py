@@ -26,10 +26,13 @@ def test_embedding_its_gradient_and_index_add(R, C, n, padding, at_end):
     if padding is not None:
         expected[padding] = 0
     np.testing.assert_array_equal(scatter.embedding_backward(g, indices, R, padding), expected)
-    expected = weight.copy()
-    np.add.at(expected, indices, g)
-    scatter.index_add(weight, indices, g)
-    np.testing.assert_array_equal(weight, expected)
+    for ordered in (0, 1 << 30):  # sorted, and as they come
+        expected = weight.copy()
+        np.add.at(expected, indices, g)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(scatter, "ORDERED", ordered)
+            scatter.index_add(weight, indices, g)
+        np.testing.assert_array_equal(weight, expected)
 
 
 @given(SIZES, SIZES, st.sampled_from([1, 4, 90]), st.sampled_from([1, 30]), st.integers(-3, 2), st.booleans())
@@ -48,10 +51,14 @@ def test_gather_and_scatter_add(a, b, c, length, dim, at_end):
 
 
 @pytest.mark.parametrize("wild", [-1, 4, 2**62, -(2**62)])
-def test_an_index_outside_is_skipped_not_followed(wild):
+def test_an_index_outside_is_skipped_not_followed(wild, monkeypatch):
     weight, index = guarded(np.ones((4, 2)), True), np.array([wild, 1])
     np.testing.assert_array_equal(scatter.embedding(weight, index), [[0, 0], [1, 1]])
     np.testing.assert_array_equal(scatter.embedding_backward(np.ones((2, 2)), index, 4).sum(1), [0, 2, 0, 0])
+    for ordered in (0, 1 << 30):
+        monkeypatch.setattr(scatter, "ORDERED", ordered)
+        scatter.index_add(weight, index, np.ones((2, 2)))
+    np.testing.assert_array_equal(weight[:, 0], [1, 3, 1, 1])
     out = guarded(np.zeros((4, 1)), True)
     scatter.scatter_add(out, 0, index[:, None], np.ones((2, 1)))
     np.testing.assert_array_equal(out[:, 0], [0, 1, 0, 0])
