@@ -175,3 +175,43 @@ def test_slices_do_not_write_into_a_gradient_that_is_someones():
     first = x.grad
     y[2].sum().backward()
     assert x.grad is first and first[2, 0].item() == 3
+
+
+@pytest.mark.parametrize("dim", [0, 1, -1])
+def test_an_index_stretched_over_slices_is_taken_as_a_vector(dim):
+    """gather and scatter_add of whole slices, as graph networks write them, beside the same with an index laid out."""
+    rng = np.random.default_rng(0)
+    shape, d = (6, 5, 4), dim % 3
+    i = autograd.tensor(rng.integers(0, shape[d], 9))
+    whole = (*shape[:d], 9, *shape[d + 1 :])
+    e = i.reshape([9 if k == d else 1 for k in range(3)]).expand(*whole)
+    copied = autograd.tensor(e.numpy().copy())
+    for index in (e, e[: whole[0]], copied):
+        results = []
+        for given in (index, copied):
+            x, y = (autograd.tensor(rng.normal(size=s), requires_grad=True) for s in (shape, whole))
+            x.data, y.data = (
+                autograd.ones(*shape, dtype=x.dtype) * 2,
+                autograd.arange(y.numel(), dtype=x.dtype).reshape(whole),
+            )
+            out = x.gather(dim, given) * y + x.scatter_add(dim, given, y).gather(dim, given)
+            (out * out).sum().backward()
+            results.append((out.detach().numpy(), x.grad.numpy(), y.grad.numpy()))
+        for found, expected in zip(*results, strict=True):
+            np.testing.assert_allclose(found, expected, rtol=1e-12)
+    part = e.narrow((d + 1) % 3, 0, 2)  # not over whole slices
+    x = autograd.tensor(rng.normal(size=shape))
+    np.testing.assert_array_equal(
+        x.gather(dim, part).numpy(), np.take_along_axis(x.numpy(), copied.numpy(), d)[tuple(map(slice, part.shape))]
+    )
+
+
+def test_an_index_stretched_over_slices_is_guarded():
+    i = autograd.tensor([0, 2, 2])
+    x = autograd.ones(3, 2, requires_grad=True)
+    y = x.gather(0, i[:, None].expand(-1, 2)).sum()
+    i[0] = 1
+    with pytest.raises(RuntimeError, match="changed in place"):
+        y.backward()
+    with pytest.raises(IndexError, match="out of range"):
+        x.gather(0, autograd.tensor([3])[:, None].expand(-1, 2))

@@ -614,8 +614,28 @@ def check_gather(name: str, shape: tuple[int, ...], dim: int, index: Any, exact:
                 f"shapes {array.shape}, {shape}"
             )
     if array.size:  # torch lets an empty index be of any dtype
-        check_index(name, array, shape[d] if n else 1, d)
+        check_index(name, _unstretched(array), shape[d] if n else 1, d)
     return d, array
+
+
+def _unstretched(array: ndarray) -> ndarray:
+    """The same numbers, once along the dims that the array was expanded along."""
+    return array[tuple([slice(1) if step == 0 else _ALL for step in array.strides])] if 0 in array.strides else array
+
+
+def of_slices(index: Any, shape: tuple[int, ...], dim: int) -> Any:
+    """The vector that an index into `shape` stretches over whole slices along `dim`, as of nodes of a graph with features;
+    None for any other."""
+    array = index._data if isinstance(index, Tensor) else index
+    if 0 not in array.strides or array.ndim != len(shape):
+        return None
+    alone = [
+        i == dim or (n == m and (n == 1 or step == 0))
+        for i, (n, m, step) in enumerate(zip(array.shape, shape, array.strides, strict=True))
+    ]
+    if not all(alone):
+        return None
+    return _getitem(index, tuple([_ALL if i == dim else 0 for i in range(len(shape))]) + (...,))
 
 
 @function(samples=lambda s: [(s(4, 3), 0, s.ints(4, 2, 3)), (s(4, 3), -1, s.ints(3, 4, 5)), (s(), 0, np.array(0))])
@@ -631,7 +651,8 @@ def gather(input: Any, dim: int, index: Any, *, sparse_grad: bool = False) -> An
         return reshape(_gather(reshape(input, (-1,)), reshape(index, (-1,)), 0), tuple(array.shape))
     if not array.size:  # torch lets an empty index have any number of dims
         return _index(reshape(input, (-1,)), Subscript(array.astype(np.int64)))
-    return _gather(input, index, d)
+    vector = of_slices(index, tuple(input.shape), d)
+    return _gather(input, index, d) if vector is None else _index_select(input, vector, d)
 
 
 @function(samples=lambda s: [(s(4, 3), s.ints(12, 2, 3)), (s(3), np.array([-1, 0, 0])), (s(), np.array([0]))])

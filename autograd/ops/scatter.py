@@ -13,7 +13,18 @@ from ..kernels import move
 from ..op import function, op
 from ..tensor import Tensor
 from .dims import dim_of
-from .index import _gather, _index_select, add_along, add_at, check_gather, check_index, leading, placed, places
+from .index import (
+    _gather,
+    _index_select,
+    add_along,
+    add_at,
+    check_gather,
+    check_index,
+    leading,
+    of_slices,
+    placed,
+    places,
+)
 
 
 def _array(x: Any) -> ndarray:
@@ -136,7 +147,11 @@ def scatter_add(input: Any, dim: int, index: Any, src: Any) -> Any:
     tensor([3., 0., 0.])
     """
     ready = _prepared("scatter_add", input, dim, index, src)
-    return clone(input) if ready is None else _shaped(_scatter_add(*ready), input)
+    if ready is None:
+        return clone(input)
+    x, added, where_, d = ready
+    vector = of_slices(where_, tuple(x.shape), d) if hasattr(added, "shape") else None
+    return _shaped(_scatter_add(*ready) if vector is None else _index_add(x, added, vector, d), input)
 
 
 def _reduce_gradients(
