@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from numpy.lib.stride_tricks import sliding_window_view
 
 import autograd
-from autograd.kernels import conv, conv_direct, conv_few, elementwise, winograd
+from autograd.kernels import conv, conv_direct, conv_few, conv_window, elementwise, winograd
 from autograd.kernels.threads import MOST
 
 # Of the largest value of the result: measured 2e-5 for Winograd with 512 channels, 4e-6 for the direct form.
@@ -156,6 +156,7 @@ few_cases = st.builds(
     st.integers(1, 16),
     st.integers(1, 50),
 ).filter(Case.fits)
+LAST = (0, 2, 3, 1)
 plain = Case(2, 1, 5, 7, (9, 8), (3, 3), (1, 1), ((1, 1), (1, 1)), (1, 1))
 
 
@@ -180,8 +181,28 @@ def test_every_form_agrees_with_the_reference(case):
 @example(plain._replace(N=30, Cg=6, Kg=16, size=(14, 14), window=(5, 5), dtype=np.float32))  # images together
 @example(plain._replace(Cg=20, Kg=3, size=(150, 170), dtype=np.float32))  # several blocks an image
 @example(plain._replace(Cg=3, Kg=2, size=(9, 30), dilation=(2, 5), window=(3, 4), padding=((4, 0), (11, 3))))
+@example(plain._replace(Cg=64, Kg=3, size=(9, 33), order=LAST, dtype=np.float32))  # inner products of whole windows
+@example(plain._replace(Cg=64, Kg=4, size=(30, 70), window=(1, 5), padding=((0, 0), (2, 2)), order=LAST))
+@example(plain._replace(Cg=32, Kg=1, size=(9, 17), dilation=(2, 3), padding=((3, 0), (7, 1)), order=LAST))
 def test_few_result_channels(case):
     assert conv_few.suits_weight(8, (2, 3, 3, 3), 30, (1, 1), 1) and conv_few.suits(8, 2, (1, 1), 1)
+    assert_right(case)
+
+
+window_cases = st.builds(
+    lambda case, C, K: case._replace(groups=1, Cg=C, Kg=K), cases, st.integers(1, 4), st.integers(5, 40)
+).filter(Case.fits)
+
+
+@settings(max_examples=40, deadline=None)
+@given(window_cases)
+@example(plain._replace(Cg=3, Kg=16, size=(40, 300), dtype=np.float32))  # a row is longer than what is taken at once
+@example(plain._replace(Cg=3, Kg=48, size=(30, 31), stride=(2, 2), dtype=np.float32))  # several vectors of channels
+@example(plain._replace(N=9, Cg=6, Kg=16, size=(14, 14), window=(5, 5), padding=((0, 0), (0, 0)), dtype=np.float32))
+@example(plain._replace(Cg=11, Kg=16, size=(9, 8), window=(4, 3), dtype=np.float32))  # tiles share values of a run
+@example(plain._replace(Cg=1, Kg=13, size=(30, 9), window=(17, 2), padding=((8, 8), (1, 1))))  # and runs
+def test_whole_windows_held(case):
+    assert conv_window.suits(8, 9, 8, 1)
     assert_right(case)
 
 
@@ -424,6 +445,9 @@ GUARDED = [
     plain._replace(Cg=4, Kg=20, size=(9, 11), dtype=np.float32),
     plain._replace(Cg=6, Kg=16, size=(20, 33), window=(5, 5), dtype=np.float32),
     plain._replace(Cg=3, Kg=6, size=(20, 33), dilation=(2, 3), padding=((3, 0), (7, 1)), dtype=np.float32),
+    plain._replace(Cg=3, Kg=32, dtype=np.float32, padding=((0, 0), (0, 0))),  # whole windows held
+    plain._replace(Cg=64, Kg=3, dtype=np.float32),  # inner products of whole windows
+    plain._replace(Cg=3, Kg=64, size=(11, 12), window=(4, 5), padding=((0, 0), (0, 0)), dtype=np.float32),
     plain._replace(Cg=1, Kg=1, groups=33, dtype=np.float32),
     plain._replace(Cg=1, Kg=1, groups=33, stride=(2, 2)),
     plain._replace(Cg=1, Kg=1, groups=33, size=(9, 30), dtype=np.float32),
@@ -487,6 +511,8 @@ BIG = [
     plain._replace(N=4, Cg=130, Kg=200, size=(14, 14), stride=(2, 2), dtype=np.float32),
     plain._replace(Cg=3, Kg=16, size=(64, 64), N=6, window=(5, 5), dtype=np.float32),
     plain._replace(Cg=3, Kg=6, size=(64, 64), N=6, window=(5, 5), dtype=np.float32),
+    plain._replace(Cg=3, Kg=32, size=(64, 64), dtype=np.float32),
+    plain._replace(Cg=64, Kg=3, size=(40, 40), dtype=np.float32, order=LAST),
     plain._replace(Cg=1, Kg=1, groups=96, size=(40, 40), dtype=np.float32),
     plain._replace(window=(1, 1), padding=((0, 0), (0, 0)), Cg=130, Kg=200, size=(20, 20)),
     plain._replace(window=(1, 1), padding=((0, 0), (0, 0)), Cg=130, Kg=60, size=(23, 24), dtype=np.float32),
@@ -495,6 +521,7 @@ BIG = [
 
 def everything(case, arrays):
     x, w, g, bias = arrays
+    x, g = in_order(x, case.order), in_order(g, case.order)
     return (
         conv.conv2d(x, w, bias, *case.how, activation="relu"),
         conv.conv2d_input(g, w, x.shape, *case.how),
