@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd.kernels import conv_direct, conv_dots, conv_few, conv_window, reduce, winograd
+from autograd.kernels import conv_direct, conv_dots, conv_few, conv_window, reduce, winograd, winograd_few
 from autograd.kernels.border import with_zeros
 from autograd.kernels.conv_direct import in_order
 from autograd.kernels.elementwise import relu, sigmoid_forward, tanh_forward
@@ -394,7 +394,8 @@ def conv2d_weight(
         return _weight_by_lines(g, x, w_shape, padding, dilation)
     if form := winograd.suits(g.dtype, w_shape, stride, dilation, (N, Ho, Wo), groups):
         window = Window(stride, (-padding[0][0], -padding[1][0]), dilation)
-        return winograd.weight(form, channels_last(g), channels_last(x), x.shape, (Ho, Wo, K), w_shape, window)
+        weight = winograd_few.weight if winograd_few.suits(form, w_shape, N * Ho * Wo) else winograd.weight
+        return weight(form, channels_last(g), channels_last(x), x.shape, (Ho, Wo, K), w_shape, window)
     gw = np.zeros(w_shape, g.dtype)
     if _sparse(x.shape, w_shape, stride, padding, dilation):
         for r, s, there, here in _by_tap(x.shape, w_shape, (Ho, Wo), stride, padding, dilation):

@@ -574,34 +574,44 @@ def filters(kind, plan, U, u, ue, k0, c0, lines, gw):
 
 
 @kernel
+def add_points(kind, plan, rows, places, none, V, Z, tiles, panel, part, e0, e1, U, u, begun):
+    """U[u + e*ue + c*P + k] = the sum over tiles of V[e, c] Z[e, k], for e0 <= e < e1 and the channels of a part and a
+    panel; added to it with `begun`."""
+    p = plan[0]
+    C, P, M, TB, cb, chunk = p.depth, p.P, p.M, p.TB, p.cb, p.tc
+    ve, ze, ue = TB * ((C + cb - 1) // cb) * cb + LANES, TB * p.panels * P + LANES, cb * P + LANES
+    cn, zeros = min(cb, C - part * cb), np.zeros(P, np.float32)
+    for e in range(e0, e1):
+        for t in range(0, tiles, chunk):
+            for i in range(0, cn, M):
+                window_tile(
+                    kind, V, e * ve + (part * TB + t) * cb, rows, i, min(M, cn - i), none, 0, 1, min(chunk, tiles - t),
+                    cb, Z, e * ze + (panel * TB + t) * P, P, U, u + e * ue, places, P, zeros, 0, begun or t > 0, False,
+                )  # fmt: skip
+
+
+@kernel
 def gradient_sums(first, last, kind, plan, rows, places, none, V, Z, sums, gw):
     """sums[panel, part, e, c, k] += V[e]' Z[e] for cb channels c, one panel of k and some of the points a task.
 
     The panels are those from `start` on. A task that has all points and all tiles goes on to the filters.
     """
     p = plan[0]
-    C, P, M, TB, cb, chunk, tiles, E = p.depth, p.P, p.M, p.TB, p.cb, p.tc, p.tiles, p.nh * p.nw
+    P, cb, E = p.P, p.cb, p.nh * p.nw
     begun, alone = p.begun != 0, p.alone != 0
-    parts = (C + cb - 1) // cb
-    ve, ze, ue = TB * parts * cb + LANES, TB * p.panels * P + LANES, cb * P + LANES
+    parts, ue = (p.depth + cb - 1) // cb, cb * P + LANES
     own, lines = scratch(E * ue if alone else 0, V), scratch(8 * p.T * P if alone else 0, V)
     U = own if alone else sums
-    zeros = np.zeros(P, np.float32)
     for task in range(first, last):
         place = task // p.parts
         some = task - place * p.parts
         panel = place // parts
         part = place - panel * parts
-        cn = min(cb, C - part * cb)
         u = 0 if alone else place * E * ue
-        for e in range(some * E // p.parts, (some + 1) * E // p.parts):
-            for t in range(0, tiles, chunk):
-                for i in range(0, cn, M):
-                    window_tile(
-                        kind, V, e * ve + (part * TB + t) * cb, rows, i, min(M, cn - i), none, 0, 1,
-                        min(chunk, tiles - t), cb, Z, e * ze + (panel * TB + t) * P, P, U, u + e * ue, places, P, zeros,
-                        0, begun or t > 0, False,
-                    )  # fmt: skip
+        add_points(
+            kind, plan, rows, places, none, V, Z, p.tiles, panel, part, some * E // p.parts, (some + 1) * E // p.parts, U,
+            u, begun,
+        )  # fmt: skip
         if alone:
             filters(kind, plan, U, u, ue, (p.start + panel) * P, part * cb, lines, gw)
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from numpy.lib.stride_tricks import sliding_window_view
 
 import autograd
-from autograd.kernels import conv, conv_direct, conv_few, conv_window, elementwise, winograd
+from autograd.kernels import conv, conv_direct, conv_few, conv_window, elementwise, winograd, winograd_few
 from autograd.kernels.threads import MOST
 
 # Of the largest value of the result: measured 2e-5 for Winograd with 512 channels, 4e-6 for the direct form.
@@ -245,6 +245,35 @@ def winograd_form(case):
 def test_winograd(case):
     assert winograd_form(case) is winograd.WINDOWS[case.window]
     assert_right(case, WINOGRAD_BOUND)
+
+
+@pytest.mark.parametrize("at_end", [False, True])
+@pytest.mark.parametrize(
+    "case",
+    [
+        plain._replace(Cg=16, Kg=32, size=(30, 33), dtype=np.float32),
+        plain._replace(Cg=33, Kg=35, size=(9, 40), dtype=np.float32),  # no whole vectors, a short last part
+        plain._replace(Cg=16, Kg=32, size=(22, 23), window=(5, 5), dtype=np.float32),
+        plain._replace(Cg=16, Kg=32, size=(30, 33), dilation=(2, 3), dtype=np.float32),
+        plain._replace(Cg=16, Kg=32, size=(2, 3), N=1, dtype=np.float32),  # fewer tiles than pieces
+    ],
+)
+def test_winograd_of_few_channels(case, at_end, monkeypatch):
+    x, w, g, _ = case.arrays()
+    x, g = (guarded(a.transpose(0, 2, 3, 1), at_end) for a in (x, g))
+    form, out = winograd.WINDOWS[case.window], (*g.shape[1:3], case.Kg)
+    window = winograd.Window(case.stride, tuple(-before for before, _ in case.padding), case.dilation)
+    monkeypatch.setattr(winograd_few, "NEAR", 1 << 8)  # a task takes its tiles in several runs
+    shape, before, results = (case.N, case.Cg, *case.size), autograd.get_num_threads(), []
+    for threads in (1, 2):
+        autograd.set_num_threads(threads)
+        gw = winograd_few.weight(form, g.reshape(-1), x.reshape(-1), shape, out, w.shape, window)
+        results.append(gw.tobytes())
+    autograd.set_num_threads(before)
+    images = [a.transpose(0, 3, 1, 2) for a in (g, x)]
+    assert_close(gw, reference_weight(*images, w.shape, *case.how), WINOGRAD_BOUND)
+    assert results[0] == results[1]
+    assert winograd_few.suits(form, w.shape, 1 << 20) and not winograd_few.suits(form, w.shape, 1)
 
 
 SEQUENCE = plain._replace(Cg=64, Kg=64, size=(1, 301), window=(1, 2), padding=((0, 0), (2, 1)), dtype=np.float32)
