@@ -90,6 +90,6 @@ def weight(
     sums = every.reshape(pieces, -1).sum(axis=0)
     gw = np.empty(out[2] * depth * form.down.r * form.across.r, np.float32)
     run(filter_sums, panels * across, True, kind, plan, rows, rows * P, blocks, x, g, sums, gw)
-    if r != (form.down.r, form.across.r) or window.stride != (1, 1):
+    if (r, window.stride) != form.whole:
         return put_together(gw, w_shape, form, window.stride)
     return gw.reshape(w_shape)

@@ -255,13 +255,14 @@ def test_winograd(case):
         plain._replace(Cg=33, Kg=35, size=(9, 40), dtype=np.float32),  # no whole vectors, a short last part
         plain._replace(Cg=16, Kg=32, size=(22, 23), window=(5, 5), dtype=np.float32),
         plain._replace(Cg=16, Kg=32, size=(30, 33), dilation=(2, 3), dtype=np.float32),
+        plain._replace(Cg=16, Kg=32, size=(30, 33), stride=(2, 2), dtype=np.float32),
         plain._replace(Cg=16, Kg=32, size=(2, 3), N=1, dtype=np.float32),  # fewer tiles than pieces
     ],
 )
 def test_winograd_of_few_channels(case, at_end, monkeypatch):
     x, w, g, _ = case.arrays()
     x, g = (guarded(a.transpose(0, 2, 3, 1), at_end) for a in (x, g))
-    form, out = winograd.WINDOWS[case.window], (*g.shape[1:3], case.Kg)
+    form, out = winograd.BY_TWO if case.stride == (2, 2) else winograd.WINDOWS[case.window], (*g.shape[1:3], case.Kg)
     window = winograd.Window(case.stride, tuple(-before for before, _ in case.padding), case.dilation)
     monkeypatch.setattr(winograd_few, "NEAR", 1 << 8)  # a task takes its tiles in several runs
     shape, before, results = (case.N, case.Cg, *case.size), autograd.get_num_threads(), []
@@ -286,6 +287,7 @@ OTHER_FORMS = [
     (SEQUENCE._replace(size=(33, 35), window=(2, 2), padding=((1, 0), (0, 1))), (2, 2)),
     (SEQUENCE._replace(N=3, size=(33, 35), window=(4, 4), stride=(2, 2), padding=((1, 1), (1, 1))), (2, 2)),
     (SEQUENCE._replace(size=(33, 35), window=(3, 3), dilation=(2, 3), padding=((2, 2), (3, 3))), (3, 3)),
+    (SEQUENCE._replace(Cg=33, size=(33, 34), window=(3, 3), stride=(2, 2), padding=((1, 0), (0, 1))), (3, 3)),
 ]
 
 
@@ -593,7 +595,7 @@ def test_concurrent_calls():
 
 
 @pytest.mark.parametrize(
-    "case", [plain, *GUARDED[2:5], *GUARDED[7:10], *GUARDED[17:21], *GUARDED[-3:], HOSTILE[1], HOSTILE[4]]
+    "case", [plain, *GUARDED[2:5], *GUARDED[7:10], *GUARDED[18:22], *GUARDED[-3:], HOSTILE[1], HOSTILE[4]]
 )
 def test_fused_activation_has_the_bits_of_the_separate_one(case):
     x, w, _, bias = case.arrays()
@@ -610,18 +612,23 @@ def test_fused_activation_has_the_bits_of_the_separate_one(case):
 
 @pytest.mark.parametrize(
     "axis",
-    list(dict.fromkeys(axis for form in winograd.FORMS for axis in form)),
-    ids=lambda axis: f"F({axis.m},{axis.r})",
+    list(dict.fromkeys(axis for form in [*winograd.FORMS, winograd.BY_TWO] for axis in form)),
+    ids=lambda axis: f"F({axis.m},{axis.r}) by {axis.stride}",
 )
 def test_winograd_transforms_are_a_convolution(axis):
     """A' (G w * B' x) = the m results of a window of r over n values, in one dimension."""
     rng = np.random.default_rng(2)
     x, w, g = rng.standard_normal(axis.n), rng.standard_normal(axis.r), rng.standard_normal(axis.m)
-    lines = {name: lambda v, m=matrix, apply=apply: apply(m, v) for name, (matrix, apply) in axis.lines.items()}
+    lines = {name: apply for name, (_, apply) in axis.lines.items()}
+    assert {name: count for name, (count, _) in axis.lines.items()} == {
+        "input": axis.n, "output": axis.n, "result": axis.m, "weight": axis.r, "filter": axis.n
+    }  # fmt: skip
     product = np.multiply(lines["input"](x), lines["weight"](w))
-    assert np.allclose(lines["output"](product), np.convolve(x, w[::-1], "valid"))
+    assert np.allclose(lines["output"](product), np.convolve(x, w[::-1], "valid")[:: axis.stride])
+    apart = np.zeros((axis.m - 1) * axis.stride + 1)
+    apart[:: axis.stride] = g
     gradient = lines["filter"](np.multiply(lines["input"](x), lines["result"](g)))
-    assert np.allclose(gradient, np.convolve(x, g[::-1], "valid"))
+    assert np.allclose(gradient, np.convolve(x, apart[::-1], "valid"))
 
 
 @pytest.mark.parametrize("padding, dilation", [((0, 0), 1), ((3, 1), 2), ((0, 40), 16)])
