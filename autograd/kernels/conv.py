@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd.kernels import conv_direct, conv_few, reduce, winograd
+from autograd.kernels import conv_direct, conv_dots, conv_few, conv_window, reduce, winograd, winograd_few
 from autograd.kernels.border import with_zeros
 from autograd.kernels.conv_direct import in_order
 from autograd.kernels.elementwise import relu, sigmoid_forward, tanh_forward
@@ -128,9 +128,8 @@ def conv2d(
             Window(stride, (-padding[0][0], -padding[1][0]), dilation), Target((Ho, Wo, K)),
         )  # fmt: skip
     elif y.size and Cg and conv_few.suits(x.itemsize, K, stride, groups):
-        source, planar = _planes(x)
-        conv_few.convolve(
-            source, x.shape, planar, w, 0 if bias is None else bias, activation == "relu", flat, (Ho, Wo, K),
+        _to_few(
+            x, w, 0 if bias is None else bias, activation == "relu", flat, (Ho, Wo, K),
             (-padding[0][0], -padding[1][0]), dilation,
         )  # fmt: skip
     elif y.size and Cg * R * S:
@@ -153,6 +152,18 @@ def conv2d(
         if activation == "relu":
             y = relu(y)
     return _activate(y, activation)
+
+
+def _to_few(
+    x: Array, w: Array, bias: Any, relu: bool, flat: Array, out: tuple[int, int, int], start: Pair, dilation: Pair
+) -> None:
+    """A convolution of stride 1 to few channels, its first window at `start`, into a flat array."""
+    source, planar = _planes(x)
+    taps, Q = _taps(*w.shape[2:], dilation, x.shape[1], 1)
+    if not planar and conv_dots.suits(x.itemsize, w.shape, Q):
+        conv_dots.convolve(source, x.shape, w, bias, relu, flat, out, start, taps, Q)
+    else:
+        conv_few.convolve(source, x.shape, planar, w, bias, relu, flat, out, start, dilation)
 
 
 def _planes(x: Array) -> tuple[Array, bool]:
@@ -251,11 +262,9 @@ def conv2d_input(
             Target((H, W, C)),
         )  # fmt: skip
     elif conv_few.suits(g.itemsize, C, stride, groups):
-        source, planar = _planes(g)
         start = (padding[0][0] - dilation[0] * (R - 1), padding[1][0] - dilation[1] * (S - 1))
         turned = w[:, :, ::-1, ::-1].transpose(1, 0, 2, 3)
-        first = 0 if bias is None else bias
-        conv_few.convolve(source, g.shape, planar, turned, first, False, flat, (H, W, C), start, dilation)
+        _to_few(g, turned, 0 if bias is None else bias, False, flat, (H, W, C), start, dilation)
     else:
         _input_by_phases(g, w, gx, flat, stride, padding, dilation, groups, bias)
     return gx
@@ -385,15 +394,20 @@ def conv2d_weight(
         return _weight_by_lines(g, x, w_shape, padding, dilation)
     if form := winograd.suits(g.dtype, w_shape, stride, dilation, (N, Ho, Wo), groups):
         window = Window(stride, (-padding[0][0], -padding[1][0]), dilation)
-        return winograd.weight(form, channels_last(g), channels_last(x), x.shape, (Ho, Wo, K), w_shape, window)
+        weight = winograd_few.weight if winograd_few.suits(form, w_shape, N * Ho * Wo) else winograd.weight
+        return weight(form, channels_last(g), channels_last(x), x.shape, (Ho, Wo, K), w_shape, window)
     gw = np.zeros(w_shape, g.dtype)
     if _sparse(x.shape, w_shape, stride, padding, dilation):
         for r, s, there, here in _by_tap(x.shape, w_shape, (Ho, Wo), stride, padding, dilation):
             gw[:, :, r : r + 1, s : s + 1] = conv2d_weight(g[there], x[here], (K, Cg, 1, 1), groups=groups)
         return gw
+    taps, Q = _taps(R, S, dilation, x.shape[1], groups)
+    start = (-padding[0][0], -padding[1][0])
+    if conv_window.suits(x.itemsize, len(taps) * Q, K, groups):
+        flat_g, source = channels_last(g), channels_last(x)
+        return conv_window.weight(flat_g, source, x.shape, (Ho, Wo), stride, start, taps, Q, K).reshape(w_shape)
     if conv_few.suits_weight(x.itemsize, w_shape, Wo, stride, groups):
         source, planar = _planes(x)
-        start = (-padding[0][0], -padding[1][0])
         return conv_few.weight(channels_last(g), source, x.shape, planar, w_shape, (Ho, Wo, K), start, dilation)
     if (together := _together(K // groups, Cg, groups, g.itemsize)) > 1:
         G = groups // together
@@ -401,8 +415,7 @@ def conv2d_weight(
         blocks = whole.reshape(G, together, K // groups, together, Cg, R, S)
         own = np.arange(together)
         return np.ascontiguousarray(blocks[:, own, :, own].swapaxes(0, 1)).reshape(w_shape)
-    taps, Q = _taps(R, S, dilation, x.shape[1], groups)
-    source, shape, start = channels_last(x), x.shape, (-padding[0][0], -padding[1][0])
+    source, shape = channels_last(x), x.shape
     if padding != PLAIN and groups < K:  # each task would copy the border anew
         source, shape, start = *_bordered(source, x.shape, padding), (0, 0)
     way = conv_direct.plan_weight(shape, (Ho, Wo), stride, start, taps, Q, K, groups, g.itemsize)

@@ -599,14 +599,14 @@ def weight_gradient(g: np.ndarray, x: np.ndarray, way: Pass) -> np.ndarray:
         kind = RUNS[int(p["Q"]), min(3, int(p["sw"]))]
         sums = np.empty(pieces * values * K, g.dtype)
         run(depthwise_sums, pieces, parallel, kind, *way, x, g, g, sums)
-        _add_weights(way, x, g, sums, gw)
+        add_pieces(way, x, g, sums, gw)
         return gw
     nothing, each = np.zeros(P, g.dtype), int(p["parts"])
     groups = max(1, min(values * K // HELD, panels * each // PARTS)) if p["G"] == pieces == 1 else 1
     if groups == 1:
         sums = np.empty(pieces * values * K, g.dtype)
         run(weight_sums, pieces * int(p["G"]) * panels * each, parallel, width, *way, x, g, nothing, sums)
-        _add_weights(way, x, g, sums, gw)
+        add_pieces(way, x, g, sums, gw)
         return gw
     wide = -(-panels // groups) * P  # columns of sums that are held at a time
     sums, places = np.empty(values * wide, g.dtype), way.places // K * wide
@@ -615,11 +615,11 @@ def weight_gradient(g: np.ndarray, x: np.ndarray, way: Pass) -> np.ndarray:
         some["start"], some["wide"] = start // P, wide
         run(weight_sums, -(-part // P) * each, parallel, width, some, way.rows, places, way.taps, x, g, nothing, sums)
         some["K"] = part
-        _add_weights(way._replace(plan=some), x, g, sums, gw[start * values : (start + part) * values])
+        add_pieces(way._replace(plan=some), x, g, sums, gw[start * values : (start + part) * values])
     return gw
 
 
-def _add_weights(way: Pass, x: np.ndarray, g: np.ndarray, sums: np.ndarray, gw: np.ndarray) -> None:
+def add_pieces(way: Pass, x: np.ndarray, g: np.ndarray, sums: np.ndarray, gw: np.ndarray) -> None:
     p, lanes = way.numbers, 4 * LANES // g.itemsize
     width = WIDTHS[int(p["P"]) // lanes]
     tasks = -(-int(p["K"]) // (BESIDE * lanes)) * -(-int(p["C"] // p["G"]) // lanes)

@@ -269,11 +269,8 @@ def suits_weight(itemsize: int, w_shape: tuple[int, ...], columns: int, stride: 
     lanes = LANES * 4 // itemsize
     if stride != (1, 1) or groups != 1 or K * C * R * S * lanes > SUMS:
         return False
-    if LANES < 16:  # 16 registers hold the sums of few channels only
-        return K <= lanes // 2 and columns >= lanes
-    full = 4 * columns > 3 * -(-columns // lanes) * lanes
-    large = C * R * S >= 64 and 8 * columns >= 3 * lanes  # the other way starts anew at each row of pixels
-    return K <= (lanes if full or large else lanes // 2)
+    # 16 registers hold the sums of few channels only
+    return K <= lanes // 2 and (LANES == 16 or columns >= lanes)
 
 
 def weight(

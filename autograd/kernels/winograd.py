@@ -8,8 +8,9 @@ differ from the exact ones by 8e-6 of the largest with 64 channels (1.2e-5 and 1
 and 2e-5 with 512, where the direct float32 sum differs by 1e-6 and 4e-6. `enabled = False` turns it off.
 
 A longer window is cut into several of r taps, and one of stride s into s windows of every s-th tap (the last filled up
-with zeros): blocks, each of which reads the source elsewhere and counts as so many channels more. With a dilation the
-results of a tile stand as far apart as the taps.
+with zeros): blocks, each of which reads the source elsewhere and counts as so many channels more. A window of 3x3 with
+stride 2 has a form of its own, `ByTwo`: 81 products for 144. With a dilation the results of a tile stand as far apart as
+the taps.
 
 Letters: N images; H, W source rows and columns; Ho, Wo result rows and columns; C source channels, `depth` those of all
 blocks; K result channels; mh, rh, nh and mw, rw, nw of the form along rows and columns; E = nh*nw points of the
@@ -19,9 +20,8 @@ column) order.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from fractions import Fraction
-from functools import cached_property, lru_cache
+from collections.abc import Sequence
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -37,109 +37,17 @@ from autograd.kernels.conv_direct import PLAN, in_order, run
 from autograd.kernels.conv_simd import ROWS, clear, copy, prefetch, scratch, vectors, window_tile
 from autograd.kernels.simd import LANES, transpose_tile
 from autograd.kernels.threads import threads_in_use
+from autograd.kernels.winograd_forms import Axis, ByTwo, Form
 
 Pair = tuple[int, int]
 
 enabled = True
 """Whether float32 convolutions may take the Winograd form."""
 
-Matrix = list[list[float]]
-
-
-def cook_toom(finite: Sequence[Fraction], m: int, r: int) -> tuple[Matrix, Matrix, Matrix]:
-    """B', A and G of F(m, r) for those points and infinity: n = m + r - 1 rows each, a row a point.
-
-    A row of A and of G holds the powers of its point, G's divided by the product of its distances from the others; a
-    row of B' the coefficients of the polynomial that vanishes at the others.
-    """
-
-    def vanishing(zeros: Sequence[Fraction]) -> list[Fraction]:
-        product = [Fraction(1)]
-        for z in zeros:
-            product = [up - z * own for up, own in zip([Fraction(0), *product], [*product, Fraction(0)], strict=True)]
-        return product
-
-    others = [[q for q in finite if q != p] for p in finite]
-    scales = [sum(c * p**i for i, c in enumerate(vanishing(rest))) for p, rest in zip(finite, others, strict=True)]
-    B = [[*vanishing(rest), 0] for rest in others] + [vanishing(finite)]
-    A = [[p**i for i in range(m)] for p in finite] + [[0] * (m - 1) + [1]]
-    G = [[p**i / scale for i in range(r)] for p, scale in zip(finite, scales, strict=True)] + [[0] * (r - 1) + [1]]
-    return tuple([[float(v) for v in row] for row in matrix] for matrix in (B, A, G))  # type: ignore[return-value]
-
-
-def _sum(terms: Sequence[tuple[float, Any]]) -> Any:
-    """The sum of factor * value, without the zeros and the multiplications by one."""
-    total = None
-    for factor, value in sorted(terms, key=lambda term: term[0] != 1):
-        if total is None:
-            total = value if factor == 1 else factor * value
-        elif factor in (1, -1):
-            total = total + value if factor == 1 else total - value
-        elif factor:
-            total = total + factor * value
-    return total
-
-
-def to_points(matrix: Matrix, v: Sequence[Any]) -> list[Any]:
-    """matrix times v, where the rows of points p and -p agree in every second column and differ in sign in the rest.
-
-    The pairs stand before the last row, infinity, and behind a row for 0 where the number of rows is even.
-    """
-    first = 1 - len(matrix) % 2
-    points = [_sum([(f, x) for f, x in zip(row, v, strict=True) if f]) for row in matrix[:first]]
-    for row, mirrored in zip(matrix[first:-1:2], matrix[first + 1 : -1 : 2], strict=True):
-        terms = list(zip(row, mirrored, v, strict=True))
-        even, odd = (_sum([(f, x) for f, g, x in terms if f and (f == g) == same]) for same in (True, False))
-        points += [even + odd, even - odd]
-    return [*points, _sum([(f, x) for f, x in zip(matrix[-1], v, strict=True) if f])]
-
-
-def from_points(matrix: Matrix, u: Sequence[Any]) -> list[Any]:
-    """The transpose of matrix times u: the adjoint of `to_points`."""
-    first = 1 - len(matrix) % 2
-    pairs = [(u[i] + u[i + 1], u[i] - u[i + 1]) for i in range(first, len(u) - 1, 2)]
-    values = []
-    for column in zip(*matrix, strict=True):
-        ends = [(column[i], u[i]) for i in (*range(first), -1)]
-        middle = zip(column[first:-1:2], column[first + 1 : -1 : 2], pairs, strict=True)
-        values.append(_sum([(f, x) for f, x in ends + [(f, p[f != g]) for f, g, p in middle] if f]))
-    return values
-
-
-class Axis:
-    """F(m, r), and its transforms: each a matrix and the direction it is applied in."""
-
-    def __init__(self, m: int, r: int) -> None:
-        self.m, self.r, self.n = m, r, m + r - 1
-
-    @cached_property
-    def lines(self) -> dict[str, tuple[Matrix, Callable[..., list[Any]]]]:
-        """Worked out when a kernel is compiled."""
-        points = [Fraction(p) for p in ("0", "1", "-1", "2", "-2", "1/2", "-1/2", "3/4", "-3/4")]
-        B, A, G = cook_toom(points[: self.n - 1] if self.n % 2 == 0 else points[1 : self.n], self.m, self.r)
-        return {
-            "input": (B, to_points),
-            "output": (A, from_points),
-            "result": (A, to_points),
-            "weight": (G, to_points),
-            "filter": (G, from_points),
-        }
-
-
-class Form(NamedTuple):
-    """What is done along the rows' axis and along the columns'."""
-
-    down: Axis
-    across: Axis
-
-    @property
-    def points(self) -> int:
-        return self.down.n * self.across.n
-
-
 _AXES = {1: Axis(1, 1), 2: Axis(4, 2), 3: Axis(4, 3), 5: Axis(4, 5), 7: Axis(4, 7)}
 _WINDOWS = ((3, 3), (5, 5), (2, 2), (1, 2), (1, 3), (1, 5), (1, 7), (2, 1), (3, 1), (5, 1), (7, 1))
 FORMS = [Form(_AXES[r], _AXES[s]) for r, s in _WINDOWS]
+BY_TWO = Form(ByTwo(), ByTwo())
 
 # What a kernel is told its form and its tile's width with: an array whose type says both. One along the rows' axis is
 # the one along the columns' with other steps.
@@ -148,8 +56,10 @@ KINDS = {
     (FORMS[i], width): np.zeros((1,) * width, _TYPES.get((r, s)) or _TYPES[s, r])
     for i, (r, s) in enumerate(_WINDOWS) for width in ROWS
 }  # fmt: skip
+KINDS |= {(BY_TWO, width): np.zeros((1,) * width, "u8") for width in ROWS}
 WINDOWS = {window: form for window, form in zip(_WINDOWS, FORMS, strict=True) if 2 not in window}
 _FORM_OF = {typeof(np.zeros(1, dtype)).dtype: FORMS[i] for i, dtype in enumerate(_TYPES.values())}
+_FORM_OF[types.uint64] = BY_TWO
 
 
 class Blocks(NamedTuple):
@@ -164,7 +74,8 @@ class Blocks(NamedTuple):
 
 
 def _cut(form: Form, window: Sequence[int], stride: Pair) -> tuple[Blocks, Blocks]:
-    return Blocks.of(window[0], stride[0], form.down.r), Blocks.of(window[1], stride[1], form.across.r)
+    sh, sw = (step // axis.stride for step, axis in zip(stride, form, strict=True))
+    return Blocks.of(window[0], sh, form.down.r), Blocks.of(window[1], sw, form.across.r)
 
 
 def _tiles(out: int, m: int, dilation: int) -> int:
@@ -195,7 +106,7 @@ def _fastest(w_shape: tuple[int, ...], stride: Pair, dilation: Pair, out: tuple[
         return None
     direct = out[0] * out[1] * out[2] * R * S * C * K
     best, bound = None, GAIN * direct
-    for form in FORMS:
+    for form in FORMS if (stride, dilation, R, S) != ((2, 2), (1, 1), 3, 3) else [BY_TWO]:
         (jh, bh), (jw, bw) = _cut(form, (R, S), stride)
         blocks = jh * bh * jw * bw
         if blocks > 1 and C % LANES:
@@ -262,8 +173,7 @@ def _transform(name: str) -> Any:
         i8 = types.intp
         sig = types.void(kind, x, i8, i8, i8, y, i8, i8, i8, start, i8, types.boolean)
         form = _FORM_OF[kind.dtype]
-        (matrix, apply), (row, _) = form.down.lines[name], form.across.lines[name]
-        rows, columns = (len(lines[0]) if apply is to_points else len(lines) for lines in (matrix, row))
+        (rows, down), (columns, across) = form.down.lines[name], form.across.lines[name]
 
         def codegen(ctx: Any, b: Any, sig: Any, args: Any) -> Any:
             vector = ir.VectorType(ir.FloatType(), LANES)
@@ -277,13 +187,13 @@ def _transform(name: str) -> Any:
                 return b.add(args[first], b.add(b.mul(args[first + 1], k[0]), b.mul(args[first + 2], k[1])))
 
             def column(j: int) -> list[Any]:
-                return apply(matrix, [_Vector(b, b.load(at(1, place(2, i, j)), align=4)) for i in range(rows)])
+                return down([_Vector(b, b.load(at(1, place(2, i, j)), align=4)) for i in range(rows)])
 
             transformed = [column(j) for j in range(columns)]
             first = _Vector(b, b.load(at(9, args[10]), align=4))
             zero = ir.Constant(vector, [0.0] * LANES)
             for i in range(len(transformed[0])):
-                for j, result in enumerate(apply(row, [values[i] for values in transformed])):
+                for j, result in enumerate(across([values[i] for values in transformed])):
                     v = (result + first).value
                     clipped = b.select(b.fcmp_ordered("<=", v, zero), zero, v)
                     b.store(b.select(args[11], clipped, v), at(5, place(6, i, j)), align=4)
@@ -419,7 +329,7 @@ def weight_points(kind, plan, w, k, c0, cn, U, u, ue, taps):
     channels c.
     """
     p = plan[0]
-    P, sk, sc, T, nw, rw = p.P, p.sk, p.sc, p.T, p.nw, p.nw - p.mw + 1
+    P, sk, sc, T, nw, rw = p.P, p.sk, p.sc, p.T, p.nw, p.Q
     kn = min(P, p.K - k)
     zeros = np.zeros(LANES, np.float32)
     if kn < P:
@@ -557,7 +467,7 @@ def gradient_points(first, last, kind, plan, rows, places, blocks, x, g, V, Z):
 def filters(kind, plan, U, u, ue, k0, c0, lines, gw):
     """gw[k, c, T]: the filters of a panel's channels k and cb channels c, from their points in U; lines is scratch."""
     p = plan[0]
-    C, K, P, T, nw, rw = p.depth, p.K, p.P, p.T, p.nw, p.nw - p.mw + 1
+    C, K, P, T, nw, rw = p.depth, p.K, p.P, p.T, p.nw, p.Q
     zeros = np.zeros(LANES, np.float32)
     for c1 in range(c0, min(c0 + p.cb, C), 8):
         cn = min(8, min(c0 + p.cb, C) - c1)
@@ -574,34 +484,44 @@ def filters(kind, plan, U, u, ue, k0, c0, lines, gw):
 
 
 @kernel
+def add_points(kind, plan, rows, places, none, V, Z, tiles, panel, part, e0, e1, U, u, begun):
+    """U[u + e*ue + c*P + k] = the sum over tiles of V[e, c] Z[e, k], for e0 <= e < e1 and the channels of a part and a
+    panel; added to it with `begun`."""
+    p = plan[0]
+    C, P, M, TB, cb, chunk = p.depth, p.P, p.M, p.TB, p.cb, p.tc
+    ve, ze, ue = TB * ((C + cb - 1) // cb) * cb + LANES, TB * p.panels * P + LANES, cb * P + LANES
+    cn, zeros = min(cb, C - part * cb), np.zeros(P, np.float32)
+    for e in range(e0, e1):
+        for t in range(0, tiles, chunk):
+            for i in range(0, cn, M):
+                window_tile(
+                    kind, V, e * ve + (part * TB + t) * cb, rows, i, min(M, cn - i), none, 0, 1, min(chunk, tiles - t),
+                    cb, Z, e * ze + (panel * TB + t) * P, P, U, u + e * ue, places, P, zeros, 0, begun or t > 0, False,
+                )  # fmt: skip
+
+
+@kernel
 def gradient_sums(first, last, kind, plan, rows, places, none, V, Z, sums, gw):
     """sums[panel, part, e, c, k] += V[e]' Z[e] for cb channels c, one panel of k and some of the points a task.
 
     The panels are those from `start` on. A task that has all points and all tiles goes on to the filters.
     """
     p = plan[0]
-    C, P, M, TB, cb, chunk, tiles, E = p.depth, p.P, p.M, p.TB, p.cb, p.tc, p.tiles, p.nh * p.nw
+    P, cb, E = p.P, p.cb, p.nh * p.nw
     begun, alone = p.begun != 0, p.alone != 0
-    parts = (C + cb - 1) // cb
-    ve, ze, ue = TB * parts * cb + LANES, TB * p.panels * P + LANES, cb * P + LANES
+    parts, ue = (p.depth + cb - 1) // cb, cb * P + LANES
     own, lines = scratch(E * ue if alone else 0, V), scratch(8 * p.T * P if alone else 0, V)
     U = own if alone else sums
-    zeros = np.zeros(P, np.float32)
     for task in range(first, last):
         place = task // p.parts
         some = task - place * p.parts
         panel = place // parts
         part = place - panel * parts
-        cn = min(cb, C - part * cb)
         u = 0 if alone else place * E * ue
-        for e in range(some * E // p.parts, (some + 1) * E // p.parts):
-            for t in range(0, tiles, chunk):
-                for i in range(0, cn, M):
-                    window_tile(
-                        kind, V, e * ve + (part * TB + t) * cb, rows, i, min(M, cn - i), none, 0, 1,
-                        min(chunk, tiles - t), cb, Z, e * ze + (panel * TB + t) * P, P, U, u + e * ue, places, P, zeros,
-                        0, begun or t > 0, False,
-                    )  # fmt: skip
+        add_points(
+            kind, plan, rows, places, none, V, Z, p.tiles, panel, part, some * E // p.parts, (some + 1) * E // p.parts, U,
+            u, begun,
+        )  # fmt: skip
         if alone:
             filters(kind, plan, U, u, ue, (p.start + panel) * P, part * cb, lines, gw)
 
@@ -690,8 +610,9 @@ def _plan(
     values = dict(
         N=N, H=H, W=W, C=C, Ho=Ho, Wo=Wo, K=K, sh=sh, sw=sw, top=window.start[0], left=window.start[1], relu=relu, P=P,
         M=ROWS[width], panels=panels, tiles=T, TB=TB, blocks=runs, parts=parts, sk=sk, sc=sc, back=back, fly=fly,
-        mh=down.m, mw=across.m, nh=down.n, nw=across.n, th=th, tw=tw, dh=dh, dw=dw, eh=sh * Eh, ew=sw * Ew,
-        depth=depth, T=taps, Hd=Hd, Wd=Wd, Kd=Kd, rstep=rstep, row0=row0, cstep=cstep, col0=col0,
+        mh=down.m, mw=across.m, nh=down.n, nw=across.n, th=th, tw=tw, dh=dh, dw=dw, eh=sh // down.stride * Eh,
+        ew=sw // across.stride * Ew,
+        depth=depth, T=taps, Q=across.r, Hd=Hd, Wd=Wd, Kd=Kd, rstep=rstep, row0=row0, cstep=cstep, col0=col0,
         cb=FLY if fly else depth, tc=CHUNK // P, step=max(8, 8 * 36 // E), far=not (fly or near),
         wide=-(-most // parts) * P,
     )  # fmt: skip
@@ -718,7 +639,7 @@ def convolve(
     taken backwards.
     """
     r: Pair = w.shape[2:]
-    if r != (form.down.r, form.across.r) or window.stride != (1, 1):
+    if (r, window.stride) != form.whole:
         w, back = cut_up(w[:, :, ::-1, ::-1].transpose(1, 0, 2, 3) if back else w, form, window.stride), False
     w = in_order(w)
     plan, *tables = _plan(shape, out, r, window, target, relu, back, form, threads_in_use())
@@ -807,6 +728,6 @@ def weight(
             run(gradient_sums, (end - start) * across * parts, True, kind, *way, V, Z, sums, gw)
     if not alone:
         run(filter_sums, panels * across, True, kind, *way, V, Z, sums, gw)
-    if r != (form.down.r, form.across.r) or window.stride != (1, 1):
+    if (r, window.stride) != form.whole:
         return put_together(gw, w_shape, form, window.stride)
     return gw.reshape(w_shape)

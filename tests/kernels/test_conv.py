@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from numpy.lib.stride_tricks import sliding_window_view
 
 import autograd
-from autograd.kernels import conv, conv_direct, conv_few, elementwise, winograd
+from autograd.kernels import conv, conv_direct, conv_few, conv_window, elementwise, winograd, winograd_few
 from autograd.kernels.threads import MOST
 
 # Of the largest value of the result: measured 2e-5 for Winograd with 512 channels, 4e-6 for the direct form.
@@ -156,6 +156,7 @@ few_cases = st.builds(
     st.integers(1, 16),
     st.integers(1, 50),
 ).filter(Case.fits)
+LAST = (0, 2, 3, 1)
 plain = Case(2, 1, 5, 7, (9, 8), (3, 3), (1, 1), ((1, 1), (1, 1)), (1, 1))
 
 
@@ -180,8 +181,28 @@ def test_every_form_agrees_with_the_reference(case):
 @example(plain._replace(N=30, Cg=6, Kg=16, size=(14, 14), window=(5, 5), dtype=np.float32))  # images together
 @example(plain._replace(Cg=20, Kg=3, size=(150, 170), dtype=np.float32))  # several blocks an image
 @example(plain._replace(Cg=3, Kg=2, size=(9, 30), dilation=(2, 5), window=(3, 4), padding=((4, 0), (11, 3))))
+@example(plain._replace(Cg=64, Kg=3, size=(9, 33), order=LAST, dtype=np.float32))  # inner products of whole windows
+@example(plain._replace(Cg=64, Kg=4, size=(30, 70), window=(1, 5), padding=((0, 0), (2, 2)), order=LAST))
+@example(plain._replace(Cg=32, Kg=1, size=(9, 17), dilation=(2, 3), padding=((3, 0), (7, 1)), order=LAST))
 def test_few_result_channels(case):
     assert conv_few.suits_weight(8, (2, 3, 3, 3), 30, (1, 1), 1) and conv_few.suits(8, 2, (1, 1), 1)
+    assert_right(case)
+
+
+window_cases = st.builds(
+    lambda case, C, K: case._replace(groups=1, Cg=C, Kg=K), cases, st.integers(1, 4), st.integers(5, 40)
+).filter(Case.fits)
+
+
+@settings(max_examples=40, deadline=None)
+@given(window_cases)
+@example(plain._replace(Cg=3, Kg=16, size=(40, 300), dtype=np.float32))  # a row is longer than what is taken at once
+@example(plain._replace(Cg=3, Kg=48, size=(30, 31), stride=(2, 2), dtype=np.float32))  # several vectors of channels
+@example(plain._replace(N=9, Cg=6, Kg=16, size=(14, 14), window=(5, 5), padding=((0, 0), (0, 0)), dtype=np.float32))
+@example(plain._replace(Cg=11, Kg=16, size=(9, 8), window=(4, 3), dtype=np.float32))  # tiles share values of a run
+@example(plain._replace(Cg=1, Kg=13, size=(30, 9), window=(17, 2), padding=((8, 8), (1, 1))))  # and runs
+def test_whole_windows_held(case):
+    assert conv_window.suits(8, 9, 8, 1)
     assert_right(case)
 
 
@@ -226,6 +247,36 @@ def test_winograd(case):
     assert_right(case, WINOGRAD_BOUND)
 
 
+@pytest.mark.parametrize("at_end", [False, True])
+@pytest.mark.parametrize(
+    "case",
+    [
+        plain._replace(Cg=16, Kg=32, size=(30, 33), dtype=np.float32),
+        plain._replace(Cg=33, Kg=35, size=(9, 40), dtype=np.float32),  # no whole vectors, a short last part
+        plain._replace(Cg=16, Kg=32, size=(22, 23), window=(5, 5), dtype=np.float32),
+        plain._replace(Cg=16, Kg=32, size=(30, 33), dilation=(2, 3), dtype=np.float32),
+        plain._replace(Cg=16, Kg=32, size=(30, 33), stride=(2, 2), dtype=np.float32),
+        plain._replace(Cg=16, Kg=32, size=(2, 3), N=1, dtype=np.float32),  # fewer tiles than pieces
+    ],
+)
+def test_winograd_of_few_channels(case, at_end, monkeypatch):
+    x, w, g, _ = case.arrays()
+    x, g = (guarded(a.transpose(0, 2, 3, 1), at_end) for a in (x, g))
+    form, out = winograd.BY_TWO if case.stride == (2, 2) else winograd.WINDOWS[case.window], (*g.shape[1:3], case.Kg)
+    window = winograd.Window(case.stride, tuple(-before for before, _ in case.padding), case.dilation)
+    monkeypatch.setattr(winograd_few, "NEAR", 1 << 8)  # a task takes its tiles in several runs
+    shape, before, results = (case.N, case.Cg, *case.size), autograd.get_num_threads(), []
+    for threads in (1, 2):
+        autograd.set_num_threads(threads)
+        gw = winograd_few.weight(form, g.reshape(-1), x.reshape(-1), shape, out, w.shape, window)
+        results.append(gw.tobytes())
+    autograd.set_num_threads(before)
+    images = [a.transpose(0, 3, 1, 2) for a in (g, x)]
+    assert_close(gw, reference_weight(*images, w.shape, *case.how), WINOGRAD_BOUND)
+    assert results[0] == results[1]
+    assert winograd_few.suits(form, w.shape, 1 << 20) and not winograd_few.suits(form, w.shape, 1)
+
+
 SEQUENCE = plain._replace(Cg=64, Kg=64, size=(1, 301), window=(1, 2), padding=((0, 0), (2, 1)), dtype=np.float32)
 OTHER_FORMS = [
     (SEQUENCE._replace(Kg=50, dilation=(1, 16)), (1, 2)),
@@ -236,6 +287,7 @@ OTHER_FORMS = [
     (SEQUENCE._replace(size=(33, 35), window=(2, 2), padding=((1, 0), (0, 1))), (2, 2)),
     (SEQUENCE._replace(N=3, size=(33, 35), window=(4, 4), stride=(2, 2), padding=((1, 1), (1, 1))), (2, 2)),
     (SEQUENCE._replace(size=(33, 35), window=(3, 3), dilation=(2, 3), padding=((2, 2), (3, 3))), (3, 3)),
+    (SEQUENCE._replace(Cg=33, size=(33, 34), window=(3, 3), stride=(2, 2), padding=((1, 0), (0, 1))), (3, 3)),
 ]
 
 
@@ -424,6 +476,9 @@ GUARDED = [
     plain._replace(Cg=4, Kg=20, size=(9, 11), dtype=np.float32),
     plain._replace(Cg=6, Kg=16, size=(20, 33), window=(5, 5), dtype=np.float32),
     plain._replace(Cg=3, Kg=6, size=(20, 33), dilation=(2, 3), padding=((3, 0), (7, 1)), dtype=np.float32),
+    plain._replace(Cg=3, Kg=32, dtype=np.float32, padding=((0, 0), (0, 0))),  # whole windows held
+    plain._replace(Cg=64, Kg=3, dtype=np.float32),  # inner products of whole windows
+    plain._replace(Cg=3, Kg=64, size=(11, 12), window=(4, 5), padding=((0, 0), (0, 0)), dtype=np.float32),
     plain._replace(Cg=1, Kg=1, groups=33, dtype=np.float32),
     plain._replace(Cg=1, Kg=1, groups=33, stride=(2, 2)),
     plain._replace(Cg=1, Kg=1, groups=33, size=(9, 30), dtype=np.float32),
@@ -487,6 +542,8 @@ BIG = [
     plain._replace(N=4, Cg=130, Kg=200, size=(14, 14), stride=(2, 2), dtype=np.float32),
     plain._replace(Cg=3, Kg=16, size=(64, 64), N=6, window=(5, 5), dtype=np.float32),
     plain._replace(Cg=3, Kg=6, size=(64, 64), N=6, window=(5, 5), dtype=np.float32),
+    plain._replace(Cg=3, Kg=32, size=(64, 64), dtype=np.float32),
+    plain._replace(Cg=64, Kg=3, size=(40, 40), dtype=np.float32, order=LAST),
     plain._replace(Cg=1, Kg=1, groups=96, size=(40, 40), dtype=np.float32),
     plain._replace(window=(1, 1), padding=((0, 0), (0, 0)), Cg=130, Kg=200, size=(20, 20)),
     plain._replace(window=(1, 1), padding=((0, 0), (0, 0)), Cg=130, Kg=60, size=(23, 24), dtype=np.float32),
@@ -495,6 +552,7 @@ BIG = [
 
 def everything(case, arrays):
     x, w, g, bias = arrays
+    x, g = in_order(x, case.order), in_order(g, case.order)
     return (
         conv.conv2d(x, w, bias, *case.how, activation="relu"),
         conv.conv2d_input(g, w, x.shape, *case.how),
@@ -537,7 +595,7 @@ def test_concurrent_calls():
 
 
 @pytest.mark.parametrize(
-    "case", [plain, *GUARDED[2:5], *GUARDED[7:10], *GUARDED[17:21], *GUARDED[-3:], HOSTILE[1], HOSTILE[4]]
+    "case", [plain, *GUARDED[2:5], *GUARDED[7:10], *GUARDED[18:22], *GUARDED[-3:], HOSTILE[1], HOSTILE[4]]
 )
 def test_fused_activation_has_the_bits_of_the_separate_one(case):
     x, w, _, bias = case.arrays()
@@ -554,18 +612,23 @@ def test_fused_activation_has_the_bits_of_the_separate_one(case):
 
 @pytest.mark.parametrize(
     "axis",
-    list(dict.fromkeys(axis for form in winograd.FORMS for axis in form)),
-    ids=lambda axis: f"F({axis.m},{axis.r})",
+    list(dict.fromkeys(axis for form in [*winograd.FORMS, winograd.BY_TWO] for axis in form)),
+    ids=lambda axis: f"F({axis.m},{axis.r}) by {axis.stride}",
 )
 def test_winograd_transforms_are_a_convolution(axis):
     """A' (G w * B' x) = the m results of a window of r over n values, in one dimension."""
     rng = np.random.default_rng(2)
     x, w, g = rng.standard_normal(axis.n), rng.standard_normal(axis.r), rng.standard_normal(axis.m)
-    lines = {name: lambda v, m=matrix, apply=apply: apply(m, v) for name, (matrix, apply) in axis.lines.items()}
+    lines = {name: apply for name, (_, apply) in axis.lines.items()}
+    assert {name: count for name, (count, _) in axis.lines.items()} == {
+        "input": axis.n, "output": axis.n, "result": axis.m, "weight": axis.r, "filter": axis.n
+    }  # fmt: skip
     product = np.multiply(lines["input"](x), lines["weight"](w))
-    assert np.allclose(lines["output"](product), np.convolve(x, w[::-1], "valid"))
+    assert np.allclose(lines["output"](product), np.convolve(x, w[::-1], "valid")[:: axis.stride])
+    apart = np.zeros((axis.m - 1) * axis.stride + 1)
+    apart[:: axis.stride] = g
     gradient = lines["filter"](np.multiply(lines["input"](x), lines["result"](g)))
-    assert np.allclose(gradient, np.convolve(x, g[::-1], "valid"))
+    assert np.allclose(gradient, np.convolve(x, apart[::-1], "valid"))
 
 
 @pytest.mark.parametrize("padding, dilation", [((0, 0), 1), ((3, 1), 2), ((0, 40), 16)])
