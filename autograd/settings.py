@@ -10,7 +10,7 @@ import numpy as np
 from . import dtypes
 from .anomaly import watching
 from .errors import ShapeError
-from .tensor import Device, Tensor, on_cpu
+from .tensor import Device, Size, Tensor, on_cpu
 
 channels_last = "channels_last"
 channels_last_3d = "channels_last_3d"
@@ -236,12 +236,14 @@ def _each(tensor: Tensor, name: str, call: Callable[..., Any], *others: Tensor) 
 
 
 def new(self: Tensor, *data: Any) -> Tensor:
-    """A tensor of this dtype from data, or of any values of the given sizes: torch's older form of `new_tensor`.
+    """A tensor of this dtype from data, or of any values of the given sizes or `Size`: torch's older form of `new_tensor`.
 
     >>> autograd.ones(2).new([3, 4])
     tensor([3., 4.])
+    >>> autograd.ones(2).new(autograd.ones(4, 3).shape).shape
+    Size([4, 3])
     """
-    if len(data) == 1 and not isinstance(data[0], int):
+    if len(data) == 1 and not isinstance(data[0], (int, Size)):
         return self.new_tensor(data[0])
     return self.new_empty(*data)
 
