@@ -15,7 +15,7 @@ from autograd.inplace import rebase
 from autograd.tensor import RemovableHandle, Size, on_cpu, wrap
 
 from . import hooks as _hooks
-from .hooks import EVERYWHERE, Gates, Hook, Hooks, with_those_everywhere
+from .hooks import EVERYWHERE, Gates, Hook, HookDicts, Hooks, with_those_everywhere
 from .parameter import Buffer, Parameter, UninitializedParameter
 
 M = TypeVar("M", bound="Module")
@@ -44,7 +44,7 @@ class _Changed(OrderedDict):
     """The state dict that loading hooks may change."""
 
 
-class Module:
+class Module(HookDicts):
     """Base class of all layers and models: assign Parameters, buffers and Modules as attributes and write `forward`.
 
     Names, rules and results are torch.nn.Module's, with one deliberate difference: Modules and Parameters inside plain

@@ -218,6 +218,33 @@ def names_behind_the_names():
 
 
 @script
+def hooks_and_weights_by_their_inner_names():
+    model, log = nn.Sequential(nn.Linear(2, 2), nn.ReLU()), []
+    model[0].register_forward_hook(lambda *_: log.append(1))
+    model[1].register_forward_pre_hook(lambda *_: log.append(2))
+    model(tensor(1, 2))
+    model[0]._forward_hooks.clear()
+    model[1]._forward_pre_hooks = OrderedDict()
+    model(tensor(1, 2))
+    model[0].register_forward_hook(lambda *_: log.append(3))
+    model(tensor(1, 2))
+    counts = [len(model[0]._forward_hooks), len(model[1]._forward_pre_hooks), len(model[1]._backward_hooks)]
+    lstm = nn.LSTM(2, 3, num_layers=2, bidirectional=True)
+    for names in lstm._all_weights:
+        for name in filter(lambda name: "bias" in name, names):
+            getattr(lstm, name).data[3:6].fill_(1.0)
+    projected = nn.LSTM(2, 3, proj_size=2, bias=False)
+    return [
+        log,
+        counts,
+        lstm._all_weights,
+        projected._all_weights,
+        [len(w) for w in lstm.all_weights],
+        lstm.bias_hh_l0[3:6],
+    ]
+
+
+@script
 def trees():
     Pair = namedtuple("Pair", "a b")
     tree = {"b": [tensor(2), (tensor(1), 3)], "a": None, "n": Pair(1, 2), "d": defaultdict(list, {"k": 1})}
