@@ -339,6 +339,9 @@ def older_idioms_and_limits():
         tensor(3).set_(),
         tensor(3).set_().shape,
     ]
+    held = tensor(2, 3)
+    log += [held[1].untyped_storage().nbytes(), held[1].storage().size(), len(held.t().untyped_storage())]
+    log += [held[1].untyped_storage().data_ptr() == held.data_ptr(), held.storage().data_ptr() == held[1].data_ptr()]
     shared = tensor(3)
     torch.from_dlpack(shared)[0] = 7
     np.from_dlpack(shared)[1] = 8
