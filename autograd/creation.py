@@ -640,16 +640,31 @@ def promote_types(type1: Any, type2: Any) -> np.dtype:
     return dtypes.promote_types(dtypes.as_dtype(type1), dtypes.as_dtype(type2))
 
 
-def finfo(type: Any = None) -> np.finfo:
-    """The limits of a floating dtype (the default one): bits, eps, max, min, tiny, ...
+class finfo:
+    """The limits of a floating dtype (the default one), as Python's numbers: bits, eps, max, min, tiny, resolution.
 
-    >>> autograd.finfo(autograd.float32).bits
-    32
+    Those of float16 and bfloat16 may be asked for too. Raises DTypeError (TypeError) for any other dtype.
+
+    >>> autograd.finfo(autograd.float32).max
+    3.4028234663852886e+38
     """
-    dtype = _dtype(type)
-    if dtype.kind != "f":
-        raise DTypeError(f"finfo: expected a floating dtype, got {dtype}; use iinfo")
-    return np.finfo(dtype)
+
+    def __init__(self, type: Any = None) -> None:
+        if type is dtypes.bfloat16:
+            self.bits, self.eps, self.max, self.tiny = 16, 2.0**-7, (2 - 2.0**-7) * 2.0**127, 2.0**-126
+            self.resolution = 0.01
+        else:
+            dtype = dtypes.float16 if type is dtypes.float16 else _dtype(type)
+            if dtype.kind != "f":
+                raise DTypeError(f"finfo: expected a floating dtype, got {dtype}; use iinfo")
+            limits = np.finfo(dtype)
+            self.bits, self.eps, self.max = limits.bits, float(limits.eps), float(limits.max)
+            self.tiny, self.resolution = float(limits.tiny), float(f"{limits.resolution:.0e}")
+        self.min, self.smallest_normal, self.dtype = -self.max, self.tiny, str(type or dtypes.get_default_dtype())
+
+    def __repr__(self) -> str:
+        names = ("resolution", "min", "max", "eps", "smallest_normal", "tiny")
+        return f"finfo({', '.join(f'{name}={getattr(self, name):g}' for name in names)}, dtype={self.dtype})"
 
 
 def iinfo(type: Any) -> np.iinfo:

@@ -9,17 +9,19 @@ validate_args is False.
 from __future__ import annotations
 
 import copy
+import functools
 import math
+import re
 import sys
 from collections.abc import Callable
 from typing import Any
 
-from . import creation, random
+from . import constraints, creation, random
 from .dtypes import get_default_dtype
 from .errors import NumberError
 from .op import REGISTRY
 from .ops.shape import broadcast_shapes
-from .tape import no_grad
+from .tape import enable_grad, no_grad
 from .tensor import Size, Tensor
 
 __path__: list[str] = []  # `import autograd.distributions.normal` looks for a package
@@ -31,17 +33,64 @@ _cholesky = REGISTRY["linalg_cholesky"].call
 _where = REGISTRY["where"].call
 
 
-def _together(*values: Any) -> list[Tensor]:
-    """Numbers and tensors as tensors of one shape; numbers take the tensors' dtype."""
+def broadcast_all(*values: Any) -> list[Tensor]:
+    """Numbers and tensors as tensors of one shape; numbers take the tensors' dtype.
+
+    >>> autograd.distributions.broadcast_all(1.0, autograd.zeros(2))[0]
+    tensor([1., 1.])
+    """
     dtype = next((v.dtype for v in values if isinstance(v, Tensor)), get_default_dtype())
     tensors = [v if isinstance(v, Tensor) else creation.tensor(v, dtype=dtype) for v in values]
     return list(_broadcast_tensors(*tensors))
 
 
-def _clamped(probs: Tensor) -> Tensor:
-    """Off 0 and 1 by the spacing of the dtype, so that the logarithm is finite."""
-    eps = float(creation.finfo(probs.dtype).eps)
+def clamp_probs(probs: Tensor) -> Tensor:
+    """Off 0 and 1 by the spacing of the dtype, so that the logarithm is finite.
+
+    >>> bool(autograd.distributions.clamp_probs(autograd.zeros(1)) > 0)
+    True
+    """
+    eps = creation.finfo(probs.dtype).eps
     return probs.clamp(eps, 1 - eps)
+
+
+_together, _clamped = broadcast_all, clamp_probs
+
+
+def probs_to_logits(probs: Tensor, is_binary: bool = False) -> Tensor:
+    """Probabilities as logarithms, or of one event as the logarithm of the odds.
+
+    >>> autograd.distributions.probs_to_logits(autograd.tensor([0.5]), is_binary=True)
+    tensor([0.])
+    """
+    probs = _clamped(probs)
+    return probs.log() - (-probs).log1p() if is_binary else probs.log()
+
+
+def logits_to_probs(logits: Tensor, is_binary: bool = False) -> Tensor:
+    """`probs_to_logits` back.
+
+    >>> autograd.distributions.logits_to_probs(autograd.zeros(2))
+    tensor([0.5000, 0.5000])
+    """
+    return logits.sigmoid() if is_binary else logits.softmax(-1)
+
+
+class lazy_property(functools.cached_property):
+    """A property that is computed once, recorded whatever the grad mode is.
+
+    >>> class Half:
+    ...     @autograd.distributions.lazy_property
+    ...     def value(self):
+    ...         return autograd.tensor(0.5)
+    >>> half = Half()
+    >>> half.value is half.value
+    True
+    """
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        with enable_grad():
+            return super().__get__(instance, owner)
 
 
 class Distribution:
@@ -50,16 +99,50 @@ class Distribution:
     has_rsample = False
     #: the parameters that must be positive
     _positive: tuple[str, ...] = ()
+    #: of a distribution of one's own: parameter and constraint
+    arg_constraints: Any = {}
+    _validate_args = True
+
+    @staticmethod
+    def set_default_validate_args(value: bool) -> None:
+        """Whether distributions check parameters and values where `validate_args` is not given."""
+        Distribution._validate_args = value
 
     def __init__(self, batch_shape: Any = (), event_shape: Any = (), validate_args: bool | None = None) -> None:
         self._batch_shape, self._event_shape = Size(batch_shape), Size(event_shape)
-        self._validate = validate_args is not False
-        if self._validate:
+        if validate_args is not None:
+            self._validate_args = validate_args
+        if self._validate_args:
             for name in self._positive:
                 self._check(name, getattr(self, name), lambda v: v > 0, "positive")
+            for name, constraint in self.arg_constraints.items():
+                if not constraints.is_dependent(constraint) and not isinstance(
+                    getattr(type(self), name, None), lazy_property
+                ):
+                    self._check(name, getattr(self, name), constraint.check, f"in {constraint}")
+
+    @property
+    def support(self) -> Any:
+        """The constraint of what can be drawn, of distributions of one's own."""
+        raise NotImplementedError(f"{type(self).__name__} names no support")
+
+    def _validate_sample(self, value: Any) -> None:
+        """Raise ValueError for what is no Tensor, has a shape that does not go with the distribution's, or lies outside."""
+        if not isinstance(value, Tensor):
+            raise NumberError(f"{type(self).__name__}: expected the value to be a Tensor, got {type(value).__name__}")
+        shape, own = tuple(value.shape), (*self._batch_shape, *self._event_shape)
+        if shape[len(shape) - len(self._event_shape) :] != tuple(self._event_shape) or any(
+            m != n and 1 not in (m, n) for m, n in zip(reversed(shape), reversed(own), strict=False)
+        ):
+            raise NumberError(f"{type(self).__name__}: the value's shape {shape} does not go with {own}")
+        try:
+            support = self.support
+        except NotImplementedError:
+            return
+        self._check("the value", value, support.check, f"within the support {support}")
 
     def _check(self, name: str, value: Tensor, holds: Callable[[Tensor], Tensor], words: str) -> None:
-        if self._validate and not bool(holds(value.detach()).all()):
+        if self._validate_args and not bool(holds(value.detach()).all()):
             raise NumberError(f"{type(self).__name__}: expected {name} to be {words}, got {value.detach()}")
 
     @property
@@ -293,7 +376,8 @@ class _Discrete(Distribution):
         name = type(self).__name__
         if (probs is None) == (logits is None):
             raise NumberError(f"{name}: expected either probs or logits, got {'neither' if probs is None else 'both'}")
-        self._validate = validate_args is not False
+        if validate_args is not None:
+            self._validate_args = validate_args
         (given,) = _together(logits if probs is None else probs)
         if not self._binary and given.ndim < 1:
             raise NumberError(f"{name}: expected probs or logits of at least one dimension, got {given.shape}")
@@ -421,7 +505,7 @@ class Categorical(_Discrete):
 
     def entropy(self) -> Tensor:
         # log 0 * 0 is 0
-        logits = self.logits.clamp(min=float(creation.finfo(self.logits.dtype).min))
+        logits = self.logits.clamp(min=creation.finfo(self.logits.dtype).min)
         return -(logits * self.probs).sum(-1)
 
 
@@ -686,8 +770,12 @@ from .transformed import KL as _FURTHER_KL  # noqa: E402
 globals().update({_kind.__name__: _kind for _kind in _FURTHER})
 _KL.update(_FURTHER_KL)
 
+# torch's files, which hold what is one file here
+_FILES = {"kl", "transforms", "utils"}
+_FILES |= {re.sub("(?<!^)(?=[A-Z])", "_", name).lower() for name in list(globals()) if name[0].isupper()}
+
 
 def __getattr__(name: str) -> Any:
-    if name in ("kl", "transforms"):  # torch's files
+    if name in _FILES:
         return sys.modules[__name__]
     raise AttributeError(f"module 'autograd.distributions' has no attribute {name!r}", name=name)

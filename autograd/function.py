@@ -249,6 +249,13 @@ class Function:
             op.on_record(node, tuple([out._data for out in outs]) if node.slots else first._data, args)
 
 
+class InplaceFunction(Function):
+    """A `Function` that may be told to write over its input; that it did says `ctx.mark_dirty`."""
+
+    def __init__(self, inplace: bool = False) -> None:
+        self.inplace = inplace
+
+
 def once_differentiable(backward: Callable[..., Any]) -> Callable[..., Any]:
     """Decorator of a Function's backward that uses numpy or other code the tape cannot see: no second order through it."""
 

@@ -18,7 +18,7 @@ from numpy import ndarray
 from . import dtypes, tape
 from .errors import DTypeError, ShapeError, TapeError
 from .op import Op, _Step, op
-from .tape import Cell, Node, Output, View, mode, tick
+from .tape import Node, Output, View, mode, tick
 from .tensor import Tensor, wrap
 
 
@@ -117,7 +117,7 @@ def inplace(
         return tensor
     x = tensor._data
     if node is not None:
-        _keep_old(node, x, tensor._cell, started)
+        _keep_old(node, tensor, started)
         if data.dtype != x.dtype:
             node.dtype = x.dtype
     np.copyto(x, data, casting="unsafe")
@@ -194,8 +194,13 @@ def castable(source: np.dtype, target: np.dtype) -> bool:
     return dtypes._RANK[source.kind] <= dtypes._RANK[target.kind]
 
 
-def _keep_old(node: Any, x: ndarray, cell: Cell, started: int) -> None:
-    """The ops that computed the new values, since `started`, may read the old ones in backward: give them copies."""
+def _keep_old(node: Any, tensor: Any, started: int) -> None:
+    """The ops that computed the new values, since `started`, may read the old ones in backward: give them copies.
+
+    Also of what else they read in the memory of which `tensor` is a view: no version will guard it from here on.
+    """
+    x, cell, view = tensor._data, tensor._cell, tensor._view
+    memory = x if view is None else view.root()._data
     waiting: list[Any] = [node]
     seen: set[Any] = {None}
     while waiting:
@@ -206,7 +211,7 @@ def _keep_old(node: Any, x: ndarray, cell: Cell, started: int) -> None:
         seen.add(owner)
         waiting.extend(owner.edges)
         for i, value in enumerate(owner.values):
-            if type(value) is ndarray and np.may_share_memory(value, x):
+            if type(value) is ndarray and (np.may_share_memory(value, x) or np.may_share_memory(value, memory)):
                 owner.values[i] = value.copy("K")  # its neighbours stand in that order too
         owner.cells = [c for c in owner.cells if c is not cell]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import builtins
+import typing
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -9,9 +11,11 @@ __all__ = [
     "Final",
     "annotate",
     "export",
+    "ScriptModule",
     "ignore",
     "is_scripting",
     "is_tracing",
+    "isinstance",
     "script",
     "script_method",
     "trace",
@@ -43,7 +47,20 @@ def _same(fn: Callable[..., Any]) -> Callable[..., Any]:
 
 
 export = unused = script_method = _same
-_overload_method = _script_if_tracing = _same  # torchvision's models use them
+_overload = _overload_method = _script_if_tracing = _same  # torchvision's models use them
+
+
+class ScriptModule:
+    """What a compiled model is in torch. No model here is one; code that tells layers apart asks for it."""
+
+
+def isinstance(obj: Any, target_type: Any) -> bool:
+    """Python's own, which sees the class of a container, not what it is said to hold.
+
+    >>> autograd.jit.isinstance([autograd.ones(1)], list[autograd.Tensor])
+    True
+    """
+    return builtins.isinstance(obj, typing.get_origin(target_type) or target_type)
 
 
 def is_scripting() -> bool:

@@ -16,21 +16,28 @@ from typing import Any
 
 PLACES = {
     "autograd.autograd": "autograd",
+    "autograd.grad_mode": "autograd.tape",
     "autograd.nn": "nn",
     "autograd.optim": "optim",
     "autograd.profiler.profiler": "autograd.profiler",
     "autograd.utils.data": "nn.data",
     "autograd.utils.model_zoo": "autograd.hub",
     "autograd.utils.checkpoint": "autograd.function",
+    "autograd.utils._pytree": "autograd.pytree",
+    "autograd.variable": "autograd.settings",
     "nn.data.distributed": "nn.data.sampler",
     "nn.data.dataloader": "nn.data.loader",
     "nn.parallel.distributed": "nn.parallel",
     "nn.utils.clip_grad": "nn.utils.clip",
+    "nn.utils.convert_parameters": "nn.utils.vector",
+    "optim.adamw": "optim.adam",
 }  # fmt: skip
 
 
 def real(name: str) -> str | None:
     """The module that a dotted name means, None where it means itself."""
+    if name == "autograd.distributions.constraints":
+        return "autograd.constraints"
     if name.startswith("autograd.distributions."):
         return "autograd.distributions"  # one file here, one a distribution in torch
     for place, module in PLACES.items():
@@ -42,7 +49,7 @@ def real(name: str) -> str | None:
 
 class _Finder(MetaPathFinder, Loader):
     def find_spec(self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None) -> Any:
-        if not fullname.startswith(("autograd.", "nn.")) or real(fullname) is None:
+        if not fullname.startswith(("autograd.", "nn.", "optim.")) or real(fullname) is None:
             return None
         return ModuleSpec(fullname, self)
 

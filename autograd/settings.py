@@ -10,7 +10,7 @@ import numpy as np
 from . import dtypes
 from .anomaly import watching
 from .errors import ShapeError
-from .tensor import Device, Tensor, on_cpu
+from .tensor import Device, Size, Tensor, on_cpu
 
 channels_last = "channels_last"
 channels_last_3d = "channels_last_3d"
@@ -236,12 +236,14 @@ def _each(tensor: Tensor, name: str, call: Callable[..., Any], *others: Tensor) 
 
 
 def new(self: Tensor, *data: Any) -> Tensor:
-    """A tensor of this dtype from data, or of any values of the given sizes: torch's older form of `new_tensor`.
+    """A tensor of this dtype from data, or of any values of the given sizes or `Size`: torch's older form of `new_tensor`.
 
     >>> autograd.ones(2).new([3, 4])
     tensor([3., 4.])
+    >>> autograd.ones(2).new(autograd.ones(4, 3).shape).shape
+    Size([4, 3])
     """
-    if len(data) == 1 and not isinstance(data[0], int):
+    if len(data) == 1 and not isinstance(data[0], (int, Size)):
         return self.new_tensor(data[0])
     return self.new_empty(*data)
 
@@ -255,6 +257,45 @@ def storage_offset(self: Tensor) -> int:
     if self._view is None or self._view.copied:
         return 0
     return (self.data_ptr() - self._view.root().data_ptr()) // self.itemsize
+
+
+class _Storage:
+    """What scripts ask of a tensor's memory, which views share: how large it is, and where."""
+
+    def __init__(self, tensor: Tensor, unit: int) -> None:
+        self._root, self._unit = tensor if tensor._view is None else tensor._view.root(), unit
+
+    def nbytes(self) -> int:
+        return self._root.nbytes
+
+    def size(self) -> int:
+        return self._root.nbytes // self._unit
+
+    __len__ = size
+
+    def data_ptr(self) -> int:
+        return self._root.data_ptr()
+
+    def __sizeof__(self) -> int:
+        return object.__sizeof__(self) + self.nbytes()
+
+
+def untyped_storage(self: Tensor) -> _Storage:
+    """The tensor's memory, counted in bytes: `nbytes()`, `size()` and `data_ptr()`.
+
+    >>> autograd.zeros(2, 3)[1].untyped_storage().nbytes()
+    24
+    """
+    return _Storage(self, 1)
+
+
+def storage(self: Tensor) -> _Storage:
+    """The tensor's memory, counted in elements: `nbytes()`, `size()` and `data_ptr()`.
+
+    >>> autograd.zeros(2, 3)[1].storage().size()
+    6
+    """
+    return _Storage(self, self.itemsize)
 
 
 def get_device(self: Tensor) -> int:
@@ -333,6 +374,7 @@ complex, imag, polar, view_as_complex, view_as_real = map(
 )
 METHODS: dict[str, Any] = {f.__name__: f for f in (
     apply_, map_, new, new_empty_strided, storage_offset, get_device, is_set_to, to_dense, is_same_size, is_inference,
+    storage, untyped_storage,
 )}  # fmt: skip
 METHODS |= {"is_nonzero": lambda self: bool(self), "is_pinned": lambda self: False, "is_shared": lambda self: False}
 METHODS |= {name: _no(name) for name in ("half", "bfloat16", "chalf", "cfloat", "cdouble")}

@@ -589,7 +589,9 @@ class Walk:
                 g = pending.pop(node)
                 if node.retained is not None:
                     kept = g if create_graph else g.copy("K")
-                    node.retained.grad = kept if create_graph or type(kept) is SparseRows else wrap(kept)
+                    kept = kept if create_graph or type(kept) is SparseRows else wrap(kept)
+                    held = node.retained.grad
+                    node.retained.grad = kept if held is None else held + kept
                 if last:
                     continue
                 if type(g) is SparseRows:  # only leaves take rows; the formulas are written for arrays

@@ -431,6 +431,14 @@ class Tensor:
             raise TapeError("numpy: can't call numpy() on a tensor that requires grad; use tensor.detach().numpy()")
         return self.numpy_view()
 
+    def __dlpack__(self, **options: Any) -> Any:
+        if self.requires_grad:
+            raise BufferError("__dlpack__: can't export a tensor that requires grad; use tensor.detach()")
+        return self.numpy_view().__dlpack__(**options)
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return 1, 0  # a CPU
+
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> ndarray:
         return np.array(self.numpy(), dtype=dtype, copy=copy)
 

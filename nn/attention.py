@@ -277,12 +277,16 @@ class TransformerDecoderLayer(Module):
         return self.dropout3(self.linear2(self.dropout(self.activation(self.linear1(x)))))
 
 
+def _copies(layer: Module, n: int) -> ModuleList:
+    return ModuleList(copy.deepcopy(layer) for _ in range(n))
+
+
 class _Stack(Module):
     """`num_layers` copies of a layer, which start with the same values, and a final norm."""
 
     def __init__(self, layer: Module, num_layers: int, norm: Module | None) -> None:
         super().__init__()
-        self.layers = ModuleList(copy.deepcopy(layer) for _ in range(num_layers))
+        self.layers = _copies(layer, num_layers)
         self.num_layers, self.norm = num_layers, norm
 
     def _finish(self, x: Tensor) -> Tensor:

@@ -38,6 +38,22 @@ class Hooks:
         return handle
 
 
+def _held(kind: str) -> property:
+    def put(module: Any, entries: dict[int, Any]) -> None:
+        setattr(module._own_hooks(), kind, entries)
+
+    return property(lambda module: getattr(module._own_hooks(), kind), put)
+
+
+class HookDicts:
+    """torch's names of the dicts that hold a module's hooks: code empties them, or puts empty ones in their place."""
+
+    _forward_pre_hooks, _forward_hooks = _held("forward_pre"), _held("forward")
+    _backward_pre_hooks, _backward_hooks = _held("backward_pre"), _held("backward")
+    _state_dict_pre_hooks, _state_dict_hooks = _held("state_pre"), _held("state")
+    _load_state_dict_pre_hooks, _load_state_dict_post_hooks = _held("load_pre"), _held("load")
+
+
 #: hooks on every module, as (kind, entry): torch's `register_module_...`, which `nn.modules.module` has too
 EVERYWHERE: dict[int, tuple[str, Any]] = {}
 

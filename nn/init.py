@@ -212,6 +212,9 @@ def _fan(tensor: Tensor, mode: str) -> int:
     return fan_in if mode == "fan_in" else fan_out
 
 
+_calculate_correct_fan = _fan  # torch's name, for initial distributions of one's own
+
+
 def xavier_uniform_(tensor: T, gain: float = 1.0, generator: Generator | None = None) -> T:
     """Uniform in (-a, a), a = gain * sqrt(6 / (fan_in + fan_out)). Glorot & Bengio 2010.
 

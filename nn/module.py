@@ -15,7 +15,7 @@ from autograd.inplace import rebase
 from autograd.tensor import RemovableHandle, Size, on_cpu, wrap
 
 from . import hooks as _hooks
-from .hooks import EVERYWHERE, Gates, Hook, Hooks, with_those_everywhere
+from .hooks import EVERYWHERE, Gates, Hook, HookDicts, Hooks, with_those_everywhere
 from .parameter import Buffer, Parameter, UninitializedParameter
 
 M = TypeVar("M", bound="Module")
@@ -44,7 +44,7 @@ class _Changed(OrderedDict):
     """The state dict that loading hooks may change."""
 
 
-class Module:
+class Module(HookDicts):
     """Base class of all layers and models: assign Parameters, buffers and Modules as attributes and write `forward`.
 
     Names, rules and results are torch.nn.Module's, with one deliberate difference: Modules and Parameters inside plain
@@ -462,6 +462,9 @@ class Module:
     def share_memory(self: M) -> M:
         return self
 
+    def compile(self, *args: Any, **kwargs: Any) -> None:
+        """Nothing: the kernels are compiled already."""
+
     # ------------------------------------------------------------------------------------------- state
 
     def get_extra_state(self) -> Any:
@@ -524,13 +527,15 @@ class Module:
         unexpected: list[str] = []
         misfits: list[str] = []
         after = []
+        versions = getattr(state_dict, "_metadata", {})
         for path, module in self.named_modules(remove_duplicate=False):
             dot = f"{path}." if path else ""
             own = type(module)._load_from_state_dict is not Module._load_from_state_dict
             if own or module._hooks is not None:
                 if not isinstance(state_dict, _Changed):
                     state_dict = _Changed(state_dict)  # hooks may change it, but not the caller's
-                module._load_from_state_dict(state_dict, dot, {}, strict, missing, unexpected, misfits)
+                metadata = versions.get(path, {})
+                module._load_from_state_dict(state_dict, dot, metadata, strict, missing, unexpected, misfits)
             if module._hooks is not None:
                 after += [(hook, module) for hook in reversed(module._hooks.load.values())]
             slots.update((dot + name, tensor) for name, tensor in module._own_state())

@@ -19,6 +19,7 @@ from . import (
     conv,
     dropout,
     embedding,
+    lazy,
     linear,
     loss,
     module,
@@ -37,13 +38,43 @@ def _ntuple(n: int) -> Callable[[Any], tuple[Any, ...]]:
     return lambda x: tuple(x) if isinstance(x, Iterable) else (x,) * n
 
 
+def _consume_prefix(state_dict: dict[str, Any], prefix: str) -> None:
+    """Take the prefix, as "module." of a model wrapped for several devices, off all names, in place."""
+    named = [(key.removeprefix(prefix), state_dict.pop(key)) for key in list(state_dict)]
+    state_dict.update(named)
+    versions = getattr(state_dict, "_metadata", None)
+    if versions:
+        for key in list(versions):
+            if f"{key}.".startswith(prefix):
+                versions[key[len(prefix) :]] = versions.pop(key)
+
+
 vars(utils).update(_ntuple=_ntuple, _single=_ntuple(1), _pair=_ntuple(2), _triple=_ntuple(3), _quadruple=_ntuple(4))
+vars(utils).update(consume_prefix_in_state_dict_if_present=_consume_prefix)
 _FILES = {
     "activation": activation, "batchnorm": norm, "container": container, "conv": conv, "dropout": dropout,
     "instancenorm": norm, "linear": linear, "loss": loss, "module": module, "normalization": norm, "padding": padding,
     "parallel": parallel, "pooling": pool, "rnn": rnn, "sparse": embedding, "transformer": attention, "utils": utils,
 }  # fmt: skip
-_FILES |= {"upsampling": padding, "distance": loss, "flatten": linear, "fold": conv, "pixelshuffle": padding}
+_FILES |= {
+    "upsampling": padding,
+    "distance": loss,
+    "flatten": linear,
+    "fold": conv,
+    "pixelshuffle": padding,
+    "lazy": lazy,
+}
+_CLASSES: dict[ModuleType, dict[str, Any]] = {  # what isinstance asks for, and copies of torch's own layers import
+    activation: {"MultiheadAttention": attention.MultiheadAttention},
+    attention: {"_get_activation_fn": attention._activation, "_get_clones": attention._copies},
+    conv: {"_ConvTransposeNd": conv._Transposed},
+    lazy: {"LazyModuleMixin": lazy._Lazy},
+    linear: {"NonDynamicallyQuantizableLinear": linear.Linear},
+    norm: {"_NormBase": norm._Norm},
+    pool: {"_MaxPoolNd": pool._MaxPool},
+}
+for _file, _named in _CLASSES.items():
+    vars(_file).update(_named)
 for _name, _file in _FILES.items():
     globals()[_name] = sys.modules[f"{__name__}.{_name}"] = _file
 

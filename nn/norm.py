@@ -27,6 +27,7 @@ class _Norm(Module):
     """What batch and instance norm share: y = (x - mean) / sqrt(var + eps) * weight + bias, one of each a channel."""
 
     ranks: tuple[int, ...]  # numbers of dimensions that the input may have
+    _version = 2  # from which on num_batches_tracked is saved
 
     running_mean: Tensor | None
     running_var: Tensor | None
@@ -66,6 +67,14 @@ class _Norm(Module):
         """weight 1, bias 0, and the running statistics anew."""
         self.reset_running_stats()
         _ones_and_zeros(self)
+
+    def _load_from_state_dict(
+        self, state_dict: Any, prefix: str, local_metadata: dict[str, Any], strict: bool, *lists: list[str]
+    ) -> None:
+        # weights of older models, and those that another library wrote, have no count
+        if local_metadata.get("version", 1) < 2 and self.num_batches_tracked is not None:
+            state_dict.setdefault(f"{prefix}num_batches_tracked", self.num_batches_tracked)
+        super()._load_from_state_dict(state_dict, prefix, local_metadata, strict, *lists)
 
     def _check(self, input: Tensor, channel: int = 1) -> None:
         name, shape = type(self).__name__, tuple(input.shape)

@@ -127,13 +127,14 @@ class RNNBase(Module):
         """Nothing: it arranges memory for another library's kernels."""
 
     @property
+    def _all_weights(self) -> list[list[str]]:
+        suffixes = [suffix for layer in range(self.num_layers) for suffix in self._suffixes(layer)]
+        return [[f"{key}_{suffix}" for key in _KEYS if f"{key}_{suffix}" in self._parameters] for suffix in suffixes]
+
+    @property
     def all_weights(self) -> list[list[Tensor]]:
         """The parameters of each layer and direction."""
-        return [
-            [self._parameters[f"{key}_{suffix}"] for key in _KEYS if f"{key}_{suffix}" in self._parameters]  # type: ignore[misc]
-            for layer in range(self.num_layers)
-            for suffix in self._suffixes(layer)
-        ]
+        return [[getattr(self, name) for name in names] for names in self._all_weights]
 
     def forward(self, input: Any, hx: Any = None) -> Any:
         packed = isinstance(input, PackedSequence)

@@ -12,6 +12,9 @@ from autograd import Tensor, no_grad
 from .lr_scheduler import LRScheduler
 from .optimizer import Optimizer
 
+__all__ = ["SWALR", "AveragedModel", "get_ema_avg_fn", "get_ema_multi_avg_fn", "get_swa_avg_fn", "get_swa_multi_avg_fn"]  # noqa: F822
+__all__ += ["update_bn"]
+
 Average = Callable[[Any, Any, int], Any]
 MultiAverage = Callable[[Sequence[Tensor], Sequence[Tensor], int], None]
 

@@ -138,6 +138,8 @@ def columns(array):
 def test_any_strides(name, layout):
     if name in RANDOM:
         pytest.skip("draws at random")
+    if name in ("as_strided", "as_strided_copy") and layout is columns:
+        pytest.skip("steps over the memory, whatever its order")
     for args, kwargs in samples(REGISTRY[name]):
         with autograd.no_grad():
             plain = REGISTRY[name].call(*convert(list(args), lambda a: wrap(a.copy())), **kwargs)

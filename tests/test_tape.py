@@ -240,6 +240,15 @@ def test_in_place_on_values_not_saved_is_fine():
     np.testing.assert_allclose(x.grad.numpy(), 2 * (2 * x.detach().numpy() + 1) * 2)
 
 
+def test_what_a_written_view_read_elsewhere_in_its_memory_is_kept():
+    x = autograd.arange(4.0).reshape(2, 2).requires_grad_()
+    h = x * 2
+    h[0] *= h.detach()[1]
+    h[1] *= 3
+    h.sum().backward()
+    np.testing.assert_array_equal(x.grad.numpy(), [[8.0, 12.0], [6.0, 6.0]])
+
+
 def test_in_place_on_leaf_is_refused_before_the_write():
     x = leaf(1.0, 2.0)
     with pytest.raises(RuntimeError, match="leaf"):

@@ -521,9 +521,9 @@ def pinverse(input: Any, rcond: float = 1e-15) -> Any:
 LstsqResult = result_type("LstsqResult", ["solution", "residuals", "rank", "singular_values"], "linalg_lstsq")
 
 
-@function(method=False, samples=lambda s: [(s(4, 2), s(4, 3)), (s(2, 3), s(2, 1))])
+@function(method=False, samples=lambda s: [(s(4, 2), s(4, 3)), (s(2, 3), s(2, 1)), (s(2, 4, 2), s(2, 4))])
 def linalg_lstsq(A: Any, B: Any, rcond: float | None = None, *, driver: str | None = None) -> Any:
-    """X that minimises |A @ X - B|, of least norm: A (..., M, N), B (..., M, K) or, of one matrix, (M,); and A's rank.
+    """X that minimises |A @ X - B|, of least norm: A (..., M, N), B (..., M, K) or (..., M); and A's rank.
 
     driver: what else is told, as LAPACK's routine of that name does: "gelsy" (the default) the rank, "gelsd" and "gelss"
     the singular values too, "gels" neither; all but "gelsy" the squared residuals where M > N. The others are empty.
@@ -532,6 +532,9 @@ def linalg_lstsq(A: Any, B: Any, rcond: float | None = None, *, driver: str | No
     >>> autograd.linalg.lstsq(autograd.ones(3, 1), autograd.tensor([[1.0], [2.0], [3.0]])).solution
     tensor([[2.0000]])
     """
+    if A.ndim > 1 and tuple(B.shape) == tuple(A.shape[:-1]):  # one right side of each matrix
+        found = linalg_lstsq(A, unsqueeze(B, -1), rcond, driver=driver)
+        return LstsqResult(found.solution[..., 0], *found[1:])
     _floats("linalg.lstsq", A, B)
     if driver not in (None, "gelsy", "gels", "gelsd", "gelss"):
         raise NumberError(f"linalg.lstsq: driver is {driver!r}; expected 'gelsy', 'gels', 'gelsd' or 'gelss'")

@@ -10,8 +10,8 @@ from numpy import ndarray
 
 from ..errors import ShapeError, TapeError
 from ..op import function, op
-from ..tape import Cell, Leaf, mode
-from ..tensor import Tensor
+from ..tape import Cell, Leaf, mode, node_of
+from ..tensor import Tensor, wrap
 from .shape import squeeze, swapaxes, swapdims, t, transpose, unsqueeze
 
 
@@ -50,18 +50,40 @@ def _strided_sum(
     return out
 
 
+def _memory(input: Any) -> tuple[Any, int]:
+    """The tensor that lies row by row in the memory that `input` shows, and where in it `input` begins.
+
+    Memory with gaps, of a numpy array's slice, is taken as its elements row by row.
+    """
+    base, start = input, 0
+    if isinstance(input, Tensor):
+        node = node_of(input)
+        if input._view is not None and not input._view.copied and not isinstance(node, Leaf):
+            root = input._view.root()
+            base = root if node is not None else root.detach()
+            start = (input.data_ptr() - base.data_ptr()) // input.itemsize
+        order = np.argsort([-step for step in base.stride()], kind="stable")
+        if not base._data.flags.c_contiguous and base._data.transpose(order).flags.c_contiguous:
+            base = base.permute([int(k) for k in order])  # channels-last, or an array in the order of its columns
+    return base, start
+
+
 @function(samples=lambda s: [(s(3, 4), (2, 2), (4, 1), 1), (s(6), (3, 4), (1, 1))])
 def as_strided(input: Any, size: Any, stride: Any, storage_offset: int | None = None) -> Any:
-    """The tensor of `size` whose steps of `stride` elements go over the input's elements, row by row, from the offset.
+    """The tensor of `size` whose steps of `stride` elements go over the input's memory, from the offset.
 
-    Raises RuntimeError where a place lies outside the input.
+    Of a view the memory is that of what it shows, as `stride()` has it, and the offset, if none is given, the place of its
+    own first element there. Raises RuntimeError where a place lies outside.
 
     >>> autograd.as_strided(autograd.arange(6), (3, 2), (1, 2))
     tensor([[0, 2],
             [1, 3],
             [2, 4]])
+    >>> autograd.arange(6)[3:].as_strided((2,), (2,))
+    tensor([3, 5])
     """
-    size, stride, offset = tuple(size), tuple(stride), storage_offset or 0
+    input, start = _memory(input)
+    size, stride, offset = tuple(size), tuple(stride), start if storage_offset is None else storage_offset
     if len(size) != len(stride):
         raise ShapeError(f"as_strided: size {size} and stride {stride} differ in length")
     if any(n < 0 for n in (*size, *stride, offset)):
@@ -126,15 +148,15 @@ def resize_as_(self: Tensor, the_template: Tensor) -> Tensor:
     return resize_(self, tuple(the_template.shape))
 
 
-def set_(self: Tensor, source: Tensor) -> Tensor:
-    """This tensor on the memory of `source`.
+def set_(self: Tensor, source: Tensor | None = None) -> Tensor:
+    """This tensor on the memory of `source`, or without elements.
 
     >>> autograd.zeros(2).set_(autograd.ones(3))
     tensor([1., 1., 1.])
     """
     if isinstance(self._node, Leaf) and mode.enabled:
         raise TapeError("set_: a leaf Tensor that requires grad is being used in an in-place operation")
-    self.data = source
+    self.data = wrap(np.empty(0, self.dtype)) if source is None else source
     return self
 
 

@@ -13,12 +13,13 @@ import torch
 
 import autograd
 
-FILES = ("scripts.py", "scripts_models.py", "scripts_written_out.py")
+FILES = ("scripts.py", "scripts_models.py", "scripts_written_out.py", "scripts_reaching_in.py")
 TEXTS = [(Path(__file__).parent / name).read_text(encoding="utf-8") for name in FILES]
 IMPORTS = {
     "import torch\n": "import autograd as torch\n",
     "import torch.nn.utils.prune\n": "",
     "import torch.utils.data.distributed\n": "import autograd.utils.data.distributed\n",
+    "import torch.distributions as distributions\n": "import autograd.distributions as distributions\n",
     "import torch.nn as nn\n": "import nn\n",
     "import torch.nn.functional as F\n": "import nn.functional as F\n",
     "import torch.optim as optim\n": "import optim\n",
@@ -37,7 +38,7 @@ def translated(text: str) -> str:
     for theirs_line, ours_line in IMPORTS.items():
         assert text.count(theirs_line) <= 1
         text = text.replace(theirs_line, ours_line)
-    return text
+    return re.sub(r"^from torch\.(nn|optim)", r"from \1", text, flags=re.M).replace("from torch.", "from autograd.")
 
 
 THEIRS = {name: call for text in TEXTS for name, call in load(text, "scripts_of_torch").items()}
