@@ -47,18 +47,16 @@ from autograd.ops.image import (
     upsample,
 )
 from autograd.ops.index import one_hot
+from autograd.ops.likelihood import gaussian_nll_loss, kl_div, poisson_nll_loss
 from autograd.ops.linalg import bilinear, linear
 from autograd.ops.loss import (
     binary_cross_entropy,
     binary_cross_entropy_with_logits,
     cross_entropy,
-    gaussian_nll_loss,
     huber_loss,
-    kl_div,
     l1_loss,
     mse_loss,
     nll_loss,
-    poisson_nll_loss,
     smooth_l1_loss,
 )
 from autograd.ops.margin import (

@@ -2,6 +2,8 @@
 
 from . import (
     activation,
+    arithmetic,
+    arrange,
     attention,
     bessel,
     chain,
@@ -23,6 +25,7 @@ from . import (
     image,
     index,
     join,
+    likelihood,
     linalg,
     loss,
     margin,
@@ -48,6 +51,8 @@ from . import (
 
 __all__ = [
     "activation",
+    "arithmetic",
+    "arrange",
     "attention",
     "bessel",
     "chain",
@@ -69,6 +74,7 @@ __all__ = [
     "image",
     "index",
     "join",
+    "likelihood",
     "linalg",
     "loss",
     "margin",

@@ -16,13 +16,14 @@ from ..kernels import attention as kernels
 from ..op import function, op
 from ..samples import Draw
 from ..tape import enable_grad, wrap
+from .arrange import repeat_interleave
 from .compare import logical_not
 from .composite import recorded_gradients
 from .dropout import _dropout
 from .elementwise import tanh
 from .index import masked_fill
 from .linalg import bmm, matmul
-from .shape import expand, repeat_interleave, squeeze, transpose, unsqueeze
+from .shape import expand, squeeze, transpose, unsqueeze
 from .softmax import softmax
 
 

@@ -9,9 +9,9 @@ import numpy as np
 from .. import dtypes
 from ..errors import DTypeError, NumberError, ShapeError
 from ..op import function
+from .arithmetic import sqrt
 from .compare import _data, clamp
 from .convert import to_dtype
-from .elementwise import sqrt
 from .linalg import matmul
 from .reduce import mean, sum
 from .shape import _reshape, transpose

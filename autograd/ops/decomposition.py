@@ -19,9 +19,10 @@ from ..errors import DTypeError, NumberError, ShapeError, TapeError
 from ..forms import result_type
 from ..op import function, op
 from ..tensor import Tensor, wrap
+from .arithmetic import mul
 from .compare import where
 from .dims import dims_of
-from .elementwise import abs, mul
+from .elementwise import abs
 from .join import cat, stack
 from .linalg import matmul, mT, square
 from .reduce import _vector_norm, amax, amin, sum

@@ -14,7 +14,7 @@ from ..errors import DTypeError, NumberError, ShapeError
 from ..kernels import elementwise as kernels
 from ..op import function, op
 from ..tensor import wrap
-from .elementwise import mul
+from .arithmetic import mul
 
 
 def _check(name: str, p: float) -> None:

@@ -13,8 +13,8 @@ from ..forms import RowSums, SparseRows
 from ..kernels import scatter
 from ..op import function, op
 from ..tensor import Tensor
+from .arithmetic import mul
 from .compare import where
-from .elementwise import mul
 from .pad import pad
 from .reduce import _max
 from .rows import _row_sums

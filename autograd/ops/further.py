@@ -13,11 +13,11 @@ from ..forms import result_type
 from ..op import function, op
 from ..tensor import Tensor, wrap
 from .alias import alias
+from .arithmetic import pow
 from .chain import _zero
 from .compare import _data, _where
 from .convert import to_dtype
 from .dims import dim_of, dims_of
-from .elementwise import pow
 from .index import Subscript, _getitem, _index_put, check_index, index_select, narrow
 from .join import cat, chunk, split, stack
 from .linalg import mT

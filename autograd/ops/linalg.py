@@ -15,10 +15,10 @@ from ..kernels.reduce import reduced
 from ..op import REGISTRY, followed, function, fusible, op
 from ..samples import Draw
 from ..tape import Walk, own_ways
+from .arithmetic import mul
 from .chain import over
 from .compare import _where
 from .dims import dim_of, dims_of, ndim_of
-from .elementwise import mul
 from .reduce import _vector_norm, sum
 from .shape import broadcast_tensors, clone, diagonal, permute, reshape, transpose, unsqueeze
 

@@ -14,10 +14,10 @@ from ..kernels import pairs
 from ..op import function, op
 from ..tape import mode
 from .activation import relu
+from .arithmetic import mul, sqrt
 from .chain import times
 from .compare import clamp_min, minimum, where
 from .convert import to_dtype
-from .elementwise import mul, sqrt
 from .loss import (
     _array,
     _as_input,

@@ -21,9 +21,9 @@ from ..kernels import unit as row_kernels
 from ..op import REGISTRY, followed, function, fusible, op
 from ..tape import mode, takes_masked
 from ..tensor import Tensor
+from .arithmetic import pow, rsqrt, true_divide
 from .chain import over, times
 from .compare import _where, clamp_min
-from .elementwise import pow, rsqrt, true_divide
 from .pad import pad
 from .pool import avg_pool2d
 from .reduce import _along_rows, _norm_pull, _vector_norm, sum

@@ -23,8 +23,9 @@ from ..op import function, op
 from ..tape import mode
 from ..tensor import Tensor, wrap
 from .activation import relu
+from .arithmetic import pow
 from .conv import numbers
-from .elementwise import abs, pow, sign
+from .elementwise import abs, sign
 from .reduce import _sum
 from .shape import reshape, squeeze, unsqueeze
 from .ties import pooled

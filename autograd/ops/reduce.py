@@ -22,12 +22,13 @@ from ..op import function, op
 from ..samples import Draw
 from ..tensor import Tensor
 from .alias import axis_too
+from .arithmetic import pow
 from .chain import _zero, quiet, times
 from .compare import _where, isnan, maximum, minimum
 from .cumulative import _shifted, cumprod
 from .dims import dim_of, dims_of
 from .elementwise import abs as _abs
-from .elementwise import exp, pow, sgn
+from .elementwise import exp, sgn
 from .index import _gather_sum, along
 from .shape import _reshape
 
@@ -170,7 +171,7 @@ def nanmean(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = 
 
 def _others(x: Any, d: int) -> Any:
     """At each place along d the product of all other elements: those before times those after, without a division."""
-    from .shape import flip
+    from .arrange import flip
 
     before = _shifted(cumprod(x, d), d, 1, 1.0)
     return before * flip(_shifted(cumprod(flip(x, (d,)), d), d, 1, 1.0), (d,))

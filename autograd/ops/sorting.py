@@ -16,9 +16,9 @@ from ..op import function, op
 from ..samples import Draw
 from ..tensor import Tensor
 from .alias import axis_too
+from .arithmetic import lerp
 from .compare import _data, _like, _where
 from .dims import dim_of, ndim_of
-from .elementwise import lerp
 from .index import _gather, _gather_sum, along, index_select
 from .reduce import _evenly, _kept_shape, _over_dim, _put_back, sum
 from .shape import _reshape

@@ -13,10 +13,11 @@ from ..kernels import special as kernels
 from ..kernels.elementwise import limit
 from ..op import function, op
 from ..samples import binary, unary
+from .arithmetic import _maps
 from .chain import over, quiet, times
 from .compare import _where
-from .elementwise import _maps, cos, exp, log, log1p, sgn, sin
 from .elementwise import abs as _abs
+from .elementwise import cos, exp, log, log1p, sgn, sin
 
 
 @op(lambda g, input: times(g, exp(-input * input) * (2 / sqrt(pi))), promote="float", inplace=True, samples=unary())

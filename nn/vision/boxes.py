@@ -19,8 +19,9 @@ from autograd import Tensor
 from autograd.errors import DTypeError, ShapeError
 from autograd.kernels.boxes import pairwise_iou
 from autograd.ops.activation import relu
+from autograd.ops.arithmetic import square
 from autograd.ops.compare import clamp, maximum, minimum, where
-from autograd.ops.elementwise import atan2, square
+from autograd.ops.elementwise import atan2
 from autograd.ops.join import stack, unbind
 from autograd.ops.reduce import mean, sum
 
