@@ -343,6 +343,23 @@ class Box:
     grad: Any = None
     post_hooks: dict[int, Callable[[Any], Any]] | None = None
 
+    def accumulate(self, g: Any, create_graph: bool) -> None:
+        """Add `g` (an array, a SparseRows, or a Tensor with a history) to `.grad`, which is this tensor's own."""
+        held = self.grad
+        if create_graph:
+            self.grad = g if held is None else held + g
+        elif type(g) is SparseRows:
+            self.grad = g if held is None else held + (g if isinstance(held, SparseRows) else wrap(g.to_dense()))
+        elif held is None:
+            self.grad = wrap(g)
+        elif isinstance(held, SparseRows):
+            self.grad = wrap(held.to_dense() + g)
+        elif held._node is not None:
+            self.grad = wrap(held._data + g)
+        else:
+            np.add(held._data, g, out=held._data)
+            held._cell.written("backward")
+
 
 class Leaf(Box):
     """The node of a tensor the user asked a gradient for; backward adds to `grad` here."""
@@ -358,23 +375,6 @@ class Leaf(Box):
 
     def name(self) -> str:
         return "leaf"
-
-    def accumulate(self, g: Any, create_graph: bool) -> None:
-        """Add `g` (an array, a SparseRows, or a Tensor with a history) to `.grad`, which is this leaf's own."""
-        held = self.grad
-        if create_graph:
-            self.grad = g if held is None else held + g
-        elif type(g) is SparseRows:
-            self.grad = g if held is None else held + (g if isinstance(held, SparseRows) else wrap(g.to_dense()))
-        elif held is None:
-            self.grad = wrap(g)
-        elif isinstance(held, SparseRows):
-            self.grad = wrap(held.to_dense() + g)
-        elif held._node is not None:
-            self.grad = wrap(held._data + g)
-        else:
-            np.add(held._data, g, out=held._data)
-            held._cell.written("backward")
 
 
 AnyNode = Node | Output | Leaf
@@ -757,7 +757,7 @@ def backward(
         walk.run(reaching(roots, set(targets)), capture, leaves=False)
         for tensor, node in zip(wanted, targets, strict=True):
             g = capture[node]
-            if g is not None:
+            if g is not None and node.retained is None:  # the walk has added to what is retained
                 tensor._own_box().accumulate(g if create_graph else owned(g), create_graph)
     finally:
         mode.enabled = before

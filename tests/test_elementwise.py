@@ -129,7 +129,14 @@ def test_silent(name):
         or name in ("_where", "_polygamma")
     ):
         pytest.skip("integers only, or an argument that is no number")
-    statics = [d for d in {"_elu": (1.0, 1.0, 1.0), "threshold": (0.0, 0.0), "_scaled_below": (0.1,)}.get(name, ())]
+    numbers = {
+        "_elu": (1.0, 1.0, 1.0),
+        "threshold": (0.0, 0.0),
+        "_scaled_below": (0.1,),
+        "_addcmul": (0.5,),
+        "_addcdiv": (0.5,),
+    }
+    statics = [*numbers.get(name, ())]
     x = np.array(EXTREMES)
     pairs = [np.repeat(x, len(x)), np.tile(x, len(x))][: entry.n]
     if name == "clamp":

@@ -433,3 +433,19 @@ def test_grad_of_an_intermediate_leaves_what_lies_below_it():
     (g,) = autograd.grad((values**2).sum(), [values])
     values.sum().backward()
     assert g.tolist() == [[4, 4, 4], [4, 4, 4]] and v.requires_grad
+
+
+def test_backward_to_inner_tensors():
+    """`inputs` may be tensors with a history; what is retained is added to once."""
+    x = autograd.ones(3, requires_grad=True)
+    h = x * 2
+    y = (h * 3).sum()
+    y.backward(inputs=[h], retain_graph=True)
+    assert h.grad.tolist() == [3.0] * 3 and x.grad is None
+    y.backward(inputs=[h, x], retain_graph=True)
+    assert h.grad.tolist() == [6.0] * 3 and x.grad.tolist() == [6.0] * 3
+    h.retain_grad()
+    y.backward(inputs=[h], retain_graph=True)
+    assert h.grad.tolist() == [9.0] * 3
+    autograd.grad(y, h, retain_graph=True)
+    assert h.grad.tolist() == [12.0] * 3

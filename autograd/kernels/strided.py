@@ -38,13 +38,16 @@ def planned(shape: tuple[int, ...], item: int, *strides: tuple[int, ...]) -> Pla
     """The plan for arrays of this shape and these strides in bytes, None where copies to a common order had better be made."""
     if prod(shape) < LEAST or any(s < 0 or s % item for steps in strides for s in steps):
         return None
-    order = sorted(range(len(shape)), key=lambda i: -strides[0][i])
+    far = [*strides[0], 0]  # an axis without a step stands before its neighbour, as in C order
+    for i in reversed(range(len(shape))):
+        far[i] = far[i] or far[i + 1]
+    order = sorted(range(len(shape)), key=lambda i: -far[i])
     axes: list[list[int]] = []  # size, and each array's step
     for i in order:
         n, steps = shape[i], [s[i] // item for s in strides]
         if n == 1:
             continue
-        if axes and all(far == near * n for far, near in zip(axes[-1][1:], steps, strict=True)):
+        if axes and all(outer == own * n for outer, own in zip(axes[-1][1:], steps, strict=True)):
             axes[-1] = [axes[-1][0] * n, *steps]
         else:
             axes.append([n, *steps])
