@@ -266,13 +266,15 @@ class Map:
         return specialised(_STRIDED[self.arrays], self.kernel, 0)
 
     def __call__(self, *args: Any) -> np.ndarray:
-        for a in args[: self.arrays]:
-            if not a.flags.c_contiguous:
-                out = self.strided(*args)
-                if out is not None:
-                    return out
+        arrays = args[: self.arrays]
+        out = np.empty_like(args[0])
+        for a in arrays:
+            if a.strides != out.strides and not a.flags.c_contiguous:
+                apart = self.strided(*args)
+                if apart is not None:
+                    return apart
                 break
-        return self.into(np.empty_like(args[0]), *args)
+        return self.into(out, *args)
 
     def strided(self, *args: Any) -> np.ndarray | None:
         """The result for arrays that do not all lie alike, with no copy of them; None where `__call__` may copy."""

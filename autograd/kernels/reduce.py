@@ -5,6 +5,7 @@ numpy reduces short rows at the cost of a call each, columns of short rows too, 
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from .buffer import flat
 from .compile import kernel
 from .conv_simd import prefetch
 from .lanes import folded_maxima, folded_products, folded_sums, lanes_of, larger, lower, marked, only_first
+from .maps import specialised
 from .simd import broadcast, fma, higher, load, load_first, store, store_first, total
 from .threads import run
 from .view import hold, part
@@ -164,74 +166,96 @@ def _rows(first, last, x, y, kind, R, C, step):
     hold(square)
 
 
-@kernel(inline="always")
-def _four(kind, x, k, C, n):
-    """What the first n lanes of four rows C apart, from k on, combine to."""
-    v = joined(kind, load_first(x, k, n), load_first(x, k + C, n))
-    return joined(kind, v, joined(kind, load_first(x, k + 2 * C, n), load_first(x, k + 3 * C, n)))
+def APPLY(a: Any, b: Any) -> Any:
+    """What the results in vector a become with the elements in b."""
+    raise NotImplementedError("only inside kernels")
 
 
-@kernel(inline="always")
-def _down(kind, x, i, C, rows, y, o, width, far):
-    """y[o : o + width] = what `rows` rows of C columns combine to, the first of which begins at i.
+def _columns(first, last, x, y, nothing, A, B, C, apart, step):  # type: ignore[no-untyped-def]
+    """Results over up to HIGHEST of the B rows of C columns, for A matrices that begin `apart` elements apart; nothing: that
+    of no elements.
 
     Short rows are held in registers from the first to the last, wide ones added to y eight at a time: so memory is read
     in its order, or nearly.
     """
-    lanes, none, c0 = lanes_of(x), broadcast(x, _neutral(kind)), 0
+    pieces, strips, lanes, none = (
+        (B + HIGHEST - 1) // HIGHEST,
+        (C + STRIP - 1) // STRIP,
+        lanes_of(x),
+        broadcast(x, nothing),
+    )
     short = C * x.itemsize <= SHORT
-    while short and c0 + 4 * lanes <= width:
-        s0, s1, s2, s3, k = none, none, none, none, i + c0
-        for top in range(0, rows, FEW):
-            v0, v1, v2, v3 = none, none, none, none
-            for _ in range(top, min(rows, top + FEW)):
-                v0, v1 = joined(kind, v0, load(x, k)), joined(kind, v1, load(x, k + lanes))
-                v2, v3 = joined(kind, v2, load(x, k + 2 * lanes)), joined(kind, v3, load(x, k + 3 * lanes))
-                k += C
-            s0, s1, s2, s3 = joined(kind, s0, v0), joined(kind, s1, v1), joined(kind, s2, v2), joined(kind, s3, v3)
-        store(y, o + c0, s0)
-        store(y, o + c0 + lanes, s1)
-        store(y, o + c0 + 2 * lanes, s2)
-        store(y, o + c0 + 3 * lanes, s3)
-        c0 += 4 * lanes
-    tall = rows if short else 8
-    for top in range(0, rows, tall):
-        end = min(rows, top + tall)
-        whole = end - (end - top) % 8
-        if far:
-            prefetch(x, i + (top + AHEAD) * C, 8 * C)
-        for c in range(c0, width, lanes):
-            n, k, v = min(lanes, width - c), i + top * C + c, none
-            for _ in range(top, whole, 8):
-                v = joined(kind, v, joined(kind, _four(kind, x, k, C, n), _four(kind, x, k + 4 * C, C, n)))
-                k += 8 * C
-            for _ in range(whole, end):
-                v = joined(kind, v, load_first(x, k, n))
-                k += C
-            if top:
-                v = joined(kind, load_first(y, o + c, n), v)
-            store_first(y, o + c, v, n)
-
-
-@kernel
-def _columns(first, last, x, y, kind, A, B, C, apart, step):
-    """One of the kinds over up to HIGHEST of the B rows of C columns, for A matrices that begin `apart` elements apart."""
-    pieces, strips = (B + HIGHEST - 1) // HIGHEST, (C + STRIP - 1) // STRIP
-    far = A * B * C * x.itemsize >= FAR and SHORT < C * x.itemsize and C <= STRIP
+    far = A * B * C * x.itemsize >= FAR and not short and C <= STRIP
     for t in range(first, last):
         left, begin = t % strips * STRIP, t // strips * step
         width = min(STRIP, C - left)
         for unit in range(begin, min(A * pieces, begin + step)):
             row = unit % pieces * HIGHEST
-            top, out, rows = unit // pieces * apart + row * C + left, unit * C + left, min(HIGHEST, B - row)
-            if kind == SUM:
-                _down(SUM, x, top, C, rows, y, out, width, far)
-            elif kind == PRODUCT:
-                _down(PRODUCT, x, top, C, rows, y, out, width, far)
-            elif kind == MAXIMUM:
-                _down(MAXIMUM, x, top, C, rows, y, out, width, far)
-            else:
-                _down(MINIMUM, x, top, C, rows, y, out, width, far)
+            i, o, rows, c0 = unit // pieces * apart + row * C + left, unit * C + left, min(HIGHEST, B - row), 0
+            while short and c0 + 4 * lanes <= width:
+                s0, s1, s2, s3, k = none, none, none, none, i + c0
+                for top in range(0, rows, FEW):
+                    v0, v1, v2, v3 = none, none, none, none
+                    for _ in range(top, min(rows, top + FEW)):
+                        v0, v1 = APPLY(v0, load(x, k)), APPLY(v1, load(x, k + lanes))
+                        v2, v3 = APPLY(v2, load(x, k + 2 * lanes)), APPLY(v3, load(x, k + 3 * lanes))
+                        k += C
+                    s0, s1, s2, s3 = APPLY(s0, v0), APPLY(s1, v1), APPLY(s2, v2), APPLY(s3, v3)
+                store(y, o + c0, s0)
+                store(y, o + c0 + lanes, s1)
+                store(y, o + c0 + 2 * lanes, s2)
+                store(y, o + c0 + 3 * lanes, s3)
+                c0 += 4 * lanes
+            tall = rows if short else 8
+            for top in range(0, rows, tall):
+                end = min(rows, top + tall)
+                whole = end - (end - top) % 8
+                if far:
+                    prefetch(x, i + (top + AHEAD) * C, 8 * C)
+                for c in range(c0, width, lanes):
+                    n, k, v = min(lanes, width - c), i + top * C + c, none
+                    for _ in range(top, whole, 8):
+                        v0 = APPLY(load_first(x, k, n), load_first(x, k + C, n))
+                        v1 = APPLY(load_first(x, k + 2 * C, n), load_first(x, k + 3 * C, n))
+                        k += 4 * C
+                        v2 = APPLY(load_first(x, k, n), load_first(x, k + C, n))
+                        v3 = APPLY(load_first(x, k + 2 * C, n), load_first(x, k + 3 * C, n))
+                        k += 4 * C
+                        v = APPLY(v, APPLY(APPLY(v0, v1), APPLY(v2, v3)))
+                    for _ in range(whole, end):
+                        v = APPLY(v, load_first(x, k, n))
+                        k += C
+                    if top:
+                        v = APPLY(load_first(y, o + c, n), v)
+                    store_first(y, o + c, v, n)
+
+
+def column_sums(a, b):  # type: ignore[no-untyped-def]
+    return a + b
+
+
+def column_products(a, b):  # type: ignore[no-untyped-def]
+    return a * b
+
+
+def column_maxima(a, b):  # type: ignore[no-untyped-def]
+    return higher(a, b)
+
+
+def column_minima(a, b):  # type: ignore[no-untyped-def]
+    return lower(a, b)
+
+
+_OF_COLUMNS = {
+    SUM: (column_sums, 0.0), PRODUCT: (column_products, 1.0), MAXIMUM: (column_maxima, -np.inf),
+    MINIMUM: (column_minima, np.inf),
+}  # fmt: skip
+
+
+@cache
+def column_kernel(kind: int) -> Any:
+    """One kernel a kind: all in one would take five times as long to compile, and most programs only add."""
+    return specialised(_columns, _OF_COLUMNS[kind][0], 0)
 
 
 def columns(x: ndarray, A: int, B: int, C: int, apart: int, kind: int = SUM) -> ndarray:
@@ -252,8 +276,8 @@ def columns(x: ndarray, A: int, B: int, C: int, apart: int, kind: int = SUM) -> 
     y = np.empty((A, pieces, C), x.dtype)
     step = max(1, STEP // (min(B, HIGHEST) * min(C, STRIP)))
     run(
-        _columns, x.dtype, -(-A * pieces // step) * -(-C // STRIP), A * B * C >= GATE,
-        x, y.reshape(-1), kind, A, B, C, apart, step,
+        column_kernel(kind), x.dtype, -(-A * pieces // step) * -(-C // STRIP), A * B * C >= GATE,
+        x, y.reshape(-1), x.dtype.type(_OF_COLUMNS[kind][1]), A, B, C, apart, step,
     )  # fmt: skip
     return y.reshape(A, C) if pieces == 1 else columns(y.reshape(-1), A, pieces, C, pieces * C, kind)
 

@@ -50,7 +50,7 @@ def test_columns(A, B, C, further, dtype, at_end):
     np.testing.assert_allclose(y, exact, 0, bound * abs(matrices).max(1).max() * np.sqrt(B))
     pieces, strips = -(-B // reduce.HIGHEST), -(-C // reduce.STRIP)
     out = guarded(np.empty(A * pieces * C, dtype), at_end)  # `columns` has memory of its own
-    reduce._columns(0, A * pieces * strips, x, out, reduce.SUM, A, B, C, apart, 1)
+    reduce.column_kernel(reduce.SUM)(0, A * pieces * strips, x, out, dtype(0), A, B, C, apart, 1)
     np.testing.assert_allclose(
         out.reshape(A, pieces, C).sum(1), exact, 0, bound * abs(matrices).max(1).max() * np.sqrt(B)
     )
