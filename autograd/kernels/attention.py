@@ -304,9 +304,7 @@ def _planned(causal: bool, *columns: ndarray | None) -> tuple[_Plan, ndarray, li
     if plan is None:
         if len(_plans) >= 4096:
             _plans.clear()
-        plan = _plans[key] = _plan(
-            causal, [*columns, *[None] * (9 - len(columns))], [*strides, *[None] * (9 - len(columns))]
-        )
+        plan = _plans[key] = _plan(causal, columns, strides)
     bases = [0 if f is None else f[1] for f in flats]
     at = plan.at
     if any(bases):

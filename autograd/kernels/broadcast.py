@@ -8,7 +8,6 @@ many rows are taken at once.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import lru_cache
 from math import prod
 from typing import Any, NamedTuple
@@ -16,8 +15,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy import ndarray
 
-from .buffer import flat
 from .maps import APPLY, Map, specialised
+from .strided import joined, memory
 from .threads import run
 from .view import part
 
@@ -84,19 +83,6 @@ def _stretched(shape: Strides, strides: Strides, ndim: int) -> list[int]:
     return [0] * (ndim - len(shape)) + [0 if n == 1 else s for n, s in zip(shape, strides, strict=True)]
 
 
-def _joined(sizes: Sequence[int], a: Sequence[int], b: Sequence[int]) -> list[tuple[int, int, int]]:
-    """(size, step of a, step of b) of as few axes as will do, in their order."""
-    axes: list[tuple[int, int, int]] = []
-    for n, s, t in zip(sizes, a, b, strict=True):
-        if n == 1:
-            continue
-        if axes and axes[-1][1] == s * n and axes[-1][2] == t * n:
-            axes[-1] = (axes[-1][0] * n, s, t)
-        else:
-            axes.append((n, s, t))
-    return axes
-
-
 @lru_cache(1024)
 def planned(x_shape: Strides, x_strides: Strides, y_shape: Strides, y_strides: Strides, item: int) -> Plan | None:
     """The plan for two arrays of these shapes and strides in bytes, None where numpy had better do it."""
@@ -110,7 +96,7 @@ def planned(x_shape: Strides, x_strides: Strides, y_shape: Strides, y_strides: S
     a, b = _stretched(x_shape, x_strides, ndim), _stretched(y_shape, y_strides, ndim)
     full = x_strides if shape == x_shape else y_strides if shape == y_shape else None
     order = list(range(ndim)) if full is None else sorted(range(ndim), key=lambda i: -full[i])
-    axes = _joined([shape[i] for i in order], *[[s[i] // item for i in order] for s in (a, b)])
+    axes = joined([shape[i] for i in order], *[[s[i] // item for i in order] for s in (a, b)])
     if not axes:
         return None
     *outer, (n, *steps) = axes
@@ -122,14 +108,14 @@ def planned(x_shape: Strides, x_strides: Strides, y_shape: Strides, y_strides: S
         for k in (0, 1):  # a row of one array over and over beside the other, which goes on
             if over[k] == 0 and over[1 - k] == n and not any(axis[1 + k] for axis in outer):
                 repeated, times, whole = k, min(count, LONG // n), n * count
-                n, outer[-1] = n * times, (-(-count // times), n * times * (k == 1), n * times * (k == 0))
+                n, outer[-1] = n * times, [-(-count // times), n * times * (k == 1), n * times * (k == 0)]
     elif n > STEP:
         whole = n
-        outer.append((-(-n // STEP), STEP * steps[0], STEP * steps[1]))
+        outer.append([-(-n // STEP), STEP * steps[0], STEP * steps[1]])
         n = STEP
     if len(outer) > 3:
         return None
-    outer = [(1, 0, 0)] * (3 - len(outer)) + outer
+    outer = [[1, 0, 0]] * (3 - len(outer)) + outer
     rows, (middle, inner) = prod(size for size, _, _ in outer), (size for size, _, _ in outer[1:])
     step = max(1, STEP // n)
     further = [s for axis in outer for s in axis[1:]]
@@ -141,10 +127,6 @@ def planned(x_shape: Strides, x_strides: Strides, y_shape: Strides, y_strides: S
 _kernels: dict[Map, Any] = {}
 
 
-def _flat(a: ndarray) -> ndarray:
-    return a.reshape(-1) if a.flags.carray else flat(a)[0]
-
-
 def broadcast(function: Map, x: ndarray, y: ndarray) -> ndarray | None:
     """function(x, y) of two arrays of one dtype whose shapes broadcast; None where numpy had better do it."""
     plan = planned(x.shape, x.strides, y.shape, y.strides, x.itemsize)
@@ -153,7 +135,7 @@ def broadcast(function: Map, x: ndarray, y: ndarray) -> ndarray | None:
     loop = _kernels.get(function)
     if loop is None:
         loop = _kernels[function] = specialised(_rows, function.function, 0)
-    arrays = [_flat(x), _flat(y)]
+    arrays = [memory(x), memory(y)]
     if plan.repeated is not None:
         arrays[plan.repeated] = np.tile(arrays[plan.repeated], plan.times)
     out = np.empty(plan.shape, x.dtype)

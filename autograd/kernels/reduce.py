@@ -42,10 +42,6 @@ def joined(kind, a, b):
     """What the results in vector a become with the elements in b. Of kind SQUARES the results are joined as sums are."""
     if kind == PRODUCT:
         return a * b
-    elif kind == MAXIMUM:
-        return higher(a, b)
-    elif kind == MINIMUM:
-        return lower(a, b)
     elif kind == SQUARES:
         return fma(b, b, a)
     return a + b
@@ -54,7 +50,7 @@ def joined(kind, a, b):
 @kernel(inline="always")
 def _neutral(kind):
     """The result of no elements."""
-    return 1.0 if kind == PRODUCT else -np.inf if kind == MAXIMUM else np.inf if kind == MINIMUM else 0.0
+    return 1.0 if kind == PRODUCT else 0.0
 
 
 # Tasks of `step` rows of C elements, flat, R in all.

@@ -6,6 +6,7 @@ as can be. Elements that do not lie side by side, and short rows, are gathered f
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from math import prod
 from typing import NamedTuple
@@ -33,6 +34,19 @@ class Plan(NamedTuple):
     numbers: ndarray  # for the kernels below
 
 
+def joined(sizes: Sequence[int], *steps: Sequence[int]) -> list[list[int]]:
+    """[size, each array's step] of as few axes as will do, in their order: those along which all go on evenly are one."""
+    axes: list[list[int]] = []
+    for n, *own in zip(sizes, *steps, strict=True):
+        if n == 1:
+            continue
+        if axes and all(far == near * n for far, near in zip(axes[-1][1:], own, strict=True)):
+            axes[-1] = [axes[-1][0] * n, *own]
+        else:
+            axes.append([n, *own])
+    return axes
+
+
 @lru_cache(1024)
 def planned(shape: tuple[int, ...], item: int, *strides: tuple[int, ...]) -> Plan | None:
     """The plan for arrays of this shape and these strides in bytes, None where copies to a common order had better be made."""
@@ -42,15 +56,7 @@ def planned(shape: tuple[int, ...], item: int, *strides: tuple[int, ...]) -> Pla
     for i in reversed(range(len(shape))):
         far[i] = far[i] or far[i + 1]
     order = sorted(range(len(shape)), key=lambda i: -far[i])
-    axes: list[list[int]] = []  # size, and each array's step
-    for i in order:
-        n, steps = shape[i], [s[i] // item for s in strides]
-        if n == 1:
-            continue
-        if axes and all(outer == own * n for outer, own in zip(axes[-1][1:], steps, strict=True)):
-            axes[-1] = [axes[-1][0] * n, *steps]
-        else:
-            axes.append([n, *steps])
+    axes = joined([shape[i] for i in order], *[[steps[i] // item for i in order] for steps in strides])
     if not axes:
         return None
     *outer, (n, *steps) = axes
