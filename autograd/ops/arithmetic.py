@@ -28,19 +28,19 @@ from .convert import to_dtype
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def _in_kernel(x: Any) -> bool:
+SEVERAL = 256  # elements from which a kernel is quicker than several calls of numpy
+
+
+def _in_kernel(x: Any, least: int = 2048) -> bool:
     """Whether a vectorised float32 kernel is worth its call; float64 stays with numpy's last bit."""
-    return type(x) is ndarray and x.size >= 2048 and x.dtype == dtypes.float32
+    return type(x) is ndarray and x.size >= least and x.dtype == dtypes.float32
 
 
 def _maps(x: Any, *others: Any) -> bool:
-    """Whether a kernel of several steps is worth its call: large arrays of one shape and dtype, float32 or float64."""
-    return (
-        type(x) is ndarray
-        and x.size >= 2048
-        and x.dtype in _FLOATS
-        and all(type(a) is ndarray and a.dtype == x.dtype and a.shape == x.shape for a in others)
-    )
+    """Whether a kernel of several steps takes the arrays, of one shape and dtype, float32 or float64, and is worth its call."""
+    if type(x) is not ndarray or x.size < SEVERAL or x.dtype.char not in "fd":
+        return False
+    return all([type(a) is ndarray and a.dtype is x.dtype and a.shape == x.shape for a in others])
 
 
 _FLOATS = (dtypes.float32, dtypes.float64)
