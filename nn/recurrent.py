@@ -477,9 +477,10 @@ class RNNCellBase(Module):
             state = None if state is None else tuple(autograd.unsqueeze(part, 0) for part in state)
         h, c = (None, None) if state is None else (*state, None)[:2]
         own = self._parameters  # an attribute that only __getattr__ finds costs ten times as much
-        weights = [own[name] if name in own else getattr(self, name, None) for name in _CELL]
+        weights: Any = [own[name] if name in own else getattr(self, name, None) for name in _CELL]
+        weight_ih, weight_hh, bias_ih, bias_hh = weights
         rows = 1 if single else shape[0]
-        _, h, c = _recurrent(input, h, c, *weights, None, kind, (rows,), False, None)
+        _, h, c = _recurrent(input, h, c, weight_ih, weight_hh, bias_ih, bias_hh, None, kind, (rows,), False, None)
         return (autograd.squeeze(h, 0), autograd.squeeze(c, 0) if c.ndim > 1 else c) if single else (h, c)
 
     def extra_repr(self) -> str:
