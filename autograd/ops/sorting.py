@@ -46,7 +46,7 @@ def _ordered(name: str, input: Any, dim: int, descending: bool) -> tuple[Any, An
 
 def _sortable(x: ndarray) -> bool:
     """Whether the kernel of `sort` takes x and is worth its call."""
-    return x.size >= 64 and x.dtype == dtypes.float32
+    return x.size >= 2048 and x.dtype == dtypes.float32
 
 
 def _sorted(x: ndarray, d: int, descending: bool) -> tuple[ndarray, ndarray]:
