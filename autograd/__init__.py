@@ -84,25 +84,8 @@ from .creation import (
     zeros,
     zeros_like,
 )
-from .dtypes import (
-    bfloat16,
-    bool_,
-    complex64,
-    complex128,
-    float16,
-    float32,
-    float64,
-    get_default_dtype,
-    int8,
-    int16,
-    int32,
-    int64,
-    set_default_dtype,
-    uint8,
-    uint16,
-    uint32,
-    uint64,
-)
+from .dtypes import DType as dtype
+from .dtypes import get_default_dtype, set_default_dtype
 from .function import Function, checkpoint, saved_tensors_hooks
 from .functional import vmap
 from .install import install
@@ -204,11 +187,17 @@ from .tensor import Device as device
 from .tensor import Size, Tensor
 from .windows import bartlett_window, blackman_window, hamming_window, hann_window, kaiser_window
 
+float16, float32, float64, bfloat16 = [dtype(name) for name in ("float16", "float32", "float64", "bfloat16")]
+int8, int16, int32, int64 = [dtype(f"int{bits}") for bits in (8, 16, 32, 64)]
+uint8, uint16, uint32, uint64 = [dtype(f"uint{bits}") for bits in (8, 16, 32, 64)]
+complex32, complex64, complex128 = [dtype(f"complex{bits}") for bits in (32, 64, 128)]
+float8_e4m3fn, float8_e4m3fnuz = dtype("float8_e4m3fn"), dtype("float8_e4m3fnuz")
+float8_e5m2, float8_e5m2fnuz = dtype("float8_e5m2"), dtype("float8_e5m2fnuz")
+bool_ = dtype("bool")
 # torch's short names; some hide Python's own, in this module only
-double, long, short, half, cfloat, cdouble = float64, int64, int16, float16, complex64, complex128
+double, long, short, half, chalf, cfloat, cdouble = float64, int64, int16, float16, complex32, complex64, complex128
 float, int, bool = float32, int32, bool_
 
-dtype = _np.dtype
 __version__ = "2.13.0"  # of the torch whose names and meanings these are: scripts ask for it
 version = _SimpleNamespace(__version__=__version__, cuda=None, hip=None, debug=False)
 e, inf, nan, pi, newaxis = _np.e, _np.inf, _np.nan, _np.pi, None

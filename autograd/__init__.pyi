@@ -10,7 +10,8 @@ from .amp import GradScaler as GradScaler, autocast as autocast, get_autocast_dt
 from .anomaly import AnomalyError as AnomalyError, detect_anomaly as detect_anomaly, set_detect_anomaly as set_detect_anomaly
 from .check import gradcheck as gradcheck, gradgradcheck as gradgradcheck
 from .creation import BoolTensor as BoolTensor, ByteTensor as ByteTensor, CharTensor as CharTensor, DoubleTensor as DoubleTensor, FloatTensor as FloatTensor, IntTensor as IntTensor, LongTensor as LongTensor, ShortTensor as ShortTensor, _assert as _assert, arange as arange, as_tensor as as_tensor, asarray as asarray, can_cast as can_cast, empty as empty, empty_like as empty_like, eye as eye, finfo as finfo, from_numpy as from_numpy, frombuffer as frombuffer, full as full, full_like as full_like, iinfo as iinfo, is_floating_point as is_floating_point, is_nonzero as is_nonzero, is_tensor as is_tensor, linspace as linspace, logspace as logspace, numel as numel, ones as ones, ones_like as ones_like, promote_types as promote_types, rand as rand, rand_like as rand_like, randint as randint, randint_like as randint_like, randn as randn, randn_like as randn_like, randperm as randperm, result_type as result_type, scalar_tensor as scalar_tensor, tensor as tensor, tril_indices as tril_indices, triu_indices as triu_indices, zeros as zeros, zeros_like as zeros_like
-from .dtypes import bfloat16 as bfloat16, bool_ as bool_, complex64 as complex64, complex128 as complex128, float16 as float16, float32 as float32, float64 as float64, get_default_dtype as get_default_dtype, int8 as int8, int16 as int16, int32 as int32, int64 as int64, set_default_dtype as set_default_dtype, uint8 as uint8, uint16 as uint16, uint32 as uint32, uint64 as uint64
+from .dtypes import DType as dtype
+from .dtypes import get_default_dtype as get_default_dtype, set_default_dtype as set_default_dtype
 from .function import Function as Function, checkpoint as checkpoint, saved_tensors_hooks as saved_tensors_hooks
 from .functional import vmap as vmap
 from .install import install as install
@@ -33,8 +34,42 @@ from .tape import SparseRows as SparseRows, backward as backward, enable_grad as
 from .tensor import Device as device
 from .tensor import Size as Size, Tensor as Tensor
 from .windows import bartlett_window as bartlett_window, blackman_window as blackman_window, hamming_window as hamming_window, hann_window as hann_window, kaiser_window as kaiser_window
-dtype: Any
+float16: Any
+float32: Any
+float64: Any
+bfloat16: Any
+int8: Any
+int16: Any
+int32: Any
+int64: Any
+uint8: Any
+uint16: Any
+uint32: Any
+uint64: Any
+complex32: Any
+complex64: Any
+complex128: Any
+float8_e4m3fn: Any
+float8_e4m3fnuz: Any
+float8_e5m2: Any
+float8_e5m2fnuz: Any
+bool_: Any
+double: Any
+long: Any
+short: Any
+half: Any
+chalf: Any
+cfloat: Any
+cdouble: Any
+float: Any
+int: Any
+bool: Any
 version: Any
+e: Any
+inf: Any
+nan: Any
+pi: Any
+newaxis: Any
 autograd: Any
 
 def abs(input: Any, *, out: Any = ...) -> Tensor: ...

@@ -30,7 +30,7 @@ class autocast:
 
     >>> with autograd.autocast("cpu"):
     ...     (autograd.ones(2, 2) @ autograd.ones(2, 2)).dtype
-    dtype('float32')
+    autograd.float32
     """
 
     def __init__(
@@ -77,7 +77,7 @@ def get_autocast_dtype(device_type: str = "cpu") -> Any:
     """The dtype that products have inside `autocast`: the default one.
 
     >>> autograd.get_autocast_dtype("cpu")
-    dtype('float32')
+    autograd.float32
     """
     return dtypes.get_default_dtype()
 

@@ -20,7 +20,7 @@ class _Owned(Tensor):
             raise NotTensorError(
                 f"{type(self).__name__}: data is {type(data).__name__}, expected a Tensor; use tensor(data)"
             )
-        self._data = np.empty(0, dtypes.get_default_dtype()) if data is None else data.numpy_view()
+        self._data = np.empty(0, dtypes._default) if data is None else data.numpy_view()
         self._cell = data._cell if isinstance(data, Tensor) else Cell()
 
 
@@ -66,9 +66,7 @@ class UninitializedParameter(Parameter):
     """
 
     def __init__(self, requires_grad: bool = True, device: Any = None, dtype: Any = None) -> None:
-        super().__init__(
-            wrap(np.empty(0, dtypes.get_default_dtype() if dtype is None else dtypes.as_dtype(dtype))), requires_grad
-        )
+        super().__init__(wrap(np.empty(0, dtypes._default if dtype is None else dtypes.as_dtype(dtype))), requires_grad)
 
     def materialize(self, shape: Any, device: Any = None, dtype: Any = None) -> None:
         """Give the parameter its shape; from here on it is a plain Parameter with any values."""
