@@ -20,6 +20,7 @@ from . import (
     distributions,
     dtypes,
     errors,
+    foreach,
     func,
     functional,
     graph,
@@ -218,6 +219,7 @@ _keep_freed()
 install()
 globals().update({name: entry.call for name, entry in REGISTRY.items() if not name.startswith("_")})
 globals().update({f"{entry.name}_": getattr(Tensor, f"{entry.name}_") for entry in REGISTRY.values() if entry.inplace})
+globals().update(foreach.functions())
 _publish(globals())
 for _name in (
     "arange",

@@ -5,7 +5,7 @@ from typing import Any
 
 from importlib import import_module as _import_module
 from types import SimpleNamespace as _SimpleNamespace
-from . import amp as amp, backends as backends, compiler as compiler, creation as creation, cuda as cuda, distributed as distributed, distributions as distributions, dtypes as dtypes, errors as errors, func as func, functional as functional, graph as graph, hub as hub, jit as jit, linalg as linalg, ops as ops, random as random, special as special, tape as tape, tape_show as tape_show, testing as testing, utils as utils
+from . import amp as amp, backends as backends, compiler as compiler, creation as creation, cuda as cuda, distributed as distributed, distributions as distributions, dtypes as dtypes, errors as errors, foreach as foreach, func as func, functional as functional, graph as graph, hub as hub, jit as jit, linalg as linalg, ops as ops, random as random, special as special, tape as tape, tape_show as tape_show, testing as testing, utils as utils
 from .amp import GradScaler as GradScaler, autocast as autocast, get_autocast_dtype as get_autocast_dtype, is_autocast_enabled as is_autocast_enabled
 from .anomaly import AnomalyError as AnomalyError, detect_anomaly as detect_anomaly, set_detect_anomaly as set_detect_anomaly
 from .check import gradcheck as gradcheck, gradgradcheck as gradgradcheck
