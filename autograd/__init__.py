@@ -35,6 +35,7 @@ from . import (
     testing,
     utils,
 )
+from . import io as serialization
 from .amp import GradScaler, autocast, get_autocast_dtype, is_autocast_enabled
 from .anomaly import AnomalyError, detect_anomaly, set_detect_anomaly
 from .check import gradcheck, gradgradcheck

@@ -304,15 +304,23 @@ def eye(n: int, m: int | None = None, *, dtype: Any = None, device: Any = None, 
 
 
 def arange(
-    start: Any, end: Any = None, step: Any = 1, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+    start: Any = None,
+    end: Any = None,
+    step: Any = 1,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
 ) -> Tensor:
     """start, start + step, ... up to but without `end`; `arange(end)` starts at 0. int64 where all are ints.
 
     >>> autograd.arange(1, 7, 2)
     tensor([1, 3, 5])
     """
-    if end is None:
-        start, end = 0, start
+    if start is None and end is None:
+        raise TypeError("arange: neither start nor end is given; expected at least end")
+    if start is None or end is None:
+        start, end = 0, start if end is None else end
     start, end, step = (v.item() if isinstance(v, (Tensor, np.generic)) else v for v in (start, end, step))
     if not step:
         raise ShapeError("arange: step must be nonzero")
