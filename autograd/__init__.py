@@ -11,6 +11,7 @@ from typing import Any as _Any
 import numpy as _np
 
 from . import (
+    accelerator,
     amp,
     backends,
     compiler,
@@ -27,24 +28,37 @@ from . import (
     hub,
     jit,
     linalg,
+    onnx,
     ops,
     random,
     special,
     tape,
     tape_show,
     testing,
+    types,
     utils,
 )
 from . import io as serialization
-from .amp import GradScaler, autocast, get_autocast_dtype, is_autocast_enabled
+from .amp import (
+    GradScaler,
+    autocast,
+    clear_autocast_cache,
+    get_autocast_cpu_dtype,
+    get_autocast_dtype,
+    get_autocast_gpu_dtype,
+    is_autocast_cpu_enabled,
+    is_autocast_enabled,
+)
 from .anomaly import AnomalyError, detect_anomaly, set_detect_anomaly
 from .check import gradcheck, gradgradcheck
 from .creation import (
+    BFloat16Tensor,
     BoolTensor,
     ByteTensor,
     CharTensor,
     DoubleTensor,
     FloatTensor,
+    HalfTensor,
     IntTensor,
     LongTensor,
     ShortTensor,
@@ -86,6 +100,7 @@ from .creation import (
     zeros,
     zeros_like,
 )
+from .cuda import OutOfMemoryError
 from .dtypes import DType as dtype
 from .dtypes import get_default_dtype, set_default_dtype
 from .function import Function, checkpoint, saved_tensors_hooks
@@ -151,11 +166,13 @@ from .settings import (
     empty_permuted,
     empty_strided,
     get_default_device,
+    get_deterministic_debug_mode,
     get_float32_matmul_precision,
     get_num_interop_threads,
     imag,
     is_anomaly_enabled,
     is_complex,
+    is_deterministic_algorithms_warn_only_enabled,
     is_inference,
     is_same_size,
     is_signed,
@@ -166,7 +183,9 @@ from .settings import (
     preserve_format,
     set_default_device,
     set_default_tensor_type,
+    set_deterministic_debug_mode,
     set_float32_matmul_precision,
+    set_flush_denormal,
     set_num_interop_threads,
     strided,
     typename,
@@ -195,12 +214,14 @@ uint8, uint16, uint32, uint64 = [dtype(f"uint{bits}") for bits in (8, 16, 32, 64
 complex32, complex64, complex128 = [dtype(f"complex{bits}") for bits in (32, 64, 128)]
 float8_e4m3fn, float8_e4m3fnuz = dtype("float8_e4m3fn"), dtype("float8_e4m3fnuz")
 float8_e5m2, float8_e5m2fnuz = dtype("float8_e5m2"), dtype("float8_e5m2fnuz")
+qint8, quint8, qint32 = dtype("qint8"), dtype("quint8"), dtype("qint32")
 bool_ = dtype("bool")
 # torch's short names; some hide Python's own, in this module only
 double, long, short, half, chalf, cfloat, cdouble = float64, int64, int16, float16, complex32, complex64, complex128
 float, int, bool = float32, int32, bool_
 
 __version__ = "2.13.0"  # of the torch whose names and meanings these are: scripts ask for it
+xpu = mps = accelerator  # each: there is none
 version = _SimpleNamespace(__version__=__version__, cuda=None, hip=None, debug=False)
 e, inf, nan, pi, newaxis = _np.e, _np.inf, _np.nan, _np.pi, None
 

@@ -82,6 +82,40 @@ def get_autocast_dtype(device_type: str = "cpu") -> Any:
     return dtypes.get_default_dtype()
 
 
+def is_autocast_cpu_enabled() -> bool:
+    """False: `autocast` changes nothing.
+
+    >>> autograd.is_autocast_cpu_enabled()
+    False
+    """
+    return False
+
+
+def get_autocast_cpu_dtype() -> Any:
+    """`get_autocast_dtype`, by torch's older name.
+
+    >>> autograd.get_autocast_cpu_dtype()
+    autograd.float32
+    """
+    return get_autocast_dtype()
+
+
+def get_autocast_gpu_dtype() -> Any:
+    """`get_autocast_dtype`: there is no GPU that could have another.
+
+    >>> autograd.get_autocast_gpu_dtype()
+    autograd.float32
+    """
+    return get_autocast_dtype()
+
+
+def clear_autocast_cache() -> None:
+    """Does nothing: there are no weights in another dtype to forget.
+
+    >>> autograd.clear_autocast_cache()
+    """
+
+
 class GradScaler:
     """Scales a loss, divides the gradients by the scale again, and leaves out steps whose gradients are not finite.
 

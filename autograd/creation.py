@@ -742,12 +742,19 @@ class _Legacy(type(Tensor)):  # type: ignore[misc]
 
     def __call__(cls, *data: Any) -> Tensor:
         if len(data) == 1 and not isinstance(data[0], int):
-            return wrap(np.array(to_array(data[0]), dtype=cls.dtype))
+            return wrap(np.array(to_array(data[0]), dtype=dtypes.as_dtype(cls.dtype)))
         return empty(*data, dtype=cls.dtype)
 
 
-def _legacy(name: str, dtype: np.dtype) -> Any:
+def _legacy(name: str, dtype: Any) -> Any:
     made = _Legacy(name, (), {"dtype": DType(dtype), "__module__": __name__})
+    if made.dtype not in dtypes.SUPPORTED:
+        made.__doc__ = f"""torch's older name of the tensors of {dtype}: no tensor here is one, and making one is a TypeError.
+
+    >>> isinstance(autograd.ones(1), autograd.{name})
+    False
+    """
+        return made
     made.__doc__ = f"""torch's older way to write `tensor(data, dtype={dtype})`, or, with sizes, `empty(sizes, dtype={dtype})`.
 
     >>> autograd.{name}([0, 1]).dtype
@@ -756,11 +763,13 @@ def _legacy(name: str, dtype: np.dtype) -> Any:
     return made
 
 
+BFloat16Tensor = _legacy("BFloat16Tensor", "bfloat16")
 BoolTensor = _legacy("BoolTensor", dtypes.bool_)
 ByteTensor = _legacy("ByteTensor", dtypes.uint8)
 CharTensor = _legacy("CharTensor", dtypes.int8)
 DoubleTensor = _legacy("DoubleTensor", dtypes.float64)
 FloatTensor = _legacy("FloatTensor", dtypes.float32)
+HalfTensor = _legacy("HalfTensor", "float16")
 IntTensor = _legacy("IntTensor", dtypes.int32)
 LongTensor = _legacy("LongTensor", dtypes.int64)
 ShortTensor = _legacy("ShortTensor", dtypes.int16)

@@ -65,6 +65,14 @@ _REFUSED += (
 globals().update({_name: _none(_name) for _name in _REFUSED.split()})
 
 
+class OutOfMemoryError(RuntimeError):
+    """What torch raises where a GPU's memory is used up, and programs catch; never raised here.
+
+    >>> issubclass(autograd.OutOfMemoryError, RuntimeError)
+    True
+    """
+
+
 __path__: list[str] = []  # `from autograd.cuda.amp import autocast` looks for a package
 amp = ModuleType("autograd.cuda.amp", "torch.cuda.amp's names, for a machine without a GPU.")
 vars(amp).update(

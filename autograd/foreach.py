@@ -85,6 +85,23 @@ def _powsum(x: Tensor, ord: float = 2, dtype: Any = None) -> Any:
     return (x if dtype is None else x.to(dtype)).abs().pow(ord).sum()
 
 
+def _group_tensors_by_device_and_dtype(
+    tensorlistlist: list[list[Tensor | None]], with_indices: bool = False
+) -> dict[Any, Any]:
+    """(device, dtype) of the first list's tensors -> ([the part of each list], their places where asked for)."""
+    groups: dict[Any, tuple[list[list[Any]], list[int]]] = {}
+    for i, row in enumerate(zip(*tensorlistlist, strict=True)):
+        first = row[0]
+        if first is None:
+            raise DTypeError("_group_tensors_by_device_and_dtype: None in the first list; expected Tensors")
+        lists, places = groups.setdefault((first.device, first.dtype), ([[] for _ in tensorlistlist], []))
+        for held, x in zip(lists, row, strict=True):
+            held.append(x)
+        if with_indices:
+            places.append(i)
+    return groups
+
+
 def functions() -> dict[str, Any]:
     """Each by its name; once Tensor has its methods."""
     made: dict[str, Any] = {}

@@ -15,6 +15,24 @@ from autograd import SparseRows, Tensor, enable_grad, no_grad
 from autograd.kernels.update import Held
 from autograd.tensor import RemovableHandle, wrap
 
+from .torch_names import (  # noqa: F401  optimizers written for torch import them from here
+    ParamsT,
+    _capturable_doc,
+    _default_to_fused_or_foreach,
+    _differentiable_doc,
+    _disable_dynamo_if_unsupported,
+    _foreach_doc,
+    _fused_doc,
+    _get_scalar_dtype,
+    _get_value,
+    _maximize_doc,
+    _params_doc,
+    _stack_if_compiling,
+    _to_scalar,
+    _use_grad_for_differentiable,
+    _view_as_real,
+)
+
 
 class Required:
     def __repr__(self) -> str:
