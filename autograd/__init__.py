@@ -214,7 +214,6 @@ uint8, uint16, uint32, uint64 = [dtype(f"uint{bits}") for bits in (8, 16, 32, 64
 complex32, complex64, complex128 = [dtype(f"complex{bits}") for bits in (32, 64, 128)]
 float8_e4m3fn, float8_e4m3fnuz = dtype("float8_e4m3fn"), dtype("float8_e4m3fnuz")
 float8_e5m2, float8_e5m2fnuz = dtype("float8_e5m2"), dtype("float8_e5m2fnuz")
-qint8, quint8, qint32 = dtype("qint8"), dtype("quint8"), dtype("qint32")
 bool_ = dtype("bool")
 # torch's short names; some hide Python's own, in this module only
 double, long, short, half, chalf, cfloat, cdouble = float64, int64, int16, float16, complex32, complex64, complex128

@@ -55,9 +55,6 @@ float8_e4m3fn: Any
 float8_e4m3fnuz: Any
 float8_e5m2: Any
 float8_e5m2fnuz: Any
-qint8: Any
-quint8: Any
-qint32: Any
 bool_: Any
 double: Any
 long: Any

@@ -288,8 +288,5 @@ NAMED = {
 # torch's without a counterpart in numpy
 NAMED |= {name: _dtype(name, kind, size) for name, kind, size in (("bfloat16", "f", 2), ("complex32", "c", 4))}
 NAMED |= {name: _dtype(name, "f", 1) for name in ("float8_e4m3fn", "float8_e4m3fnuz", "float8_e5m2", "float8_e5m2fnuz")}
-NAMED |= {
-    name: _dtype(name, kind, size) for name, kind, size in (("qint8", "i", 1), ("quint8", "u", 1), ("qint32", "i", 4))
-}
 # by the number numpy gives a dtype: what `Tensor.dtype` reads
 BY_NUM: list[Any] = [NAMED.get(np.dtype(code).name) for code in "?bBhHiIlLqQfdgFDGOSUVMme"]

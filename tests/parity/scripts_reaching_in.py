@@ -443,6 +443,6 @@ def questions_of_programs():
         default_collate([1, 2]), torch.arange(end=3), torch.arange(start=1, end=3), x.grad is not None,
         torch.promote_types(torch.int8, torch.float32), torch.get_default_dtype().is_floating_point, drawn.sum(-1),
         getattr(torch, str(x.double().dtype).split(".")[-1]), torch.tensor(np.arange(2), dtype=x.dtype),
-        np.arange(2).astype(x.detach().numpy().dtype).dtype.name, torch.half.is_floating_point, torch.qint8.itemsize,
+        np.arange(2).astype(x.detach().numpy().dtype).dtype.name, torch.half.is_floating_point, torch.bfloat16.itemsize,
         {torch.float32: "single"}[x.dtype], x.type(torch.float64), x.type(), torch.Tensor.type(x, torch.int32),
     ]  # fmt: skip
