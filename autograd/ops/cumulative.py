@@ -13,10 +13,11 @@ from ..errors import DTypeError, NumberError, ShapeError
 from ..forms import result_type
 from ..kernels import scan
 from ..kernels import special as kernels
+from ..kernels.quiet import quiet
 from ..op import function, op
 from ..samples import Draw
 from .alias import axis_too
-from .chain import quiet, times
+from .chain import times
 from .compare import _where
 from .dims import dim_of
 from .elementwise import exp
@@ -53,7 +54,7 @@ def _accumulated(combine: np.ufunc, x: ndarray, d: int, reverse: bool = False) -
 
 def _in_kernel(x: Any) -> bool:
     """Whether the kernels of `scan` take x and are worth their call."""
-    return type(x) is ndarray and x.size >= 2048 and x.dtype in (dtypes.float32, dtypes.float64)
+    return type(x) is ndarray and x.size >= 256 and x.dtype in (dtypes.float32, dtypes.float64)
 
 
 @op(lambda g, input_shape, dim: _cumsum_back(g, dim), samples=_along, inplace=True)

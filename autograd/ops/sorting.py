@@ -46,7 +46,7 @@ def _ordered(name: str, input: Any, dim: int, descending: bool) -> tuple[Any, An
 
 def _sortable(x: ndarray) -> bool:
     """Whether the kernel of `sort` takes x and is worth its call."""
-    return x.size >= 2048 and x.dtype == dtypes.float32
+    return x.size >= 64 and x.dtype == dtypes.float32
 
 
 def _sorted(x: ndarray, d: int, descending: bool) -> tuple[ndarray, ndarray]:
@@ -183,7 +183,7 @@ _MEDIAN, _NANMEDIAN = -1, -2  # as for `kernels.ranked`
 
 def _selected(input: ndarray) -> bool:
     """Whether the kernels of `select` take the input and are worth their call."""
-    return input.size >= 2048 and input.dtype in (dtypes.float32, dtypes.float64, dtypes.int64)
+    return input.size >= 64 and input.dtype in (dtypes.float32, dtypes.float64, dtypes.int64)
 
 
 def _as_rows(input: ndarray, d: int) -> ndarray:
