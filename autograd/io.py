@@ -18,6 +18,7 @@ import numpy as np
 from . import torch_file
 from .tensor import Tensor, on_cpu, wrap
 
+DEFAULT_PROTOCOL = 2  # of pickle, which torch names here and programs import; no file here has one
 _KEY = "tapegrad"  # the metadata entry that holds the structure around the tensors
 
 

@@ -17,6 +17,7 @@ from typing import Any
 PLACES = {
     "autograd.autograd": "autograd",
     "autograd.grad_mode": "autograd.tape",
+    "autograd.multiprocessing": "multiprocessing",
     "autograd.nn": "nn",
     "autograd.optim": "optim",
     "autograd.profiler.profiler": "autograd.profiler",
@@ -33,6 +34,7 @@ PLACES = {
     "nn.data.distributed": "nn.data.sampler",
     "nn.data.dataloader": "nn.data.loader",
     "nn.parallel.distributed": "nn.parallel",
+    "nn.parallel.scatter_gather": "nn.parallel",
     "nn.utils.clip_grad": "nn.utils.clip",
     "nn.utils.convert_parameters": "nn.utils.vector",
     "optim.adamw": "optim.adam",

@@ -437,7 +437,7 @@ def questions_of_programs():
     return [
         padded((1, 2)), isinstance(handle, RemovableHandle), get_device_states(x), torch.xpu.is_available(),
         torch.onnx.is_in_onnx_export(), torch.get_deterministic_debug_mode(),
-        issubclass(torch.OutOfMemoryError, RuntimeError), issubclass(torch.cuda.OutOfMemoryError, RuntimeError),
+        issubclass(torch.utils.data.dataloader.DataLoader, torch.utils.data.DataLoader), issubclass(torch.OutOfMemoryError, RuntimeError), issubclass(torch.cuda.OutOfMemoryError, RuntimeError),
         isinstance(x, torch.HalfTensor), isinstance(x, (torch.FloatTensor, torch.BFloat16Tensor)), callable(GradScaler),
         isinstance(x.dtype, torch.dtype), str(x.dtype), torch.finfo(x.dtype).min, x.dtype in (torch.float16, torch.float32),
         default_collate([1, 2]), torch.arange(end=3), torch.arange(start=1, end=3), x.grad is not None,
