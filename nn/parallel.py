@@ -9,6 +9,8 @@ from autograd.errors import DeviceError
 from .module import Module
 from .norm import _BatchNorm
 
+__path__: list[str] = []  # `from nn.parallel.distributed import ...` looks for a package
+
 
 class DataParallel(Module):
     """The module as it is, under the name `module`: there is one device. Checkpoints of wrapped models have its names.
