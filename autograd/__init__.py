@@ -24,6 +24,7 @@ from . import (
     foreach,
     func,
     functional,
+    futures,
     graph,
     hub,
     jit,
@@ -105,6 +106,7 @@ from .dtypes import DType as dtype
 from .dtypes import get_default_dtype, set_default_dtype
 from .function import Function, checkpoint, saved_tensors_hooks
 from .functional import vmap
+from .futures import Future
 from .install import install
 from .io import load, save
 from .kernels.threads import get_num_threads, set_num_threads

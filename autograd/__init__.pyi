@@ -5,7 +5,7 @@ from typing import Any
 
 from importlib import import_module as _import_module
 from types import SimpleNamespace as _SimpleNamespace
-from . import accelerator as accelerator, amp as amp, backends as backends, compiler as compiler, creation as creation, cuda as cuda, distributed as distributed, distributions as distributions, dtypes as dtypes, errors as errors, foreach as foreach, func as func, functional as functional, graph as graph, hub as hub, jit as jit, linalg as linalg, onnx as onnx, ops as ops, random as random, special as special, tape as tape, tape_show as tape_show, testing as testing, types as types, utils as utils
+from . import accelerator as accelerator, amp as amp, backends as backends, compiler as compiler, creation as creation, cuda as cuda, distributed as distributed, distributions as distributions, dtypes as dtypes, errors as errors, foreach as foreach, func as func, functional as functional, futures as futures, graph as graph, hub as hub, jit as jit, linalg as linalg, onnx as onnx, ops as ops, random as random, special as special, tape as tape, tape_show as tape_show, testing as testing, types as types, utils as utils
 from . import io as serialization
 from .amp import GradScaler as GradScaler, autocast as autocast, clear_autocast_cache as clear_autocast_cache, get_autocast_cpu_dtype as get_autocast_cpu_dtype, get_autocast_dtype as get_autocast_dtype, get_autocast_gpu_dtype as get_autocast_gpu_dtype, is_autocast_cpu_enabled as is_autocast_cpu_enabled, is_autocast_enabled as is_autocast_enabled
 from .anomaly import AnomalyError as AnomalyError, detect_anomaly as detect_anomaly, set_detect_anomaly as set_detect_anomaly
@@ -16,6 +16,7 @@ from .dtypes import DType as dtype
 from .dtypes import get_default_dtype as get_default_dtype, set_default_dtype as set_default_dtype
 from .function import Function as Function, checkpoint as checkpoint, saved_tensors_hooks as saved_tensors_hooks
 from .functional import vmap as vmap
+from .futures import Future as Future
 from .install import install as install
 from .io import load as load, save as save
 from .kernels.threads import get_num_threads as get_num_threads, set_num_threads as set_num_threads
