@@ -11,6 +11,7 @@ from typing import Any as _Any
 import numpy as _np
 
 from . import (
+    accelerator,
     amp,
     backends,
     compiler,
@@ -20,29 +21,45 @@ from . import (
     distributions,
     dtypes,
     errors,
+    foreach,
     func,
     functional,
+    futures,
     graph,
     hub,
     jit,
     linalg,
+    onnx,
     ops,
     random,
     special,
     tape,
     tape_show,
     testing,
+    types,
     utils,
 )
-from .amp import GradScaler, autocast, get_autocast_dtype, is_autocast_enabled
+from . import io as serialization
+from .amp import (
+    GradScaler,
+    autocast,
+    clear_autocast_cache,
+    get_autocast_cpu_dtype,
+    get_autocast_dtype,
+    get_autocast_gpu_dtype,
+    is_autocast_cpu_enabled,
+    is_autocast_enabled,
+)
 from .anomaly import AnomalyError, detect_anomaly, set_detect_anomaly
 from .check import gradcheck, gradgradcheck
 from .creation import (
+    BFloat16Tensor,
     BoolTensor,
     ByteTensor,
     CharTensor,
     DoubleTensor,
     FloatTensor,
+    HalfTensor,
     IntTensor,
     LongTensor,
     ShortTensor,
@@ -84,27 +101,12 @@ from .creation import (
     zeros,
     zeros_like,
 )
-from .dtypes import (
-    bfloat16,
-    bool_,
-    complex64,
-    complex128,
-    float16,
-    float32,
-    float64,
-    get_default_dtype,
-    int8,
-    int16,
-    int32,
-    int64,
-    set_default_dtype,
-    uint8,
-    uint16,
-    uint32,
-    uint64,
-)
+from .cuda import OutOfMemoryError
+from .dtypes import DType as dtype
+from .dtypes import get_default_dtype, set_default_dtype
 from .function import Function, checkpoint, saved_tensors_hooks
 from .functional import vmap
+from .futures import Future
 from .install import install
 from .io import load, save
 from .kernels.threads import get_num_threads, set_num_threads
@@ -166,11 +168,13 @@ from .settings import (
     empty_permuted,
     empty_strided,
     get_default_device,
+    get_deterministic_debug_mode,
     get_float32_matmul_precision,
     get_num_interop_threads,
     imag,
     is_anomaly_enabled,
     is_complex,
+    is_deterministic_algorithms_warn_only_enabled,
     is_inference,
     is_same_size,
     is_signed,
@@ -181,7 +185,9 @@ from .settings import (
     preserve_format,
     set_default_device,
     set_default_tensor_type,
+    set_deterministic_debug_mode,
     set_float32_matmul_precision,
+    set_flush_denormal,
     set_num_interop_threads,
     strided,
     typename,
@@ -204,12 +210,19 @@ from .tensor import Device as device
 from .tensor import Size, Tensor
 from .windows import bartlett_window, blackman_window, hamming_window, hann_window, kaiser_window
 
+float16, float32, float64, bfloat16 = [dtype(name) for name in ("float16", "float32", "float64", "bfloat16")]
+int8, int16, int32, int64 = [dtype(f"int{bits}") for bits in (8, 16, 32, 64)]
+uint8, uint16, uint32, uint64 = [dtype(f"uint{bits}") for bits in (8, 16, 32, 64)]
+complex32, complex64, complex128 = [dtype(f"complex{bits}") for bits in (32, 64, 128)]
+float8_e4m3fn, float8_e4m3fnuz = dtype("float8_e4m3fn"), dtype("float8_e4m3fnuz")
+float8_e5m2, float8_e5m2fnuz = dtype("float8_e5m2"), dtype("float8_e5m2fnuz")
+bool_ = dtype("bool")
 # torch's short names; some hide Python's own, in this module only
-double, long, short, half, cfloat, cdouble = float64, int64, int16, float16, complex64, complex128
+double, long, short, half, chalf, cfloat, cdouble = float64, int64, int16, float16, complex32, complex64, complex128
 float, int, bool = float32, int32, bool_
 
-dtype = _np.dtype
 __version__ = "2.13.0"  # of the torch whose names and meanings these are: scripts ask for it
+xpu = mps = accelerator  # each: there is none
 version = _SimpleNamespace(__version__=__version__, cuda=None, hip=None, debug=False)
 e, inf, nan, pi, newaxis = _np.e, _np.inf, _np.nan, _np.pi, None
 
@@ -229,6 +242,7 @@ _keep_freed()
 install()
 globals().update({name: entry.call for name, entry in REGISTRY.items() if not name.startswith("_")})
 globals().update({f"{entry.name}_": getattr(Tensor, f"{entry.name}_") for entry in REGISTRY.values() if entry.inplace})
+globals().update(foreach.functions())
 _publish(globals())
 for _name in (
     "arange",

@@ -5,14 +5,18 @@ from typing import Any
 
 from importlib import import_module as _import_module
 from types import SimpleNamespace as _SimpleNamespace
-from . import amp as amp, backends as backends, compiler as compiler, creation as creation, cuda as cuda, distributed as distributed, distributions as distributions, dtypes as dtypes, errors as errors, func as func, functional as functional, graph as graph, hub as hub, jit as jit, linalg as linalg, ops as ops, random as random, special as special, tape as tape, tape_show as tape_show, testing as testing, utils as utils
-from .amp import GradScaler as GradScaler, autocast as autocast, get_autocast_dtype as get_autocast_dtype, is_autocast_enabled as is_autocast_enabled
+from . import accelerator as accelerator, amp as amp, backends as backends, compiler as compiler, creation as creation, cuda as cuda, distributed as distributed, distributions as distributions, dtypes as dtypes, errors as errors, foreach as foreach, func as func, functional as functional, futures as futures, graph as graph, hub as hub, jit as jit, linalg as linalg, onnx as onnx, ops as ops, random as random, special as special, tape as tape, tape_show as tape_show, testing as testing, types as types, utils as utils
+from . import io as serialization
+from .amp import GradScaler as GradScaler, autocast as autocast, clear_autocast_cache as clear_autocast_cache, get_autocast_cpu_dtype as get_autocast_cpu_dtype, get_autocast_dtype as get_autocast_dtype, get_autocast_gpu_dtype as get_autocast_gpu_dtype, is_autocast_cpu_enabled as is_autocast_cpu_enabled, is_autocast_enabled as is_autocast_enabled
 from .anomaly import AnomalyError as AnomalyError, detect_anomaly as detect_anomaly, set_detect_anomaly as set_detect_anomaly
 from .check import gradcheck as gradcheck, gradgradcheck as gradgradcheck
-from .creation import BoolTensor as BoolTensor, ByteTensor as ByteTensor, CharTensor as CharTensor, DoubleTensor as DoubleTensor, FloatTensor as FloatTensor, IntTensor as IntTensor, LongTensor as LongTensor, ShortTensor as ShortTensor, _assert as _assert, arange as arange, as_tensor as as_tensor, asarray as asarray, can_cast as can_cast, empty as empty, empty_like as empty_like, eye as eye, finfo as finfo, from_numpy as from_numpy, frombuffer as frombuffer, full as full, full_like as full_like, iinfo as iinfo, is_floating_point as is_floating_point, is_nonzero as is_nonzero, is_tensor as is_tensor, linspace as linspace, logspace as logspace, numel as numel, ones as ones, ones_like as ones_like, promote_types as promote_types, rand as rand, rand_like as rand_like, randint as randint, randint_like as randint_like, randn as randn, randn_like as randn_like, randperm as randperm, result_type as result_type, scalar_tensor as scalar_tensor, tensor as tensor, tril_indices as tril_indices, triu_indices as triu_indices, zeros as zeros, zeros_like as zeros_like
-from .dtypes import bfloat16 as bfloat16, bool_ as bool_, complex64 as complex64, complex128 as complex128, float16 as float16, float32 as float32, float64 as float64, get_default_dtype as get_default_dtype, int8 as int8, int16 as int16, int32 as int32, int64 as int64, set_default_dtype as set_default_dtype, uint8 as uint8, uint16 as uint16, uint32 as uint32, uint64 as uint64
+from .creation import BFloat16Tensor as BFloat16Tensor, BoolTensor as BoolTensor, ByteTensor as ByteTensor, CharTensor as CharTensor, DoubleTensor as DoubleTensor, FloatTensor as FloatTensor, HalfTensor as HalfTensor, IntTensor as IntTensor, LongTensor as LongTensor, ShortTensor as ShortTensor, _assert as _assert, arange as arange, as_tensor as as_tensor, asarray as asarray, can_cast as can_cast, empty as empty, empty_like as empty_like, eye as eye, finfo as finfo, from_numpy as from_numpy, frombuffer as frombuffer, full as full, full_like as full_like, iinfo as iinfo, is_floating_point as is_floating_point, is_nonzero as is_nonzero, is_tensor as is_tensor, linspace as linspace, logspace as logspace, numel as numel, ones as ones, ones_like as ones_like, promote_types as promote_types, rand as rand, rand_like as rand_like, randint as randint, randint_like as randint_like, randn as randn, randn_like as randn_like, randperm as randperm, result_type as result_type, scalar_tensor as scalar_tensor, tensor as tensor, tril_indices as tril_indices, triu_indices as triu_indices, zeros as zeros, zeros_like as zeros_like
+from .cuda import OutOfMemoryError as OutOfMemoryError
+from .dtypes import DType as dtype
+from .dtypes import get_default_dtype as get_default_dtype, set_default_dtype as set_default_dtype
 from .function import Function as Function, checkpoint as checkpoint, saved_tensors_hooks as saved_tensors_hooks
 from .functional import vmap as vmap
+from .futures import Future as Future
 from .install import install as install
 from .io import load as load, save as save
 from .kernels.threads import get_num_threads as get_num_threads, set_num_threads as set_num_threads
@@ -28,13 +32,49 @@ from .paths import enter as _enter
 from .printing import set_printoptions as set_printoptions
 from .profiler import profile as profile
 from .random import Generator as Generator, bernoulli as bernoulli, binomial as binomial, default_generator as default_generator, get_rng_state as get_rng_state, initial_seed as initial_seed, manual_seed as manual_seed, multinomial as multinomial, normal as normal, poisson as poisson, seed as seed, set_rng_state as set_rng_state
-from .settings import Variable as Variable, are_deterministic_algorithms_enabled as are_deterministic_algorithms_enabled, channels_last as channels_last, channels_last_3d as channels_last_3d, compile as compile, complex as complex, contiguous_format as contiguous_format, detach as detach, empty_permuted as empty_permuted, empty_strided as empty_strided, get_default_device as get_default_device, get_float32_matmul_precision as get_float32_matmul_precision, get_num_interop_threads as get_num_interop_threads, imag as imag, is_anomaly_enabled as is_anomaly_enabled, is_complex as is_complex, is_inference as is_inference, is_same_size as is_same_size, is_signed as is_signed, layout as layout, legacy_contiguous_format as legacy_contiguous_format, memory_format as memory_format, polar as polar, preserve_format as preserve_format, set_default_device as set_default_device, set_default_tensor_type as set_default_tensor_type, set_float32_matmul_precision as set_float32_matmul_precision, set_num_interop_threads as set_num_interop_threads, strided as strided, typename as typename, use_deterministic_algorithms as use_deterministic_algorithms, view_as_complex as view_as_complex, view_as_real as view_as_real
+from .settings import Variable as Variable, are_deterministic_algorithms_enabled as are_deterministic_algorithms_enabled, channels_last as channels_last, channels_last_3d as channels_last_3d, compile as compile, complex as complex, contiguous_format as contiguous_format, detach as detach, empty_permuted as empty_permuted, empty_strided as empty_strided, get_default_device as get_default_device, get_deterministic_debug_mode as get_deterministic_debug_mode, get_float32_matmul_precision as get_float32_matmul_precision, get_num_interop_threads as get_num_interop_threads, imag as imag, is_anomaly_enabled as is_anomaly_enabled, is_complex as is_complex, is_deterministic_algorithms_warn_only_enabled as is_deterministic_algorithms_warn_only_enabled, is_inference as is_inference, is_same_size as is_same_size, is_signed as is_signed, layout as layout, legacy_contiguous_format as legacy_contiguous_format, memory_format as memory_format, polar as polar, preserve_format as preserve_format, set_default_device as set_default_device, set_default_tensor_type as set_default_tensor_type, set_deterministic_debug_mode as set_deterministic_debug_mode, set_float32_matmul_precision as set_float32_matmul_precision, set_flush_denormal as set_flush_denormal, set_num_interop_threads as set_num_interop_threads, strided as strided, typename as typename, use_deterministic_algorithms as use_deterministic_algorithms, view_as_complex as view_as_complex, view_as_real as view_as_real
 from .tape import SparseRows as SparseRows, backward as backward, enable_grad as enable_grad, grad as grad, inference_mode as inference_mode, is_grad_enabled as is_grad_enabled, is_inference_mode_enabled as is_inference_mode_enabled, no_grad as no_grad, set_grad_enabled as set_grad_enabled
 from .tensor import Device as device
 from .tensor import Size as Size, Tensor as Tensor
 from .windows import bartlett_window as bartlett_window, blackman_window as blackman_window, hamming_window as hamming_window, hann_window as hann_window, kaiser_window as kaiser_window
-dtype: Any
+float16: Any
+float32: Any
+float64: Any
+bfloat16: Any
+int8: Any
+int16: Any
+int32: Any
+int64: Any
+uint8: Any
+uint16: Any
+uint32: Any
+uint64: Any
+complex32: Any
+complex64: Any
+complex128: Any
+float8_e4m3fn: Any
+float8_e4m3fnuz: Any
+float8_e5m2: Any
+float8_e5m2fnuz: Any
+bool_: Any
+double: Any
+long: Any
+short: Any
+half: Any
+chalf: Any
+cfloat: Any
+cdouble: Any
+float: Any
+int: Any
+bool: Any
+xpu: Any
+mps: Any
 version: Any
+e: Any
+inf: Any
+nan: Any
+pi: Any
+newaxis: Any
 autograd: Any
 
 def abs(input: Any, *, out: Any = ...) -> Tensor: ...

@@ -30,7 +30,7 @@ class autocast:
 
     >>> with autograd.autocast("cpu"):
     ...     (autograd.ones(2, 2) @ autograd.ones(2, 2)).dtype
-    dtype('float32')
+    autograd.float32
     """
 
     def __init__(
@@ -77,9 +77,43 @@ def get_autocast_dtype(device_type: str = "cpu") -> Any:
     """The dtype that products have inside `autocast`: the default one.
 
     >>> autograd.get_autocast_dtype("cpu")
-    dtype('float32')
+    autograd.float32
     """
     return dtypes.get_default_dtype()
+
+
+def is_autocast_cpu_enabled() -> bool:
+    """False: `autocast` changes nothing.
+
+    >>> autograd.is_autocast_cpu_enabled()
+    False
+    """
+    return False
+
+
+def get_autocast_cpu_dtype() -> Any:
+    """`get_autocast_dtype`, by torch's older name.
+
+    >>> autograd.get_autocast_cpu_dtype()
+    autograd.float32
+    """
+    return get_autocast_dtype()
+
+
+def get_autocast_gpu_dtype() -> Any:
+    """`get_autocast_dtype`: there is no GPU that could have another.
+
+    >>> autograd.get_autocast_gpu_dtype()
+    autograd.float32
+    """
+    return get_autocast_dtype()
+
+
+def clear_autocast_cache() -> None:
+    """Does nothing: there are no weights in another dtype to forget.
+
+    >>> autograd.clear_autocast_cache()
+    """
 
 
 class GradScaler:

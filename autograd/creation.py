@@ -11,6 +11,7 @@ import numpy as np
 from numpy import ndarray
 
 from . import dtypes
+from .dtypes import DType
 from .errors import DTypeError, ShapeError
 from .op import channels_last
 from .ops.shape import permute
@@ -23,6 +24,9 @@ def _finish(array: ndarray, device: Any, requires_grad: bool) -> Tensor:
         on_cpu(device)
     out = wrap(array)
     return out.requires_grad_() if requires_grad else out
+
+
+_INT64 = DType("int64")
 
 
 def _dtype(dtype: Any) -> np.dtype:
@@ -300,15 +304,23 @@ def eye(n: int, m: int | None = None, *, dtype: Any = None, device: Any = None, 
 
 
 def arange(
-    start: Any, end: Any = None, step: Any = 1, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+    start: Any = None,
+    end: Any = None,
+    step: Any = 1,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
 ) -> Tensor:
     """start, start + step, ... up to but without `end`; `arange(end)` starts at 0. int64 where all are ints.
 
     >>> autograd.arange(1, 7, 2)
     tensor([1, 3, 5])
     """
-    if end is None:
-        start, end = 0, start
+    if start is None and end is None:
+        raise TypeError("arange: neither start nor end is given; expected at least end")
+    if start is None or end is None:
+        start, end = 0, start if end is None else end
     start, end, step = (v.item() if isinstance(v, (Tensor, np.generic)) else v for v in (start, end, step))
     if not step:
         raise ShapeError("arange: step must be nonzero")
@@ -387,7 +399,7 @@ def _triangle_indices(name: str, row: int, col: int, offset: int, lower: bool, d
     return _finish(np.stack(found).astype(dtypes.as_dtype(dtype)), device, False)
 
 
-def tril_indices(row: int, col: int, offset: int = 0, *, dtype: Any = dtypes.int64, device: Any = None) -> Tensor:
+def tril_indices(row: int, col: int, offset: int = 0, *, dtype: Any = _INT64, device: Any = None) -> Tensor:
     """The rows and columns of the elements on and below a diagonal, (2, count).
 
     >>> autograd.tril_indices(2, 2)
@@ -397,7 +409,7 @@ def tril_indices(row: int, col: int, offset: int = 0, *, dtype: Any = dtypes.int
     return _triangle_indices("tril_indices", row, col, offset, True, dtype, device)
 
 
-def triu_indices(row: int, col: int, offset: int = 0, *, dtype: Any = dtypes.int64, device: Any = None) -> Tensor:
+def triu_indices(row: int, col: int, offset: int = 0, *, dtype: Any = _INT64, device: Any = None) -> Tensor:
     """The rows and columns of the elements on and above a diagonal, (2, count).
 
     >>> autograd.triu_indices(2, 2)
@@ -465,7 +477,7 @@ def randint(
     """Integers of [low, high), or of [0, low) where high is left out; int64 unless another dtype is given.
 
     >>> autograd.randint(0, 10, (3,)).dtype
-    dtype('int64')
+    autograd.int64
     """
     if size is None and isinstance(high, (tuple, list)):
         high, size = None, high
@@ -612,13 +624,13 @@ def numel(input: Tensor) -> int:
     return input.numel()
 
 
-def result_type(tensor1: Any, tensor2: Any) -> np.dtype:
+def result_type(tensor1: Any, tensor2: Any) -> DType:
     """The dtype of an arithmetic result of two Tensors or numbers.
 
     >>> autograd.result_type(autograd.tensor([1]), 1.5)
-    dtype('float32')
+    autograd.float32
     """
-    return dtypes.result_type(*[t._data if isinstance(t, Tensor) else t for t in (tensor1, tensor2)])
+    return DType(dtypes.result_type(*[t._data if isinstance(t, Tensor) else t for t in (tensor1, tensor2)]))
 
 
 def can_cast(from_: Any, to: Any) -> bool:
@@ -631,13 +643,13 @@ def can_cast(from_: Any, to: Any) -> bool:
     return dtypes._RANK[a.kind] <= dtypes._RANK[b.kind]
 
 
-def promote_types(type1: Any, type2: Any) -> np.dtype:
+def promote_types(type1: Any, type2: Any) -> DType:
     """The smallest dtype that both convert to.
 
     >>> autograd.promote_types(autograd.int64, autograd.float32)
-    dtype('float32')
+    autograd.float32
     """
-    return dtypes.promote_types(dtypes.as_dtype(type1), dtypes.as_dtype(type2))
+    return DType(dtypes.promote_types(dtypes.as_dtype(type1), dtypes.as_dtype(type2)))
 
 
 class finfo:
@@ -650,17 +662,17 @@ class finfo:
     """
 
     def __init__(self, type: Any = None) -> None:
-        if type is dtypes.bfloat16:
+        if type is DType("bfloat16"):
             self.bits, self.eps, self.max, self.tiny = 16, 2.0**-7, (2 - 2.0**-7) * 2.0**127, 2.0**-126
             self.resolution = 0.01
         else:
-            dtype = dtypes.float16 if type is dtypes.float16 else _dtype(type)
+            dtype = dtypes.float16 if type == dtypes.float16 else _dtype(type)
             if dtype.kind != "f":
                 raise DTypeError(f"finfo: expected a floating dtype, got {dtype}; use iinfo")
             limits = np.finfo(dtype)
             self.bits, self.eps, self.max = limits.bits, float(limits.eps), float(limits.max)
             self.tiny, self.resolution = float(limits.tiny), float(f"{limits.resolution:.0e}")
-        self.min, self.smallest_normal, self.dtype = -self.max, self.tiny, str(type or dtypes.get_default_dtype())
+        self.min, self.smallest_normal, self.dtype = -self.max, self.tiny, DType(type or dtypes._default).name
 
     def __repr__(self) -> str:
         names = ("resolution", "min", "max", "eps", "smallest_normal", "tiny")
@@ -723,32 +735,41 @@ METHODS = {f.__name__: f for f in (new_tensor, new_zeros, new_ones, new_empty, n
 class _Legacy(type(Tensor)):  # type: ignore[misc]
     """The class of the older names: `isinstance(x, FloatTensor)` asks for the dtype."""
 
-    dtype: np.dtype
+    dtype: DType
 
     def __instancecheck__(cls, instance: Any) -> bool:
         return isinstance(instance, Tensor) and instance.dtype == cls.dtype
 
     def __call__(cls, *data: Any) -> Tensor:
         if len(data) == 1 and not isinstance(data[0], int):
-            return wrap(np.array(to_array(data[0]), dtype=cls.dtype))
+            return wrap(np.array(to_array(data[0]), dtype=dtypes.as_dtype(cls.dtype)))
         return empty(*data, dtype=cls.dtype)
 
 
-def _legacy(name: str, dtype: np.dtype) -> Any:
-    made = _Legacy(name, (), {"dtype": dtype, "__module__": __name__})
+def _legacy(name: str, dtype: Any) -> Any:
+    made = _Legacy(name, (), {"dtype": DType(dtype), "__module__": __name__})
+    if made.dtype not in dtypes.SUPPORTED:
+        made.__doc__ = f"""torch's older name of the tensors of {dtype}: no tensor here is one, and making one is a TypeError.
+
+    >>> isinstance(autograd.ones(1), autograd.{name})
+    False
+    """
+        return made
     made.__doc__ = f"""torch's older way to write `tensor(data, dtype={dtype})`, or, with sizes, `empty(sizes, dtype={dtype})`.
 
     >>> autograd.{name}([0, 1]).dtype
-    dtype('{dtype}')
+    autograd.{dtype}
     """
     return made
 
 
+BFloat16Tensor = _legacy("BFloat16Tensor", "bfloat16")
 BoolTensor = _legacy("BoolTensor", dtypes.bool_)
 ByteTensor = _legacy("ByteTensor", dtypes.uint8)
 CharTensor = _legacy("CharTensor", dtypes.int8)
 DoubleTensor = _legacy("DoubleTensor", dtypes.float64)
 FloatTensor = _legacy("FloatTensor", dtypes.float32)
+HalfTensor = _legacy("HalfTensor", "float16")
 IntTensor = _legacy("IntTensor", dtypes.int32)
 LongTensor = _legacy("LongTensor", dtypes.int64)
 ShortTensor = _legacy("ShortTensor", dtypes.int16)

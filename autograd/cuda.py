@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import sys
+from types import ModuleType
 from typing import Any
 
 from . import amp as _amp
@@ -63,9 +65,19 @@ _REFUSED += (
 globals().update({_name: _none(_name) for _name in _REFUSED.split()})
 
 
-class amp:
-    """torch.cuda.amp's names, for a machine without a GPU."""
+class OutOfMemoryError(RuntimeError):
+    """What torch raises where a GPU's memory is used up, and programs catch; never raised here.
 
-    autocast = functools.partial(_amp.autocast, "cuda")
-    GradScaler = functools.partial(_amp.GradScaler, "cuda")
-    custom_fwd, custom_bwd = _amp.custom_fwd, _amp.custom_bwd
+    >>> issubclass(autograd.OutOfMemoryError, RuntimeError)
+    True
+    """
+
+
+__path__: list[str] = []  # `from autograd.cuda.amp import autocast` looks for a package
+amp = ModuleType("autograd.cuda.amp", "torch.cuda.amp's names, for a machine without a GPU.")
+vars(amp).update(
+    autocast=functools.partial(_amp.autocast, "cuda"), GradScaler=functools.partial(_amp.GradScaler, "cuda"),
+    custom_fwd=_amp.custom_fwd, custom_bwd=_amp.custom_bwd,
+)  # fmt: skip
+sys.modules[amp.__name__] = amp
+_initialized = False

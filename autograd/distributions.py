@@ -539,6 +539,22 @@ class OneHotCategorical(Categorical):
         return Categorical(logits=self.logits, validate_args=False).log_prob(value.argmax(-1))
 
 
+class OneHotCategoricalStraightThrough(OneHotCategorical):
+    """OneHotCategorical whose draws hand their gradient on to the probabilities, as if they were these. Source: Bengio et al.,
+    https://arxiv.org/abs/1308.3432.
+
+    >>> d = autograd.distributions.OneHotCategoricalStraightThrough(probs=autograd.tensor([0.0, 1.0]))
+    >>> d.rsample()
+    tensor([0., 1.])
+    """
+
+    has_rsample = True
+
+    def rsample(self, sample_shape: Any = ()) -> Tensor:
+        """Draws that have the gradient of `probs`."""
+        return self.sample(sample_shape) + (self.probs - self.probs.detach())
+
+
 class MultivariateNormal(Distribution):
     """The normal distribution of vectors, by mean loc (..., D) and one of covariance_matrix, precision_matrix, scale_tril.
 

@@ -1,4 +1,8 @@
-"""The dtypes (numpy's own objects under torch's names) and torch's rule of type promotion."""
+"""The dtypes and torch's rule of type promotion.
+
+Arrays have numpy's dtypes, and so has all that computes with arrays: the constants here are numpy's. What users see is a
+`DType`, the object of torch's name that stands for one of them; `as_dtype` and `DType` lead from one to the other.
+"""
 
 from __future__ import annotations
 
@@ -20,16 +24,6 @@ bool_ = np.dtype(np.bool_)
 
 # torch's dtypes that scripts compare with or choose among; as_dtype refuses them
 float16, complex64, complex128 = np.dtype(np.float16), np.dtype(np.complex64), np.dtype(np.complex128)
-
-
-class _BFloat16:
-    """numpy has none."""
-
-    def __repr__(self) -> str:
-        return "bfloat16"
-
-
-bfloat16: Any = _BFloat16()
 uint16, uint32, uint64 = np.dtype(np.uint16), np.dtype(np.uint32), np.dtype(np.uint64)
 
 FLOATS = (float32, float64)
@@ -39,13 +33,13 @@ _BUILTIN = {bool: bool_, int: int64}
 _default = float32
 
 
-def get_default_dtype() -> np.dtype:
+def get_default_dtype() -> DType:
     """The dtype that Python floats become: float32 unless `set_default_dtype` changed it.
 
     >>> autograd.get_default_dtype()
-    dtype('float32')
+    autograd.float32
     """
-    return _default
+    return BY_NUM[_default.num]
 
 
 def set_default_dtype(dtype: Any) -> None:
@@ -61,14 +55,16 @@ def set_default_dtype(dtype: Any) -> None:
 
 
 def as_dtype(dtype: Any) -> np.dtype:
-    """The supported dtype that `dtype` names (a numpy dtype or scalar type, a string, `float`, `int` or `bool`).
+    """numpy's dtype of a supported one (a `DType`, a numpy dtype or scalar type, a string, `float`, `int` or `bool`).
 
     `float` is float64 and `int` is int64, as in torch. Raises DTypeError for a dtype not supported.
     """
-    try:
-        found = dtype if dtype is bfloat16 else _BUILTIN[dtype] if dtype is bool or dtype is int else np.dtype(dtype)
-    except TypeError:
-        raise DTypeError(f"dtype: {dtype!r} is not a dtype") from None
+    found: Any = getattr(dtype, "dtype", dtype) if type(dtype) is DType else dtype
+    if type(found) is not DType:
+        try:
+            found = _BUILTIN[found] if found is bool or found is int else np.dtype(found)
+        except TypeError:
+            raise DTypeError(f"dtype: {dtype!r} is not a dtype") from None
     if found not in SUPPORTED:
         names = ", ".join(str(d) for d in SUPPORTED)
         raise DTypeError(f"dtype: {found} is not supported; expected one of {names}")
@@ -186,3 +182,111 @@ def _cast(operand: Any, dtype: np.dtype) -> Any:
     if dtype.kind == "f":
         return float(operand)
     return np.array(operand).astype(dtype)
+
+
+# ---------------------------------------------------------------------------------------------- what users see
+
+
+class DType:
+    """A dtype as torch has it: one object each, `autograd.float32`, which tensors name as their `dtype`.
+
+    name: "float32". itemsize: bytes of an element. is_floating_point, is_complex, is_signed: what it can hold. dtype:
+    numpy's dtype, through which numpy takes it (`np.zeros(3, autograd.float32)`); it equals that and its scalar type, and has
+    its attributes (kind, char, type). Those that numpy does not know, as bfloat16, have none. `str` of it is
+    "torch.float32", which scripts take apart; in a formatted text its bare name stands. `autograd.dtype(x)` is the dtype that
+    numpy's dtype, scalar type or name x stands for; raises DTypeError (TypeError) where there is none.
+
+    >>> autograd.float32, autograd.float32.is_floating_point, autograd.bfloat16.itemsize
+    (autograd.float32, True, 2)
+    >>> autograd.float32 == np.float32, autograd.dtype(np.int64)
+    (True, autograd.int64)
+    """
+
+    __slots__ = (
+        "_hash", "char", "dtype", "is_complex", "is_floating_point", "is_signed", "itemsize", "kind", "name", "num", "type",
+    )  # fmt: skip
+    __module__ = "autograd"  # where pickle finds each by its name
+
+    _hash: int
+    name: str
+    dtype: np.dtype
+    itemsize: int
+    is_floating_point: bool
+    is_complex: bool
+    is_signed: bool
+    kind: str  # this and the next three are numpy's
+    char: str
+    num: int
+    type: Any
+
+    def __new__(cls, dtype: Any) -> DType:
+        if type(dtype) is cls:
+            return dtype
+        try:
+            return NAMED[dtype if isinstance(dtype, str) and dtype in NAMED else np.dtype(dtype).name]
+        except (TypeError, KeyError):
+            raise DTypeError(f"dtype: {dtype!r} is not a dtype; expected one of {', '.join(NAMED)}") from None
+
+    def to_complex(self) -> DType:
+        """The complex dtype of such numbers. Raises DTypeError (TypeError) for integers and bool."""
+        if self.is_complex:
+            return self
+        if not self.is_floating_point or self.itemsize == 1:
+            raise DTypeError(f"to_complex: no complex numbers are made of {self}; expected a floating dtype")
+        return NAMED["complex64" if self.name == "bfloat16" else f"complex{16 * self.itemsize}"]
+
+    def to_real(self) -> DType:
+        """The dtype of the real part."""
+        return NAMED[f"float{4 * self.itemsize}"] if self.is_complex else self
+
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        if isinstance(other, (np.dtype, type)):
+            own = getattr(self, "dtype", None)
+            return own is not None and (own == other if isinstance(other, np.dtype) else own.type is other)
+        return NotImplemented
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in self.__slots__ and name[:2] != "__" and hasattr(self, "dtype"):
+            return getattr(self.dtype, name)
+        raise AttributeError(f"{self!r} has no attribute {name!r}")
+
+    def __repr__(self) -> str:
+        return f"autograd.{self.name}"
+
+    def __str__(self) -> str:
+        return f"torch.{self.name}"  # torch's own, which scripts take apart
+
+    def __format__(self, spec: str) -> str:
+        return format(self.name, spec)
+
+    def __reduce__(self) -> str:
+        return self.name  # copies and what comes out of a pickle are the same object
+
+
+DType.__name__ = DType.__qualname__ = "dtype"
+
+
+def _dtype(name: str, kind: str, itemsize: int, own: np.dtype | None = None) -> DType:
+    made = object.__new__(DType)
+    made.name, made.itemsize = name, itemsize
+    made.is_floating_point, made.is_complex, made.is_signed = kind == "f", kind == "c", kind in "fci"
+    made._hash = hash(name if own is None else own)
+    if own is not None:
+        made.dtype, made.kind, made.char, made.num, made.type = own, own.kind, own.char, own.num, own.type
+    return made
+
+
+NAMED = {
+    d.name: _dtype(d.name, d.kind, d.itemsize, d)
+    for d in (*SUPPORTED, float16, complex64, complex128, uint16, uint32, uint64)
+}
+# torch's without a counterpart in numpy
+NAMED |= {name: _dtype(name, kind, size) for name, kind, size in (("bfloat16", "f", 2), ("complex32", "c", 4))}
+NAMED |= {name: _dtype(name, "f", 1) for name in ("float8_e4m3fn", "float8_e4m3fnuz", "float8_e5m2", "float8_e5m2fnuz")}
+# by the number numpy gives a dtype: what `Tensor.dtype` reads
+BY_NUM: list[Any] = [NAMED.get(np.dtype(code).name) for code in "?bBhHiIlLqQfdgFDGOSUVMme"]

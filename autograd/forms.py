@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy import ndarray
 
+from .dtypes import DType
 from .errors import RangeError, ShapeError
 from .kernels import elementwise
 from .kernels.rows import add_products
@@ -48,8 +49,8 @@ class SparseRows:
         self._take = None if take is None else _checked_places(take, len(rows))
 
     @property
-    def dtype(self) -> np.dtype:
-        return self._rows.dtype
+    def dtype(self) -> DType:
+        return DType(self._rows.dtype)
 
     @property
     def is_sparse(self) -> bool:

@@ -407,6 +407,19 @@ def checkpoint(
         return function(*args, **kwargs)
 
 
+def get_device_states(*args: Any) -> tuple[list[int], list[Any]]:
+    """The states of the GPUs' generators: there is none, so two empty lists.
+
+    >>> autograd.utils.checkpoint.get_device_states(autograd.ones(1))
+    ([], [])
+    """
+    return [], []
+
+
+def set_device_states(devices: Any, states: Any) -> None:
+    """Does nothing: there is no GPU whose generator could have a state."""
+
+
 def checkpoint_sequential(functions: Any, segments: int, input: Any, use_reentrant: bool = False, **kwargs: Any) -> Any:
     """Modules or functions applied one after the other, in `segments` pieces of which all but the last are checkpointed.
 

@@ -18,6 +18,7 @@ import numpy as np
 from . import torch_file
 from .tensor import Tensor, on_cpu, wrap
 
+DEFAULT_PROTOCOL = 2  # of pickle, which torch names here and programs import; no file here has one
 _KEY = "tapegrad"  # the metadata entry that holds the structure around the tensors
 
 
@@ -169,3 +170,7 @@ def _unpack(value: Any, tensors: Mapping[str, Tensor]) -> Any:
         return {k: _unpack(v, tensors) for k, v in held}
     items = [_unpack(v, tensors) for v in held]
     return tuple(items) if kind == "tuple" else items
+
+
+def add_safe_globals(safe_globals: list[Any]) -> None:
+    """Does nothing: `load` makes tensors and plain values, and objects of no class that is called safe."""

@@ -77,3 +77,7 @@ def annotate(the_type: Any, the_value: Any) -> Any:
 
 
 script_if_tracing = _same
+
+
+class TracerWarning(Warning):
+    """What torch warns of while it traces, and programs silence: never raised here, where nothing is traced."""

@@ -29,7 +29,7 @@ def svd_lowrank(A: Tensor, q: int | None = 6, niter: int | None = 2, M: Any = No
     x = A if M is None else A - M
     turned = m < n
     x = mT(x) if turned else x
-    basis = linalg_qr(matmul(x, wrap(normal_array((x.shape[-1], q), x.dtype)))).Q
+    basis = linalg_qr(matmul(x, wrap(normal_array((x.shape[-1], q), x._data.dtype)))).Q
     for _ in range(2 if niter is None else niter):
         basis = linalg_qr(matmul(mT(x), basis)).Q
         basis = linalg_qr(matmul(x, basis)).Q

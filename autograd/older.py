@@ -26,7 +26,7 @@ def range(start: Any = 0, end: Any = None, step: Any = 1, *, dtype: Any = None, 
         start, end = 0, start
     if step == 0 or (end - start) * step < 0:
         raise NumberError(f"range: no way from {start} to {end} by steps of {step}")
-    chosen = dtypes.get_default_dtype() if dtype is None else dtypes.as_dtype(dtype)
+    chosen = dtypes._default if dtype is None else dtypes.as_dtype(dtype)
     values = start + np.arange(int((end - start) / step) + 1) * step
     return creation.tensor(values.astype(chosen), **named)
 

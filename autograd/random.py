@@ -162,7 +162,7 @@ def get_rng_state() -> Tensor:
     """Where the default stream stands, as a uint8 Tensor.
 
     >>> autograd.get_rng_state().dtype
-    dtype('uint8')
+    autograd.uint8
     """
     return default_generator.get_state()
 
@@ -327,7 +327,7 @@ def normal(
     if np.any(np.asarray(s) < 0):
         raise NumberError(f"normal: std must not be negative, got {s}")
     if size is not None:
-        chosen = dtypes.get_default_dtype() if dtype is None else dtypes.as_dtype(dtype)
+        chosen = dtypes._default if dtype is None else dtypes.as_dtype(dtype)
         shape = tuple(size)
     else:
         tensors = [a for a in (m, s) if isinstance(a, ndarray)]

@@ -9,7 +9,7 @@ import numpy as np
 
 from . import dtypes
 from .anomaly import watching
-from .errors import ShapeError
+from .errors import NumberError, ShapeError
 from .tensor import Device, Size, Tensor, on_cpu
 
 channels_last = "channels_last"
@@ -55,6 +55,44 @@ def use_deterministic_algorithms(mode: bool, *, warn_only: bool = False) -> None
 
     >>> autograd.use_deterministic_algorithms(True)
     """
+
+
+def is_deterministic_algorithms_warn_only_enabled() -> bool:
+    """False: there is nothing to warn of.
+
+    >>> autograd.is_deterministic_algorithms_warn_only_enabled()
+    False
+    """
+    return False
+
+
+def set_deterministic_debug_mode(debug_mode: int | str) -> None:
+    """Nothing to do, as for `use_deterministic_algorithms`. Raises ValueError for a mode other than torch's three.
+
+    >>> autograd.set_deterministic_debug_mode("warn")
+    """
+    if debug_mode not in (0, 1, 2, "default", "warn", "error"):
+        raise NumberError(
+            f"set_deterministic_debug_mode: debug_mode is {debug_mode!r}; expected 0, 1, 2, 'default', 'warn' or 'error'"
+        )
+
+
+def get_deterministic_debug_mode() -> int:
+    """0: no operation depends on chance, so there is none to tell of.
+
+    >>> autograd.get_deterministic_debug_mode()
+    0
+    """
+    return 0
+
+
+def set_flush_denormal(mode: bool) -> bool:
+    """False: numbers below the smallest normal one stay what they are.
+
+    >>> autograd.set_flush_denormal(True)
+    False
+    """
+    return False
 
 
 def are_deterministic_algorithms_enabled() -> bool:

@@ -96,7 +96,8 @@ def tensor_stub() -> str:
     tree = ast.parse(source)
     lines = [HEAD, "import builtins\nfrom collections.abc import Callable, Iterator\nfrom typing import Any, Self\n\n"]
     lines.append(
-        "import numpy as np\nfrom numpy import ndarray\n\nfrom .random import Generator\nfrom .tape import Box, Cell, View\n"
+        "import numpy as np\nfrom numpy import ndarray\n\nfrom . import dtypes\n"
+        "from .random import Generator\nfrom .tape import Box, Cell, View\n"
     )
     for node in tree.body:
         if isinstance(node, ast.ClassDef):
@@ -184,7 +185,8 @@ def package_stub() -> str:
             names = ", ".join(f"{a.name} as {a.asname or a.name}" for a in node.names)
             lines.append(f"from {'.' * node.level}{node.module or ''} import {names}\n")
         elif isinstance(node, ast.Assign):
-            lines += [f"{t.id}: Any\n" for t in node.targets if isinstance(t, ast.Name) and not t.id.startswith("_")]
+            targets = [t for target in node.targets for t in getattr(target, "elts", [target])]
+            lines += [f"{t.id}: Any\n" for t in targets if isinstance(t, ast.Name) and not t.id.startswith("_")]
     lines.append("\n")
     for name, entry in sorted(REGISTRY.items()):
         if not name.startswith("_"):

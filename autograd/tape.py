@@ -640,12 +640,13 @@ class Walk:
             raise
 
     def _hooks(self, node: AnyNode) -> None:
+        g = self.pending[node]
+        if type(g) is RowSums:  # the hook is younger than its gradient
+            g = self.pending[node] = g.dense()
+        # one Tensor for all of them: a hook may leave word for the next as an attribute
+        seen = g if self.create_graph or type(g) is not ndarray else wrap(g)
         for hook in list(node.hooks.values()):  # type: ignore[union-attr]
-            g = self.pending[node]
-            if type(g) is RowSums:  # the hook is younger than its gradient
-                g = self.pending[node] = g.dense()
-            g = g if self.create_graph or type(g) is not ndarray else wrap(g)
-            changed = hook(g)
+            changed = hook(seen)
             if changed is not None:
                 if getattr(changed, "shape", None) != node.shape:
                     raise ShapeError(
@@ -653,6 +654,7 @@ class Walk:
                     )
                 self.pending[node] = changed if self.create_graph else changed._data
                 self.own.discard(node)
+                seen = changed
 
     def _leaf(self, leaf: Leaf) -> None:
         if self.create_graph or type(self.pending[leaf]) is SparseRows:

@@ -111,6 +111,7 @@ def on_cpu(device: Any) -> Device:
 
 CPU = Device()
 _new = object.__new__
+_BY_NUM = dtypes.BY_NUM
 _handles = itertools.count()
 
 
@@ -169,9 +170,9 @@ class Tensor:
                 raise DTypeError(
                     f"Tensor: data must be a sequence or sizes, got {type(data[0]).__name__}; use tensor()"
                 )
-            array = np.array(to_array(data[0]), dtype=dtypes.get_default_dtype())
+            array = np.array(to_array(data[0]), dtype=dtypes._default)
         else:
-            array = np.empty(data or (0,), dtypes.get_default_dtype())
+            array = np.empty(data or (0,), dtypes._default)
         self._data = array
         self._cell = Cell()
 
@@ -209,8 +210,8 @@ class Tensor:
     nelement = numel
 
     @property
-    def dtype(self) -> np.dtype:
-        return self._data.dtype
+    def dtype(self) -> dtypes.DType:
+        return _BY_NUM[self._data.dtype.num]
 
     @property
     def device(self) -> Device:
@@ -508,7 +509,7 @@ class Tensor:
     def type(self, dtype: Any = None) -> Any:
         """The tensor as `dtype`; without one, the name of the type it has."""
         if dtype is None:
-            return f"torch.{dtypes.LEGACY[self.dtype]}Tensor"  # torch's own, which scripts compare with
+            return f"torch.{dtypes.LEGACY[self._data.dtype]}Tensor"  # torch's own, which scripts compare with
         name = (dtype if isinstance(dtype, str) else getattr(dtype, "__name__", "")).rpartition(".")[2]
         if name.endswith("Tensor"):
             dtype = dtypes.of_legacy(name)
@@ -555,9 +556,9 @@ class Tensor:
         about = []
         if not self._data.size and self._data.shape != (0,):
             about.append(f"size={self._data.shape}")
-        plain = (dtypes.get_default_dtype(), dtypes.int64, dtypes.bool_)
-        if self.dtype not in plain or (not self._data.size and self.dtype != plain[0]):
-            about.append(f"dtype=autograd.{self.dtype}")
+        plain = (dtypes._default, dtypes.int64, dtypes.bool_)
+        if self._data.dtype not in plain or (not self._data.size and self._data.dtype != plain[0]):
+            about.append(f"dtype={self.dtype!r}")
         if self.grad_fn is not None:
             about.append(f"grad_fn=<{self.grad_fn.name()}>")
         elif self.requires_grad:
@@ -622,7 +623,7 @@ def to_array(data: Any, dtype: Any = None) -> ndarray:
         if array.dtype.kind == "f":  # numpy makes float64 of Python floats, of nothing at all, and of mixtures
             kinds = [d for d in found if d is not float and d.kind == "f"]
             if float in found or not kinds:
-                kinds.append(dtypes.get_default_dtype())
+                kinds.append(dtypes._default)
             array = array.astype(np.result_type(*kinds), copy=False)
     if dtype is not None:
         target = dtypes.as_dtype(dtype)

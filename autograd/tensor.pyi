@@ -7,6 +7,7 @@ from typing import Any, Self
 import numpy as np
 from numpy import ndarray
 
+from . import dtypes
 from .random import Generator
 from .tape import Box, Cell, View
 
@@ -35,6 +36,8 @@ def on_cpu(device: Any) -> Device: ...
 CPU: Device
 
 _new: Any
+
+_BY_NUM: Any
 
 _handles: Any
 
@@ -67,7 +70,7 @@ class Tensor:
     def numel(self) -> builtins.int: ...
     nelement: Any
     @property
-    def dtype(self) -> np.dtype: ...
+    def dtype(self) -> dtypes.DType: ...
     @property
     def device(self) -> Device: ...
     @property

@@ -13,6 +13,6 @@ __path__: list[str] = []  # `import autograd.utils.data` looks for a package
 
 
 def __getattr__(name: str) -> Any:
-    if name == "data":
-        return import_module("nn.data")
+    if name in ("data", "hooks"):
+        return import_module(f"nn.{name}")
     raise AttributeError(f"module 'autograd.utils' has no attribute {name!r}", name=name)

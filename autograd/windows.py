@@ -21,7 +21,7 @@ def _window(name: str, formula: Callable[..., ndarray], example: str, words: str
         given = {**factors, **dict(zip(factors, args, strict=False)), **named}
         if len(args) > len(factors) or set(given) != set(factors):
             raise TypeError(f"{name}: expected window_length, periodic{''.join(f', {key}' for key in factors)}")
-        chosen = dtypes.get_default_dtype() if dtype is None else dtypes.as_dtype(dtype)
+        chosen = dtypes._default if dtype is None else dtypes.as_dtype(dtype)
         if chosen.kind != "f":
             raise DTypeError(f"{name}: expected a floating-point dtype, got {chosen}")
         if window_length < 0:

@@ -139,7 +139,7 @@ from .padding import (
     ZeroPad3d,
 )
 from .parallel import DataParallel, SyncBatchNorm
-from .parameter import Buffer, Parameter, UninitializedParameter
+from .parameter import Buffer, Parameter, UninitializedBuffer, UninitializedParameter
 from .pool import (
     AdaptiveAvgPool1d,
     AdaptiveAvgPool2d,

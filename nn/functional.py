@@ -286,7 +286,7 @@ def _additive(name: str, what: str, mask: Tensor | None, dtype: Any) -> Tensor |
     """A mask to add: -inf where a mask of bools is True."""
     if mask is None or mask.is_floating_point():
         return mask
-    if mask.dtype != bool:
+    if mask.dtype.kind != "b":
         raise DTypeError(f"{name}: only bool and floating types of {what} are supported, got {mask.dtype}")
     return autograd.masked_fill(autograd.zeros(mask.shape, dtype=dtype), mask, -math.inf)
 

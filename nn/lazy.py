@@ -11,25 +11,56 @@ from .conv import Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, Conv
 from .linear import Linear
 from .module import Module
 from .norm import BatchNorm1d, BatchNorm2d, BatchNorm3d, InstanceNorm1d, InstanceNorm2d, InstanceNorm3d
-from .parameter import Parameter, UninitializedParameter
+from .parameter import Parameter, UninitializedParameter, is_lazy
 
 
-class _Lazy(Module):
+class LazyModuleMixin:
+    """Stands before Module among the bases of a layer of one's own that learns shapes from its first input.
+
+    Its `initialize_parameters`, called with the arguments of the first call, materializes the uninitialized parameters and
+    buffers that the layer was made with. cls_to_become: the class it has from then on, if not None.
+    """
+
+    cls_to_become: Any = None
+    _parameters: Any
+    _buffers: Any
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._initialize_hook = self.register_forward_pre_hook(_infer, with_kwargs=True)  # type: ignore[attr-defined]
+
+    def initialize_parameters(self, *args: Any, **kwargs: Any) -> None:
+        """Give each its shape, from the arguments of the first call."""
+        raise NotImplementedError(f"initialize_parameters is not implemented for {type(self).__name__}")
+
+    def has_uninitialized_params(self) -> bool:
+        """Whether a parameter or a buffer has no shape yet."""
+        return any(map(is_lazy, (*self._parameters.values(), *self._buffers.values())))
+
+
+def _infer(module: Any, args: Any, kwargs: Any) -> None:
+    module.initialize_parameters(*args, **kwargs)
+    if module.has_uninitialized_params():
+        raise RuntimeError(
+            f"{type(module).__name__}: initialize_parameters left a parameter or a buffer without a shape"
+        )
+    module._initialize_hook.remove()
+    del module._initialize_hook
+    if module.cls_to_become is not None:
+        object.__setattr__(module, "__class__", module.cls_to_become)
+
+
+class _Lazy(LazyModuleMixin, Module):
     """A layer whose first call gives its parameters their shapes and makes it the layer it stands for."""
 
-    _becomes: type[Module]
     _size: str  # the argument that the input tells
     _at: int  # where the input's shape tells it
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(0, *args, **kwargs)  # type: ignore[call-arg]
+        super(LazyModuleMixin, self).__init__(0, *args, **kwargs)  # type: ignore[call-arg]
 
     def _shapes(self, size: int) -> dict[str, tuple[int, ...]]:
         raise NotImplementedError
-
-    def has_uninitialized_params(self) -> bool:
-        """Whether a parameter has no shape yet."""
-        return any(isinstance(p, UninitializedParameter) for p in self._parameters.values())
 
     def reset_parameters(self) -> None:
         """Draw the initial values anew, where there are any yet."""
@@ -57,7 +88,7 @@ class _Lazy(Module):
 
     def forward(self, input: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         self.initialize_parameters(input)
-        object.__setattr__(self, "__class__", self._becomes)
+        object.__setattr__(self, "__class__", self.cls_to_become)
         return self.forward(input, *args, **kwargs)
 
 
@@ -68,7 +99,7 @@ class LazyLinear(_Lazy, Linear):
     Size([3, 2])
     """
 
-    _becomes, _size, _at = Linear, "in_features", -1
+    cls_to_become, _size, _at = Linear, "in_features", -1
 
     def __init__(self, out_features: int, bias: bool = True, device: Any = None, dtype: Any = None) -> None:
         super().__init__(0, bias, device, dtype)
@@ -144,7 +175,7 @@ class LazyConv1d(_LazyConv, Conv1d):
     ('Conv1d', 3)
     """
 
-    _becomes = Conv1d
+    cls_to_become = Conv1d
 
 
 class LazyConv2d(_LazyConv, Conv2d):
@@ -156,7 +187,7 @@ class LazyConv2d(_LazyConv, Conv2d):
     ('Conv2d', 3)
     """
 
-    _becomes = Conv2d
+    cls_to_become = Conv2d
 
 
 class LazyConv3d(_LazyConv, Conv3d):
@@ -168,7 +199,7 @@ class LazyConv3d(_LazyConv, Conv3d):
     ('Conv3d', 3)
     """
 
-    _becomes = Conv3d
+    cls_to_become = Conv3d
 
 
 class LazyConvTranspose1d(_LazyConv, ConvTranspose1d):
@@ -180,7 +211,7 @@ class LazyConvTranspose1d(_LazyConv, ConvTranspose1d):
     ('ConvTranspose1d', 3)
     """
 
-    _becomes = ConvTranspose1d
+    cls_to_become = ConvTranspose1d
 
 
 class LazyConvTranspose2d(_LazyConv, ConvTranspose2d):
@@ -192,7 +223,7 @@ class LazyConvTranspose2d(_LazyConv, ConvTranspose2d):
     ('ConvTranspose2d', 3)
     """
 
-    _becomes = ConvTranspose2d
+    cls_to_become = ConvTranspose2d
 
 
 class LazyConvTranspose3d(_LazyConv, ConvTranspose3d):
@@ -204,7 +235,7 @@ class LazyConvTranspose3d(_LazyConv, ConvTranspose3d):
     ('ConvTranspose3d', 3)
     """
 
-    _becomes = ConvTranspose3d
+    cls_to_become = ConvTranspose3d
 
 
 class LazyBatchNorm1d(_LazyNorm, BatchNorm1d):
@@ -216,7 +247,7 @@ class LazyBatchNorm1d(_LazyNorm, BatchNorm1d):
     ('BatchNorm1d', 3)
     """
 
-    _becomes = BatchNorm1d
+    cls_to_become = BatchNorm1d
 
 
 class LazyBatchNorm2d(_LazyNorm, BatchNorm2d):
@@ -228,7 +259,7 @@ class LazyBatchNorm2d(_LazyNorm, BatchNorm2d):
     ('BatchNorm2d', 3)
     """
 
-    _becomes = BatchNorm2d
+    cls_to_become = BatchNorm2d
 
 
 class LazyBatchNorm3d(_LazyNorm, BatchNorm3d):
@@ -240,7 +271,7 @@ class LazyBatchNorm3d(_LazyNorm, BatchNorm3d):
     ('BatchNorm3d', 3)
     """
 
-    _becomes = BatchNorm3d
+    cls_to_become = BatchNorm3d
 
 
 class LazyInstanceNorm1d(_LazyNorm, InstanceNorm1d):
@@ -252,7 +283,7 @@ class LazyInstanceNorm1d(_LazyNorm, InstanceNorm1d):
     ('InstanceNorm1d', 3)
     """
 
-    _becomes = InstanceNorm1d
+    cls_to_become = InstanceNorm1d
 
 
 class LazyInstanceNorm2d(_LazyNorm, InstanceNorm2d):
@@ -264,7 +295,7 @@ class LazyInstanceNorm2d(_LazyNorm, InstanceNorm2d):
     ('InstanceNorm2d', 3)
     """
 
-    _becomes = InstanceNorm2d
+    cls_to_become = InstanceNorm2d
 
 
 class LazyInstanceNorm3d(_LazyNorm, InstanceNorm3d):
@@ -276,4 +307,4 @@ class LazyInstanceNorm3d(_LazyNorm, InstanceNorm3d):
     ('InstanceNorm3d', 3)
     """
 
-    _becomes = InstanceNorm3d
+    cls_to_become = InstanceNorm3d

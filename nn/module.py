@@ -16,7 +16,7 @@ from autograd.tensor import RemovableHandle, Size, on_cpu, wrap
 
 from . import hooks as _hooks
 from .hooks import EVERYWHERE, Gates, Hook, HookDicts, Hooks, with_those_everywhere
-from .parameter import Buffer, Parameter, UninitializedParameter
+from .parameter import Buffer, Parameter, UninitializedTensorMixin, is_lazy
 
 M = TypeVar("M", bound="Module")
 
@@ -546,9 +546,9 @@ class Module(HookDicts):
         values = {}
         for name, tensor in slots.items():
             if name in state_dict:
-                if isinstance(tensor, UninitializedParameter) and not isinstance(
-                    state_dict[name], UninitializedParameter
-                ):
+                if isinstance(tensor, UninitializedTensorMixin):
+                    if is_lazy(state_dict[name]):
+                        continue
                     tensor.materialize(tuple(state_dict[name].shape))
                 value, problem = _fitting(name, tensor, state_dict[name])
                 values[name] = value
@@ -749,6 +749,8 @@ def _quoted(names: list[str]) -> str:
 
 def _fitting(name: str, tensor: Tensor, value: Any) -> tuple[Any, str]:
     """A value of a state_dict as an array of the tensor's shape, or what is wrong with it."""
+    if is_lazy(value):
+        return None, f"While copying {name!r}: the value is {value!r}; call the module it comes from on an input first."
     if isinstance(value, Tensor):
         value = value.numpy_view()
     elif hasattr(value, "detach"):

@@ -68,7 +68,6 @@ _CLASSES: dict[ModuleType, dict[str, Any]] = {  # what isinstance asks for, and 
     activation: {"MultiheadAttention": attention.MultiheadAttention},
     attention: {"_get_activation_fn": attention._activation, "_get_clones": attention._copies},
     conv: {"_ConvTransposeNd": conv._Transposed},
-    lazy: {"LazyModuleMixin": lazy._Lazy},
     linear: {"NonDynamicallyQuantizableLinear": linear.Linear},
     norm: {"_NormBase": norm._Norm},
     pool: {"_MaxPoolNd": pool._MaxPool},

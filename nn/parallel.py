@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from autograd.errors import DeviceError
+
 from .module import Module
 from .norm import _BatchNorm
+
+__path__: list[str] = []  # `from nn.parallel.distributed import ...` looks for a package
 
 
 class DataParallel(Module):
@@ -66,3 +70,13 @@ class SyncBatchNorm(_BatchNorm):
             if name in module._modules:
                 setattr(out, name, cls.convert_sync_batchnorm(child, process_group))
         return out
+
+
+def scatter(inputs: Any, target_gpus: Any, dim: int = 0) -> Any:
+    """Raises RuntimeError: there are no GPUs to spread a batch over."""
+    raise DeviceError("scatter: this library computes on 'cpu' only; call the module on the whole batch")
+
+
+def gather(outputs: Any, target_device: Any, dim: int = 0) -> Any:
+    """Raises RuntimeError: there are no GPUs from which to collect results."""
+    raise DeviceError("gather: this library computes on 'cpu' only; the module's result is whole already")

@@ -20,7 +20,7 @@ class _Owned(Tensor):
             raise NotTensorError(
                 f"{type(self).__name__}: data is {type(data).__name__}, expected a Tensor; use tensor(data)"
             )
-        self._data = np.empty(0, dtypes.get_default_dtype()) if data is None else data.numpy_view()
+        self._data = np.empty(0, dtypes._default) if data is None else data.numpy_view()
         self._cell = data._cell if isinstance(data, Tensor) else Cell()
 
 
@@ -58,34 +58,69 @@ class Buffer(_Owned):
         self.persistent = persistent
 
 
-class UninitializedParameter(Parameter):
+class UninitializedTensorMixin:
+    """What a parameter or buffer of a lazy module is until its shape is known: from the first input, or from loaded values."""
+
+    _becomes: type
+    data: Any
+    dtype: Any
+
+    def materialize(self, shape: Any, device: Any = None, dtype: Any = None) -> None:
+        """Give it its shape; from here on it is a plain Parameter, or Tensor, with any values."""
+        chosen = dtypes.as_dtype(self.dtype if dtype is None else dtype)
+        self.data = wrap(np.empty(tuple(shape), chosen))
+        self.__class__ = self._becomes
+
+    @property
+    def shape(self) -> Any:
+        raise RuntimeError(
+            "the shape of an uninitialized parameter or buffer is not known: call the lazy module on an input first"
+        )
+
+    def detach(self) -> Any:
+        """Itself: a state_dict tells that there is no value yet."""
+        return self
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}>"
+
+
+def _unsized(dtype: Any) -> Tensor:
+    return wrap(np.empty(0, dtypes._default if dtype is None else dtypes.as_dtype(dtype)))
+
+
+class UninitializedParameter(UninitializedTensorMixin, Parameter):
     """A parameter of a lazy module: its shape is known only when the module sees its first input, or loads its values.
 
     >>> nn.LazyLinear(2).weight
     <UninitializedParameter>
     """
 
+    _becomes = Parameter
+
     def __init__(self, requires_grad: bool = True, device: Any = None, dtype: Any = None) -> None:
-        super().__init__(
-            wrap(np.empty(0, dtypes.get_default_dtype() if dtype is None else dtypes.as_dtype(dtype))), requires_grad
-        )
+        super().__init__(_unsized(dtype), requires_grad)
 
-    def materialize(self, shape: Any, device: Any = None, dtype: Any = None) -> None:
-        """Give the parameter its shape; from here on it is a plain Parameter with any values."""
-        chosen = self.dtype if dtype is None else dtypes.as_dtype(dtype)
-        self.data = wrap(np.empty(tuple(shape), chosen))
-        self.__class__ = Parameter  # type: ignore[assignment]
 
-    @property
-    def shape(self) -> Any:
-        raise RuntimeError(
-            "the shape of an uninitialized parameter is not known: call the lazy module on an input first"
-        )
+class UninitializedBuffer(UninitializedTensorMixin, Buffer):
+    """A buffer of a lazy module: its shape is known only when the module sees its first input, or loads its values.
 
-    def __repr__(self) -> str:
-        return "<UninitializedParameter>"
+    >>> held = nn.UninitializedBuffer()
+    >>> held.materialize((2, 3))
+    >>> held.shape
+    Size([2, 3])
+    """
+
+    _becomes = Buffer
+
+    def __init__(
+        self, requires_grad: bool = False, device: Any = None, dtype: Any = None, persistent: bool = True
+    ) -> None:
+        super().__init__(_unsized(dtype), persistent=persistent)
+        if requires_grad:
+            self.requires_grad_()
 
 
 def is_lazy(param: Any) -> bool:
-    """Whether it is a parameter without shape."""
-    return isinstance(param, UninitializedParameter)
+    """Whether it is a parameter or a buffer without shape."""
+    return isinstance(param, UninitializedTensorMixin)

@@ -15,6 +15,24 @@ from autograd import SparseRows, Tensor, enable_grad, no_grad
 from autograd.kernels.update import Held
 from autograd.tensor import RemovableHandle, wrap
 
+from .torch_names import (  # noqa: F401  optimizers written for torch import them from here
+    ParamsT,
+    _capturable_doc,
+    _default_to_fused_or_foreach,
+    _differentiable_doc,
+    _disable_dynamo_if_unsupported,
+    _foreach_doc,
+    _fused_doc,
+    _get_scalar_dtype,
+    _get_value,
+    _maximize_doc,
+    _params_doc,
+    _stack_if_compiling,
+    _to_scalar,
+    _use_grad_for_differentiable,
+    _view_as_real,
+)
+
 
 class Required:
     def __repr__(self) -> str:
@@ -89,7 +107,8 @@ class Optimizer:
                 "put it in a list"
             )
         name = type(self).__name__
-        check_range(name, lr=defaults.get("lr", 0.0))
+        if self._holds_arrays:
+            check_range(name, lr=defaults.get("lr", 0.0))
         self.defaults = defaults
         self.param_groups: list[dict[str, Any]] = []
         self.state: defaultdict[Tensor, dict[str, Any]] = defaultdict(dict)
@@ -141,7 +160,8 @@ class Optimizer:
             if default is required and key not in group:
                 raise ValueError(f"{name}: parameter group didn't specify a value of required parameter {key}")
             group.setdefault(key, default)
-        check_range(name, lr=group.get("lr", 0.0))
+        if self._holds_arrays:
+            check_range(name, lr=group.get("lr", 0.0))
         held = {id(p) for g in self.param_groups for p in g["params"]}
         if len({id(p) for p in params}) != len(params) or any(id(p) in held for p in params):
             raise ValueError(f"{name}: some parameters appear in more than one parameter group")
@@ -270,7 +290,8 @@ class Optimizer:
             held = state_dict["state"].get(number)
             if held is None:
                 continue
-            self._check_state(number, held, p)
+            if self._holds_arrays:
+                self._check_state(number, held, p)
             like = _like if self._holds_arrays else _like_tensor
             fresh[p] = {key: like(key, value, p) for key, value in held.items()}
         self.state = fresh

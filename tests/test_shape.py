@@ -238,3 +238,14 @@ def test_memory_formats():
     for wrong in (lambda: x.contiguous(memory_format="rows"), lambda: x.is_contiguous(memory_format=3)):
         with pytest.raises(TypeError, match="memory_format is"):
             wrong()
+
+
+@pytest.mark.parametrize("n", [1, 2, 15, 16, 40])
+def test_many_single_elements_are_stacked(n):
+    """As losses are; and a vector's gradient put together from its elements'."""
+    x = leaf(n)
+    y = autograd.stack(x.unbind())
+    np.testing.assert_array_equal(y.detach().numpy(), np.arange(float(n)))
+    (g,) = autograd.grad((y * y).sum(), x)
+    np.testing.assert_array_equal(g.numpy(), 2 * np.arange(float(n)))
+    np.testing.assert_array_equal(autograd.stack(list(x.detach()), -1).numpy(), np.arange(float(n)))

@@ -449,3 +449,16 @@ def test_backward_to_inner_tensors():
     assert h.grad.tolist() == [9.0] * 3
     autograd.grad(y, h, retain_graph=True)
     assert h.grad.tolist() == [12.0] * 3
+
+
+@pytest.mark.parametrize("create_graph", [False, True])
+def test_hooks_of_one_tensor_see_one_object(create_graph):
+    """Until one of them returns another, which the later ones see."""
+    x, seen = leaf(2.0), []
+    y = x * 3.0
+    y.register_hook(lambda g: setattr(g, "mark", 1))
+    y.register_hook(lambda g: seen.append(g.mark))
+    y.register_hook(lambda g: g * 2)
+    y.register_hook(lambda g: seen.append((hasattr(g, "mark"), g.item())))
+    y.backward(create_graph=create_graph)
+    assert seen == [1, (False, 2.0)] and x.grad.item() == 6.0

@@ -585,7 +585,7 @@ def stacked(arrays: Sequence[np.ndarray], axis: int) -> np.ndarray:
         run(_pairs, y.itemsize, -(-first.size // step), y.nbytes >= GATE, _LIKE[y.itemsize], *places)
     elif not _rows_beside(arrays, range(0, n * inner, inner or 1), y, axis, False):
         before: tuple[Any, ...] = (slice(None),) * axis
-        copies([(a, y[(*before, k)]) for k, a in enumerate(arrays)])
+        copies([(a, y[(*before, k, ...)]) for k, a in enumerate(arrays)])  # ...: a view of single elements too
     return y
 
 

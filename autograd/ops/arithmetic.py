@@ -205,10 +205,10 @@ def _array(x: Any) -> Any:
 
 def _one_float(*operands: Any) -> bool:
     """Whether all are tensors or arrays of one floating dtype, which so is their common one."""
-    dtype = operands[0].dtype if isinstance(operands[0], (Tensor, ndarray)) else None
-    if dtype is None or dtype.kind != "f":
+    first = _array(operands[0])
+    if not isinstance(first, ndarray) or first.dtype.kind != "f":
         return False
-    return all([isinstance(x, (Tensor, ndarray)) and x.dtype is dtype for x in operands])
+    return all([isinstance(x, ndarray) and x.dtype is first.dtype for x in map(_array, operands)])
 
 
 def _older(name: str, order: str) -> None:

@@ -36,7 +36,7 @@ def attention_weights(
         mask = wrap(np.tril(np.ones(scores.shape[-2:], np.bool_)))
     if mask is None:
         return softmax(scores, -1)
-    if mask.dtype == bool:
+    if mask.dtype.kind == "b":
         scores = masked_fill(scores, logical_not(mask), -math.inf)
     else:
         scores = scores + mask
@@ -116,7 +116,7 @@ def _check(query: Any, key: Any, value: Any, mask: Any, is_causal: bool, enable_
         )
     if is_causal and mask is not None:
         raise TapeError(f"{name}: explicit attn_mask should not be set when is_causal=True")
-    if mask is not None and mask.dtype != bool and mask.dtype != dtype:
+    if mask is not None and mask.dtype.kind != "b" and mask.dtype != dtype:
         raise DTypeError(f"{name}: attn_mask is {mask.dtype}; expected bool, or query's {dtype}")
     if enable_gqa and (min(map(len, shapes)) < 3 or k[-3] != v[-3] or not k[-3] or q[-3] % k[-3]):
         raise ShapeError(
@@ -259,7 +259,7 @@ def additive_attention(query: Any, keys: Any, values: Any, weight: Any, mask: An
             f"{name}: query is {query.dtype}, keys {keys.dtype}, values {values.dtype} and weight {weight.dtype}; expected "
             "one floating dtype, cast with to()"
         )
-    if mask is not None and (mask.dtype != bool or tuple(mask.shape) != (B, S)):
+    if mask is not None and (mask.dtype.kind != "b" or tuple(mask.shape) != (B, S)):
         raise ShapeError(
             f"{name}: mask is {mask.dtype} {tuple(mask.shape)}; expected bools of shape {(B, S)}, keys' first two"
         )

@@ -34,9 +34,15 @@ def _convert(input: Any, dtype: np.dtype) -> Any:
 _MANY = 1 << 12  # elements from where on a kernel is worth its call
 
 
-def to_dtype(input: Any, dtype: np.dtype) -> Any:
+def to_dtype(input: Any, dtype: Any) -> Any:
     """`input` itself where it has that dtype, else converted."""
-    return input if input.dtype == dtype else _convert(input, dtype)
+    if type(dtype) is dtypes.DType:
+        dtype = dtype.dtype
+    return input if _array(input).dtype == dtype else _convert(input, dtype)
+
+
+def _array(x: Any) -> Any:
+    return x._data if isinstance(x, Tensor) else x
 
 
 @function(
@@ -77,8 +83,7 @@ def to(
         on_cpu(device)
     if other is not None:
         dtype = other.dtype
-    chosen = input.dtype if dtype is None else dtypes.as_dtype(dtype)
-    converted = input if chosen == input.dtype else _convert(input, chosen)
+    converted = input if dtype is None else to_dtype(input, dtypes.as_dtype(dtype))
     if is_channels_last("to", memory_format):
         return in_format("to", converted, memory_format, copy and converted is input)
     if memory_format == "contiguous_format":
@@ -146,7 +151,7 @@ def fill_(self: Tensor, value: Any) -> Tensor:
         raise ShapeError(f"fill_: value must be a number or 0-dim, got shape {tuple(value.shape)}")
     if not isinstance(value, (Tensor, int, float, np.generic, ndarray)):
         raise DTypeError(f"fill_: expected a number or a 0-dim tensor, got {type(value).__name__}")
-    return _write(self, "fill_", dtypes.fitting("fill_", value, self.dtype))
+    return _write(self, "fill_", dtypes.fitting("fill_", value, self._data.dtype))
 
 
 def zero_(self: Tensor) -> Tensor:

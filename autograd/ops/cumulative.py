@@ -254,7 +254,7 @@ def diff(input: Any, n: int = 1, dim: int = -1, prepend: Any = None, append: Any
         return input
     if prepend is not None or append is not None:
         input = cat([part for part in (prepend, input, append) if part is not None], d)
-    boolean = str(input.dtype) == "bool"
+    boolean = input.dtype.kind == "b"
     for _ in range(min(n, input.shape[d])):
         later, earlier = _part(input, d, 1, None), _part(input, d, 0, input.shape[d] - 1)
         input = later ^ earlier if boolean else later - earlier

@@ -112,7 +112,7 @@ def attention_lstm(
         fits = _broadcasts(tuple(x.shape), shape) if what == "inner" else tuple(x.shape) == shape
         if not fits:
             raise ShapeError(f"{name}: {what} has shape {tuple(x.shape)}; expected {shape}")
-    if mask is not None and (mask.dtype != bool or tuple(mask.shape) != (B, S)):
+    if mask is not None and (mask.dtype.kind != "b" or tuple(mask.shape) != (B, S)):
         raise ShapeError(f"{name}: mask is {mask.dtype} {tuple(mask.shape)}; expected bools of shape {(B, S)}")
     weights = weight_query, weight_score, weight_context, weight_hh
     return _attention_lstm(inner, keys, values, *weights, h, c, mask, steps)[:3]

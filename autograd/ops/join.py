@@ -206,7 +206,7 @@ def _side_by_side(tensors: Sequence[Any], dim: int) -> Any:
     if not alike or any([x.dtype != first.dtype for x in tensors]):
         return np.stack(tensors, dim)
     dim %= first.ndim + 1
-    if first.size * len(tensors) < _MANY and len(tensors) < 16:
+    if not first.ndim or (first.size * len(tensors) < _MANY and len(tensors) < 16):
         y = np.empty((*first.shape[:dim], len(tensors), *first.shape[dim:]), first.dtype)
         before: tuple[Any, ...] = (slice(None),) * dim
         for k, x in enumerate(tensors):

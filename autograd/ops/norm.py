@@ -124,14 +124,14 @@ def _vector(name: str, argument: str, v: Any, n: int, dtype: np.dtype) -> None:
     """Check a value a channel."""
     if v is None:
         return
-    array = getattr(v, "_data", v)
+    array = _array(v)
     if array.shape == (n,) and array.dtype is dtype:
         return
-    if tuple(v.shape) != (n,):
+    if array.shape != (n,):
         raise ShapeError(
             f"{name}: {argument} has shape {tuple(v.shape)}; expected ({n},), one value a channel of the input"
         )
-    if v.dtype != dtype:
+    if array.dtype != dtype:
         raise DTypeError(f"{name}: {argument} is {v.dtype} and input {dtype}; expected one dtype, cast with to()")
 
 
@@ -175,7 +175,7 @@ def batch_norm(
     tensor([[-1.0000],
             [ 1.0000]])
     """
-    shape, dtype = tuple(input.shape), input.dtype
+    shape, dtype = tuple(input.shape), _array(input).dtype
     if len(shape) < 2 and shape != (0,):
         raise ShapeError(f"batch_norm: input has shape {shape}; expected (N, C, *)")
     _floating("batch_norm", input)
@@ -191,10 +191,10 @@ def batch_norm(
     _vector("batch_norm", "bias", bias, C, dtype)
     for argument, v in (("running_mean", running_mean), ("running_var", running_var)):
         if v is not None:
-            _vector("batch_norm", argument, v, C, v.dtype)
-            if training and v.dtype == dtypes.float64 != dtype:
+            _vector("batch_norm", argument, v, C, _array(v).dtype)
+            if training and _array(v).dtype == dtypes.float64 != dtype:
                 raise DTypeError(f"batch_norm: {argument} is {v.dtype} and input {dtype}; expected one dtype")
-    if residual is not None and (residual.shape != shape or residual.dtype != dtype):
+    if residual is not None and (residual.shape != shape or _array(residual).dtype != dtype):
         raise ShapeError(
             f"batch_norm: residual is {residual.dtype} {tuple(residual.shape)}; expected {dtype} {shape}, as input"
         )
@@ -270,14 +270,18 @@ def _layer_norm(input: Any, weight: Any, bias: Any, n: int, eps: float) -> Any:
 def _normal_shape(name: str, input: Any, normalized_shape: Any, **arguments: Any) -> tuple[int, ...]:
     if isinstance(normalized_shape, int):
         raise TypeError(f"{name}: normalized_shape is {normalized_shape}; expected a tuple or list of ints")
-    shape, given, dtype = tuple(normalized_shape), tuple(input.shape), input.dtype
+    shape, given, dtype = tuple(normalized_shape), tuple(input.shape), _array(input).dtype
     if not shape or given[-len(shape) :] != shape:
         raise ShapeError(f"{name}: input has shape {given}; its last dimensions should be normalized_shape {shape}")
-    _floating(name, input)
+    if dtype.kind != "f":
+        _floating(name, input)
     for argument, v in arguments.items():
-        if v is not None and tuple(v.shape) != shape:
-            raise ShapeError(f"{name}: {argument} has shape {tuple(v.shape)}; expected normalized_shape {shape}")
-        if v is not None and v.dtype != dtype:
+        if v is None:
+            continue
+        held = _array(v)
+        if held.shape != shape:
+            raise ShapeError(f"{name}: {argument} has shape {held.shape}; expected normalized_shape {shape}")
+        if held.dtype != dtype:
             raise DTypeError(
                 f"{name}: {argument} is {v.dtype} and input {input.dtype}; expected one dtype, cast with to()"
             )
@@ -386,7 +390,7 @@ def _group_norm(input: Any, weight: Any, bias: Any, groups: int, eps: float) -> 
 
 def _grouped(name: str, input: Any, groups: int, weight: Any, bias: Any, eps: float) -> Any:
     """`_group_norm` of checked arguments."""
-    shape, dtype = tuple(input.shape), input.dtype
+    shape, dtype = tuple(input.shape), _array(input).dtype
     N, C, *space = shape
     _floating(name, input)
     _vector(name, "weight", weight, C, dtype)
@@ -463,7 +467,7 @@ def instance_norm(
         )
     _floating("instance_norm", input)
     for argument, v in (("running_mean", running_mean), ("running_var", running_var)):
-        _vector("instance_norm", argument, v, input.shape[1], input.dtype)
+        _vector("instance_norm", argument, v, input.shape[1], _array(input).dtype)
     if running_mean is not None or running_var is not None:
         x = _array(input).reshape(*input.shape[:2], space)
         if running_mean is not None:

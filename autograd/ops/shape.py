@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
+from ..dtypes import DType
 from ..errors import DTypeError, RangeError, ShapeError
 from ..kernels import move, order
 from ..op import function, op
@@ -81,7 +82,7 @@ def view(input: Any, *sizes: Any, size: Any = None) -> Any:
 
 
 def _is_dtype(value: Any) -> bool:
-    return isinstance(value, (np.dtype, type))
+    return isinstance(value, (DType, np.dtype, type))
 
 
 def _array(x: Any) -> ndarray:

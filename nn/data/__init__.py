@@ -1,5 +1,7 @@
 """Data sets, samplers and the loader, with torch's names; real digits; random changes of pictures."""
 
+from nn.data import loader as dataloader  # torch's names of the files
+from nn.data import sampler as distributed
 from nn.data import transforms
 from nn.data.dataset import (
     ChainDataset,

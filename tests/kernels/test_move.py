@@ -113,6 +113,11 @@ def test_what_a_copy_refuses():
         move.copy(np.zeros((2, 3)), np.broadcast_to(np.zeros(3), (2, 3)))
 
 
+def test_stacked_single_elements():
+    for n in (1, 2, 3, 40):
+        np.testing.assert_array_equal(move.stacked([np.array(float(k)) for k in range(n)], 0), np.arange(float(n)))
+
+
 @given(
     st.sampled_from([(3, 4), (7,), (40, 1, 30), (2, 90, 50, 3), (30, 3, 5)]),
     st.lists(st.integers(0, 5), min_size=1, max_size=4),

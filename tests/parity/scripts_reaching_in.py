@@ -14,8 +14,10 @@ import torch.distributions as distributions
 from torch.autograd.function import InplaceFunction
 from torch.autograd.grad_mode import no_grad
 from torch.autograd.variable import Variable
+from torch.cuda.amp import GradScaler
 from torch.distributions import Distribution, constraints
 from torch.distributions.utils import broadcast_all, clamp_probs, lazy_property, logits_to_probs, probs_to_logits
+from torch.nn.common_types import _size_2_t, _size_any_t
 from torch.nn.modules.activation import MultiheadAttention
 from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.modules.conv import _ConvTransposeNd
@@ -25,8 +27,14 @@ from torch.nn.modules.transformer import _get_activation_fn, _get_clones
 from torch.nn.modules.utils import consume_prefix_in_state_dict_if_present
 from torch.nn.utils.convert_parameters import parameters_to_vector, vector_to_parameters
 from torch.optim.adamw import AdamW
+from torch.optim.optimizer import ParamsT, _get_value, _use_grad_for_differentiable
 from torch.optim.swa_utils import *  # noqa: F403
 from torch.overrides import has_torch_function
+from torch.types import Device
+from torch.utils._foreach_utils import _group_tensors_by_device_and_dtype
+from torch.utils.data._utils.collate import default_collate
+from torch.utils.checkpoint import get_device_states
+from torch.utils.hooks import RemovableHandle
 from torch.utils._pytree import tree_all, tree_any, tree_flatten, tree_leaves, tree_map, tree_map_only, tree_unflatten
 
 SCRIPTS = {}
@@ -346,3 +354,95 @@ def older_idioms_and_limits():
     torch.from_dlpack(shared)[0] = 7
     np.from_dlpack(shared)[1] = 8
     return [*log, shared, refused(BufferError, lambda: x.__dlpack__())]
+
+
+@script
+def optimizer_written_for_torch():
+    class Averaging(torch.optim.Optimizer):
+        """Keeps what no parameter has the shape of, and learns without a rate where None is given."""
+
+        def __init__(self, params: ParamsT, lr=None, decay=0.5, differentiable=False):
+            super().__init__(params, dict(lr=lr, decay=decay, differentiable=differentiable))
+
+        @_use_grad_for_differentiable
+        def step(self, closure=None):
+            loss = None
+            if closure is not None:
+                with torch.enable_grad():
+                    loss = closure()
+            for group in self.param_groups:
+                params = [p for p in group["params"] if p.grad is not None]
+                grads = [p.grad for p in params]
+                for p in params:
+                    state = self.state[p]
+                    if not state:
+                        state["mean"], state["length"] = torch.zeros_like(p), torch.zeros(3)
+                grouped = _group_tensors_by_device_and_dtype([params, grads, [self.state[p]["mean"] for p in params]])
+                for (params, grads, means), _ in grouped.values():
+                    torch._foreach_lerp_(means, grads, 1 - group["decay"])
+                    norms = torch._foreach_norm(means)
+                    for p, norm in zip(params, norms):
+                        self.state[p]["length"][0] = _get_value(norm)
+                    torch._foreach_div_(norms, math.sqrt(2.0))
+                    torch._foreach_maximum_(norms, 1e-3)
+                    torch._foreach_addcdiv_(params, means, norms, value=-(0.1 if group["lr"] is None else group["lr"]))
+            return loss
+
+    model = nn.Linear(3, 2)
+    vector_to_parameters(torch.arange(8.0) / 8, model.parameters())
+    optimizer = Averaging([{"params": [model.weight]}, {"params": [model.bias], "lr": 0.2}])
+    x, losses = tensor(4, 3), []
+
+    def closure():
+        optimizer.zero_grad()
+        loss = model(x).pow(2).mean()
+        loss.backward()
+        return loss
+
+    for _ in range(3):
+        losses.append(optimizer.step(closure).detach())
+        optimizer.load_state_dict(optimizer.state_dict())
+    return [losses, list(model.parameters()), [sorted(s) for s in optimizer.state_dict()["state"].values()]]
+
+
+@script
+def average_of_weights_by_dtype():
+    model = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3))
+    vector_to_parameters(torch.arange(15.0) / 8, model.parameters())
+    average = {k: v.clone() for k, v in model.state_dict().items()}
+    for step in range(3):
+        model(tensor(4, 2, seed=step))
+        with torch.no_grad():
+            torch._foreach_mul_(list(model.parameters()), 1.5)
+        for k, v in model.state_dict().items():
+            if v.dtype.is_floating_point:
+                average[k].mul_(0.9).add_(v, alpha=0.1)
+            else:
+                average[k].copy_(v)
+    sizes = {str(p.dtype).split(".")[1]: p.numel() * p.dtype.itemsize for p in average.values()}
+    return [list(average.values()), sorted(sizes.items()), sorted(str(d) for d in {v.dtype for v in average.values()})]
+
+
+@script
+def questions_of_programs():
+    def padded(size: _size_2_t, device: Device = None) -> _size_any_t:
+        return size
+
+    half = torch.bfloat16 if torch.cuda.is_available() else torch.float32
+    device = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else "cpu"
+    handle = nn.Linear(1, 1).register_forward_hook(print)
+    x = torch.ones(2, device=device, dtype=half, requires_grad=True)
+    drawn = distributions.OneHotCategoricalStraightThrough(probs=torch.stack([x, 0 * x + 1e-9])).rsample()
+    drawn.select(-1, 0).sum().backward()
+    return [
+        padded((1, 2)), isinstance(handle, RemovableHandle), get_device_states(x), torch.xpu.is_available(),
+        torch.onnx.is_in_onnx_export(), torch.get_deterministic_debug_mode(),
+        issubclass(torch.utils.data.dataloader.DataLoader, torch.utils.data.DataLoader), issubclass(torch.OutOfMemoryError, RuntimeError), issubclass(torch.cuda.OutOfMemoryError, RuntimeError),
+        isinstance(x, torch.HalfTensor), isinstance(x, (torch.FloatTensor, torch.BFloat16Tensor)), callable(GradScaler),
+        isinstance(x.dtype, torch.dtype), str(x.dtype), torch.finfo(x.dtype).min, x.dtype in (torch.float16, torch.float32),
+        default_collate([1, 2]), torch.arange(end=3), torch.arange(start=1, end=3), x.grad is not None,
+        torch.promote_types(torch.int8, torch.float32), torch.get_default_dtype().is_floating_point, drawn.sum(-1),
+        getattr(torch, str(x.double().dtype).split(".")[-1]), torch.tensor(np.arange(2), dtype=x.dtype),
+        np.arange(2).astype(x.detach().numpy().dtype).dtype.name, torch.half.is_floating_point, torch.bfloat16.itemsize,
+        {torch.float32: "single"}[x.dtype], x.type(torch.float64), x.type(), torch.Tensor.type(x, torch.int32),
+    ]  # fmt: skip

@@ -81,7 +81,7 @@ def test_draws(name, given, value):
     assert ours.has_rsample == theirs.has_rsample
     for shape in ((), (3,), (2, 5)):
         x, y = ours.sample(shape), theirs.sample(shape)
-        assert tuple(x.shape) == tuple(y.shape) and str(x.dtype) == str(y.dtype).removeprefix("torch.")
+        assert tuple(x.shape) == tuple(y.shape) and str(x.dtype) == str(y.dtype)
         assert not x.requires_grad
     if ours.has_rsample:
         assert ours.rsample((2,)).requires_grad
@@ -211,9 +211,7 @@ def test_further_distributions(name, given, value, reparametrized):
             together(mine, yours, a, b, what)
     assert ours.has_rsample == (theirs.has_rsample and not reparametrized)
     x, y = ours.sample((2, 5)), theirs.sample((2, 5))
-    assert (
-        tuple(x.shape) == tuple(y.shape) and str(x.dtype) == str(y.dtype).removeprefix("torch.") and not x.requires_grad
-    )
+    assert tuple(x.shape) == tuple(y.shape) and str(x.dtype) == str(y.dtype) and not x.requires_grad
     assert np.isfinite(ours.log_prob(x).detach().numpy()).all()
     if ours.has_rsample:
         assert ours.rsample((2,)).requires_grad

@@ -279,7 +279,7 @@ def alike(name: str, a: Any, b: Any, about: str) -> None:
         assert isinstance(x, Tensor), f"{about}: {type(x).__name__} beside a tensor"
         y = y.resolve_conj().resolve_neg()
         if info.name in DRAWN or k >= DETERMINED.get(info.name, k + 1):
-            assert (str(x.dtype), tuple(x.shape)) == (str(y.dtype).removeprefix("torch."), tuple(y.shape)), about
+            assert (str(x.dtype), tuple(x.shape)) == (str(y.dtype), tuple(y.shape)), about
         else:
             scale = (
                 max(1.0, float(y.detach().nan_to_num(0, 0, 0).abs().max()))

@@ -225,3 +225,48 @@ def test_a_forked_stream_leaves_the_other_where_it_was():
         first = library.rand(2)
         library.manual_seed(3)
         assert library.rand(2).tolist() == first.tolist()
+
+
+def own_lazy_layer(library):
+    """A layer of one's own that learns the shape of a parameter and of a buffer from its first input."""
+    layers = library.nn
+
+    class Scale(layers.Module):
+        pass
+
+    class LazyScale(layers.modules.lazy.LazyModuleMixin, Scale):
+        cls_to_become = Scale
+
+        def __init__(self):
+            super().__init__()
+            self.weight = layers.UninitializedParameter(dtype=library.float64)
+            self.register_buffer("shift", layers.parameter.UninitializedBuffer())
+
+        def initialize_parameters(self, x):
+            with library.no_grad():
+                self.weight.materialize(x.shape[1:])
+                self.weight.fill_(2.0)
+                self.shift.materialize((1,))
+                self.shift.fill_(1.0)
+
+    Scale.forward = lambda self, x: x * self.weight + self.shift
+    return LazyScale
+
+
+def test_lazy_layers_of_ones_own():
+    for library in (autograd, torch):
+        made = own_lazy_layer(library)
+        layer, other, third = made(), made(), made()
+        assert layer.has_uninitialized_params() and repr(layer.shift) == "<UninitializedBuffer>"
+        assert repr(layer.state_dict()["weight"]) == "<UninitializedParameter>"
+        with pytest.raises(RuntimeError, match="shape of an uninitialized parameter"):
+            layer.shift.shape  # noqa: B018
+        layer.load_state_dict(other.state_dict())  # nothing in nothing
+        assert layer.has_uninitialized_params()
+        y = layer(library.ones(2, 3))
+        assert y.tolist() == [[3.0] * 3] * 2 and y.dtype is library.float64 and type(layer).__name__ == "Scale"
+        assert not library.nn.parameter.is_lazy(layer.shift) and isinstance(layer.weight, library.nn.Parameter)
+        other.load_state_dict(layer.state_dict())
+        assert not other.has_uninitialized_params() and other.weight.tolist() == [2.0] * 3
+        with pytest.raises(RuntimeError):
+            other.load_state_dict(third.state_dict())

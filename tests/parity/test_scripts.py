@@ -49,7 +49,7 @@ def plain(value: Any) -> Any:
     """Without what names the library, and with one space for many: a ParameterList indents in its own way."""
     if isinstance(value, (torch.Tensor, autograd.Tensor)):
         return value.detach().numpy()
-    if isinstance(value, (torch.dtype, torch.device, np.dtype, autograd.device, str)):
+    if isinstance(value, (torch.dtype, torch.device, autograd.dtype, autograd.device, str)):
         text = re.sub(
             r"\b(torch|autograd)\.(?=Size|float|int|bool|uint|return_types)|\b_(?=Incompatible)", "", str(value)
         )
