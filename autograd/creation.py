@@ -416,6 +416,16 @@ def _float_dtype(name: str, dtype: np.dtype) -> np.dtype:
     return dtype
 
 
+def _drawn(name: str, draw: Any, shape: tuple[int, ...], dtype: np.dtype, generator: Generator | None) -> ndarray:
+    """Random numbers; both parts of complex ones, of normal ones with a variance of 1 in all."""
+    if dtype.kind != "c":
+        return draw(shape, _float_dtype(name, dtype), generator)
+    parts = draw((*shape, 2), dtypes.REAL_PART[dtype], generator)
+    if draw is normal_array:
+        parts *= 0.5**0.5
+    return parts.view(dtype).reshape(shape)
+
+
 def rand(
     *sizes: Any,
     size: Any = None,
@@ -425,13 +435,13 @@ def rand(
     requires_grad: bool = False,
     pin_memory: bool = False,
 ) -> Tensor:
-    """Uniform in [0, 1).
+    """Uniform in [0, 1); of a complex dtype both parts are.
 
     >>> autograd.rand(2, 3).shape
     Size([2, 3])
     """
     shape = _shape("rand", sizes, size)
-    return _finish(uniform_array(shape, _float_dtype("rand", _dtype(dtype)), generator), device, requires_grad)
+    return _finish(_drawn("rand", uniform_array, shape, _dtype(dtype), generator), device, requires_grad)
 
 
 def randn(
@@ -443,13 +453,13 @@ def randn(
     requires_grad: bool = False,
     pin_memory: bool = False,
 ) -> Tensor:
-    """Standard normal.
+    """Standard normal; of a complex dtype both parts, with variance 1/2 each.
 
     >>> autograd.randn(2, 3).shape
     Size([2, 3])
     """
     shape = _shape("randn", sizes, size)
-    return _finish(normal_array(shape, _float_dtype("randn", _dtype(dtype)), generator), device, requires_grad)
+    return _finish(_drawn("randn", normal_array, shape, _dtype(dtype), generator), device, requires_grad)
 
 
 def randint(
@@ -643,7 +653,7 @@ def promote_types(type1: Any, type2: Any) -> np.dtype:
 class finfo:
     """The limits of a floating dtype (the default one), as Python's numbers: bits, eps, max, min, tiny, resolution.
 
-    Those of float16 and bfloat16 may be asked for too. Raises DTypeError (TypeError) for any other dtype.
+    Those of float16 and bfloat16 may be asked for too; a complex dtype has those of its parts. Raises DTypeError (TypeError) for any other dtype.
 
     >>> autograd.finfo(autograd.float32).max
     3.4028234663852886e+38
@@ -655,6 +665,7 @@ class finfo:
             self.resolution = 0.01
         else:
             dtype = dtypes.float16 if type is dtypes.float16 else _dtype(type)
+            dtype = dtypes.REAL_PART.get(dtype, dtype)
             if dtype.kind != "f":
                 raise DTypeError(f"finfo: expected a floating dtype, got {dtype}; use iinfo")
             limits = np.finfo(dtype)

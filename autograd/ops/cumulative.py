@@ -35,7 +35,7 @@ def _wide(name: str, input: Any, dtype: Any) -> Any:
         if target == dtypes.bool_:
             raise DTypeError(f"{name}: dtype is bool; expected numbers, compare the result with 0")
         return input.astype(target, copy=False)
-    return input if input.dtype.kind == "f" else input.astype(dtypes.int64, copy=False)
+    return input if input.dtype.kind in "fc" else input.astype(dtypes.int64, copy=False)
 
 
 def _accumulated(combine: np.ufunc, x: ndarray, d: int, reverse: bool = False) -> ndarray:
@@ -47,7 +47,7 @@ def _accumulated(combine: np.ufunc, x: ndarray, d: int, reverse: bool = False) -
         y = combine.accumulate(x, axis=d, dtype=np.float64).astype(np.float32)
     else:
         y = combine.accumulate(x, axis=d)
-        y = y if x.dtype.kind == "f" else y.astype(x.dtype, copy=False)  # numpy widens small integers
+        y = y if x.dtype.kind in "fc" else y.astype(x.dtype, copy=False)  # numpy widens small integers
     return np.flip(y, d) if reverse else y
 
 

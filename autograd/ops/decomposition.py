@@ -34,7 +34,7 @@ def _floats(name: str, *inputs: Any) -> None:
     for x in inputs:
         if x.ndim < 2:
             raise ShapeError(f"{name}: expected matrices (..., M, N), got shape {tuple(x.shape)}")
-        if x.dtype.kind != "f":
+        if x.dtype.kind not in "fc":  # what has no complex form says so itself
             raise DTypeError(f"{name}: expected float32 or float64, got {x.dtype}; cast with to()")
 
 

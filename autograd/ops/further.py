@@ -130,54 +130,7 @@ def unsafe_split(input: Any, split_size: Any, dim: int = 0) -> Any:
     return split(input, split_size, dim)
 
 
-@function(samples=lambda s: [(s(2, 3),), (s(2, 3, 4),)])
-def adjoint(input: Any) -> Any:
-    """The last two dims exchanged: for real matrices the adjoint is the transpose.
-
-    >>> autograd.adjoint(autograd.zeros(2, 3)).shape
-    Size([3, 2])
-    """
-    if not len(input.shape):
-        return input
-    if len(input.shape) < 2:
-        raise ShapeError(f"adjoint: expected matrices (..., M, N), got shape {tuple(input.shape)}")
-    return mT(input)
-
-
-# ------------------------------------------------------------------------------------------- signs and numbers
-
-
-@op(lambda g: _zero(g), promote="float", samples=lambda s: [(s(3, 4),), (s(),), (s(0, 2),)])
-def angle(input: Any) -> Any:
-    """0 for positive numbers, pi for negative ones, NaN for NaN. The gradient is 0.
-
-    >>> autograd.angle(autograd.tensor([1.0, -1.0]))
-    tensor([0.0000, 3.1416])
-    """
-    return np.where(np.isnan(input), input, np.where(input < 0, np.pi, 0)).astype(input.dtype)
-
-
-@function(samples=lambda s: [(s(3, 4),)])
-def conj(input: Any) -> Any:
-    """The input: real numbers are their own conjugates.
-
-    >>> autograd.conj(autograd.tensor([1.0, 2.0]))
-    tensor([1., 2.])
-    """
-    return input
-
-
-alias(conj, "resolve_conj", "resolve_neg", "real")
-
-
-@function(samples=lambda s: [(s(2, 3),)], inplace=True)
-def conj_physical(input: Any) -> Any:
-    """`conj`: input itself, since it is real.
-
-    >>> autograd.conj_physical(autograd.tensor([1.0]))
-    tensor([1.])
-    """
-    return input
+# --------------------------------------------------------------------------------------------------- numbers
 
 
 @op(

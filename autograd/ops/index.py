@@ -373,7 +373,9 @@ def setitem(input: Tensor, index: Any, value: Any) -> None:
         else to_array(value)
     )
     source = node_of(value) if isinstance(value, Tensor) and mode.enabled else None
-    floating = x.dtype.kind == "f"
+    if given.dtype.kind == "c" != x.dtype.kind:
+        raise DTypeError(f"setitem: complex values cannot be written into a tensor of {x.dtype}; take real or imag first")
+    floating = x.dtype.kind in "fc"
     recorded = floating and mode.enabled and (source is not None or node_of(input) is not None)
     copied = input._view is not None and input._view.copied
     if not recorded and not copied:

@@ -76,7 +76,7 @@ def _with_empty(samples: Callable[[Draw], list[tuple[Any, ...]]]) -> Callable[[D
 
 
 def _floating(name: str, input: Any) -> None:
-    if input.dtype.kind != "f":
+    if input.dtype.kind not in "fc":
         raise DTypeError(
             f"{name}: expected a floating-point tensor, got {input.dtype}; convert it with float() or to()"
         )
@@ -119,10 +119,10 @@ def sum(input: Any, dim: Any = None, keepdim: bool = False, dtype: Any = None) -
         return np.full((1,) * input.ndim if keepdim else (), np.count_nonzero(input), dtypes.int64)
     if dtype is not None:
         input = input.astype(dtypes.as_dtype(dtype), copy=False)
-    elif input.dtype.kind != "f":
+    elif input.dtype.kind not in "fc":
         input = input.astype(dtypes.int64, copy=False)
     y = _sum(input, None if dim is None else _axes("sum", dim, input.ndim), keepdim)
-    return y if input.dtype.kind == "f" else y.astype(input.dtype, copy=False)  # numpy widens small integers
+    return y if input.dtype.kind in "fc" else y.astype(input.dtype, copy=False)  # numpy widens small integers
 
 
 @op(
