@@ -653,7 +653,8 @@ def promote_types(type1: Any, type2: Any) -> np.dtype:
 class finfo:
     """The limits of a floating dtype (the default one), as Python's numbers: bits, eps, max, min, tiny, resolution.
 
-    Those of float16 and bfloat16 may be asked for too; a complex dtype has those of its parts. Raises DTypeError (TypeError) for any other dtype.
+    Those of float16 and bfloat16 may be asked for too; a complex dtype has those of its parts. Raises DTypeError
+    (TypeError) for any other dtype.
 
     >>> autograd.finfo(autograd.float32).max
     3.4028234663852886e+38

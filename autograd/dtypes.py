@@ -37,8 +37,11 @@ FLOATS = (float32, float64)
 COMPLEXES = (complex64, complex128)
 SUPPORTED = (float32, float64, int64, int32, int16, int8, uint8, bool_, *COMPLEXES)
 _BUILTIN = {bool: bool_, int: int64}
-REAL_PART = {complex64: float32, complex128: float64}  # the dtype of a complex one's parts, and back
-COMPLEX_OF = {float32: complex64, float64: complex128}
+REAL_PART: dict[np.dtype, np.dtype] = {
+    complex64: float32,
+    complex128: float64,
+}  # the dtype of a complex one's parts, and back
+COMPLEX_OF: dict[np.dtype, np.dtype] = {float32: complex64, float64: complex128}
 
 _default = float32
 # Whether a complex array has been made so far: until then nothing looks for one. Operations ask for this before they look

@@ -750,16 +750,27 @@ def _complex_form(entry: Op, args: Sequence[Any]) -> Callable[..., Any] | None:
 
     Raises DTypeError where the op has no complex form.
     """
-    for value in args:
-        x = value._data if isinstance(value, Tensor) else value
-        if x.dtype.kind == "c" if isinstance(x, (ndarray, np.generic)) else type(x) is complex:
-            if entry.complex is False:
+    if entry.complex is False:
+        real_only(entry.name, *args)
+        return None
+    found = any([_is_complex(value) for value in args])
+    return entry.complex if found else None  # type: ignore[return-value]  # not True: asked before
+
+
+def _is_complex(value: Any) -> bool:
+    x = value._data if isinstance(value, Tensor) else value
+    return x.dtype.kind == "c" if isinstance(x, (ndarray, np.generic)) else type(x) is complex
+
+
+def real_only(name: str, *values: Any) -> None:
+    """Raise DTypeError, naming the operation, where a complex tensor, array or number is among its arguments."""
+    if dtypes.complexes:
+        for value in values:
+            if _is_complex(value):
+                got = getattr(value, "dtype", "a complex number")
                 raise DTypeError(
-                    f"{entry.name}: expected real tensors and numbers, got {getattr(x, 'dtype', 'a complex number')}; "
-                    "take real, imag, abs or angle first"
+                    f"{name}: expected real tensors and numbers, got {got}; take real, imag, abs or angle first"
                 )
-            return entry.complex  # type: ignore[return-value]  # not True: asked before
-    return None
 
 
 def _operand(entry: Op, value: Any) -> Any:
@@ -820,7 +831,7 @@ def _as_view(entry: Op, source: Any, values: list[Any], out: Any, slot: int | No
     copied = held is not None and held.copied
     if entry.name in _MAY_COPY and not root._data.flags.c_contiguous and channels_last(root._data):
         # what torch would do is seen on an array of the base's shape that lies in memory row by row
-        rows = np.empty(root._data.shape, np.int8)
+        rows = np.empty(root._data.shape, root._data.dtype if dtypes.complexes else np.int8)
         shown = rows if held is None else held.replay(rows)
         shared = np.may_share_memory(step[0](shown, *step[1]), rows)
         if y.size and shares != shared:

@@ -413,7 +413,7 @@ def conjugate(g: Any) -> Any:
     the second is the direction of steepest ascent, which `.grad`, hooks and Functions are to see. Real ones are both.
     """
     if type(g) is ndarray:
-        return g if g.dtype.kind != "c" else np.conjugate(g)
+        return g if g.dtype.kind != "c" else np.asarray(np.conjugate(g))
     return conj(g) if hasattr(g, "_data") and g._data.dtype.kind == "c" else g
 
 
@@ -498,7 +498,7 @@ class Walk:
             return False
         shape, size = node.shape, a.size + b.size
         stacks = shape[:1] if len(shape) == 3 == a.ndim else ()
-        if shape != (*stacks, a.shape[-1], b.shape[-1]) or a.shape[:-1] != b.shape[:-1] or a.ndim < 2:
+        if a.ndim < 2 or a.shape[:-1] != b.shape[:-1] or shape != (*stacks, a.shape[-1], b.shape[-1]):
             return False
         if stacks != a.shape[: len(stacks)] or not a.dtype is b.dtype is node.dtype or a.dtype.char not in "fd":
             return False

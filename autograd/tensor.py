@@ -146,8 +146,8 @@ class Tensor:
     """An n-dimensional array whose operations can be recorded for reverse-mode differentiation.
 
     Made by `autograd.tensor` and the other factories; `Tensor(data)` copies data as float32 like torch.Tensor.
-    dtypes: float32 (default), float64, int64, int32, int16, int8, uint8, bool, complex64, complex128. Memory may be channels-last; shapes are
-    logical, images (N, C, H, W).
+    dtypes: float32 (default), float64, int64, int32, int16, int8, uint8, bool, complex64, complex128. Memory may be
+    channels-last; shapes are logical, images (N, C, H, W).
 
     >>> autograd.Tensor([1, 2])
     tensor([1., 2.])
@@ -633,7 +633,9 @@ def to_array(data: Any, dtype: Any = None) -> ndarray:
             array = array.astype(np.result_type(*kinds), copy=False)
         elif array.dtype.kind == "c":
             sizes = [d.itemsize * (1 if d.kind == "c" else 2) for d in found if d is not float and d.kind in "fc"]
-            array = array.astype(f"c{max([*sizes, dtypes.COMPLEX_OF[dtypes.get_default_dtype()].itemsize])}", copy=False)
+            array = array.astype(
+                f"c{max([*sizes, dtypes.COMPLEX_OF[dtypes.get_default_dtype()].itemsize])}", copy=False
+            )
     if dtype is not None:
         target = dtypes.as_dtype(dtype)
         if array.dtype.kind == "c" != target.kind:

@@ -761,7 +761,7 @@ def _fitting(name: str, tensor: Tensor, value: Any) -> tuple[Any, str]:
             f"size mismatch for {name}: copying a param with shape {Size(array.shape)} from checkpoint, "
             f"the shape in current model is {tensor.shape}."
         )
-    if array.dtype.kind not in "fiub":
+    if array.dtype.kind not in "fiub" and array.dtype.kind != tensor.dtype.kind:
         return None, f"While copying {name!r}: cannot convert {array.dtype} to {tensor.dtype}."
     if not tensor.numpy_view().flags.writeable:
         return None, f"While copying {name!r}: the memory of the tensor in the model is read-only."

@@ -26,7 +26,7 @@ from .compare import _where
 from .elementwise import abs as _modulus
 from .elementwise import cos, sin
 from .linalg import mT
-from .reduce import _std, _var, _vector_norm
+from .reduce import _var, _vector_norm
 
 
 def is_complex(x: Any) -> bool:
@@ -35,7 +35,7 @@ def is_complex(x: Any) -> bool:
 
 
 def _complex_tensor(name: str, x: Any) -> None:
-    if not isinstance(x, (Tensor, ndarray)):
+    if not isinstance(x, (Tensor, ndarray, np.generic)):
         raise DTypeError(f"{name}: expected a Tensor, got {type(x).__name__}")
     if x.dtype.kind != "c":
         raise DTypeError(f"{name}: expected a complex tensor, got {x.dtype}; a real one has no imaginary part")
@@ -60,7 +60,7 @@ def view_as_real(input: Any) -> Any:
     tensor([[1., 2.]])
     """
     _complex_tensor("view_as_real", input)
-    return input[..., None].view(dtypes.REAL_PART[input.dtype])
+    return np.asarray(input)[..., None].view(dtypes.REAL_PART[input.dtype])
 
 
 @op(lambda g: view_as_real(_conj(g)), view=True, method=False, samples=_pairs)
@@ -74,7 +74,7 @@ def view_as_complex(input: Any) -> Any:
         raise DTypeError(f"view_as_complex: expected float32 or float64, got {input.dtype}")
     if not input.ndim or input.shape[-1] != 2:
         raise ShapeError(f"view_as_complex: the last dimension must have size 2, got shape {tuple(input.shape)}")
-    if input.strides[-1] != input.itemsize:
+    if input.size and input.strides[-1] != input.itemsize:
         raise ShapeError("view_as_complex: the last dimension must have stride 1; use contiguous()")
     dtypes.complex_made()
     return input.view(dtypes.COMPLEX_OF[input.dtype])[..., 0]
@@ -124,7 +124,7 @@ def _two_parts(s: Draw) -> list[tuple[Any, ...]]:
 
 def _of_parts(name: str, first: str, a: Any, second: str, b: Any) -> None:
     for argument, x in ((first, a), (second, b)):
-        if not isinstance(x, ndarray) or x.dtype not in dtypes.COMPLEX_OF:
+        if not isinstance(x, (ndarray, np.generic)) or x.dtype not in dtypes.COMPLEX_OF:
             got = getattr(x, "dtype", type(x).__name__)
             raise DTypeError(f"{name}: {argument} must be a tensor of float32 or float64, got {got}")
     if a.dtype != b.dtype:
@@ -244,7 +244,9 @@ def _abs(input: Any) -> Any:
 
 
 def _sgn(input: Any) -> Any:
-    return input / _nonzero(_modulus(input))
+    """input / |input|, 0 at 0, where the gradient is 0 too."""
+    modulus = _modulus(input)
+    return _where(modulus == 0, 0.0, input / _nonzero(modulus))
 
 
 @op(

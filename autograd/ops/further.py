@@ -10,9 +10,8 @@ import numpy as np
 from .. import dtypes
 from ..errors import DTypeError, NumberError, RangeError, ShapeError
 from ..forms import result_type
-from ..op import function, op
+from ..op import function, op, real_only
 from ..tensor import Tensor, wrap
-from .alias import alias
 from .arithmetic import pow
 from .chain import _zero
 from .compare import _data, _where
@@ -20,7 +19,6 @@ from .convert import to_dtype
 from .dims import dim_of, dims_of
 from .index import Subscript, _getitem, _index_put, check_index, index_select, narrow
 from .join import cat, chunk, split, stack
-from .linalg import mT
 from .reduce import _vector_norm
 from .scatter import _scatter_reduce
 from .shape import _reshape, clone, diag_embed, diagonal
@@ -350,6 +348,7 @@ def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
     tensor([[4., 2., 1.],
             [9., 3., 1.]])
     """
+    real_only("vander", x)
     if len(x.shape) != 1:
         raise ShapeError(f"vander: expected a vector, got shape {tuple(x.shape)}")
     n = x.shape[0] if N is None else N
@@ -371,6 +370,7 @@ def linalg_vander(x: Any, *, N: int | None = None) -> Any:
     tensor([[1., 2., 4.],
             [1., 3., 9.]])
     """
+    real_only("linalg.vander", x)
     if x.dtype.kind == "b":
         raise DTypeError("linalg.vander: expected numbers, got bools")
     x = x if len(x.shape) else _reshape(x, (1,))

@@ -374,7 +374,9 @@ def setitem(input: Tensor, index: Any, value: Any) -> None:
     )
     source = node_of(value) if isinstance(value, Tensor) and mode.enabled else None
     if given.dtype.kind == "c" != x.dtype.kind:
-        raise DTypeError(f"setitem: complex values cannot be written into a tensor of {x.dtype}; take real or imag first")
+        raise DTypeError(
+            f"setitem: complex values cannot be written into a tensor of {x.dtype}; take real or imag first"
+        )
     floating = x.dtype.kind in "fc"
     recorded = floating and mode.enabled and (source is not None or node_of(input) is not None)
     copied = input._view is not None and input._view.copied

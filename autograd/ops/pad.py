@@ -82,7 +82,13 @@ def _pad_copies(input: Any, pads: Pads, mode: str) -> Any:
 def _in_kernel(x: Any, shape: tuple[int, ...], pads: Pads) -> bool:
     """Whether the kernels take this and are worth their call; `shape` is that without borders."""
     padded = len(_borders(pads))
-    return x.size >= 4096 and x.dtype.kind != "c" and 0 < padded <= 3 and 0 not in shape and all(a >= 0 and b >= 0 for a, b in pads)
+    return (
+        x.size >= 4096
+        and x.dtype.kind != "c"
+        and 0 < padded <= 3
+        and 0 not in shape
+        and all(a >= 0 and b >= 0 for a, b in pads)
+    )
 
 
 def _borders(pads: Pads) -> Pads:
