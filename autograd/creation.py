@@ -310,6 +310,8 @@ def arange(
     if end is None:
         start, end = 0, start
     start, end, step = (v.item() if isinstance(v, (Tensor, np.generic)) else v for v in (start, end, step))
+    if any(isinstance(v, complex) for v in (start, end, step)) or _dtype(dtype).kind == "c":
+        raise DTypeError("arange: complex numbers are in no order; convert a range with to()")
     if not step:
         raise ShapeError("arange: step must be nonzero")
     if not all(np.isfinite(v) for v in (start, end)):
@@ -349,13 +351,17 @@ def linspace(
     start, end = (v.item() if isinstance(v, Tensor) else v for v in (start, end))
     chosen = _dtype(dtype)
     values = _evenly("linspace", start, end, steps, chosen)
-    return _finish((np.trunc(values) if chosen.kind != "f" else values).astype(chosen), device, requires_grad)
+    return _finish((np.trunc(values) if chosen.kind in "iu" else values).astype(chosen), device, requires_grad)
 
 
 def _evenly(name: str, start: Any, end: Any, steps: Any, dtype: np.dtype) -> ndarray:
     """`steps` float64 values from start to end, which are whole numbers first where the dtype is."""
     if dtype.kind in "iu":
         start, end = int(start), int(end)
+    if isinstance(start, complex) or isinstance(end, complex):
+        if dtype.kind != "c":
+            raise DTypeError(f"{name}: from {start} to {end} needs a complex dtype, got {dtype}")
+        return np.linspace(start, end, range_count(name, steps), dtype=np.complex128)
     return np.linspace(start, end, range_count(name, steps), dtype=np.float64)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from . import dtypes
 from .errors import DTypeError, NumberError
+from .ops.out import publish
 from .ops.spectral import fft_fft as fft
 from .ops.spectral import fft_fft2 as fft2
 from .ops.spectral import fft_fftn as fftn
@@ -67,3 +68,5 @@ __all__ = [
     "fft", "fft2", "fftfreq", "fftn", "fftshift", "hfft", "ifft", "ifft2", "ifftn", "ifftshift", "ihfft", "irfft", "irfft2",
     "irfftn", "rfft", "rfft2", "rfftfreq", "rfftn",
 ]  # fmt: skip
+
+publish(globals())

@@ -448,7 +448,11 @@ def stft(
     >>> autograd.stft(autograd.ones(8), 4, return_complex=True).shape
     Size([3, 9])
     """
-    x = _given("stft", input, is_complex(input) if isinstance(input, (Tensor, ndarray)) else False)
+    x = input
+    if not isinstance(x, (Tensor, ndarray)) or x.dtype.kind not in "fc":
+        raise DTypeError(
+            f"stft: expected floating-point or complex samples, got {getattr(x, 'dtype', type(x).__name__)}"
+        )
     complex_in = is_complex(x) or (window is not None and is_complex(window))
     if return_complex is None:
         if not complex_in:

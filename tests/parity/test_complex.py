@@ -156,6 +156,54 @@ def test_products_and_pairs(k):
     beside(*PAIRED[k])
 
 
+LARGE = [
+    lambda lib, x, y: x + y,
+    lambda lib, x, y: x * y,
+    lambda lib, x, y: x / y,
+    lambda lib, x, y: 2.0 * x - 1,
+    lambda lib, x, y: x.sum(0),
+    lambda lib, x, y: x.sum(1),
+    lambda lib, x, y: x.mean(),
+    lambda lib, x, y: x.cumsum(1),
+    lambda lib, x, y: x @ y.T,
+    lambda lib, x, y: x.flip(1),
+    lambda lib, x, y: x.T.contiguous(),
+    lambda lib, x, y: lib.cat([x, y], 1),
+    lambda lib, x, y: lib.stack([x, y]),
+    lambda lib, x, y: lib.stack([x, y], 2),
+    lambda lib, x, y: x.tril(),
+    lambda lib, x, y: lib.nn.functional.pad(x, (1, 2, 3, 4)),
+    lambda lib, x, y: x.roll((3, 5), (0, 1)),
+    lambda lib, x, y: x[:, ::3].clone(),
+    lambda lib, x, y: x[[5, 3, 3, 8]],
+    lambda lib, x, y: x.repeat(2, 2),
+    lambda lib, x, y: lib.where(x.abs() > 1, x, y),
+    lambda lib, x, y: x.masked_fill(x.abs() > 1, 0),
+    lambda lib, x, y: x[x.abs() > 1],
+    lambda lib, x, y: x.expand(2, *x.shape).sum(0),
+    lambda lib, x, y: x.reshape(-1, 4).sum(1),
+    lambda lib, x, y: x.abs(),
+    lambda lib, x, y: x**2,
+    lambda lib, x, y: x.split(7, 1)[1] * 1,
+    lambda lib, x, y: x.repeat_interleave(2, 0),
+    lambda lib, x, y: lib.outer(x[0], y[0]),
+    lambda lib, x, y: x.index_select(0, lib.arange(50)),
+    lambda lib, x, y: x.gather(1, lib.arange(300).expand(x.shape) % 7),
+    lambda lib, x, y: x[None, None] * y[None, None].permute(0, 1, 3, 2).contiguous().permute(0, 1, 3, 2),
+    lambda lib, x, y: x.sqrt(),
+    lambda lib, x, y: lib.zeros_like(x).index_add(0, lib.arange(600) % 5, y),
+    lambda lib, x, y: x.neg().reciprocal().square(),
+    lambda lib, x, y: x.clone().add_(y).mul_(2).sub_(y),
+    lambda lib, x, y: lib.nn.functional.pad(x[None], (2, 1), "reflect"),
+]
+
+
+@pytest.mark.parametrize("k", range(len(LARGE)))
+def test_large_arrays(k):
+    """Beyond the sizes from which real arrays go to kernels."""
+    beside(LARGE[k], z(600, 300), z(600, 300), order=1)
+
+
 @pytest.mark.parametrize("name", ["real", "imag"])
 def test_writes_into_the_parts_arrive(name):
     def call(lib, x, y):
