@@ -26,6 +26,7 @@ from .errors import DTypeError, ShapeError, TapeError
 from .forms import Masked, RowSums, SparseRows
 from .kernels import elementwise, move
 from .kernels.gemm import batched_matmul, matmul
+from .kernels.quiet import quiet
 from .kernels.reduce import reduced
 
 clock = itertools.count(1)  # creation numbers of nodes and stamps of writes, one order for both
@@ -576,7 +577,7 @@ class Walk:
         alike = held is None or (type(held) is RowSums and held.first is g.first)
         return alike and node is g.owner and (self.capture is None or node not in self.capture)
 
-    @np.errstate(all="ignore")  # gradients meet inf and NaN silently, as values do
+    @quiet  # gradients meet inf and NaN silently, as values do
     def run(
         self, needed: set[AnyNode] | None = None, capture: dict[AnyNode, Any] | None = None, leaves: bool = True
     ) -> None:

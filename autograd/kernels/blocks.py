@@ -27,7 +27,9 @@ class Blocks(NamedTuple):
 
     def flat(self, x: ndarray) -> ndarray:
         """x as its memory has it."""
-        return x.transpose(self.order).reshape(-1) if x.flags.writeable else flat(x)[0]
+        if not x.flags.writeable:
+            return flat(x)[0]
+        return x.ravel() if x.flags.c_contiguous else x.transpose(self.order).reshape(-1)
 
     def result(self, y: ndarray, keepdim: bool) -> ndarray:
         """The reduction from its memory."""

@@ -17,6 +17,7 @@ from .compile import kernel
 from .elementwise import SHARED, _alike
 from .maps import STEP, Map
 from .order import flats
+from .quiet import quiet
 from .threads import launch
 from .view import part
 
@@ -24,15 +25,19 @@ FROM = 1 << 13  # elements from which a kernel is quicker than a call or two of 
 FUSED = 1 << 11  # elements from which the operations themselves take kernels of several steps
 
 
-@np.errstate(all="ignore")
-def _plainly(plain: Any, x: ndarray, *others: Any) -> None:
-    plain(x, *others, out=x)
+@quiet
+def _plainly(plain: Any, x: ndarray) -> None:
+    plain(x, out=x)
 
 
-@np.errstate(all="ignore")
-def _plainly_added(x: ndarray, y: ndarray, factor: Any, combine: Any = None, z: Any = None) -> None:
-    product = np.multiply(y, factor)
-    np.add(x, product if combine is None else combine(product, z), out=x)
+@quiet
+def _plainly_added(x: ndarray, y: ndarray, factor: Any) -> None:
+    np.add(x, np.multiply(y, factor), x)
+
+
+@quiet
+def _plainly_combined(x: ndarray, y: ndarray, factor: Any, combine: Any, z: Any) -> None:
+    np.add(x, combine(np.multiply(y, factor), z), x)
 
 
 def _beside(x: ndarray, y: Any) -> bool:
@@ -42,18 +47,21 @@ def _beside(x: ndarray, y: Any) -> bool:
 
 def _fits(x: ndarray, y: Any) -> bool:
     """Whether y is an array of x's dtype that broadcasts to x's shape."""
-    if type(y) is not ndarray or y.dtype != x.dtype or y.ndim > x.ndim:
+    if type(y) is not ndarray or y.dtype is not x.dtype:
         return False
-    return y.shape == x.shape or all([n in (1, m) for n, m in zip(y.shape[::-1], x.shape[::-1], strict=False)])
+    if y.shape == x.shape:
+        return True
+    return y.ndim <= x.ndim and all([n in (1, m) for n, m in zip(y.shape[::-1], x.shape[::-1], strict=False)])
 
 
 def with_other(plain: np.ufunc, pair: Map, number: Map) -> Callable[[ndarray, Any], bool]:
     """x = x (op) y, for an array y or a number."""
+    silently = quiet(plain)
 
     def write(x: ndarray, y: Any) -> bool:
         if x.dtype.char not in "fd":
             return False
-        if type(y) in (float, int):
+        if type(y) is float or type(y) is int:
             if x.size >= FROM and _alike(x, x):
                 number.over(x, y)
                 return True
@@ -62,7 +70,7 @@ def with_other(plain: np.ufunc, pair: Map, number: Map) -> Callable[[ndarray, An
         elif x.size >= FROM and _alike(x, y) and _beside(x, y):
             pair.over(x, y)
             return True
-        _plainly(plain, x, y)
+        silently(x, y, x)
         return True
 
     return write
@@ -105,7 +113,7 @@ def _threefold(kernel: Map, combine: np.ufunc) -> Callable[[ndarray, Any, Any, A
         if x.size >= FROM and _alike(x, y) and _alike(x, z) and _beside(x, y) and _beside(x, z):
             kernel.over(x, y, z, factor)
         else:
-            _plainly_added(x, y, factor, combine, z)
+            _plainly_combined(x, y, factor, combine, z)
         return True
 
     return write

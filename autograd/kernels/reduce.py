@@ -254,28 +254,35 @@ def column_kernel(kind: int) -> Any:
     return specialised(_columns, _OF_COLUMNS[kind][0], 0)
 
 
+@cache
+def _nothing(kind: int, dtype: Any) -> Any:
+    return dtype.type(_OF_COLUMNS[kind][1])
+
+
 def columns(x: ndarray, A: int, B: int, C: int, apart: int, kind: int = SUM) -> ndarray:
-    """Sums, products or extremes (A, C) over the rows of A matrices (B, C), B > 0, `apart` elements apart in the flat x."""
+    """Sums, products or extremes (A, C), flat, over the rows of A matrices (B, C), B > 0, `apart` elements apart in the flat
+    x."""
     while C < NARROW and B * C >= 16 * NARROW:
         m = -(-4 * NARROW // C)  # rows taken as one
         long = columns(x, A, B // m, m * C, apart, kind)
         rest = B % m
         if not rest:
-            x, B, apart = long.reshape(-1), m, m * C
+            x, B, apart = long, m, m * C
             continue
         both = np.empty((A, m + rest, C), x.dtype)
         both[:, :m] = long.reshape(A, m, C)
         short = np.lib.stride_tricks.as_strided(x[(B - rest) * C :], (A, rest * C), (apart * x.itemsize, x.itemsize))
         both[:, m:] = short.reshape(A, rest, C)
         x, B, apart = both.reshape(-1), m + rest, (m + rest) * C
-    pieces = -(-B // HIGHEST)
-    y = np.empty((A, pieces, C), x.dtype)
-    step = max(1, STEP // (min(B, HIGHEST) * min(C, STRIP)))
+    pieces, high = -(-B // HIGHEST), min(B, HIGHEST)
+    dtype = x.dtype
+    y = np.empty(A * pieces * C, dtype)
+    step = max(1, STEP // (high * min(C, STRIP)))
     run(
-        column_kernel(kind), x.dtype, -(-A * pieces // step) * -(-C // STRIP), A * B * C >= GATE,
-        x, y.reshape(-1), x.dtype.type(_OF_COLUMNS[kind][1]), A, B, C, apart, step,
+        column_kernel(kind), dtype, -(-A * pieces // step) * -(-C // STRIP), A * B * C >= GATE,
+        x, y, _nothing(kind, dtype), A, B, C, apart, step,
     )  # fmt: skip
-    return y.reshape(A, C) if pieces == 1 else columns(y.reshape(-1), A, pieces, C, pieces * C, kind)
+    return y if pieces == 1 else columns(y, A, pieces, C, pieces * C, kind)
 
 
 def rows(x: ndarray, kind: int) -> ndarray:
@@ -329,7 +336,7 @@ def reduced(combine: np.ufunc, x: ndarray, axes: tuple[int, ...] | None, keepdim
             y = plan.flat(x)
             for A, B, C in plan.steps:
                 if C > 1:
-                    y = columns(y, A, B, C, B * C, kind).reshape(-1)
+                    y = columns(y, A, B, C, B * C, kind)
                 elif A > 1:
                     y = rows(y.reshape(A, B), kind)
                 else:

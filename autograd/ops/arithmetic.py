@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import warnings
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy import ndarray
@@ -12,14 +14,18 @@ from .. import dtypes, tape
 from ..errors import DivisionError, DTypeError, NumberError
 from ..kernels import elementwise as kernels
 from ..kernels import overwrite, special
+from ..kernels.elementwise import SHARED, STRETCHED
 from ..kernels.overwrite import alone
+from ..kernels.quiet import quiet
 from ..op import REGISTRY, function, op
 from ..samples import Draw, binary, unary
 from ..tensor import Tensor
 from .alias import alias
-from .chain import _zero, over, quiet, times
+from .chain import _zero, over, times
 from .compare import _where, logical_not
 from .convert import to_dtype
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 def _in_kernel(x: Any) -> bool:
@@ -64,22 +70,41 @@ def _paired(function: str, input: Any, other: Any) -> Any:
 
 def _large(x: Any) -> bool:
     """Whether a pass over x on all threads may pay."""
-    return type(x) is ndarray and x.size >= kernels.SHARED and x.dtype in _FLOATS
+    return type(x) is ndarray and x.size >= SHARED and x.dtype in _FLOATS
+
+
+def _by_size(plain: Any, kernel: Any, reverse: Any) -> Callable[[F], F]:
+    """Let the function below be `plain`, or where that is quicker `kernel`: of large arrays, also beside a Python float, and
+    of arrays of unlike shapes. reverse: the same of a large array and the float in front of it."""
+
+    def decorate(named: F) -> F:
+        @functools.wraps(named)
+        def compute(input: Any, other: Any) -> Any:
+            if type(input) is ndarray:
+                if type(other) is ndarray:
+                    n = input.size
+                    if n >= SHARED or (n * other.size >= STRETCHED and input.shape != other.shape):
+                        return kernel(input, other)
+                elif type(other) is float and _large(input):
+                    return kernel(input, other)
+            elif type(input) is float and _large(other):
+                return reverse(other, input)
+            return plain(input, other)
+
+        return quiet(compute)  # type: ignore[return-value]
+
+    return decorate
 
 
 _ADDS = overwrite.with_other(np.add, kernels.plus, kernels.shifted)
 _SUBTRACTS = overwrite.with_other(np.subtract, kernels.minus, kernels.lowered)
+_DIVIDES = overwrite.with_other(np.true_divide, kernels.quotient, kernels.divided)
 
 
 @op(lambda g: g, lambda g: g, promote=True, writes=_ADDS, samples=binary())
-@quiet
+@_by_size(np.add, kernels.add, kernels.add)
 def _add(input: Any, other: Any) -> Any:
     """input + other, broadcast."""
-    if kernels.pays(input, other) or (type(other) is float and _large(input)):
-        return kernels.add(input, other)
-    if type(input) is float and _large(other):
-        return kernels.add(other, input)
-    return np.add(input, other)
 
 
 tape.takes_masked.add(REGISTRY["_add"])
@@ -90,19 +115,18 @@ def _no_bools(*operands: Any) -> None:
         raise DTypeError("sub: bools cannot be subtracted; use logical_xor, or logical_not for 1 - mask")
 
 
-@op(lambda g: g, lambda g: -g, promote=True, check=_no_bools, writes=_SUBTRACTS, samples=binary())
-@quiet
-def _sub(input: Any, other: Any) -> Any:
-    """input - other, broadcast."""
-    if kernels.pays(input, other) or (type(other) is float and _large(input)):
-        return kernels.subtract(input, other)
-    if type(input) is float and _large(other):
-        return kernels.difference(other, input)
+def _difference(input: Any, other: Any) -> Any:
     try:
         return np.subtract(input, other)
     except TypeError:
         _no_bools(input, other)
         raise
+
+
+@op(lambda g: g, lambda g: -g, promote=True, check=_no_bools, writes=_SUBTRACTS, samples=binary())
+@_by_size(_difference, kernels.subtract, kernels.difference)
+def _sub(input: Any, other: Any) -> Any:
+    """input - other, broadcast."""
 
 
 @op(
@@ -113,21 +137,13 @@ def _sub(input: Any, other: Any) -> Any:
     writes=overwrite.with_other(np.multiply, kernels.product, kernels.scaled),
     samples=binary(),
 )
-@quiet
+@_by_size(np.multiply, kernels.multiply, kernels.multiply)
 def mul(input: Any, other: Any) -> Any:
     """input * other, broadcast.
 
     >>> autograd.mul(autograd.tensor([1.0, 4.0]), autograd.tensor([2.0, 3.0]))
     tensor([ 2., 12.])
     """
-    if kernels.pays(input, other) or (type(other) is float and _large(input)):
-        return kernels.multiply(input, other)
-    if type(input) is float and _large(other):
-        return kernels.multiply(other, input)
-    return np.multiply(input, other)
-
-
-_DIVIDES = overwrite.with_other(np.true_divide, kernels.quotient, kernels.divided)
 
 
 def _pull_divisor(g: Any, input: Any, other: Any) -> Any:
@@ -147,18 +163,13 @@ def _pull_divisor(g: Any, input: Any, other: Any) -> Any:
     writes=_DIVIDES,
     samples=binary(0.5, 3),
 )
-@quiet
+@_by_size(np.true_divide, kernels.divide, kernels.ratio)
 def true_divide(input: Any, other: Any) -> Any:
     """input / other, broadcast; integers become floats.
 
     >>> autograd.true_divide(autograd.tensor([1.0, 4.0]), autograd.tensor([2.0, 3.0]))
     tensor([0.5000, 1.3333])
     """
-    if kernels.pays(input, other) or (type(other) is float and _large(input)):
-        return kernels.divide(input, other)
-    if type(input) is float and _large(other):
-        return kernels.ratio(other, input)
-    return np.true_divide(input, other)
 
 
 @op(lambda g: -g, inplace=True, writes=alone(np.negative, kernels.negative), samples=unary())

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from ..kernels.quiet import quiet
 from ..op import op
 from ..samples import unary
-from .chain import quiet, times
+from .chain import times
 from .special import _no_slope, _scipy
 
 

@@ -1,4 +1,4 @@
-"""The chain rule where a derivative is infinite or NaN, and silence where torch is silent.
+"""The chain rule where a derivative is infinite or NaN.
 
 `where(x > 0, sqrt(x), x)` hands sqrt a gradient of 0 wherever x <= 0, and sqrt's derivative there is infinite or NaN;
 0 times that would spoil the whole gradient. So the elementwise formulas multiply by `times` and divide by `over`: an
@@ -8,7 +8,6 @@ like, so the rule holds in every order. Any other gradient meets inf and NaN as 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -16,13 +15,9 @@ from numpy import ndarray
 
 from ..kernels import elementwise as kernels
 from ..kernels.broadcast import broadcast
+from ..kernels.quiet import quiet
 from ..op import op
 from ..tensor import Tensor
-
-# Overflow, division by zero and invalid operations give inf and NaN without a word, as in torch. A library must not
-# change numpy's setting for the program, so each numpy function that can warn stands under this decorator (0.4 us a
-# call); backward silences numpy once for the whole pass.
-quiet: Callable[[Callable[..., Any]], Callable[..., Any]] = np.errstate(all="ignore")
 
 
 def _zero_stays(y: Any, g: Any) -> Any:

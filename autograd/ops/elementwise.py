@@ -12,12 +12,13 @@ from numpy import ndarray
 from ..errors import DTypeError
 from ..kernels import elementwise as kernels
 from ..kernels.overwrite import alone
+from ..kernels.quiet import quiet
 from ..op import function, op
 from ..samples import Draw, binary, unary
 from ..tensor import Tensor
 from .alias import alias
 from .arithmetic import _in_kernel, _maps, _paired, _pull_log1p, mul, sqrt
-from .chain import _zero, over, quiet, times
+from .chain import _zero, over, times
 from .compare import _integral, _where
 
 # -------------------------------------------------------------------------------- exponentials and logarithms

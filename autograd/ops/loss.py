@@ -13,11 +13,12 @@ from .. import dtypes
 from ..errors import DTypeError, NumberError, RangeError, ShapeError
 from ..kernels import losses, pixels
 from ..kernels import softmax as kernels
+from ..kernels.quiet import quiet
 from ..kernels.reduce import reduced
 from ..op import function, op
 from ..tensor import Tensor
 from .activation import logsigmoid
-from .chain import quiet, times
+from .chain import times
 from .compare import clamp, clamp_min, where
 from .convert import to_dtype
 from .elementwise import abs, log, sgn, sigmoid

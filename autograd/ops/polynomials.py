@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
+from ..kernels.quiet import quiet
 from ..op import op
-from .chain import quiet
 
 Step = Callable[[int, ndarray, ndarray, ndarray], Any]
 

@@ -18,12 +18,13 @@ from ..kernels import extremes, moments, scan, softmax
 from ..kernels import reduce as kernels
 from ..kernels.blocks import Blocks, blocks
 from ..kernels.order import lies_channels_last
+from ..kernels.quiet import quiet
 from ..op import function, op
 from ..samples import Draw
 from ..tensor import Tensor
 from .alias import axis_too
 from .arithmetic import pow
-from .chain import _zero, quiet, times
+from .chain import _zero, times
 from .compare import _where, isnan, maximum, minimum
 from .cumulative import _shifted, cumprod
 from .dims import dim_of, dims_of

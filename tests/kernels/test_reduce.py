@@ -44,7 +44,7 @@ def test_columns(A, B, C, further, dtype, at_end):
     x = guarded(rng.standard_normal(A * apart - further).astype(dtype), at_end)
     matrices = np.lib.stride_tricks.as_strided(x, (A, B, C), (apart * x.itemsize, C * x.itemsize, x.itemsize))
     exact = matrices.sum(1, dtype=np.longdouble).astype(float)
-    y = reduce.columns(x, A, B, C, apart)
+    y = reduce.columns(x, A, B, C, apart).reshape(A, C)
     assert y.dtype == dtype
     bound = 8 * np.finfo(dtype).eps * (1 + np.sqrt(B) / 8)
     np.testing.assert_allclose(y, exact, 0, bound * abs(matrices).max(1).max() * np.sqrt(B))
@@ -56,11 +56,11 @@ def test_columns(A, B, C, further, dtype, at_end):
     )
     x /= 64
     x += 1
-    products = reduce.columns(x, A, B, C, apart, reduce.PRODUCT)
+    products = reduce.columns(x, A, B, C, apart, reduce.PRODUCT).reshape(A, C)
     np.testing.assert_allclose(products, matrices.prod(1, dtype=np.longdouble).astype(float), B * np.finfo(dtype).eps)
     x[::5], x[1::7], x[2::11] = np.inf, -np.inf, np.nan
-    np.testing.assert_array_equal(reduce.columns(x, A, B, C, apart, reduce.MAXIMUM), matrices.max(1))
-    np.testing.assert_array_equal(reduce.columns(x, A, B, C, apart, reduce.MINIMUM), matrices.min(1))
+    np.testing.assert_array_equal(reduce.columns(x, A, B, C, apart, reduce.MAXIMUM), matrices.max(1).ravel())
+    np.testing.assert_array_equal(reduce.columns(x, A, B, C, apart, reduce.MINIMUM), matrices.min(1).ravel())
 
 
 @given(st.lists(st.sampled_from([1, 2, 5, 17, 40]), min_size=1, max_size=4), st.data(), st.sampled_from(DTYPES))
@@ -168,5 +168,5 @@ def test_same_bits_on_any_number_of_threads():
     results = []
     for threads in (1, MOST):
         autograd.set_num_threads(threads)
-        results.append(np.concatenate([reduce.rows(x, reduce.SUM), reduce.columns(x.reshape(-1), 1, *x.shape, 0)[0]]))
+        results.append(np.concatenate([reduce.rows(x, reduce.SUM), reduce.columns(x.reshape(-1), 1, *x.shape, 0)]))
     np.testing.assert_array_equal(*results)
