@@ -169,8 +169,10 @@ def promote_types(a: np.dtype, b: np.dtype) -> np.dtype:
 def fitting(name: str, value: Any, dtype: np.dtype) -> Any:
     """A number as an element of an integer dtype, its fraction cut off, the negative ones of uint8 from the other end.
 
-    Other values and dtypes are handed on. Raises NumberError for a number outside the dtype's range, infinity and NaN.
+    Other values and dtypes are handed on. Raises NumberError for a number outside the dtype's range, infinity and NaN,
+    DTypeError for a complex one beside a real dtype.
     """
+    fits(name, dtype, value)
     if dtype.kind not in "iu" or not isinstance(value, (int, float)):
         return value
     limits = np.iinfo(dtype)
@@ -178,6 +180,14 @@ def fitting(name: str, value: Any, dtype: np.dtype) -> Any:
     if not low <= value < limits.max + 1:
         raise NumberError(f"{name}: value {value} cannot be converted to {dtype} without overflow")
     return np.int64(value).astype(dtype)
+
+
+def fits(name: str, dtype: np.dtype, value: Any) -> None:
+    """Raise DTypeError where `value`, a number or an array to be written into an array of a real dtype, is complex."""
+    if dtype.kind == "c":
+        return
+    if isinstance(value, (complex, np.complexfloating)) or getattr(getattr(value, "dtype", dtype), "kind", "") == "c":
+        raise DTypeError(f"{name}: complex values cannot be written into a tensor of {dtype}; take real or imag first")
 
 
 def settled(operands: Sequence[Any]) -> bool:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy import ndarray
 
 from . import dtypes, printing, tape
-from .errors import DeviceError, DTypeError, ShapeError, TapeError
+from .errors import DeviceError, DTypeError, NumberError, ShapeError, TapeError
 from .kernels.order import CHANNELS_LAST, lies_channels_last
 from .tape import Box, Cell, Leaf, View, mode, node_of, synced
 
@@ -455,14 +455,22 @@ class Tensor:
         """Nested lists of Python numbers."""
         return self.numpy_view().tolist()
 
+    def _real_item(self) -> Any:
+        value = self.item()
+        if not isinstance(value, complex):
+            return value
+        if value.imag:
+            raise NumberError(f"item: the complex number {value} cannot be converted to a real one; take real first")
+        return value.real
+
     def __float__(self) -> float:
-        return float(self.item())
+        return float(self._real_item())
 
     def __complex__(self) -> complex:
         return complex(self.item())
 
     def __int__(self) -> int:
-        return int(self.item())
+        return int(self._real_item())
 
     def __index__(self) -> int:
         if self._data.dtype.kind not in "iub" or self._data.size != 1:

@@ -326,3 +326,43 @@ def test_the_kernels_of_real_tensors_are_as_before():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert (x * 2 + 1).relu().dtype == autograd.float32 and x.conj() is x and x.real is x and x.resolve_conj() is x
+
+
+def test_what_is_written_into_a_real_tensor_is_real():
+    x, z, i = autograd.ones(3), autograd.tensor([1j, 2]), autograd.tensor([0, 1])
+    for call in (
+        lambda: x.masked_fill(x > 0, 1j), lambda: x.scatter(0, i, z), lambda: x.index_add(0, i, z), lambda: x.index_copy(0, i, z),
+        lambda: x.index_put((i,), z), lambda: autograd.full((2,), 1j, dtype=autograd.float32), lambda: autograd.full_like(x, 1j),
+        lambda: z.sum(dtype=autograd.float32), lambda: z.cumsum(0, dtype=autograd.float64), lambda: x.scatter_add(0, i, z),
+    ):  # fmt: skip
+        with pytest.raises(TypeError, match="complex values cannot be written into a tensor of float"):
+            call()
+    with pytest.raises(ValueError, match="1j cannot be converted to a real one"):
+        float(z[0])
+    assert float(z[1]) == 2 and int(z[1]) == 2
+
+
+def test_layers_and_their_numbers():
+    autograd.manual_seed(0)
+    layer = nn.Linear(64, 128, dtype=autograd.cfloat)
+    for part in (layer.weight.real, layer.weight.imag, layer.bias.imag):
+        assert 0.9 / 8 < part.abs().max() <= 1 / 8 and abs(part.mean().item()) < 0.03
+    w = nn.init.normal_(autograd.empty(20000, dtype=autograd.cfloat), std=2.0)
+    assert abs(w.abs().square().mean().item() - 4) < 0.2 and abs(w.imag.var().item() - 2) < 0.1
+    v = autograd.empty(20000, dtype=autograd.cfloat).normal_(1.0, 2.0)
+    assert abs(v.imag.var().item() - 2) < 0.1 and abs(v.mean().item() - 1) < 0.1
+    u = autograd.empty(20000, dtype=autograd.cdouble).uniform_(1, 3)
+    assert u.imag.min() >= 1 and u.imag.max() > 2.9 and u.real.max() < 3
+    for fill in (nn.init.orthogonal_, nn.init.trunc_normal_):
+        with pytest.raises(TypeError, match="expected a real tensor, got complex64"):
+            fill(autograd.empty(3, 3, dtype=autograd.cfloat))
+    assert layer.double().weight.dtype == autograd.complex64
+    assert nn.Linear(2, 2).to(autograd.cfloat).weight.dtype == autograd.complex64
+
+
+def test_gradients_are_clipped_by_their_absolute_values():
+    z, x = (nn.Parameter(autograd.ones(2, dtype=dtype)) for dtype in (autograd.cfloat, autograd.float32))
+    z.grad, x.grad = autograd.tensor([3j, 4]), autograd.tensor([12.0, 0.0])
+    total = nn.utils.clip_grad_norm_([z, x], 1.3)
+    assert total.item() == 13 and total.dtype == autograd.float32
+    np.testing.assert_allclose(z.grad.numpy(), [0.3j, 0.4], rtol=1e-6)

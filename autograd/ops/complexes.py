@@ -16,13 +16,13 @@ from numpy import ndarray
 
 from .. import dtypes, tape
 from ..errors import DTypeError, ShapeError
-from ..op import REGISTRY, function, op
+from ..op import REGISTRY, function, op, real_only
 from ..samples import Draw
 from ..tensor import Tensor
 from .alias import alias
 from .arithmetic import sqrt
 from .chain import _zero, over
-from .compare import _where
+from .compare import _where, clamp
 from .elementwise import abs as _modulus
 from .elementwise import cos, sin
 from .linalg import mT
@@ -278,6 +278,15 @@ def _both_parts(call: Any) -> Callable[..., Any]:
     return lambda input, *args: (call(_real(input), *args)[0] + call(_imag(input), *args)[0],)
 
 
+def _norm(input: Any, p: Any, *args: Any) -> Any:
+    real_only("norm", p)
+    return _vector_norm(_abs(input), p, *args)
+
+
+def _unit(input: Any, p: Any, dim: Any, eps: float) -> tuple[Any]:
+    return (input / clamp(_norm(input, p, dim, True), eps),)
+
+
 def _lerp(input: Any, end: Any, weight: Any) -> Any:
     return input + weight * (end - input)
 
@@ -288,7 +297,7 @@ AS_THEY_ARE = """
     _add _sub mul true_divide neg positive _pow square sqrt rsqrt reciprocal
     exp expm1 log log2 log10 log1p sigmoid sin cos tan asin acos atan sinh cosh tanh asinh atanh
     eq ne logical_and logical_or logical_xor logical_not isnan isinf isfinite isreal _where fill
-    sum mean cumsum _cumsum_back _shifted all any count_nonzero _nonzero
+    sum mean prod cumprod _carry cumsum _cumsum_back _shifted all any count_nonzero _nonzero
     matmul _linear _cross linalg_inv _solve linalg_det
     _getitem _put_zeros _index _index_sum _index_put _overwrite _index_select _index_select_sum _gather _gather_sum _masked_fill
     _scatter _scatter_add _index_add _index_copy
@@ -307,7 +316,8 @@ OTHERWISE: dict[str, Callable[..., Any]] = {
     "lerp": _lerp,
     "_var": _both_parts(_var),
     "_std": lambda *args: (sqrt(_both_parts(_var)(*args)[0]),),
-    "_vector_norm": lambda input, *args: _vector_norm(_abs(input), *args),
+    "_vector_norm": _norm,
+    "_normalize": _unit,
 }
 
 

@@ -123,10 +123,7 @@ def _write(tensor: Tensor, name: str, value: Any) -> Tensor:
     check_writable(tensor, name)
     x = tensor.numpy_view()
     given = value.numpy_view() if isinstance(value, Tensor) else value
-    if x.dtype.kind != "c" and (getattr(given, "dtype", x.dtype).kind == "c" or isinstance(given, complex)):
-        raise DTypeError(
-            f"{name}: complex values cannot be written into a tensor of {x.dtype}; take real or imag first"
-        )
+    dtypes.fits(name, x.dtype, given)
     edges: tuple[Any, Any] = (None, None)
     if mode.enabled and x.dtype.kind in "fc":
         edges = (node_of(tensor), node_of(value) if isinstance(value, Tensor) else None)

@@ -393,6 +393,7 @@ def histogram(input: Any, bins: Any, *, range: Any = None, weight: Any = None, d
     hist=tensor([2., 1.]),
     bin_edges=tensor([0.0000, 1.5000, 3.0000]))
     """
+    real_only("histogram", input, bins, weight)
     x = _data(input)
     if x.dtype.kind != "f":
         raise DTypeError(f"histogram: expected a floating-point tensor, got {x.dtype}")

@@ -143,6 +143,7 @@ def _full(items: tuple[slice | ndarray, ...]) -> bool:
 )  # fmt: skip
 def _index_put(input: Any, value: Any, indices: Subscript) -> Any:
     """A copy of `input` with `value`, broadcast, at `indices`."""
+    dtypes.fits("index_put", input.dtype, value)
     out = np.array(input, order="K")
     out[indices.items] = value
     return out
@@ -734,6 +735,8 @@ def masked_select(input: Any, mask: Any) -> Any:
 )
 def _masked_fill(input: Any, mask: Any, value: Any) -> Any:
     """`value` where the mask holds."""
+    if dtypes.complexes:
+        dtypes.fits("masked_fill", input.dtype, value)
     try:
         filled = kernels.fill(input, mask, value) if type(input) is ndarray and not np.ndim(value) else None
         if filled is not None:

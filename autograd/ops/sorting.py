@@ -398,6 +398,7 @@ def quantile(
     >>> autograd.quantile(autograd.tensor([1.0, 2.0, 4.0]), 0.5)
     tensor(2.)
     """
+    real_only("quantile", input, q)
     return _quantiles("quantile", input, q, dim, keepdim, interpolation, False)
 
 
@@ -411,6 +412,7 @@ def nanquantile(
     >>> autograd.nanquantile(autograd.tensor([1.0, autograd.nan, 3.0]), 0.5)
     tensor(2.)
     """
+    real_only("nanquantile", input, q)
     return _quantiles("nanquantile", input, q, dim, keepdim, interpolation, True)
 
 
