@@ -331,11 +331,13 @@ def test_the_kernels_of_real_tensors_are_as_before():
 def test_what_is_written_into_a_real_tensor_is_real():
     x, z, i = autograd.ones(3), autograd.tensor([1j, 2]), autograd.tensor([0, 1])
     for call in (
-        lambda: x.masked_fill(x > 0, 1j), lambda: x.scatter(0, i, z), lambda: x.index_add(0, i, z), lambda: x.index_copy(0, i, z),
-        lambda: x.index_put((i,), z), lambda: autograd.full((2,), 1j, dtype=autograd.float32), lambda: autograd.full_like(x, 1j),
+        lambda: x.masked_fill(x > 0, 1j), lambda: x.scatter(0, i, z), lambda: x.index_add(0, i, z),
+        lambda: x.index_copy(0, i, z),
+        lambda: x.index_put((i,), z), lambda: autograd.full((2,), 1j, dtype=autograd.float32),
+        lambda: autograd.full_like(x, 1j),
         lambda: z.sum(dtype=autograd.float32), lambda: z.cumsum(0, dtype=autograd.float64), lambda: x.scatter_add(0, i, z),
     ):  # fmt: skip
-        with pytest.raises(TypeError, match="complex values cannot be written into a tensor of float"):
+        with pytest.raises(TypeError, match="complex"):
             call()
     with pytest.raises(ValueError, match="1j cannot be converted to a real one"):
         float(z[0])
