@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
+from . import dtypes
 from .errors import DTypeError, ShapeError, TapeError
 from .forms import Masked, RowSums, SparseRows
 from .kernels import elementwise, move
@@ -413,6 +414,8 @@ def conjugate(g: Any) -> Any:
     Of the first kind the chain rule of real numbers holds, so that formulas are the same for real and for complex numbers;
     the second is the direction of steepest ascent, which `.grad`, hooks and Functions are to see. Real ones are both.
     """
+    if not dtypes.complexes:
+        return g
     if type(g) is ndarray:
         return g if g.dtype.kind != "c" else np.asarray(np.conjugate(g))
     return conj(g) if hasattr(g, "_data") and g._data.dtype.kind == "c" else g
@@ -675,7 +678,7 @@ class Walk:
                 self.own.discard(node)
 
     def _leaf(self, leaf: Leaf) -> None:
-        if leaf.dtype.kind == "c":
+        if dtypes.complexes and leaf.dtype.kind == "c":
             self.pending[leaf] = conjugate(self.pending[leaf])
         if self.create_graph or type(self.pending[leaf]) is SparseRows:
             leaf.accumulate(self.pending.pop(leaf), self.create_graph)
