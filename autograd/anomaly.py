@@ -33,7 +33,7 @@ def _arrays(value: Any) -> Iterator[ndarray]:
     if isinstance(value, (float, np.floating)):
         yield np.asarray(value)
     elif isinstance(value, ndarray):
-        if value.dtype.kind == "f":
+        if value.dtype.kind in "fc":
             yield value
     elif isinstance(value, (list, tuple)):
         for item in value:

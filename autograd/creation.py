@@ -322,6 +322,8 @@ def arange(
     if start is None or end is None:
         start, end = 0, start if end is None else end
     start, end, step = (v.item() if isinstance(v, (Tensor, np.generic)) else v for v in (start, end, step))
+    if any(isinstance(v, complex) for v in (start, end, step)) or _dtype(dtype).kind == "c":
+        raise DTypeError("arange: complex numbers are in no order; convert a range with to()")
     if not step:
         raise ShapeError("arange: step must be nonzero")
     if not all(np.isfinite(v) for v in (start, end)):
@@ -361,13 +363,17 @@ def linspace(
     start, end = (v.item() if isinstance(v, Tensor) else v for v in (start, end))
     chosen = _dtype(dtype)
     values = _evenly("linspace", start, end, steps, chosen)
-    return _finish((np.trunc(values) if chosen.kind != "f" else values).astype(chosen), device, requires_grad)
+    return _finish((np.trunc(values) if chosen.kind in "iu" else values).astype(chosen), device, requires_grad)
 
 
 def _evenly(name: str, start: Any, end: Any, steps: Any, dtype: np.dtype) -> ndarray:
     """`steps` float64 values from start to end, which are whole numbers first where the dtype is."""
     if dtype.kind in "iu":
         start, end = int(start), int(end)
+    if isinstance(start, complex) or isinstance(end, complex):
+        if dtype.kind != "c":
+            raise DTypeError(f"{name}: from {start} to {end} needs a complex dtype, got {dtype}")
+        return np.linspace(start, end, range_count(name, steps), dtype=np.complex128)
     return np.linspace(start, end, range_count(name, steps), dtype=np.float64)
 
 
@@ -428,6 +434,16 @@ def _float_dtype(name: str, dtype: np.dtype) -> np.dtype:
     return dtype
 
 
+def _drawn(name: str, draw: Any, shape: tuple[int, ...], dtype: np.dtype, generator: Generator | None) -> ndarray:
+    """Random numbers; both parts of complex ones, of normal ones with a variance of 1 in all."""
+    if dtype.kind != "c":
+        return draw(shape, _float_dtype(name, dtype), generator)
+    parts = draw((*shape, 2), dtypes.REAL_PART[dtype], generator)
+    if draw is normal_array:
+        parts *= 0.5**0.5
+    return parts.view(dtype).reshape(shape)
+
+
 def rand(
     *sizes: Any,
     size: Any = None,
@@ -437,13 +453,13 @@ def rand(
     requires_grad: bool = False,
     pin_memory: bool = False,
 ) -> Tensor:
-    """Uniform in [0, 1).
+    """Uniform in [0, 1); of a complex dtype both parts are.
 
     >>> autograd.rand(2, 3).shape
     Size([2, 3])
     """
     shape = _shape("rand", sizes, size)
-    return _finish(uniform_array(shape, _float_dtype("rand", _dtype(dtype)), generator), device, requires_grad)
+    return _finish(_drawn("rand", uniform_array, shape, _dtype(dtype), generator), device, requires_grad)
 
 
 def randn(
@@ -455,13 +471,13 @@ def randn(
     requires_grad: bool = False,
     pin_memory: bool = False,
 ) -> Tensor:
-    """Standard normal.
+    """Standard normal; of a complex dtype both parts, with variance 1/2 each.
 
     >>> autograd.randn(2, 3).shape
     Size([2, 3])
     """
     shape = _shape("randn", sizes, size)
-    return _finish(normal_array(shape, _float_dtype("randn", _dtype(dtype)), generator), device, requires_grad)
+    return _finish(_drawn("randn", normal_array, shape, _dtype(dtype), generator), device, requires_grad)
 
 
 def randint(
@@ -655,7 +671,8 @@ def promote_types(type1: Any, type2: Any) -> DType:
 class finfo:
     """The limits of a floating dtype (the default one), as Python's numbers: bits, eps, max, min, tiny, resolution.
 
-    Those of float16 and bfloat16 may be asked for too. Raises DTypeError (TypeError) for any other dtype.
+    Those of float16 and bfloat16 may be asked for too; a complex dtype has those of its parts. Raises DTypeError
+    (TypeError) for any other dtype.
 
     >>> autograd.finfo(autograd.float32).max
     3.4028234663852886e+38
@@ -667,6 +684,7 @@ class finfo:
             self.resolution = 0.01
         else:
             dtype = dtypes.float16 if type == dtypes.float16 else _dtype(type)
+            dtype = dtypes.REAL_PART.get(dtype, dtype)
             if dtype.kind != "f":
                 raise DTypeError(f"finfo: expected a floating dtype, got {dtype}; use iinfo")
             limits = np.finfo(dtype)

@@ -21,16 +21,32 @@ int16 = np.dtype(np.int16)
 int8 = np.dtype(np.int8)
 uint8 = np.dtype(np.uint8)
 bool_ = np.dtype(np.bool_)
+complex64, complex128 = np.dtype(np.complex64), np.dtype(np.complex128)
 
 # torch's dtypes that scripts compare with or choose among; as_dtype refuses them
-float16, complex64, complex128 = np.dtype(np.float16), np.dtype(np.complex64), np.dtype(np.complex128)
+float16 = np.dtype(np.float16)
 uint16, uint32, uint64 = np.dtype(np.uint16), np.dtype(np.uint32), np.dtype(np.uint64)
 
 FLOATS = (float32, float64)
-SUPPORTED = (float32, float64, int64, int32, int16, int8, uint8, bool_)
+COMPLEXES = (complex64, complex128)
+SUPPORTED = (float32, float64, int64, int32, int16, int8, uint8, bool_, *COMPLEXES)
 _BUILTIN = {bool: bool_, int: int64}
+REAL_PART: dict[np.dtype, np.dtype] = {
+    complex64: float32,
+    complex128: float64,
+}  # the dtype of a complex one's parts, and back
+COMPLEX_OF: dict[np.dtype, np.dtype] = {float32: complex64, float64: complex128}
 
 _default = float32
+# Whether a complex array has been made so far: until then nothing looks for one. Operations ask for this before they look
+# at dtypes, and everything that makes a complex array without reading one, or takes one in, sets it.
+complexes = False
+
+
+def complex_made() -> None:
+    """A complex array is about to be: from here on operations without a complex form look for one among their arguments."""
+    global complexes
+    complexes = True
 
 
 def get_default_dtype() -> DType:
@@ -68,11 +84,13 @@ def as_dtype(dtype: Any) -> np.dtype:
     if found not in SUPPORTED:
         names = ", ".join(str(d) for d in SUPPORTED)
         raise DTypeError(f"dtype: {found} is not supported; expected one of {names}")
+    if found.kind == "c":
+        complex_made()
     return found
 
 
 LEGACY = {bool_: "Bool", uint8: "Byte", int8: "Char", float64: "Double", float32: "Float", int32: "Int"}
-LEGACY |= {int64: "Long", int16: "Short"}
+LEGACY |= {int64: "Long", int16: "Short", complex64: "ComplexFloat", complex128: "ComplexDouble"}
 
 
 def of_legacy(name: str) -> np.dtype:
@@ -87,8 +105,8 @@ def is_float(dtype: np.dtype) -> bool:
     return dtype.kind == "f"
 
 
-# float > integer > bool: an operand of a higher category decides the result's category
-_RANK = {"b": 0, "i": 1, "u": 1, "f": 2}
+# complex > float > integer > bool: an operand of a higher category decides the result's category
+_RANK = {"b": 0, "i": 1, "u": 1, "f": 2, "c": 3}
 
 
 def _scalar_dtype(value: Any) -> np.dtype:
@@ -98,6 +116,9 @@ def _scalar_dtype(value: Any) -> np.dtype:
         return int64
     if isinstance(value, (float, np.floating)):
         return _default
+    if isinstance(value, (complex, np.complexfloating)):
+        complex_made()
+        return COMPLEX_OF[_default]
     raise DTypeError(f"expected a Tensor or a number, got {type(value).__name__}")
 
 
@@ -119,11 +140,12 @@ def result_type(*operands: Any) -> np.dtype:
     result: np.dtype | None = None
     for candidate in best:
         if candidate is not None and (result is None or _RANK[candidate.kind] > _RANK[result.kind]):
-            result = candidate
+            # what makes a float complex leaves it its precision
+            result = COMPLEX_OF[result] if candidate.kind == "c" and result in COMPLEX_OF else candidate
     if result is None:
         raise DTypeError("result_type: expected at least one operand")
-    if best[0] is None and best[1] is None and result.kind == "f":
-        own = [operand.dtype for operand in operands if isinstance(operand, np.floating)]
+    if best[0] is None and best[1] is None and result.kind in "fc":
+        own = [operand.dtype for operand in operands if isinstance(operand, np.inexact)]
         if own:
             return as_dtype(np.result_type(*own))
     return result
@@ -133,9 +155,9 @@ def promote_types(a: np.dtype, b: np.dtype) -> np.dtype:
     """The smallest dtype both convert to by torch's rule: a float meeting an integer keeps the float's dtype."""
     if a == b:
         return a
-    if a.kind == "f" and b.kind != "f":
+    if a.kind in "fc" and b.kind not in "fc":
         return a
-    if b.kind == "f" and a.kind != "f":
+    if b.kind in "fc" and a.kind not in "fc":
         return b
     return np.promote_types(a, b)
 
@@ -143,8 +165,10 @@ def promote_types(a: np.dtype, b: np.dtype) -> np.dtype:
 def fitting(name: str, value: Any, dtype: np.dtype) -> Any:
     """A number as an element of an integer dtype, its fraction cut off, the negative ones of uint8 from the other end.
 
-    Other values and dtypes are handed on. Raises NumberError for a number outside the dtype's range, infinity and NaN.
+    Other values and dtypes are handed on. Raises NumberError for a number outside the dtype's range, infinity and NaN,
+    DTypeError for a complex one beside a real dtype.
     """
+    fits(name, dtype, value)
     if dtype.kind not in "iu" or not isinstance(value, (int, float)):
         return value
     limits = np.iinfo(dtype)
@@ -152,6 +176,14 @@ def fitting(name: str, value: Any, dtype: np.dtype) -> Any:
     if not low <= value < limits.max + 1:
         raise NumberError(f"{name}: value {value} cannot be converted to {dtype} without overflow")
     return np.int64(value).astype(dtype)
+
+
+def fits(name: str, dtype: np.dtype, value: Any) -> None:
+    """Raise DTypeError where `value`, a number or an array to be written into an array of a real dtype, is complex."""
+    if dtype.kind == "c":
+        return
+    if isinstance(value, (complex, np.complexfloating)) or getattr(getattr(value, "dtype", dtype), "kind", "") == "c":
+        raise DTypeError(f"{name}: complex values cannot be written into a tensor of {dtype}; take real or imag first")
 
 
 def settled(operands: Sequence[Any]) -> bool:
@@ -165,13 +197,13 @@ def settled(operands: Sequence[Any]) -> bool:
                 return False
         elif operand is not None and type(operand) is not float and type(operand) is not int:
             return False
-    return found is not None and found.kind == "f"
+    return found is not None and found.kind in "fc"
 
 
 def promote(operands: Sequence[Any], to_float: bool = False) -> list[Any]:
     """Arrays cast to their common dtype; scalars are left weak unless they would not fit an integer dtype."""
     dtype = result_type(*operands)
-    if to_float and dtype.kind != "f":
+    if to_float and dtype.kind not in "fc":
         dtype = _default
     return [_cast(operand, dtype) for operand in operands]
 
@@ -181,6 +213,8 @@ def _cast(operand: Any, dtype: np.dtype) -> Any:
         return operand if operand.dtype is dtype else operand.astype(dtype)
     if dtype.kind == "f":
         return float(operand)
+    if dtype.kind == "c":
+        return complex(operand)
     return np.array(operand).astype(dtype)
 
 

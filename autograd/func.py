@@ -10,6 +10,7 @@ import numpy as np
 from . import functional, tape
 from .errors import TapeError
 from .functional import vmap
+from .op import real_only
 from .tensor import Tensor
 
 __all__ = [
@@ -114,11 +115,13 @@ def jacrev(func: Callable[..., Any], argnums: Any = 0, has_aux: bool = False, **
     which = argnums if isinstance(argnums, tuple) else (argnums,)
 
     def wrapped(*args: Any, **kwargs: Any) -> Any:
+        real_only("jacrev", *_flat([args[k] for k in which]))
         recorded = any(t.requires_grad for t in _flat(list(args))) and tape.mode.enabled
         with tape.enable_grad():
             inner = _opened(args, which)
             result = func(*inner, **kwargs)
             result, aux = result if has_aux else (result, None)
+            real_only("jacrev", *_flat(result))
             wanted = _flat([inner[k] for k in which])
             blocks = []
             for y in _flat(result):

@@ -100,7 +100,7 @@ class _UserOp:
         tensors = [
             (wrap(np.zeros(shape, dtype)) if ctx._materialize and shape is not None else None)
             if grad is None
-            else grad if isinstance(grad, Tensor) else wrap(grad)
+            else tape.conjugate(grad) if isinstance(grad, Tensor) else wrap(tape.conjugate(grad))
             for grad, (shape, dtype) in zip(grads, shapes, strict=True)
         ]  # fmt: skip
         result = self.function.backward(ctx, *tensors)
@@ -119,9 +119,9 @@ class _UserOp:
                 )
             if grad is not None and edge is not None and grad.size and tuple(grad.shape) != edge.shape:
                 self._check_shape(k, tuple(grad.shape), edge.shape)
-        if mode.enabled:
-            return returned
-        return [grad.numpy_view() if isinstance(grad, Tensor) else grad for grad in returned]
+        if not mode.enabled:
+            returned = [grad.numpy_view() if isinstance(grad, Tensor) else grad for grad in returned]
+        return [tape.conjugate(grad) for grad in returned]
 
     def _check_shape(self, k: int, came: tuple[int, ...], expected: tuple[int, ...]) -> None:
         """A gradient may be larger by broadcasting, as the tape sums it; anything else is the user's mistake."""
@@ -210,7 +210,7 @@ class Function:
         shapes = []
         differentiable = []
         for k, out in enumerate(outs):
-            real = isinstance(out, Tensor) and out.is_floating_point()
+            real = isinstance(out, Tensor) and out._data.dtype.kind in "fc"
             shapes.append((out._data.shape, out._data.dtype) if real else (None, None))
             differentiable.append(real and not any(out is held for held in ctx._non_differentiable))
             if (

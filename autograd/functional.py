@@ -9,6 +9,7 @@ import numpy as np
 
 from . import tape
 from .errors import ShapeError, TapeError
+from .op import real_only
 from .tape import grad as grad
 from .tensor import Tensor, wrap
 
@@ -141,6 +142,7 @@ def jacobian(
         leaves = _leaves("jacobian", inputs, create_graph)
         result = func(*leaves)
         outputs = _outputs("jacobian", result)
+        real_only("jacobian", *leaves, *outputs)
         blocks = []
         for y in outputs:
             rows: list[tuple[Tensor, ...]] = []

@@ -250,7 +250,8 @@ class _ScatterView:
         view = values[2]
         return (
             None if edges[0] is None else _outside(g, view),
-            None if edges[1] is None else view.replay(g),
+            # real and imag show parts: those of the gradient as it is shown
+            None if edges[1] is None else tape.conjugate(view.replay(tape.conjugate(g))),
         )
 
 

@@ -11,7 +11,7 @@ from . import creation, dtypes, random, settings
 from .errors import DTypeError, ShapeError
 from .inplace import inplace
 from .op import REGISTRY, Op
-from .ops import convert, index, shape, strided
+from .ops import complexes, convert, index, shape, strided
 from .tensor import Tensor
 
 
@@ -66,14 +66,18 @@ def _equality(call: Any) -> Any:
     return method
 
 
-def _conjugate(self: Tensor) -> Tensor:
+def _adjoint(self: Tensor) -> Tensor:
     if self.ndim not in (0, 2):
         raise ShapeError(f"H: expected a matrix, got shape {tuple(self.shape)}; use mH for the last two dimensions")
-    return shape.matrix_transpose(self) if self.ndim else self
+    return complexes.adjoint(self)
 
 
-def _imaginary(self: Tensor) -> Tensor:
-    raise DTypeError("imag: the tensor is real; there are no complex dtypes")
+def _matrix_adjoint(self: Tensor) -> Tensor:
+    return complexes.conj(shape.matrix_transpose(self))
+
+
+def _setter(part: Any) -> Any:
+    return lambda self, value: part(self).copy_(value if isinstance(value, Tensor) else creation.as_tensor(value))
 
 
 OPERATORS = {
@@ -87,11 +91,10 @@ SUBSCRIPTS = {"__getitem__": index.getitem, "__setitem__": index.setitem}
 PROPERTIES = {
     "T": shape.reversed_dims,
     "mT": shape.matrix_transpose,
-    "mH": shape.matrix_transpose,
-    "H": _conjugate,
-    "real": lambda self: self,
-    "imag": _imaginary,
+    "mH": _matrix_adjoint,
+    "H": _adjoint,
 }
+PARTS = {"real": complexes.real, "imag": complexes.imag}
 
 
 def install() -> None:
@@ -120,3 +123,5 @@ def install() -> None:
             setattr(Tensor, name, method)
     for name, getter in PROPERTIES.items():
         setattr(Tensor, name, property(getter))
+    for name, part in PARTS.items():
+        setattr(Tensor, name, property(part, _setter(part)))

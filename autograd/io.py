@@ -15,7 +15,8 @@ from typing import IO, Any
 
 import numpy as np
 
-from . import torch_file
+from . import dtypes, torch_file
+from .errors import DTypeError
 from .tensor import Tensor, on_cpu, wrap
 
 DEFAULT_PROTOCOL = 2  # of pickle, which torch names here and programs import; no file here has one
@@ -115,7 +116,7 @@ def load(f: str | os.PathLike[str] | IO[bytes], map_location: Any = None, *, wei
         )
     try:
         with safe_open(str(path), framework="numpy") as held:
-            tensors = OrderedDict((key, wrap(held.get_tensor(key))) for key in held.keys())  # noqa: SIM118 - not a dict
+            tensors = OrderedDict((key, _taken(held.get_tensor(key))) for key in held.keys())  # noqa: SIM118 - not a dict
             metadata = held.metadata() or {}
     except (SafetensorError, ValueError, OSError) as error:
         raise ValueError(f"load: {path} is damaged or not a safetensors file ({error})") from None
@@ -127,6 +128,12 @@ def load(f: str | os.PathLike[str] | IO[bytes], map_location: Any = None, *, wei
         raise ValueError(f"load: {path} is damaged: its structure does not fit its tensors ({error})") from None
 
 
+def _taken(array: np.ndarray) -> Tensor:
+    if array.dtype.kind == "c":
+        dtypes.complex_made()
+    return wrap(array)
+
+
 def _pack(value: Any, at: str, arrays: dict[str, np.ndarray]) -> Any:
     """`value` as JSON, its arrays put into `arrays` under the path where they stand."""
     if isinstance(value, Tensor):
@@ -135,6 +142,10 @@ def _pack(value: Any, at: str, arrays: dict[str, np.ndarray]) -> Any:
         name = at
         while name in arrays:  # {"a": {"b": ...}, "a.b": ...}
             name += "'"
+        if value.dtype == dtypes.complex128:
+            raise DTypeError(
+                f"save: {at or 'the tensor'} is complex128, which safetensors files cannot hold; use view_as_real"
+            )
         arrays[name] = np.ascontiguousarray(value).reshape(value.shape)
         return {"tensor": name}
     if isinstance(value, np.generic):

@@ -46,11 +46,11 @@ from .ops.solvers import linalg_vecdot as vecdot
 def _complex_only(name: str) -> Callable[..., Any]:
     def refused(*args: Any, **kwargs: Any) -> Any:
         raise DTypeError(
-            f"linalg.{name}: the result is complex, and there are no complex dtypes; linalg.eigh takes symmetric matrices"
+            f"linalg.{name}: eigenvalues of matrices that are not symmetric are not supported; linalg.eigh takes symmetric ones"
         )
 
     refused.__name__ = refused.__qualname__ = name
-    refused.__doc__ = "Raises TypeError: eigenvalues of a matrix that is not symmetric are complex numbers."
+    refused.__doc__ = "Raises TypeError: eigenvalues of matrices that are not symmetric are not supported."
     return refused
 
 

@@ -55,6 +55,8 @@ class Op:
     """
 
     pull: Callable[..., Sequence[Any]]
+    # whether the body and the formulas hold for complex arrays, or the function to call where one comes: see ops/complexes.py
+    complex: bool | Callable[..., Any] = False
     tied: Callable[..., Any] | None = None  # the form recorded under the rule of `ties`, set in ops/ties.py
     out: str = ""  # which dtypes `out=` may have, set in ops/out.py; empty where the function takes no out
     short: Callable[..., Any] | None = None  # what makes the call of an op of one or two inputs and nothing else
@@ -313,10 +315,14 @@ def _unary(entry: Op, depth: int = 1) -> Callable[[Any], Any]:
     differentiable = entry.differentiable
 
     def call(input: Any) -> Any:
+        if dtypes.complexes and entry.complex is not True:
+            form = _complex_form(entry, (input,))
+            if form is not None:
+                return form(input)
         if not isinstance(input, Tensor):
             return fn(input if type(input) is ndarray else _array(entry, input))
         x = input._data if input._view is None else synced(input)
-        if to_float and x.dtype.kind != "f":
+        if to_float and x.dtype.kind not in "fc":
             x = x.astype(dtypes._default)
         y = fn(x)
         if type(y) is not ndarray:
@@ -359,12 +365,16 @@ def _single(entry: Op) -> Callable[..., Any]:
     def call(*args: Any, **kwargs: Any) -> Any:
         if kwargs or len(args) != arity:
             args = bind(entry, args, kwargs)
+        if dtypes.complexes and entry.complex is not True:
+            form = _complex_form(entry, args)
+            if form is not None:
+                return form(*args)
         input = args[0]
         if not isinstance(input, Tensor):
             return _plain(entry, args)
         x = input._data if input._view is None else synced(input)
         statics = args[1:]
-        if to_float and x.dtype.kind != "f":
+        if to_float and x.dtype.kind not in "fc":
             x = x.astype(dtypes._default)
         try:
             y = fn(x, *statics)
@@ -379,7 +389,7 @@ def _single(entry: Op) -> Callable[..., Any]:
         out = new(Tensor)
         out._data = y = y if type(y) is ndarray else np.asarray(y)
         out._cell = cell = Cell()
-        if edge is not None and y.dtype.kind == "f":
+        if edge is not None and y.dtype.kind in "fc":
             out._node = node = Node()
             node.number = tick()
             node.op, node.edges = entry, (edge,)
@@ -424,6 +434,10 @@ def _binary(entry: Op, depth: int = 1) -> Callable[[Any, Any], Any]:
     ]
 
     def call(input: Any, other: Any) -> Any:
+        if dtypes.complexes and entry.complex is not True:
+            form = _complex_form(entry, (input, other))
+            if form is not None:
+                return form(input, other)
         a_tensor, b_tensor = isinstance(input, Tensor), isinstance(other, Tensor)
         if a_tensor:
             a = input._data if input._view is None else synced(input)
@@ -498,6 +512,10 @@ def _viewing(entry: Op) -> Callable[..., Any]:
     def call(*args: Any, **kwargs: Any) -> Any:
         if kwargs or len(args) != arity:
             args = bind(entry, args, kwargs)
+        if dtypes.complexes and entry.complex is not True:
+            form = _complex_form(entry, args)
+            if form is not None:
+                return form(*args)
         input = args[0]
         if not isinstance(input, Tensor):
             return _plain(entry, args)
@@ -521,7 +539,7 @@ def _viewing(entry: Op) -> Callable[..., Any]:
                 out._view = View(input, ((step, statics),), False)
             else:
                 out._view = View(root, (*held.steps, (step, statics)), held.copied)
-        if mode.enabled and y.dtype.kind == "f":
+        if mode.enabled and y.dtype.kind in "fc":
             edge = input._node if held is None else node_of(input)
             if edge is not None:
                 out._node = node = Node()
@@ -555,6 +573,10 @@ def _general(entry: Op) -> Callable[..., Any]:
     def call(*args: Any, **kwargs: Any) -> Any:
         if kwargs or len(args) != arity:
             args = bind(entry, args, kwargs)
+        if dtypes.complexes and entry.complex is not True:
+            form = _complex_form(entry, args)
+            if form is not None:
+                return form(*args)
         values, found, wanted = list(args), False, differentiable and mode.enabled
         edges: Any = [None] * n
         for i in range(n):
@@ -589,6 +611,10 @@ def _variadic(entry: Op) -> Callable[..., Any]:
     fn, promote, differentiable = entry.fn, entry.promote, entry.differentiable
 
     def call(*args: Any, **kwargs: Any) -> Any:
+        if dtypes.complexes and entry.complex is not True:
+            form = _complex_form(entry, args)
+            if form is not None:
+                return form(*args, **kwargs)
         if not any([isinstance(tensor, Tensor) for tensor in args]):
             return fn(*args, **kwargs)
         arrays = [_data(tensor) for tensor in args]
@@ -624,7 +650,7 @@ def record(entry: Op, tensors: Sequence[Any], values: list[Any], edges: list[Any
     if entry.view:
         for k, out in enumerate(outs if several else (outs,)):
             _as_view(entry, tensors[0], values, out, k if several else None)
-    if edges is None or first is None or first._data.dtype.kind != "f":
+    if edges is None or first is None or first._data.dtype.kind not in "fc":
         return outs
     needs = tuple([edge is not None for edge in edges])
     if True not in needs:
@@ -668,7 +694,7 @@ def record(entry: Op, tensors: Sequence[Any], values: list[Any], edges: list[Any
     else:
         node.slots = len(outs)
         for k, out in enumerate(outs[: len(outs) - entry.aux]):
-            if out._data.dtype.kind == "f":
+            if out._data.dtype.kind in "fc":
                 out._node = Output(node, k, out._data)
     if given:
         on_record(node, kept, given)
@@ -714,12 +740,45 @@ def _array(entry: Op, value: Any, numbers: bool = True) -> Any:
     """An argument that is not a Tensor: arrays and, if so, numbers pass through, anything else is an error."""
     if type(value) is ndarray or isinstance(value, (np.generic, tape.SparseRows)):
         return value
-    if numbers and isinstance(value, (int, float)):
+    if numbers and isinstance(value, (int, float, complex)):
         return value
     raise DTypeError(f"{entry.name}: expected a Tensor, got {type(value).__name__}")
 
 
+def _complex_form(entry: Op, args: Sequence[Any]) -> Callable[..., Any] | None:
+    """The function to call in place of an op whose own body is for real arrays, where one of `args` is complex; else None.
+
+    Raises DTypeError where the op has no complex form.
+    """
+    if entry.complex is False:
+        real_only(entry.name, *args)
+        return None
+    found = any([_is_complex(value) for value in args])
+    return entry.complex if found else None  # type: ignore[return-value]  # not True: asked before
+
+
+def _is_complex(value: Any) -> bool:
+    x = value._data if isinstance(value, Tensor) else value
+    return x.dtype.kind == "c" if isinstance(x, (ndarray, np.generic)) else type(x) is complex
+
+
+def real_only(name: str, *values: Any) -> None:
+    """Raise DTypeError, naming the operation, where a complex tensor, array or number is among its arguments."""
+    if dtypes.complexes:
+        for value in values:
+            if _is_complex(value):
+                got = getattr(value, "dtype", "a complex number")
+                raise DTypeError(
+                    f"{name}: expected real tensors and numbers, got {got}; take real, imag, abs or angle first"
+                )
+
+
 def _operand(entry: Op, value: Any) -> Any:
+    if isinstance(value, (complex, np.complexfloating)) or (type(value) is ndarray and value.dtype.kind == "c"):
+        dtypes.complex_made()
+        if entry.complex is not True:
+            _complex_form(entry, (value,))
+        return value
     if isinstance(value, (ndarray, int, float, np.generic)):
         return value
     raise DTypeError(f"{entry.name}: expected a Tensor or a number, got {type(value).__name__}")
@@ -772,7 +831,7 @@ def _as_view(entry: Op, source: Any, values: list[Any], out: Any, slot: int | No
     copied = held is not None and held.copied
     if entry.name in _MAY_COPY and not root._data.flags.c_contiguous and channels_last(root._data):
         # what torch would do is seen on an array of the base's shape that lies in memory row by row
-        rows = np.empty(root._data.shape, np.int8)
+        rows = np.empty(root._data.shape, root._data.dtype if dtypes.complexes else np.int8)
         shown = rows if held is None else held.replay(rows)
         shared = np.may_share_memory(step[0](shown, *step[1]), rows)
         if y.size and shares != shared:

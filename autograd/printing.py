@@ -51,6 +51,8 @@ def text(data: ndarray, indent: int) -> str:
 
 def _form(data: ndarray) -> tuple[Callable[[Any], str], int]:
     """How to write one value, and the width to fill."""
+    if data.dtype.kind == "c":
+        return _complex_form(data)
     if data.dtype.kind != "f":
         return str, max((len(str(v)) for v in data.ravel().tolist()), default=0)
     precision, scientific = options["precision"], options["sci_mode"]
@@ -71,6 +73,17 @@ def _form(data: ndarray) -> tuple[Callable[[Any], str], int]:
     return write, max((len(write(v)) for v in shown.ravel().tolist()), default=0)
 
 
+def _complex_form(data: ndarray) -> tuple[Callable[[Any], str], int]:
+    """The same for complex values: the real parts stand below one another, the imaginary ones right behind them."""
+    (real, width), (imag, other) = _form(data.real), _form(data.imag)
+
+    def write(value: complex) -> str:
+        second = imag(value.imag)
+        return real(value.real).rjust(width) + ("" if second[0] in "+-" else "+") + second + "j"
+
+    return write, -(width + other + 1)  # negative: filled by itself
+
+
 def _block(data: ndarray, indent: int, edge: int | None, write: Callable[[Any], str], width: int) -> str:
     if not data.ndim:
         return write(data.item())
@@ -80,9 +93,9 @@ def _block(data: ndarray, indent: int, edge: int | None, write: Callable[[Any], 
         if cut is not None:
             rows[cut] = "..."
         return "[" + ("," + "\n" * (data.ndim - 1) + " " * (indent + 1)).join(rows) + "]"
-    items = [write(v).rjust(width) for v in data.tolist()]
+    items = [write(v).rjust(width) for v in data.tolist()]  # nothing for a negative width
     if cut is not None:
         items[cut] = " ..."
-    count = max(1, (options["linewidth"] - indent) // (width + 2))
+    count = max(1, (options["linewidth"] - indent) // (abs(width) + 2))
     lines = [", ".join(items[i : i + count]) for i in range(0, len(items), count)]
     return "[" + (",\n" + " " * (indent + 1)).join(lines) + "]"

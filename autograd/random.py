@@ -334,9 +334,9 @@ def normal(
         if not tensors:
             raise TypeError("normal: with two numbers give size")
         chosen = tensors[0].dtype
-        if chosen.kind != "f":
-            raise DTypeError(f"normal: expected floating-point mean and std, got {chosen}")
         shape = np.broadcast_shapes(*[a.shape for a in tensors])
+    if chosen.kind != "f":
+        raise DTypeError(f"normal: expected floating-point numbers, got {chosen}; randn draws complex ones")
     out = wrap(_as_array(normal_array(shape, chosen, generator) * s + m, chosen))
     return out.requires_grad_() if requires_grad else out
 
@@ -358,26 +358,38 @@ def _filled(name: str, draw: Callable[..., ndarray]) -> Callable[..., Tensor]:
     return method
 
 
-def _floating(name: str, x: ndarray) -> None:
-    if x.dtype.kind != "f":
+def _complex(parts: ndarray, dtype: np.dtype) -> ndarray:
+    """Pairs of real numbers (..., 2) as complex ones; of a real dtype as they are."""
+    return parts.view(dtype)[..., 0] if dtype.kind == "c" else parts
+
+
+def _floating(name: str, x: ndarray, kinds: str = "f") -> None:
+    if x.dtype.kind not in kinds:
         raise DTypeError(f"{name}: expected a floating-point tensor, got {x.dtype}")
 
 
 def _uniform(x: ndarray, rng: np.random.Generator, low: float = 0.0, high: float = 1.0, **named: float) -> ndarray:
     """Fill with draws uniform in [from, to)."""
     low, high = named.get("from", named.get("a", low)), named.get("to", named.get("b", high))
-    _floating("uniform_", x)
+    _floating("uniform_", x, "fc")
     if low > high:
         raise NumberError(f"uniform_: from must not exceed to, got {low} and {high}")
-    return rng.random(x.shape, x.dtype) * x.dtype.type(high - low) + x.dtype.type(low)
+    part = dtypes.REAL_PART.get(x.dtype, x.dtype)
+    draws = rng.random((*x.shape, 2) if x.dtype.kind == "c" else x.shape, part)
+    return _complex(draws * part.type(high - low) + part.type(low), x.dtype)
 
 
 def _normal(x: ndarray, rng: np.random.Generator, mean: float = 0.0, std: float = 1.0) -> ndarray:
     """Fill with normal draws."""
-    _floating("normal_", x)
+    _floating("normal_", x, "fc")
     if not std >= 0:
         raise NumberError(f"normal_: std must not be negative, got {std}")
-    return rng.standard_normal(x.shape, x.dtype) * x.dtype.type(std) + x.dtype.type(mean)
+    part = dtypes.REAL_PART.get(x.dtype, x.dtype)
+    if x.dtype.kind == "c":  # the variance is that of both parts together
+        return _complex(rng.standard_normal((*x.shape, 2), part), x.dtype) * part.type(std * 0.5**0.5) + x.dtype.type(
+            mean
+        )
+    return rng.standard_normal(x.shape, part) * part.type(std) + part.type(mean)
 
 
 def _bernoulli(x: ndarray, rng: np.random.Generator, p: Any = 0.5) -> ndarray:

@@ -28,6 +28,10 @@ class Draw:
             values = np.where(np.abs(values) < 0.05, values + np.copysign(0.07, values), values)
         return values.reshape(shape)
 
+    def complex(self, *shape: int) -> ndarray:
+        """complex128 values, both of whose parts are such values."""
+        return self(*shape) + 1j * self(*shape)
+
     def positive(self, *shape: int, low: float = 0.3, high: float = 3.0) -> ndarray:
         """Values in (low, high), by default well above 0."""
         return self(*shape, low=low, high=high)

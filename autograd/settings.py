@@ -157,12 +157,12 @@ def is_anomaly_enabled() -> bool:
 
 
 def is_complex(input: Tensor) -> bool:
-    """False: there are no complex dtypes.
+    """Whether the dtype is complex.
 
     >>> autograd.is_complex(autograd.ones(2))
     False
     """
-    return False
+    return input.is_complex()
 
 
 def is_signed(input: Tensor) -> bool:
@@ -393,26 +393,9 @@ def new_empty_strided(self: Tensor, size: Any, stride: Any, *, dtype: Any = None
     return empty_strided(size, stride, dtype=self.dtype if dtype is None else dtype, **named)
 
 
-def _complex(name: str) -> Callable[..., Any]:
-    def refused(*args: Any, **kwargs: Any) -> Any:
-        raise dtypes.DTypeError(f"{name}: there are no complex dtypes; keep the real and imaginary parts apart")
-
-    refused.__name__ = refused.__qualname__ = name
-    refused.__doc__ = f"""Raises TypeError: there are no complex dtypes.
-
-    >>> autograd.{name}(autograd.ones(1))
-    Traceback (most recent call last):
-    autograd.errors.DTypeError: {name}: there are no complex dtypes; keep the real and imaginary parts apart
-    """
-    return refused
-
-
-complex, imag, polar, view_as_complex, view_as_real = map(
-    _complex, ("complex", "imag", "polar", "view_as_complex", "view_as_real")
-)
 METHODS: dict[str, Any] = {f.__name__: f for f in (
     apply_, map_, new, new_empty_strided, storage_offset, get_device, is_set_to, to_dense, is_same_size, is_inference,
     storage, untyped_storage,
 )}  # fmt: skip
 METHODS |= {"is_nonzero": lambda self: bool(self), "is_pinned": lambda self: False, "is_shared": lambda self: False}
-METHODS |= {name: _no(name) for name in ("half", "bfloat16", "chalf", "cfloat", "cdouble")}
+METHODS |= {name: _no(name) for name in ("half", "bfloat16", "chalf")}

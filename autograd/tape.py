@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
+from . import dtypes
 from .errors import DTypeError, ShapeError, TapeError
 from .forms import Masked, RowSums, SparseRows
 from .kernels import elementwise, move
@@ -289,12 +290,14 @@ class _Around:
 
 def _shown(g: Any) -> Any:
     """A gradient as a hook sees it."""
-    return wrap(g if type(g) is ndarray else np.asarray(g)) if isinstance(g, (ndarray, np.generic, RowSums)) else g
+    if isinstance(g, (ndarray, np.generic, RowSums)):
+        return wrap(conjugate(g if type(g) is ndarray else np.asarray(g)))
+    return conjugate(g)
 
 
 def _bare(grads: tuple[Any, ...]) -> list[Any]:
     """Back to arrays, unless a second order is recorded."""
-    return [g if mode.enabled or not hasattr(g, "_data") else g._data for g in grads]
+    return [conjugate(g if mode.enabled else g._data) if hasattr(g, "_data") else g for g in grads]
 
 
 class Output:
@@ -385,6 +388,7 @@ handle: Any = None  # a function put among hooks, as the handle that removes it;
 stack: Any = None  # tensors of one shape stacked, recorded; set by ops/join.py
 show: Any = None  # the tape behind a tensor as a table and a picture; set by tape_show.py
 blame: Any = None  # tell in an error of backward where it arose; set by observe.py
+conj: Any = None  # the complex conjugate of a Tensor, recorded; set by ops/complexes.py
 fit: Any = None  # to the shape and dtype of an input, recorded; set by op.py
 op_class: Any = None  # what an operation of the registry is; set by op.py
 
@@ -397,7 +401,24 @@ def fit_array(g: Any, shape: tuple[int, ...], dtype: np.dtype) -> ndarray:
         g = reduced(np.add, g, (0,)) if shape and g.shape[1:] == shape else sum_to(g, shape)
         if g.shape != shape:
             g = np.broadcast_to(g, shape)
-    return g if g.dtype is dtype else g.astype(dtype)
+    if g.dtype is dtype:
+        return g
+    if g.dtype.kind == "c" != dtype.kind:  # the contribution of something complex to a real input
+        g = g.real
+    return g.astype(dtype)
+
+
+def conjugate(g: Any) -> Any:
+    """A gradient as the walk has it for one as it is shown, and back: dL/dRe - i dL/dIm for dL/dRe + i dL/dIm.
+
+    Of the first kind the chain rule of real numbers holds, so that formulas are the same for real and for complex numbers;
+    the second is the direction of steepest ascent, which `.grad`, hooks and Functions are to see. Real ones are both.
+    """
+    if not dtypes.complexes:
+        return g
+    if type(g) is ndarray:
+        return g if g.dtype.kind != "c" else np.asarray(np.conjugate(g))
+    return conj(g) if hasattr(g, "_data") and g._data.dtype.kind == "c" else g
 
 
 def sum_to(g: ndarray, shape: tuple[int, ...]) -> ndarray:
@@ -481,7 +502,7 @@ class Walk:
             return False
         shape, size = node.shape, a.size + b.size
         stacks = shape[:1] if len(shape) == 3 == a.ndim else ()
-        if shape != (*stacks, a.shape[-1], b.shape[-1]) or a.shape[:-1] != b.shape[:-1] or a.ndim < 2:
+        if a.ndim < 2 or a.shape[:-1] != b.shape[:-1] or shape != (*stacks, a.shape[-1], b.shape[-1]):
             return False
         if stacks != a.shape[: len(stacks)] or not a.dtype is b.dtype is node.dtype or a.dtype.char not in "fd":
             return False
@@ -589,7 +610,8 @@ class Walk:
                     continue
                 g = pending.pop(node)
                 if node.retained is not None:
-                    kept = g if create_graph else g.copy("K")
+                    kept = conjugate(g)
+                    kept = kept if create_graph else kept.copy("K")
                     kept = kept if create_graph or type(kept) is SparseRows else wrap(kept)
                     held = node.retained.grad
                     node.retained.grad = kept if held is None else held + kept
@@ -643,6 +665,7 @@ class Walk:
         g = self.pending[node]
         if type(g) is RowSums:  # the hook is younger than its gradient
             g = self.pending[node] = g.dense()
+        g = conjugate(g)
         # one Tensor for all of them: a hook may leave word for the next as an attribute
         seen = g if self.create_graph or type(g) is not ndarray else wrap(g)
         for hook in list(node.hooks.values()):  # type: ignore[union-attr]
@@ -652,11 +675,13 @@ class Walk:
                     raise ShapeError(
                         f"hook: returned shape {getattr(changed, 'shape', None)}, the gradient has {node.shape}"
                     )
-                self.pending[node] = changed if self.create_graph else changed._data
+                self.pending[node] = conjugate(changed if self.create_graph else changed._data)
                 self.own.discard(node)
                 seen = changed
 
     def _leaf(self, leaf: Leaf) -> None:
+        if dtypes.complexes and leaf.dtype.kind == "c":
+            self.pending[leaf] = conjugate(self.pending[leaf])
         if self.create_graph or type(self.pending[leaf]) is SparseRows:
             leaf.accumulate(self.pending.pop(leaf), self.create_graph)
         elif leaf.grad is None:
@@ -688,6 +713,11 @@ def _seed(name: str, output: Any, gradient: Any, create_graph: bool) -> Any:
     """The gradient that backward starts from, checked against the output."""
     data = output._data
     if gradient is None:
+        if data.dtype.kind == "c":
+            raise TapeError(
+                f"{name}: grad can be implicitly created only for real scalar outputs, got {data.dtype}; "
+                "pass the gradient of the output, or take its real part or abs() first"
+            )
         if data.size != 1:
             raise TapeError(
                 f"{name}: grad can be implicitly created only for scalar outputs, got shape {tuple(data.shape)}; "
@@ -698,11 +728,12 @@ def _seed(name: str, output: Any, gradient: Any, create_graph: bool) -> Any:
     given = gradient._data if hasattr(gradient, "_data") else np.asarray(gradient)
     if given.shape != data.shape:
         raise ShapeError(f"{name}: the gradient has shape {tuple(given.shape)}, the output {tuple(data.shape)}")
-    if given.dtype.kind != "f":
-        raise DTypeError(f"{name}: the gradient must be floating point, got {given.dtype}")
+    if given.dtype.kind != data.dtype.kind:
+        wanted = "floating point" if data.dtype.kind == "f" else "complex, as the output is"
+        raise DTypeError(f"{name}: the gradient must be {wanted}, got {given.dtype}")
     if create_graph:
-        return gradient if hasattr(gradient, "_data") else wrap(given)
-    return given
+        return conjugate(gradient if hasattr(gradient, "_data") else wrap(given))
+    return conjugate(given)
 
 
 def _sequence(value: Any) -> tuple[Any, ...]:
@@ -759,7 +790,7 @@ def backward(
         capture: dict[AnyNode, Any] = dict.fromkeys(targets)
         walk.run(reaching(roots, set(targets)), capture, leaves=False)
         for tensor, node in zip(wanted, targets, strict=True):
-            g = capture[node]
+            g = conjugate(capture[node])
             if g is not None and node.retained is None:  # the walk has added to what is retained
                 tensor._own_box().accumulate(g if create_graph else owned(g), create_graph)
     finally:
@@ -812,7 +843,7 @@ def grad(
     seeds = [seed._data for seed in _sequence(() if grad_outputs is None else grad_outputs) if seed is not None]
     taken = {_memory(seed) for seed in seeds}  # what a sum hands to both its terms becomes two arrays
     for k, (tensor, node) in enumerate(zip(wanted, targets, strict=True)):
-        g = capture[node]
+        g = conjugate(capture[node])
         if g is None and not allow:
             raise TapeError(
                 f"grad: inputs[{k}], shape {tuple(tensor.shape)}, appears not to have been used in the graph; "

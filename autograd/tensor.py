@@ -15,7 +15,7 @@ import numpy as np
 from numpy import ndarray
 
 from . import dtypes, printing, tape
-from .errors import DeviceError, DTypeError, ShapeError, TapeError
+from .errors import DeviceError, DTypeError, NumberError, ShapeError, TapeError
 from .kernels.order import CHANNELS_LAST, lies_channels_last
 from .tape import Box, Cell, Leaf, View, mode, node_of, synced
 
@@ -147,8 +147,8 @@ class Tensor:
     """An n-dimensional array whose operations can be recorded for reverse-mode differentiation.
 
     Made by `autograd.tensor` and the other factories; `Tensor(data)` copies data as float32 like torch.Tensor.
-    dtypes: float32 (default), float64, int64, int32, int16, int8, uint8, bool. Memory may be channels-last; shapes are
-    logical, images (N, C, H, W).
+    dtypes: float32 (default), float64, int64, int32, int16, int8, uint8, bool, complex64, complex128. Memory may be
+    channels-last; shapes are logical, images (N, C, H, W).
 
     >>> autograd.Tensor([1, 2])
     tensor([1., 2.])
@@ -250,10 +250,10 @@ class Tensor:
         return self._data.dtype.kind == "f"
 
     def is_complex(self) -> bool:
-        return False
+        return self._data.dtype.kind == "c"
 
     def is_signed(self) -> bool:
-        return self._data.dtype.kind in "fi"
+        return self._data.dtype.kind in "fic"
 
     is_cpu = True
     is_cuda = is_mps = is_xpu = is_meta = is_sparse = is_sparse_csr = is_quantized = is_nested = is_mkldnn = False
@@ -271,7 +271,7 @@ class Tensor:
         self.requires_grad_(wanted)
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
-        """Ask (or stop asking) for a gradient of this leaf; returns it. Only floating-point tensors can have one."""
+        """Ask (or stop asking) for a gradient of this leaf; returns it. Only floating-point and complex tensors can."""
         if not requires_grad:
             if not self.is_leaf:
                 raise TapeError(
@@ -280,9 +280,10 @@ class Tensor:
             self._node = None
             return self
         if self._node is None:
-            if self._data.dtype.kind != "f":
+            if self._data.dtype.kind not in "fc":
                 raise TapeError(
-                    f"requires_grad_: only tensors of floating point dtype can require gradients, got {self.dtype}"
+                    "requires_grad_: only tensors of floating point and complex dtype can require gradients, "
+                    f"got {self.dtype}"
                 )
             if self._view is not None and not mode.inference:
                 self._view = None  # a leaf of its own from here on; the memory stays shared
@@ -411,7 +412,7 @@ class Tensor:
     def data(self, value: Tensor) -> None:
         if not isinstance(value, Tensor):
             raise DTypeError(f"data: expected a Tensor, got {type(value).__name__}")
-        if isinstance(self._node, Leaf) and value._data.dtype.kind != "f":
+        if isinstance(self._node, Leaf) and value._data.dtype.kind not in "fc":
             raise TapeError(f"data: {value.dtype} for a tensor that requires grad; expected float32 or float64")
         # the versions counted go on: what this tensor was is what they tell, not what its new memory was
         cell = Cell()
@@ -455,11 +456,22 @@ class Tensor:
         """Nested lists of Python numbers."""
         return self.numpy_view().tolist()
 
+    def _real_item(self) -> Any:
+        value = self.item()
+        if not isinstance(value, complex):
+            return value
+        if value.imag:
+            raise NumberError(f"item: the complex number {value} cannot be converted to a real one; take real first")
+        return value.real
+
     def __float__(self) -> float:
-        return float(self.item())
+        return float(self._real_item())
+
+    def __complex__(self) -> complex:
+        return complex(self.item())
 
     def __int__(self) -> int:
-        return int(self.item())
+        return int(self._real_item())
 
     def __index__(self) -> int:
         if self._data.dtype.kind not in "iub" or self._data.size != 1:
@@ -487,7 +499,7 @@ class Tensor:
         return self.flip(0) if self._data.ndim else self  # type: ignore[attr-defined]
 
     def __contains__(self, element: Any) -> bool:
-        if not isinstance(element, (Tensor, int, float, np.generic, ndarray)):
+        if not isinstance(element, (Tensor, int, float, complex, np.generic, ndarray)):
             raise DTypeError(f"in: expected a Tensor or a number, got {type(element).__name__}")
         other = element.numpy_view() if isinstance(element, Tensor) else element
         return bool((self.numpy_view() == other).any())
@@ -556,7 +568,7 @@ class Tensor:
         about = []
         if not self._data.size and self._data.shape != (0,):
             about.append(f"size={self._data.shape}")
-        plain = (dtypes._default, dtypes.int64, dtypes.bool_)
+        plain = (dtypes._default, dtypes.int64, dtypes.bool_, dtypes.COMPLEX_OF[dtypes._default])
         if self._data.dtype not in plain or (not self._data.size and self._data.dtype != plain[0]):
             about.append(f"dtype={self.dtype!r}")
         if self.grad_fn is not None:
@@ -575,6 +587,8 @@ class Tensor:
 
 def _rebuild(cls: type, array: ndarray, requires_grad: bool, extra: dict[str, Any]) -> Any:
     out = _new(cls)
+    if array.dtype.kind == "c":
+        dtypes.complex_made()
     out._data = array
     out._cell = Cell()
     if requires_grad:
@@ -625,8 +639,13 @@ def to_array(data: Any, dtype: Any = None) -> ndarray:
             if float in found or not kinds:
                 kinds.append(dtypes._default)
             array = array.astype(np.result_type(*kinds), copy=False)
+        elif array.dtype.kind == "c":
+            sizes = [d.itemsize * (1 if d.kind == "c" else 2) for d in found if d is not float and d.kind in "fc"]
+            array = array.astype(f"c{max([*sizes, dtypes.COMPLEX_OF[dtypes._default].itemsize])}", copy=False)
     if dtype is not None:
         target = dtypes.as_dtype(dtype)
+        if array.dtype.kind == "c" != target.kind:
+            raise DTypeError(f"tensor: complex numbers cannot become {target}; take real, imag, abs or angle first")
         if target.kind in "iu" and array.size and not isinstance(data, (Tensor, ndarray)) and array.dtype.kind in "iuf":
             for bound in (array.min().item(), array.max().item()):  # NaN is both
                 dtypes.fitting("tensor", bound, target)
@@ -634,12 +653,15 @@ def to_array(data: Any, dtype: Any = None) -> ndarray:
     if array.dtype == np.uint64 and not isinstance(data, (Tensor, ndarray, np.generic)):
         dtypes.fitting("tensor", array.max().item(), dtypes.int64)
     if array.dtype not in dtypes.SUPPORTED:
-        if array.dtype.kind not in "iubf":
+        if array.dtype.kind not in "iubfc":
             raise DTypeError(f"tensor: cannot make a tensor of {array.dtype}; expected numbers")
-        target = {"f": dtypes.float64 if array.dtype.itemsize > 4 else dtypes.float32}.get(
-            array.dtype.kind, dtypes.int64
-        )
+        target = {
+            "f": dtypes.float64 if array.dtype.itemsize > 4 else dtypes.float32,
+            "c": dtypes.complex128 if array.dtype.itemsize > 8 else dtypes.complex64,
+        }.get(array.dtype.kind, dtypes.int64)
         array = array.astype(target)
+    if array.dtype.kind == "c":
+        dtypes.complex_made()
     # one object a dtype, so that `is` tells dtypes apart on the hot path; byte order is native from here on
     return array if array.dtype is _CANONICAL[array.dtype] else array.astype(_CANONICAL[array.dtype], copy=True)
 

@@ -26,12 +26,13 @@ _STORED: dict[str, tuple[str, Any]] = {
     "float32": ("f4", "float32"), "float64": ("f8", "float64"), "float16": ("f2", "float32"),
     "bfloat16": ("u2", "float32"), "int64": ("i8", "int64"), "int32": ("i4", "int32"), "int16": ("i2", "int16"),
     "int8": ("i1", "int8"), "uint8": ("u1", "uint8"), "bool": ("u1", "bool"), "uint16": ("u2", "int32"),
-    "uint32": ("u4", "int64"),
+    "uint32": ("u4", "int64"), "complex64": ("c8", "complex64"), "complex128": ("c16", "complex128"),
 }  # fmt: skip
 _STORAGES = {
     "FloatStorage": "float32", "DoubleStorage": "float64", "HalfStorage": "float16", "BFloat16Storage": "bfloat16",
     "LongStorage": "int64", "IntStorage": "int32", "ShortStorage": "int16", "CharStorage": "int8",
-    "ByteStorage": "uint8", "BoolStorage": "bool", "UntypedStorage": "",
+    "ByteStorage": "uint8", "BoolStorage": "bool", "UntypedStorage": "", "ComplexFloatStorage": "complex64",
+    "ComplexDoubleStorage": "complex128",
 }  # fmt: skip
 
 
@@ -198,6 +199,8 @@ class _Reader:
     # ---- what may be called
 
     def tensor(self, storage: _Storage, offset: int, shape: Any, strides: Any, *_: Any) -> Any:
+        if any(isinstance(about, dict) and (about.get("conj") or about.get("neg")) for about in _):
+            raise _Refused("a tensor waits for its conjugate or negative; in torch: call resolve_conj().resolve_neg()")
         return wrap(self.array(storage, storage.dtype, offset, tuple(shape), tuple(strides)))
 
     def tensor_with_dtype(

@@ -46,6 +46,20 @@ def _fill(tensor: T, values: Any, name: str) -> T:
     return tensor
 
 
+def _parts(tensor: Tensor) -> tuple[int, ...]:
+    """The shape of the real numbers that make up the tensor: of a complex one both parts of each."""
+    return (*tensor.shape, 2) if tensor.is_complex() else tuple(tensor.shape)
+
+
+def _of_parts(tensor: Tensor, values: np.ndarray) -> np.ndarray:
+    return values.view(np.complex128)[..., 0] if tensor.is_complex() else values
+
+
+def _real(name: str, tensor: Tensor) -> None:
+    if tensor.is_complex():
+        raise TypeError(f"{name}: expected a real tensor, got {tensor.dtype}; fill its real and imag apart")
+
+
 def _rng(generator: Generator | None) -> np.random.Generator:
     return (generator or default_generator).rng
 
@@ -86,7 +100,7 @@ def uniform_(tensor: T, a: float = 0.0, b: float = 1.0, generator: Generator | N
         raise ValueError(f"uniform_: expected a <= b, got a={a} and b={b}")
     if _skip.get():  # a large network's numbers take seconds
         return tensor
-    return _fill(tensor, a + (b - a) * _rng(generator).random(tensor.shape), "uniform_")
+    return _fill(tensor, _of_parts(tensor, a + (b - a) * _rng(generator).random(_parts(tensor))), "uniform_")
 
 
 def normal_(tensor: T, mean: float = 0.0, std: float = 1.0, generator: Generator | None = None) -> T:
@@ -99,7 +113,9 @@ def normal_(tensor: T, mean: float = 0.0, std: float = 1.0, generator: Generator
         raise ValueError(f"normal_: expected std >= 0, got {std}")
     if _skip.get():
         return tensor
-    return _fill(tensor, mean + std * _rng(generator).standard_normal(tensor.shape), "normal_")
+    share = 0.5**0.5 if tensor.is_complex() else 1.0  # the variance of a complex number is that of both parts together
+    draws = _rng(generator).standard_normal(_parts(tensor))
+    return _fill(tensor, mean + std * share * _of_parts(tensor, draws), "normal_")
 
 
 def trunc_normal_(
@@ -110,6 +126,7 @@ def trunc_normal_(
     >>> nn.init.trunc_normal_(autograd.empty(2)).shape
     Size([2])
     """
+    _real("trunc_normal_", tensor)
     if not a < b or not std > 0:
         raise ValueError(f"trunc_normal_: expected a < b and std > 0, got a={a}, b={b}, std={std}")
     if _skip.get():
@@ -280,6 +297,7 @@ def orthogonal_(tensor: T, gain: float = 1, generator: Generator | None = None) 
     >>> nn.init.orthogonal_(autograd.empty(3, 2)).shape
     Size([3, 2])
     """
+    _real("orthogonal_", tensor)
     if tensor.ndim < 2:
         raise ShapeError(
             f"orthogonal_: only tensors with 2 or more dimensions are supported, got shape {tuple(tensor.shape)}"
@@ -300,6 +318,7 @@ def sparse_(tensor: T, sparsity: float, std: float = 0.01, generator: Generator 
     >>> nn.init.sparse_(autograd.empty(4, 2), 0.5).shape
     Size([4, 2])
     """
+    _real("sparse_", tensor)
     if tensor.ndim != 2:
         raise ShapeError(f"sparse_: only tensors with 2 dimensions are supported, got shape {tuple(tensor.shape)}")
     rows, columns = tensor.shape

@@ -422,17 +422,17 @@ class Module(HookDicts):
         if dtype is None:
             return self
         wanted = dtypes.as_dtype(dtype)
-        if wanted.kind != "f":
-            raise TypeError(f"to: nn.Module.to only accepts floating point dtypes, got {wanted}")
-        return self._apply(lambda t: t.to(wanted) if t.is_floating_point() else t)
+        if wanted.kind not in "fc":
+            raise TypeError(f"to: nn.Module.to only accepts floating point or complex dtypes, got {wanted}")
+        return self._apply(lambda t: t.to(wanted) if t.is_floating_point() or t.is_complex() else t)
 
     def float(self: M) -> M:
-        """Floating-point parameters and buffers to float32."""
-        return self.to(dtypes.float32)
+        """Floating-point parameters and buffers to float32; complex ones stay."""
+        return self._apply(lambda t: t.float() if t.is_floating_point() else t)
 
     def double(self: M) -> M:
-        """Floating-point parameters and buffers to float64."""
-        return self.to(dtypes.float64)
+        """Floating-point parameters and buffers to float64; complex ones stay."""
+        return self._apply(lambda t: t.double() if t.is_floating_point() else t)
 
     def to_empty(self: M, *, device: Any = None, recurse: bool = True) -> M:
         """Parameters and buffers in memory of their own with any values."""
@@ -763,7 +763,7 @@ def _fitting(name: str, tensor: Tensor, value: Any) -> tuple[Any, str]:
             f"size mismatch for {name}: copying a param with shape {Size(array.shape)} from checkpoint, "
             f"the shape in current model is {tensor.shape}."
         )
-    if array.dtype.kind not in "fiub":
+    if array.dtype.kind not in "fiub" and array.dtype.kind != tensor.dtype.kind:
         return None, f"While copying {name!r}: cannot convert {array.dtype} to {tensor.dtype}."
     if not tensor.numpy_view().flags.writeable:
         return None, f"While copying {name!r}: the memory of the tensor in the model is read-only."

@@ -29,6 +29,8 @@ class Adafactor(Optimizer):
     >>> optim.Adafactor([w]).step()
     """
 
+    _takes_complex = False
+
     def __init__(
         self,
         params: Iterable[Any],

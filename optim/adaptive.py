@@ -315,6 +315,8 @@ class SparseAdam(Optimizer):
     >>> optim.SparseAdam(table.parameters(), lr=0.1).step()
     """
 
+    _takes_complex = False
+
     def __init__(
         self,
         params: Iterable[Any],

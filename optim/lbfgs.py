@@ -22,6 +22,8 @@ class LBFGS(Optimizer):
     >>> step = optim.LBFGS([w]).step
     """
 
+    _takes_complex = False
+
     def __init__(
         self,
         params: Iterable[Any],

@@ -42,6 +42,8 @@ class Muon(Optimizer):
     >>> optim.Muon([w]).step()
     """
 
+    _takes_complex = False
+
     def __init__(
         self,
         params: Iterable[Any],

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from autograd import SparseRows, Tensor, enable_grad, no_grad
+from autograd.dtypes import REAL_PART
 from autograd.kernels.update import Held
 from autograd.tensor import RemovableHandle, wrap
 
@@ -76,6 +77,11 @@ def _with_hooks(step: Callable[..., Any]) -> Callable[..., Any]:
     return hooked
 
 
+def _reals(x: np.ndarray) -> np.ndarray:
+    """A complex array (...) as the real one (..., 2) on its memory: an optimizer moves both parts as numbers of their own."""
+    return x if x.dtype.kind != "c" else x[..., None].view(REAL_PART[x.dtype])
+
+
 class Optimizer:
     """Base class: keeps the parameters in groups with their own settings, and the state of each parameter.
 
@@ -89,6 +95,8 @@ class Optimizer:
     >>> issubclass(optim.SGD, optim.Optimizer)
     True
     """
+
+    _takes_complex = True  # as pairs of real numbers
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -149,6 +157,8 @@ class Optimizer:
         for p in params:
             if not isinstance(p, Tensor):
                 raise TypeError(f"{name}: can only optimize Tensors, got {type(p).__name__}")
+            if p.is_complex() and not self._takes_complex:
+                raise TypeError(f"{name}: does not support complex parameters, got {p.dtype}; use view_as_real")
             if not p.is_leaf:
                 raise ValueError(f"{name}: can't optimize a non-leaf Tensor of shape {tuple(p.shape)}")
         group["params"] = params
@@ -198,8 +208,8 @@ class Optimizer:
                 p._cell.written(name)
             else:
                 dense.append(p)
-                params.append(p._data)
-                grads.append(g._data)
+                params.append(_reals(p._data))
+                grads.append(_reals(g._data))
                 states.append(held.get(p) or self._state_of(p, settings))
         if dense:
             self._update_all(params, grads, states, settings)
@@ -209,7 +219,7 @@ class Optimizer:
     def _state_of(self, p: Tensor, group: dict[str, Any]) -> dict[str, Any]:
         state = self.state[p]
         if not state:
-            state.update(self._start(p, group))
+            state.update(self._start(wrap(_reals(p._data)) if p.is_complex() else p, group))
         return state
 
     def _start(self, p: Tensor, group: dict[str, Any]) -> dict[str, Any]:
@@ -304,10 +314,12 @@ class Optimizer:
         """Raise ValueError unless the arrays of a loaded state fit the parameter, or are means over some of its dimensions."""
         for key, value in held.items():
             shape = tuple(getattr(value, "shape", ()))
-            if shape and not (len(shape) == p.ndim and all(a in (1, b) for a, b in zip(shape, p.shape, strict=True))):
+            wanted = (*p.shape, 2) if p.is_complex() else tuple(p.shape)
+            if shape and not (
+                len(shape) == len(wanted) and all(a in (1, b) for a, b in zip(shape, wanted, strict=True))
+            ):
                 raise ValueError(
-                    f"{type(self).__name__}: state {key!r} of parameter {number} has shape {shape}, "
-                    f"expected {tuple(p.shape)}"
+                    f"{type(self).__name__}: state {key!r} of parameter {number} has shape {shape}, expected {wanted}"
                 )
 
     def _params(self) -> list[Tensor]:
@@ -375,7 +387,7 @@ def _like(key: str, value: Any, p: Tensor) -> Any:
         number = float(value)
         return int(number) if key == "step" else number
     if isinstance(value, np.ndarray):
-        return np.array(value, p.dtype) if value.ndim or p.ndim == 0 else value.item()
+        return np.array(value, REAL_PART.get(p.dtype.dtype, p.dtype.dtype)) if value.ndim or p.ndim == 0 else value.item()
     return deepcopy(value)
 
 

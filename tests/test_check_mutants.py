@@ -30,7 +30,8 @@ def gradients(run, leaves):
     if not outs:
         return []
     rng = np.random.default_rng(1)
-    seeds = [wrap(rng.uniform(0.5, 1.5, out.shape)) for out in outs]
+    turned = [1 + 0.5j if out.is_complex() else 1.0 for out in outs]  # both parts of complex ones
+    seeds = [wrap(np.asarray(rng.uniform(0.5, 1.5, out.shape) * turn)) for out, turn in zip(outs, turned, strict=True)]
     return [
         None if g is None else np.array(g.numpy(force=True)) for g in tape.grad(outs, leaves, seeds, allow_unused=True)
     ]

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from .. import random, tape
+from .. import dtypes, random, tape
 from ..forms import SparseRows
-from ..tape import node_of
+from ..tape import conjugate, node_of
 from ..tensor import Tensor, wrap
 from .kinks import RULES, WORDS, Corner
 from .localise import Recording, Step
@@ -56,7 +56,7 @@ class Target:
                 f"{self.name}: the function returned {_called(result)}, no Tensor; "
                 "return the Tensor itself (no .item(), .numpy() or float())"
             )
-        floats = [t for t in tensors if t.is_floating_point()]
+        floats = [t for t in tensors if t.dtype.kind in "fc"]
         if not floats:
             raise TypeError(
                 f"{self.name}: the function returned {', '.join(str(t.dtype) for t in tensors)}; integers and booleans "
@@ -94,7 +94,24 @@ class Target:
 
 
 def _vector(arrays: Sequence[ndarray]) -> ndarray:
-    return np.concatenate([np.asarray(a, np.float64).reshape(-1) for a in arrays])
+    return np.concatenate([np.asarray(_reals(np.asarray(a)), np.float64).reshape(-1) for a in arrays])
+
+
+# Complex numbers are checked as pairs of real ones: a gradient dL/dRe + i dL/dIm is then the gradient of the pair.
+
+
+def _reals(x: ndarray) -> ndarray:
+    """A complex array (...) as the real one (..., 2) on its memory; a real one as it is."""
+    return x[..., None].view(dtypes.REAL_PART[x.dtype]) if x.dtype.kind == "c" else x
+
+
+def _from_reals(values: ndarray, shape: tuple[int, ...], dtype: np.dtype) -> ndarray:
+    """The array of `shape` whose elements, or whose pairs, are `values` in order."""
+    return values.astype(dtypes.REAL_PART.get(dtype, dtype)).view(dtype).reshape(shape)
+
+
+def _real_shape(x: Any) -> tuple[int, ...]:
+    return (*x.shape, 2) if x.dtype.kind == "c" else tuple(x.shape)
 
 
 def _called(result: Any) -> str:
@@ -139,7 +156,7 @@ def _target(name: str, target: Any, inputs: Any, loss: Any, model: Any) -> tuple
             "set requires_grad=True on a floating-point input"
         )
     for label, tensor in leaves:
-        if not tensor.is_floating_point():
+        if tensor.dtype.kind not in "fc":
             raise TypeError(f"{name}: {label} is {tensor.dtype}; only floating-point tensors have a gradient")
         if 0 in tensor.numpy_view().strides and tensor.numel() > 1 and not tensor.numpy_view().flags.writeable:
             raise ValueError(f"{name}: {label} shares memory between its elements (expand()); pass a clone()")
@@ -177,28 +194,31 @@ def _guard(target: Target, args: tuple[Any, ...]) -> None:
 def _map(target: Target, outs: list[Tensor], recording: Recording | None = None) -> Map:
     """The map from the leaves to the outputs, around the graph that `outs` carry."""
     leaves = [t for _, t in target.leaves]
-    arrays = [t.numpy_view() for t in leaves]
-    splits = np.cumsum([out.numel() for out in outs])[:-1]
+    arrays = [_reals(t.numpy_view()) for t in leaves]
+    shapes = [_real_shape(out) for out in outs]
+    splits = np.cumsum([int(np.prod(shape)) for shape in shapes])[:-1]
 
     def pull(weights: ndarray) -> list[ndarray | None]:
         parts = np.split(weights, splits)
-        seeds = [wrap(p.reshape(out.shape).astype(out.dtype)) for p, out in zip(parts, outs, strict=True)]
+        seeds = [wrap(_from_reals(p, out.shape, out.dtype.dtype)) for p, out in zip(parts, outs, strict=True)]
         grads = tape.grad(outs, leaves, seeds, retain_graph=True, allow_unused=True)
-        return [None if g is None else g.to_dense() if isinstance(g, SparseRows) else g.numpy_view() for g in grads]
+        return [
+            None if g is None else g.to_dense() if isinstance(g, SparseRows) else _reals(g.numpy_view()) for g in grads
+        ]
 
     eps = max(float(np.finfo(a.dtype).eps) for a in [*arrays, *(out.numpy_view() for out in outs)])
     replays: dict[int, Any] = {}
     roots = [node_of(out) for out in outs]
 
     def replayed(k: int) -> Callable[[], ndarray] | None:
-        if recording is None:
+        if recording is None or leaves[k].is_complex():
             return None
         if k not in replays:
             replays[k] = _trusted(recording.replay(node_of(leaves[k]), arrays[k], roots), arrays[k], target)  # type: ignore[arg-type]
         return replays[k]
 
     names = [name for name, _ in target.leaves]
-    return Map(names, arrays, target.values, pull, eps, [tuple(out.shape) for out in outs], replayed)
+    return Map(names, arrays, target.values, pull, eps, shapes, replayed)
 
 
 def _trusted(run: Callable[[], list[ndarray]] | None, x: ndarray, target: Target) -> Callable[[], ndarray] | None:
@@ -226,10 +246,10 @@ def _step_map(step: Step) -> Map:
     arguments = list(step.arguments)
     for k in step.active:
         arguments[k] = np.array(arguments[k], order="K")
-        arrays.append(arguments[k])
+        arrays.append(_reals(arguments[k]))
     places = step.differentiable
-    shapes = [tuple(np.shape(step.outputs[k])) for k in places]
-    dtypes = [np.asarray(step.outputs[k]).dtype for k in places]
+    outputs = [np.asarray(step.outputs[k]) for k in places]
+    shapes = [_real_shape(y) for y in outputs]
     splits = np.cumsum([int(np.prod(shape)) for shape in shapes])[:-1]
 
     def forward() -> ndarray:
@@ -238,9 +258,10 @@ def _step_map(step: Step) -> Map:
 
     def pull(weights: ndarray) -> list[ndarray | None]:
         parts = np.split(weights, splits)
-        return list(step.pull([p.reshape(s).astype(d) for p, s, d in zip(parts, shapes, dtypes, strict=True)]))
+        grads = step.pull([conjugate(_from_reals(p, y.shape, y.dtype)) for p, y in zip(parts, outputs, strict=True)])
+        return [None if g is None else _reals(conjugate(g)) for g in grads]
 
-    eps = max(float(np.finfo(d).eps) for d in [*(a.dtype for a in arrays), *dtypes])
+    eps = max(float(np.finfo(x.dtype).eps) for x in [*arrays, *outputs])
     return Map([step.argument(k) for k in step.active], arrays, forward, pull, eps, shapes)
 
 
@@ -317,8 +338,12 @@ def _gradients_of(target: Target, grad_outputs: Any) -> Target:
     if grad_outputs is None:
         rng = np.random.default_rng(0)
         # away from 0, where formulas like sign(g) have kinks of their own
-        drawn = [rng.uniform(0.5, 1.5, out.shape) * rng.choice([-1.0, 1.0], out.shape) for out in outs]
-        seeds = [wrap(np.asarray(d, out.dtype)).requires_grad_() for d, out in zip(drawn, outs, strict=True)]
+        shapes = [_real_shape(out) for out in outs]
+        drawn = [rng.uniform(0.5, 1.5, shape) * rng.choice([-1.0, 1.0], shape) for shape in shapes]
+        seeds = [
+            wrap(_from_reals(np.asarray(d).reshape(-1), out.shape, out.dtype.dtype)).requires_grad_()
+            for d, out in zip(drawn, outs, strict=True)
+        ]
     else:
         seeds = list(_arguments(grad_outputs))
     leaves = [t for _, t in target.leaves]

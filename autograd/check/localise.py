@@ -67,7 +67,7 @@ class Step:
     def differentiable(self) -> list[int]:
         """The places of the outputs that can have a gradient."""
         n = len(self.outputs) - (self.entry.aux + self.entry.hidden if self.own else 0)
-        return [k for k in range(n) if np.asarray(self.outputs[k]).dtype.kind == "f"]
+        return [k for k in range(n) if np.asarray(self.outputs[k]).dtype.kind in "fc"]
 
     def pull(self, cotangents: Sequence[ndarray]) -> list[ndarray]:
         """The gradients of the active arguments by the operation's own formulas, from what the tape holds now."""

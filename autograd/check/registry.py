@@ -18,7 +18,7 @@ def _tensors(value: Any) -> Any:
     """An argument with its arrays as Tensors, floating ones as leaves."""
     if isinstance(value, ndarray):
         tensor = wrap(value.copy())
-        return tensor.requires_grad_() if value.dtype.kind == "f" else tensor
+        return tensor.requires_grad_() if value.dtype.kind in "fc" else tensor
     if isinstance(value, (list, tuple)) and any(isinstance(v, ndarray) for v in value):
         return type(value)(_tensors(v) for v in value)
     return value
@@ -51,7 +51,7 @@ def cases(op: Op, seed: int = 0) -> Iterator[tuple[Callable[..., list[Tensor]], 
         def run(*given: Any, tensors: list[Any] = tensors, kwargs: dict[str, Any] = kwargs) -> list[Tensor]:
             out = op.call(*_filled(tensors, iter(given)), **kwargs)
             outs = out if isinstance(out, (list, tuple)) else (out,)
-            return [o for o in outs if isinstance(o, Tensor) and o.is_floating_point()]
+            return [o for o in outs if isinstance(o, Tensor) and o.dtype.kind in "fc"]
 
         if leaves and any(out.requires_grad for out in run(*leaves)):
             yield run, leaves

@@ -8,6 +8,7 @@ from . import (
     bessel,
     chain,
     compare,
+    complexes,
     conv,
     convert,
     copies,
@@ -44,6 +45,7 @@ from . import (
     solvers,
     sorting,
     special,
+    spectral,
     strided,
     ties,
     word2vec,
@@ -57,6 +59,7 @@ __all__ = [
     "bessel",
     "chain",
     "compare",
+    "complexes",
     "conv",
     "convert",
     "copies",
@@ -93,9 +96,11 @@ __all__ = [
     "solvers",
     "sorting",
     "special",
+    "spectral",
     "strided",
     "ties",
     "word2vec",
 ]
 
 out.enter()
+complexes.enter()

@@ -192,8 +192,8 @@ def _scaled(name: str, scale: Any, other: Any, *beside: Any) -> Any:
     if type(scale) is float and _one_float(other, *beside):
         return mul(other, scale)
     dtype = dtypes.result_type(_array(other), *map(_array, beside))
-    if isinstance(scale, float) and dtype.kind != "f":
-        raise DTypeError(f"{name}: the factor must not be a float where the result is {dtype}, got {scale}")
+    if (isinstance(scale, float) and dtype.kind not in "fc") or (isinstance(scale, complex) and dtype.kind != "c"):
+        raise DTypeError(f"{name}: the factor must not be of a higher kind than the result, {dtype}; got {scale}")
     if dtype.kind == "b":
         scale = bool(scale)
     return mul(_cast(other, dtype), scale)
@@ -465,7 +465,7 @@ def addcdiv(input: Any, tensor1: Any, tensor2: Any, later: Any = None, *, value:
         value, tensor1, tensor2 = tensor1, tensor2, later
     if type(value) in (int, float) and _one_float(input, tensor1, tensor2):
         return _addcdiv(input, tensor1, tensor2, value)
-    if dtypes.result_type(_array(tensor1), _array(tensor2)).kind != "f":
+    if dtypes.result_type(_array(tensor1), _array(tensor2)).kind not in "fc":
         raise DTypeError(
             "addcdiv: expected floating-point tensor1 or tensor2; convert one, or use div with a rounding_mode"
         )
@@ -531,7 +531,7 @@ _POWERS: dict[float, Any] = {
 
 def _power_base(g: Any, input: Any, exponent: Any) -> Any:
     """g * exponent * input ** (exponent - 1), 0 for 0 ** 0."""
-    if isinstance(exponent, (float, int)):
+    if isinstance(exponent, (float, int, complex)):
         if exponent == 2:
             return _pull_square(g, input)
         if exponent == 3:
@@ -543,9 +543,10 @@ def _power_base(g: Any, input: Any, exponent: Any) -> Any:
 
 def _power_exponent(g: Any, input: Any, exponent: Any, y: Any) -> Any:
     """g * y * log(input), 0 where 0 has a power that is not negative."""
-    if isinstance(input, (float, int)):
-        input = np.float64(input) if not isinstance(g, ndarray) else g.dtype.type(input)
-    flat = (input == 0) & (exponent >= 0)
+    if isinstance(input, (float, int, complex)):
+        kind: Any = np.complex128 if isinstance(input, complex) else np.float64
+        input = kind(input) if not isinstance(g, ndarray) else g.dtype.type(input)
+    flat = (input == 0) & (exponent >= 0 if exponent.dtype.kind != "c" else exponent.real >= 0)
     return times(_where(flat, 0.0, g), y * elementwise.log(_where(flat, 1.0, input)))
 
 
@@ -587,19 +588,20 @@ def pow(input: Any, exponent: Any) -> Any:
     >>> autograd.pow(autograd.tensor([1.0, 4.0]), autograd.tensor([2.0, 3.0]))
     tensor([ 1., 64.])
     """
-    if type(exponent) is int and exponent < 0 and _array(input).dtype.kind != "f":
+    if type(exponent) is int and exponent < 0 and _array(input).dtype.kind not in "fc":
         raise NumberError("pow: integers to negative integer powers are not allowed; convert the base with float()")
     return _pow(input, exponent)
 
 
 @function(inplace=True, samples=lambda s: [(s.positive(3), 1.5), (s(3), 2), (s.positive(3, 4), s(4))])
 def float_power(input: Any, exponent: Any) -> Any:
-    """input ** exponent, computed in float64; returns float64.
+    """input ** exponent, computed in float64, or complex128 where one of them is complex; returns float64.
 
     >>> autograd.float_power(autograd.tensor([1.0, 4.0]), autograd.tensor([2.0, 3.0]))
     tensor([ 1., 64.], dtype=autograd.float64)
     """
-    return pow(_cast(input, dtypes.float64), _cast(exponent, dtypes.float64))
+    dtype = dtypes.complex128 if dtypes.result_type(_array(input), _array(exponent)).kind == "c" else dtypes.float64
+    return pow(_cast(input, dtype), _cast(exponent, dtype))
 
 
 @op(

@@ -120,7 +120,7 @@ def isclose(input: Any, other: Any, rtol: float = 1e-5, atol: float = 1e-8, equa
         raise ShapeError(f"isclose: shapes {a.shape} and {b.shape} cannot be broadcast together") from None
     with np.errstate(all="ignore"):
         close = a == b
-        if a.dtype.kind == "f":
+        if a.dtype.kind in "fc":
             near = np.abs(a - b) <= atol + np.abs(rtol * b)
             close = close | (near & np.isfinite(a) & np.isfinite(b))
             if equal_nan:
@@ -332,12 +332,12 @@ def isneginf(input: Any) -> Any:
 
 @op(None, samples=_kinds)
 def isreal(input: Any) -> Any:
-    """Whether an element is real: always, since there are no complex tensors.
+    """Whether an element is real: always, but for complex ones with an imaginary part other than 0.
 
     >>> autograd.isreal(autograd.tensor([1.0]))
     tensor([True])
     """
-    return np.ones(np.shape(input), bool)
+    return np.isreal(input)
 
 
 @op(None, samples=_kinds)
@@ -372,7 +372,7 @@ def _where(condition: Any, input: Any, other: Any) -> Any:
 
 def _in(x: Any, dtype: np.dtype) -> ndarray:
     """An array in `dtype`; integers wrap around, as in torch."""
-    return np.asarray(x, dtype) if dtype.kind == "f" else np.asarray(x).astype(dtype, copy=False)
+    return np.asarray(x, dtype) if dtype.kind in "fc" else np.asarray(x).astype(dtype, copy=False)
 
 
 _BITS: dict[np.dtype, np.dtype] = {dtypes.float32: np.dtype(np.int32), dtypes.float64: np.dtype(np.int64)}

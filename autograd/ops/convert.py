@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,11 @@ def _convert(input: Any, dtype: np.dtype) -> Any:
         y = move.converted(input, dtype)
         if y is not None:
             return y
+    if dtype.kind == "c":
+        dtypes.complex_made()
+    elif input.dtype.kind == "c" and dtype.kind != "b":
+        warnings.warn("to: casting complex values to real discards the imaginary part", UserWarning, stacklevel=4)
+        input = input.real
     with np.errstate(invalid="ignore"):  # NaN to int is as undefined as in torch, and as silent
         return input.astype(dtype)
 
@@ -122,8 +128,9 @@ def _write(tensor: Tensor, name: str, value: Any) -> Tensor:
     check_writable(tensor, name)
     x = tensor.numpy_view()
     given = value.numpy_view() if isinstance(value, Tensor) else value
+    dtypes.fits(name, x.dtype, given)
     edges: tuple[Any, Any] = (None, None)
-    if mode.enabled and x.dtype.kind == "f":
+    if mode.enabled and x.dtype.kind in "fc":
         edges = (node_of(tensor), node_of(value) if isinstance(value, Tensor) else None)
     try:
         if type(given) in (int, float, bool):
@@ -149,7 +156,7 @@ def fill_(self: Tensor, value: Any) -> Tensor:
     """Write `value`, a number or a 0-dim tensor, everywhere."""
     if len(getattr(value, "shape", ())):
         raise ShapeError(f"fill_: value must be a number or 0-dim, got shape {tuple(value.shape)}")
-    if not isinstance(value, (Tensor, int, float, np.generic, ndarray)):
+    if not isinstance(value, (Tensor, int, float, complex, np.generic, ndarray)):
         raise DTypeError(f"fill_: expected a number or a 0-dim tensor, got {type(value).__name__}")
     return _write(self, "fill_", dtypes.fitting("fill_", value, self._data.dtype))
 
@@ -170,7 +177,8 @@ def fill_diagonal_(self: Tensor, fill_value: Any) -> Tensor:
 
 _NAMES: dict[str, np.dtype] = {
     "float": dtypes.float32, "double": dtypes.float64, "long": dtypes.int64, "int": dtypes.int32,
-    "short": dtypes.int16, "char": dtypes.int8, "byte": dtypes.uint8, "bool": dtypes.bool_,
+    "short": dtypes.int16, "char": dtypes.int8, "byte": dtypes.uint8, "bool": dtypes.bool_, "cfloat": dtypes.complex64,
+    "cdouble": dtypes.complex128,
 }  # fmt: skip
 METHODS: dict[str, Any] = {name: _conversion(name, dtype) for name, dtype in _NAMES.items()}
 METHODS |= {"copy_": copy_, "fill_": fill_, "zero_": zero_, "fill_diagonal_": fill_diagonal_}

@@ -8,7 +8,7 @@ import numpy as np
 
 from .. import dtypes
 from ..errors import DTypeError, NumberError, ShapeError
-from ..op import function
+from ..op import function, real_only
 from .arithmetic import sqrt
 from .compare import _data, clamp
 from .convert import to_dtype
@@ -43,6 +43,7 @@ def cov(input: Any, *, correction: int = 1, fweights: Any = None, aweights: Any 
     tensor([[1., 2.],
             [2., 4.]])
     """
+    real_only("cov", input)
     if len(input.shape) > 2:
         raise ShapeError(f"cov: expected at most two dimensions, variables and observations, got {tuple(input.shape)}")
     kind = np.dtype(input.dtype).kind
@@ -81,6 +82,7 @@ def corrcoef(input: Any) -> Any:
     tensor([[1.0000, 0.9979],
             [0.9979, 1.0000]])
     """
+    real_only("corrcoef", input)
     c = cov(input)
     if not len(c.shape):
         return c / c

@@ -35,8 +35,9 @@ def _wide(name: str, input: Any, dtype: Any) -> Any:
         target = dtypes.as_dtype(dtype)
         if target == dtypes.bool_:
             raise DTypeError(f"{name}: dtype is bool; expected numbers, compare the result with 0")
+        dtypes.fits(name, target, input)
         return input.astype(target, copy=False)
-    return input if input.dtype.kind == "f" else input.astype(dtypes.int64, copy=False)
+    return input if input.dtype.kind in "fc" else input.astype(dtypes.int64, copy=False)
 
 
 def _accumulated(combine: np.ufunc, x: ndarray, d: int, reverse: bool = False) -> ndarray:
@@ -48,7 +49,7 @@ def _accumulated(combine: np.ufunc, x: ndarray, d: int, reverse: bool = False) -
         y = combine.accumulate(x, axis=d, dtype=np.float64).astype(np.float32)
     else:
         y = combine.accumulate(x, axis=d)
-        y = y if x.dtype.kind == "f" else y.astype(x.dtype, copy=False)  # numpy widens small integers
+        y = y if x.dtype.kind in "fc" else y.astype(x.dtype, copy=False)  # numpy widens small integers
     return np.flip(y, d) if reverse else y
 
 
@@ -114,7 +115,19 @@ def _shifted(input: Any, dim: int, step: int, fill: float) -> Any:
 )
 def _carry(input: Any, factor: Any, dim: int, reverse: bool) -> Any:
     """y[n] = input[n] + factor[n] y[n - 1] along `dim`; from the end, y[n] = input[n] + factor[n + 1] y[n + 1]."""
+    if input.dtype.kind == "c" or factor.dtype.kind == "c":
+        return _carried(input, factor, dim, reverse)
     return kernels.carry(input, factor.astype(input.dtype, copy=False), dim, reverse)
+
+
+def _carried(input: ndarray, factor: ndarray, dim: int, reverse: bool) -> ndarray:
+    """`_carry` of complex numbers, place by place."""
+    y = np.array(np.broadcast_to(input, np.broadcast_shapes(input.shape, factor.shape)), np.result_type(input, factor))
+    rows, factors = np.moveaxis(y, dim, 0), np.moveaxis(factor, dim, 0)
+    n = len(rows)
+    for k in range(n - 2, -1, -1) if reverse else range(1, n):
+        rows[k] += factors[k + 1] * rows[k + 1] if reverse else factors[k] * rows[k - 1]
+    return y
 
 
 def _cumprod_pull(g: Any, input: Any, dim: int, y: Any) -> Any:

@@ -17,7 +17,7 @@ from numpy import ndarray
 
 from ..errors import DTypeError, NumberError, ShapeError, TapeError
 from ..forms import result_type
-from ..op import function, op
+from ..op import function, op, real_only
 from ..tensor import Tensor, wrap
 from .arithmetic import mul
 from .compare import where
@@ -34,7 +34,7 @@ def _floats(name: str, *inputs: Any) -> None:
     for x in inputs:
         if x.ndim < 2:
             raise ShapeError(f"{name}: expected matrices (..., M, N), got shape {tuple(x.shape)}")
-        if x.dtype.kind != "f":
+        if x.dtype.kind not in "fc":  # what has no complex form says so itself
             raise DTypeError(f"{name}: expected float32 or float64, got {x.dtype}; cast with to()")
 
 
@@ -311,6 +311,7 @@ def cholesky_solve(B: Any, L: Any, upper: bool = False) -> Any:
     tensor([[0.1250],
             [0.2500]])
     """
+    real_only("cholesky_solve", B, L)
     if upper:
         return linalg_solve_triangular(L, linalg_solve_triangular(mT(L), B, upper=False), upper=True)
     return linalg_solve_triangular(mT(L), linalg_solve_triangular(L, B, upper=False), upper=True)

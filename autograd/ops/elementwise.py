@@ -433,7 +433,7 @@ def sign(input: Any) -> Any:
 
 @op(lambda g: _zero(g), inplace=True, samples=_signs)
 def sgn(input: Any) -> Any:
-    """`sign`: the same for real tensors.
+    """`sign` of real numbers; a complex one divided by its absolute value, 0 at 0.
 
     >>> autograd.sgn(autograd.tensor([-1.5, 0.5]))
     tensor([-1.,  1.])

@@ -10,9 +10,8 @@ import numpy as np
 from .. import dtypes
 from ..errors import DTypeError, NumberError, RangeError, ShapeError
 from ..forms import result_type
-from ..op import function, op
+from ..op import function, op, real_only
 from ..tensor import Tensor, wrap
-from .alias import alias
 from .arithmetic import pow
 from .chain import _zero
 from .compare import _data, _where
@@ -20,7 +19,6 @@ from .convert import to_dtype
 from .dims import dim_of, dims_of
 from .index import Subscript, _getitem, _index_put, check_index, index_select, narrow
 from .join import cat, chunk, split, stack
-from .linalg import mT
 from .reduce import _vector_norm
 from .scatter import _scatter_reduce
 from .shape import _reshape, clone, diag_embed, diagonal
@@ -130,54 +128,7 @@ def unsafe_split(input: Any, split_size: Any, dim: int = 0) -> Any:
     return split(input, split_size, dim)
 
 
-@function(samples=lambda s: [(s(2, 3),), (s(2, 3, 4),)])
-def adjoint(input: Any) -> Any:
-    """The last two dims exchanged: for real matrices the adjoint is the transpose.
-
-    >>> autograd.adjoint(autograd.zeros(2, 3)).shape
-    Size([3, 2])
-    """
-    if not len(input.shape):
-        return input
-    if len(input.shape) < 2:
-        raise ShapeError(f"adjoint: expected matrices (..., M, N), got shape {tuple(input.shape)}")
-    return mT(input)
-
-
-# ------------------------------------------------------------------------------------------- signs and numbers
-
-
-@op(lambda g: _zero(g), promote="float", samples=lambda s: [(s(3, 4),), (s(),), (s(0, 2),)])
-def angle(input: Any) -> Any:
-    """0 for positive numbers, pi for negative ones, NaN for NaN. The gradient is 0.
-
-    >>> autograd.angle(autograd.tensor([1.0, -1.0]))
-    tensor([0.0000, 3.1416])
-    """
-    return np.where(np.isnan(input), input, np.where(input < 0, np.pi, 0)).astype(input.dtype)
-
-
-@function(samples=lambda s: [(s(3, 4),)])
-def conj(input: Any) -> Any:
-    """The input: real numbers are their own conjugates.
-
-    >>> autograd.conj(autograd.tensor([1.0, 2.0]))
-    tensor([1., 2.])
-    """
-    return input
-
-
-alias(conj, "resolve_conj", "resolve_neg", "real")
-
-
-@function(samples=lambda s: [(s(2, 3),)], inplace=True)
-def conj_physical(input: Any) -> Any:
-    """`conj`: input itself, since it is real.
-
-    >>> autograd.conj_physical(autograd.tensor([1.0]))
-    tensor([1.])
-    """
-    return input
+# --------------------------------------------------------------------------------------------------- numbers
 
 
 @op(
@@ -397,6 +348,7 @@ def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
     tensor([[4., 2., 1.],
             [9., 3., 1.]])
     """
+    real_only("vander", x)
     if len(x.shape) != 1:
         raise ShapeError(f"vander: expected a vector, got shape {tuple(x.shape)}")
     n = x.shape[0] if N is None else N
@@ -418,6 +370,7 @@ def linalg_vander(x: Any, *, N: int | None = None) -> Any:
     tensor([[1., 2., 4.],
             [1., 3., 9.]])
     """
+    real_only("linalg.vander", x)
     if x.dtype.kind == "b":
         raise DTypeError("linalg.vander: expected numbers, got bools")
     x = x if len(x.shape) else _reshape(x, (1,))
@@ -440,6 +393,7 @@ def histogram(input: Any, bins: Any, *, range: Any = None, weight: Any = None, d
     hist=tensor([2., 1.]),
     bin_edges=tensor([0.0000, 1.5000, 3.0000]))
     """
+    real_only("histogram", input, bins, weight)
     x = _data(input)
     if x.dtype.kind != "f":
         raise DTypeError(f"histogram: expected a floating-point tensor, got {x.dtype}")

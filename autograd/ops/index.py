@@ -143,6 +143,7 @@ def _full(items: tuple[slice | ndarray, ...]) -> bool:
 )  # fmt: skip
 def _index_put(input: Any, value: Any, indices: Subscript) -> Any:
     """A copy of `input` with `value`, broadcast, at `indices`."""
+    dtypes.fits("index_put", input.dtype, value)
     out = np.array(input, order="K")
     out[indices.items] = value
     return out
@@ -373,7 +374,11 @@ def setitem(input: Tensor, index: Any, value: Any) -> None:
         else to_array(value)
     )
     source = node_of(value) if isinstance(value, Tensor) and mode.enabled else None
-    floating = x.dtype.kind == "f"
+    if given.dtype.kind == "c" != x.dtype.kind:
+        raise DTypeError(
+            f"setitem: complex values cannot be written into a tensor of {x.dtype}; take real or imag first"
+        )
+    floating = x.dtype.kind in "fc"
     recorded = floating and mode.enabled and (source is not None or node_of(input) is not None)
     copied = input._view is not None and input._view.copied
     if not recorded and not copied:
@@ -733,6 +738,8 @@ def masked_select(input: Any, mask: Any) -> Any:
 )
 def _masked_fill(input: Any, mask: Any, value: Any) -> Any:
     """`value` where the mask holds."""
+    if dtypes.complexes:
+        dtypes.fits("masked_fill", input.dtype, value)
     try:
         filled = kernels.fill(input, mask, value) if type(input) is ndarray and not np.ndim(value) else None
         if filled is not None:

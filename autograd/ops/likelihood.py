@@ -11,7 +11,7 @@ import numpy as np
 
 from ..errors import DTypeError, NumberError, ShapeError, only_tensors
 from ..kernels.quiet import quiet
-from ..op import function, op
+from ..op import function, op, real_only
 from .chain import over, times
 from .compare import where
 from .elementwise import exp, log
@@ -95,6 +95,7 @@ def poisson_nll_loss(
     >>> autograd.poisson_nll_loss(autograd.zeros(2), autograd.ones(2))
     tensor(1.)
     """
+    real_only("poisson_nll_loss", input, target)
     reduction = _reduction("poisson_nll_loss", reduction, size_average, reduce)
     loss = exp(input) - target * input if log_input else input - target * log(input + eps)
     if full:

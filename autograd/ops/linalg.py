@@ -203,12 +203,14 @@ def dot(input: Any, tensor: Any) -> Any:
 
 @function(samples=lambda s: [(s(4), s(4))])
 def vdot(input: Any, other: Any) -> Any:
-    """`dot`: the tensors are real.
+    """`dot` with the conjugate of the first.
 
     >>> autograd.vdot(autograd.tensor([1.0, 2.0, 4.0]), autograd.tensor([1.0, 2.0, 4.0]))
     tensor(21.)
     """
-    return dot(input, other)
+    from .complexes import conj
+
+    return dot(conj(input), other)
 
 
 # ------------------------------------------------------------------------------------------------ linear
@@ -340,7 +342,7 @@ def _added(name: str, input: Any, term: Any, beta: Any, alpha: Any) -> Any:
     """beta * input + alpha * term; as in torch a beta of 0 leaves input out, NaN and all."""
     if input.dtype != term.dtype:
         raise DTypeError(f"{name}: input is {input.dtype} and the product {term.dtype}; expected one dtype")
-    if term.dtype.kind != "f" and not (isinstance(alpha, int) and isinstance(beta, int)):
+    if term.dtype.kind not in "fc" and not (isinstance(alpha, int) and isinstance(beta, int)):
         raise DTypeError(f"{name}: beta {beta!r} and alpha {alpha!r} must be integers for tensors of {term.dtype}")
     shape = tuple(term.shape)
     if input.ndim > len(shape) or any(n not in (1, m) for n, m in zip(input.shape[::-1], shape[::-1], strict=False)):

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..errors import DTypeError, ShapeError
 from ..forms import result_type
-from ..op import function
+from ..op import function, real_only
 from .compare import _data
 from .decomposition import _floats, _plain
 from .index import narrow
@@ -29,6 +29,7 @@ def geqrf(input: Any) -> Any:
     >>> autograd.geqrf(autograd.eye(2)).tau
     tensor([0., 0.])
     """
+    real_only("geqrf", input)
     _floats("geqrf", input)
     x = _data(input)
     if not x.size:
@@ -70,6 +71,7 @@ def linalg_householder_product(input: Any, tau: Any) -> Any:
     tensor([[1., 0.],
             [0., 1.]])
     """
+    real_only("linalg.householder_product", input, tau)
     _check("linalg.householder_product", input, tau)
     M, N = input.shape[-2:]
     if M < N:
@@ -88,6 +90,7 @@ def ormqr(input: Any, tau: Any, other: Any, left: bool = True, transpose: bool =
     tensor([[1.],
             [1.]])
     """
+    real_only("ormqr", input, tau, other)
     _check("ormqr", input, tau)
     _floats("ormqr", other)
     if other.dtype != input.dtype:

@@ -23,6 +23,8 @@ NAMES = {
     "dtype": "cumprod cumsum mean nanmean nansum prod sum",
     # the result is cast to out's dtype, unless that is of a lower category; not where there are several results
     "cast": """
+        fft_fft fft_ifft fft_rfft fft_irfft fft_hfft fft_ihfft fft_fft2 fft_ifft2 fft_rfft2 fft_irfft2 fft_fftn fft_ifftn
+        fft_rfftn fft_irfftn
         acos acosh add addcdiv addcmul addr angle arccos arccosh arcsin arcsinh arctan arctan2 arctanh asin asinh atan
         atan2 atanh bitwise_and bitwise_left_shift bitwise_or bitwise_right_shift bitwise_xor cat chain_matmul cholesky
         cholesky_inverse cholesky_solve clamp clamp_max clamp_min clip column_stack concat concatenate copysign cos cosh
@@ -45,6 +47,7 @@ NAMES = {
         special_ndtri special_xlog1py sqrt square stack std sub subtract tan tanh threshold true_divide var vstack xlogy
     """,
     "exact": """
+        complex polar
         alias_copy as_strided_copy diagonal_copy expand_copy geqrf linalg_lu_factor_ex lu_solve nonzero_static ormqr
         permute_copy squeeze_copy t_copy transpose_copy triangular_solve unfold_copy unsqueeze_copy view_copy
         abs absolute addbmm addmm addmv all amax amin aminmax any argmax argmin avg_pool2d avg_pool3d baddbmm bitwise_not bmm

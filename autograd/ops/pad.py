@@ -30,7 +30,7 @@ def _crop(input: Any, pads: Pads) -> Any:
 )
 def _pad_constant(input: Any, pads: Pads, value: float = 0) -> Any:
     """Borders of `value`."""
-    if input.nbytes >= move.SOME and input.flags.c_contiguous:
+    if input.nbytes >= move.SOME and input.flags.c_contiguous and input.itemsize <= 8:
         return move.framed(input, pads, value)
     out = _empty(input, tuple([n + a + b for n, (a, b) in zip(input.shape, pads, strict=True)]))
     out.fill(value)
@@ -82,7 +82,13 @@ def _pad_copies(input: Any, pads: Pads, mode: str) -> Any:
 def _in_kernel(x: Any, shape: tuple[int, ...], pads: Pads) -> bool:
     """Whether the kernels take this and are worth their call; `shape` is that without borders."""
     padded = len(_borders(pads))
-    return x.size >= 4096 and 0 < padded <= 3 and 0 not in shape and all(a >= 0 and b >= 0 for a, b in pads)
+    return (
+        x.size >= 4096
+        and x.dtype.kind != "c"
+        and 0 < padded <= 3
+        and 0 not in shape
+        and all(a >= 0 and b >= 0 for a, b in pads)
+    )
 
 
 def _borders(pads: Pads) -> Pads:

@@ -76,8 +76,14 @@ def _with_empty(samples: Callable[[Draw], list[tuple[Any, ...]]]) -> Callable[[D
     return lambda s: [*samples(s), (s(0, 3),), (s(0, 3), 0), (s(0, 3), 1)]
 
 
+def _in_dtype(name: str, input: Any, dtype: Any) -> Any:
+    target = dtypes.as_dtype(dtype)
+    dtypes.fits(name, target, input)
+    return input.astype(target, copy=False)
+
+
 def _floating(name: str, input: Any) -> None:
-    if input.dtype.kind != "f":
+    if input.dtype.kind not in "fc":
         raise DTypeError(
             f"{name}: expected a floating-point tensor, got {input.dtype}; convert it with float() or to()"
         )
@@ -119,11 +125,11 @@ def sum(input: Any, dim: Any = None, keepdim: bool = False, dtype: Any = None) -
     if dtype is None and dim is None and input.dtype.kind == "b":  # counted at a fraction of the cost
         return np.full((1,) * input.ndim if keepdim else (), np.count_nonzero(input), dtypes.int64)
     if dtype is not None:
-        input = input.astype(dtypes.as_dtype(dtype), copy=False)
-    elif input.dtype.kind != "f":
+        input = _in_dtype("sum", input, dtype)
+    elif input.dtype.kind not in "fc":
         input = input.astype(dtypes.int64, copy=False)
     y = _sum(input, None if dim is None else _axes("sum", dim, input.ndim), keepdim)
-    return y if input.dtype.kind == "f" else y.astype(input.dtype, copy=False)  # numpy widens small integers
+    return y if input.dtype.kind in "fc" else y.astype(input.dtype, copy=False)  # numpy widens small integers
 
 
 @op(
@@ -140,7 +146,7 @@ def mean(input: Any, dim: Any = None, keepdim: bool = False, dtype: Any = None) 
     tensor([2.5000, 2.5000])
     """
     if dtype is not None:
-        input = input.astype(dtypes.as_dtype(dtype), copy=False)
+        input = _in_dtype("mean", input, dtype)
     _floating("mean", input)
     total = kernels.reduced(np.add, input, None if dim is None else _axes("mean", dim, input.ndim), keepdim)
     n = input.size // total.size if total.size else _count(input.shape, dim)
@@ -202,15 +208,15 @@ def prod(input: Any, dim: int | None = None, keepdim: bool = False, dtype: Any =
     tensor(8.)
     """
     if dtype is not None:
-        input = input.astype(dtypes.as_dtype(dtype), copy=False)
-    elif input.dtype.kind != "f":
+        input = _in_dtype("prod", input, dtype)
+    elif input.dtype.kind not in "fc":
         input = input.astype(dtypes.int64, copy=False)
     if dim is None:
         y = np.asarray(kernels.reduced(np.multiply, input, None))
     else:
         d = dim_of("prod", dim, input.ndim)
         y = kernels.reduced(np.multiply, input, (d,), keepdim) if input.ndim else input.copy()
-    return y if input.dtype.kind == "f" else y.astype(input.dtype, copy=False)
+    return y if input.dtype.kind in "fc" else y.astype(input.dtype, copy=False)
 
 
 # ---------------------------------------------------------------------------------------------------- variance

@@ -59,6 +59,7 @@ def _rows(input: Any) -> ndarray:
 )
 def _scatter(input: Any, src: Any, index: Any, dim: int) -> Any:
     """A copy of `input` with `src`, or one number, written by position along `dim`."""
+    dtypes.fits("scatter", input.dtype, src)
     out = _rows(input)
     out.reshape(-1)[places(index, dim, out.shape)] = src
     return out
@@ -72,6 +73,7 @@ def _scatter(input: Any, src: Any, index: Any, dim: int) -> Any:
 )
 def _scatter_add(input: Any, src: Any, index: Any, dim: int) -> Any:
     """A copy of `input` with `src` added by position along `dim`."""
+    dtypes.fits("scatter_add", input.dtype, src)
     out = _rows(input)
     add_along(out, src, index, dim)
     return out
@@ -290,6 +292,7 @@ def _source(name: str, input: Any, index: Any, source: Any, dim: int, ndim: int)
 )
 def _index_add(input: Any, source: Any, index: Any, dim: int) -> Any:
     """A copy of `input` with slices added along `dim`."""
+    dtypes.fits("index_add", input.dtype, source)
     out = np.array(leading(input, dim), order="C")
     add_at(out, (index,), leading(source, dim))
     return placed(out, dim)
@@ -326,6 +329,7 @@ def index_add(input: Any, dim: int, index: Any, source: Any, *, alpha: Any = 1) 
 )
 def _index_copy(input: Any, source: Any, index: Any, dim: int) -> Any:
     """A copy of `input` with slices, or one number, written along `dim`."""
+    dtypes.fits("index_copy", input.dtype, source)
     out = _rows(input)
     out[(slice(None),) * dim + (index,)] = source
     return out

@@ -590,7 +590,7 @@ def tril(input: Any, diagonal: int = 0) -> Any:
             [1., 1.]])
     """
     _triangle("tril", input)
-    if input.size >= _MANY and input.flags.c_contiguous:
+    if input.size >= _MANY and input.flags.c_contiguous and input.itemsize <= 8:
         return move.triangle(input, diagonal, True)
     return np.tril(input, diagonal)
 
@@ -608,7 +608,7 @@ def triu(input: Any, diagonal: int = 0) -> Any:
             [0., 1.]])
     """
     _triangle("triu", input)
-    if input.size >= _MANY and input.flags.c_contiguous:
+    if input.size >= _MANY and input.flags.c_contiguous and input.itemsize <= 8:
         return move.triangle(input, diagonal, False)
     return np.triu(input, diagonal)
 

@@ -11,7 +11,7 @@ from numpy import ndarray
 from .. import dtypes
 from ..errors import DTypeError, NumberError, ShapeError
 from ..forms import result_type
-from ..op import function, op
+from ..op import function, op, real_only
 from ..tensor import Tensor, wrap
 from .compare import _data
 from .decomposition import _floats, _solve, linalg_cholesky, linalg_inv, linalg_solve, linalg_solve_triangular
@@ -173,6 +173,7 @@ def linalg_lu_solve(LU: Any, pivots: Any, B: Any, *, left: bool = True, adjoint:
     tensor([[0.5000],
             [0.5000]])
     """
+    real_only("linalg.lu_solve", LU, B)
     P, L, U = lu_unpack(LU, pivots)
     if not left:
         return mT(linalg_lu_solve(LU, pivots, mT(B), adjoint=not adjoint))
@@ -235,14 +236,16 @@ def linalg_solve_ex(A: Any, B: Any, *, left: bool = True, check_errors: bool = F
     samples=lambda s: [(s(3, 4), s(3, 4)), (s(3, 4), s(4), {"dim": -1}), (s(3, 4), s(3, 1), {"dim": 0})], method=False
 )
 def linalg_vecdot(x: Any, y: Any, *, dim: int = -1) -> Any:
-    """The dot products of vectors along `dim`; the rest broadcasts.
+    """The dot products of vectors along `dim`, the first conjugated; the rest broadcasts.
 
     >>> autograd.linalg.vecdot(autograd.ones(2, 3), autograd.arange(3.0))
     tensor([3., 3.])
     """
-    if x.dtype.kind != "f" or y.dtype.kind != "f":
+    if x.dtype.kind not in "fc" or y.dtype.kind not in "fc":
         raise DTypeError(f"linalg.vecdot: expected floating-point tensors, got {x.dtype} and {y.dtype}")
-    return sum(x * y, dim)
+    from .complexes import conj
+
+    return sum(conj(x) * y, dim)
 
 
 def _product_of(shape: Any) -> int:
@@ -348,6 +351,7 @@ def lu_solve(b: Any, LU_data: Any, LU_pivots: Any) -> Any:
     tensor([[0.5000],
             [0.5000]])
     """
+    real_only("lu_solve", b, LU_data)
     return linalg_lu_solve(LU_data, LU_pivots, b)
 
 

@@ -12,7 +12,7 @@ from ..errors import DTypeError, NumberError, RangeError, ShapeError
 from ..forms import result_type
 from ..kernels import select as kernels
 from ..kernels import sort as sort_kernels
-from ..op import function, op
+from ..op import function, op, real_only
 from ..samples import Draw
 from ..tensor import Tensor
 from .alias import axis_too
@@ -398,6 +398,7 @@ def quantile(
     >>> autograd.quantile(autograd.tensor([1.0, 2.0, 4.0]), 0.5)
     tensor(2.)
     """
+    real_only("quantile", input, q)
     return _quantiles("quantile", input, q, dim, keepdim, interpolation, False)
 
 
@@ -411,6 +412,7 @@ def nanquantile(
     >>> autograd.nanquantile(autograd.tensor([1.0, autograd.nan, 3.0]), 0.5)
     tensor(2.)
     """
+    real_only("nanquantile", input, q)
     return _quantiles("nanquantile", input, q, dim, keepdim, interpolation, True)
 
 
@@ -446,6 +448,7 @@ def unique(
     >>> autograd.unique(autograd.tensor([3, 1, 3]))
     tensor([1, 3])
     """
+    real_only("unique", input)
     x = _data(input)
     d = None if dim is None else dim_of("unique", dim, x.ndim)
     _comparable("unique", x, d)
@@ -462,6 +465,7 @@ def unique_consecutive(
     >>> autograd.unique_consecutive(autograd.tensor([3, 3, 1, 3]))
     tensor([3, 1, 3])
     """
+    real_only("unique_consecutive", input)
     x = _data(input)
     d = None if dim is None else dim_of("unique_consecutive", dim, x.ndim)
     _comparable("unique_consecutive", x, d)
@@ -501,6 +505,7 @@ def searchsorted(
     >>> autograd.searchsorted(autograd.tensor([0, 2, 4]), autograd.tensor([1, 5]))
     tensor([1, 3])
     """
+    real_only("searchsorted", sorted_sequence, input)
     ndim_of("searchsorted", "sorted_sequence", sorted_sequence)
     edges, x = _data(sorted_sequence), np.asarray(_data(input))
     if side not in (None, "left", "right"):
@@ -531,6 +536,7 @@ def bucketize(input: Any, boundaries: Any, *, out_int32: bool = False, right: bo
     >>> autograd.bucketize(autograd.tensor([1, 5]), autograd.tensor([0, 2, 4]))
     tensor([1, 3])
     """
+    real_only("bucketize", input, boundaries)
     if ndim_of("bucketize", "boundaries", boundaries) != 1:
         raise ShapeError(f"bucketize: boundaries must be a vector, got shape {tuple(boundaries.shape)}")
     return searchsorted(boundaries, input, out_int32=out_int32, right=right)

@@ -46,14 +46,14 @@ def get_total_norm(
     """
     found = [_values(tensor) for tensor in _all(tensors)]
     # in float64: the norm of many float32 values is exact, and squares do not overflow
-    norms = [_norm(values.astype(np.float64), float(norm_type)) for values in found]
+    norms = [_norm(np.abs(values).astype(np.float64), float(norm_type)) for values in found]
     total = _norm(np.array(norms), float(norm_type)) if norms else 0.0
     if error_if_nonfinite and not math.isfinite(total):
         raise RuntimeError(
             f"get_total_norm: the total norm of order {norm_type} is {total}, so it cannot be clipped; pass "
             "error_if_nonfinite=False to scale anyway"
         )
-    dtype = np.result_type(*(values.dtype for values in found)) if found else None
+    dtype = np.result_type(*(np.abs(values[..., :0]).dtype for values in found)) if found else None
     return autograd.tensor(total, dtype=dtype)
 
 
