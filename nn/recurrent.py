@@ -11,6 +11,7 @@ import autograd
 from autograd import Tensor
 from autograd.errors import ShapeError
 from autograd.kernels import recurrent as kernels
+from autograd.ops.join import shape_of
 from autograd.ops.recurrent import _recurrent, repeated
 
 from . import functional as F
@@ -426,6 +427,9 @@ class LSTM(RNNBase):
         )
 
 
+_CELL = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+
+
 class RNNCellBase(Module):
     """What the cells share. Parameters: weight_ih (gates * hidden_size, input_size), weight_hh (gates * hidden_size,
     hidden_size), bias_ih and bias_hh (gates * hidden_size,), all uniform in (-k, k), k = 1 / sqrt(hidden_size).
@@ -455,23 +459,28 @@ class RNNCellBase(Module):
             init.uniform_(param, -bound, bound)
 
     def _run(self, kind: str, input: Tensor, state: State | None) -> State:
-        name = type(self).__name__
-        if input.ndim not in (1, 2) or input.shape[-1] != self.input_size:
+        shape = shape_of(input)
+        if len(shape) not in (1, 2) or shape[-1] != self.input_size:
             raise ShapeError(
-                f"{name}: expected an input (batch, {self.input_size}) or ({self.input_size},), got shape "
-                f"{tuple(input.shape)}"
+                f"{type(self).__name__}: expected an input (batch, {self.input_size}) or ({self.input_size},), got shape "
+                f"{shape}"
             )
-        wanted = (*input.shape[:-1], self.hidden_size)
+        wanted = (*shape[:-1], self.hidden_size)
         for part in state or ():
-            if tuple(part.shape) != wanted:
-                raise ShapeError(f"{name}: expected a state of shape {wanted}, got {tuple(part.shape)}")
-        single = input.ndim == 1
+            if shape_of(part) != wanted:
+                raise ShapeError(
+                    f"{type(self).__name__}: expected a state of shape {wanted}, got {tuple(shape_of(part))}"
+                )
+        single = len(shape) == 1
         if single:
             input = autograd.unsqueeze(input, 0)
             state = None if state is None else tuple(autograd.unsqueeze(part, 0) for part in state)
         h, c = (None, None) if state is None else (*state, None)[:2]
-        weights = self.weight_ih, self.weight_hh, self.bias_ih, getattr(self, "bias_hh", None), None
-        _, h, c = _recurrent(input, h, c, *weights, kind, (len(input),), False, None)
+        own = self._parameters  # an attribute that only __getattr__ finds costs ten times as much
+        weights: Any = [own[name] if name in own else getattr(self, name, None) for name in _CELL]
+        weight_ih, weight_hh, bias_ih, bias_hh = weights
+        rows = 1 if single else shape[0]
+        _, h, c = _recurrent(input, h, c, weight_ih, weight_hh, bias_ih, bias_hh, None, kind, (rows,), False, None)
         return (autograd.squeeze(h, 0), autograd.squeeze(c, 0) if c.ndim > 1 else c) if single else (h, c)
 
     def extra_repr(self) -> str:

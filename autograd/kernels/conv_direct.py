@@ -136,7 +136,7 @@ def to_channels_last(first, last, width, plan, rows, places, taps, x, w, bias, y
                 else:
                     interleave(4, x, a, wide, y, o, count)
             continue
-        if C < 8:
+        if C < 8 and (LANES < 16 or C < 2):  # masked stores are slow there
             for i in range(begin, end):
                 for c in range(C):
                     y[(n * pixels + i) * C + c] = x[first + c * wide + i]
@@ -538,14 +538,20 @@ def channels_last(x: np.ndarray) -> np.ndarray:
     """The values of a (N, C, H, W) array, each plane of which is contiguous, as a flat (N, H, W, C) block."""
     N, C, H, W = x.shape
     source, start, (far, wide, _, _) = flat(x)
-    plan, none = np.zeros(1, PLAN), np.zeros(1, np.int64)
-    step = -(-(1 << 14) // C // LANES) * LANES
-    blocks = -(-H * W // step)
-    plan["C"], plan["H"], plan["W"], plan["step"], plan["blocks"] = C, H, W, step, blocks
-    plan["start"], plan["far"], plan["wide"] = start, far, wide
+    plan, none = _plan_of(C, H, W, start, far, wide)
     y = np.empty(x.size, x.dtype)
-    run(to_channels_last, N * blocks, x.size > 1 << 16, WIDTHS[1], plan, none, none, none, source, source, source, y)
+    tasks = N * int(plan["blocks"][0])
+    run(to_channels_last, tasks, x.size > 1 << 16, WIDTHS[1], plan, none, none, none, source, source, source, y)
     return y
+
+
+@lru_cache(maxsize=1024)
+def _plan_of(C: int, H: int, W: int, start: int, far: int, wide: int) -> tuple[np.ndarray, np.ndarray]:
+    plan = np.zeros(1, PLAN)
+    step = -(-(1 << 14) // C // LANES) * LANES
+    plan["C"], plan["H"], plan["W"], plan["step"], plan["blocks"] = C, H, W, step, -(-H * W // step)
+    plan["start"], plan["far"], plan["wide"] = start, far, wide
+    return plan, np.zeros(1, np.int64)
 
 
 def picked(x: np.ndarray, shape: tuple[int, ...], stride: Pair) -> np.ndarray:

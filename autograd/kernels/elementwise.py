@@ -252,6 +252,12 @@ def inverse(x):
 
 
 @elementwise()
+def rounded(x):
+    """x rounded, halves to even."""
+    return np.rint(x)
+
+
+@elementwise()
 def rounded_down(x):
     """x rounded down."""
     return np.floor(x)

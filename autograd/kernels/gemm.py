@@ -87,8 +87,9 @@ def outer_product(first, last, plan, n0, A, a0, B, b0, C, start, bias, floor):
     """
     M, N, K, chunk, rows, columns, block, piece = plan[0], plan[1], plan[2], plan[3], plan[4], plan[5], plan[6], plan[7]
     am, ak, bk, bpanel = plan[8], plan[9], plan[11], plan[12]
-    P, own_a, own_b, own_bk, own_bn = NR * LANES * 4 // C.itemsize, plan[14], plan[15], plan[16], plan[17]
-    ahead = plan[21]
+    own_a, own_b, own_bk, own_bn, ahead = plan[14], plan[15], plan[16], plan[17], plan[21]
+    lanes = LANES * 4 // C.itemsize
+    P = NR * lanes
     bands, panels, bands0, panels0, rowstep, step = A, B, 0, 0, am, ak
     # a task packs what it reads, block by block: what another core has packed lies in that core's cache
     if own_a:
@@ -131,7 +132,14 @@ def outer_product(first, last, plan, n0, A, a0, B, b0, C, start, bias, floor):
                 if own_b:
                     b = panels0 + (y - left) * P * k
                 c = (batch * pieces + p) * M * N + x * MR * N + d
-                if m > SOME:
+                if n <= lanes and (m > 1 or bpanel != P):  # half a tile's columns would stand empty
+                    if m > THIRD:
+                        outer_tile(MR, 1, bands, a, rowstep, step, panels, b, bk, C, c, N, k, now, bias, d, low, m, n)
+                    else:
+                        outer_tile(
+                            THIRD, 1, bands, a, rowstep, step, panels, b, bk, C, c, N, k, now, bias, d, low, m, n
+                        )
+                elif m > SOME:
                     outer_tile(MR, NR, bands, a, rowstep, step, panels, b, bk, C, c, N, k, now, bias, d, low, m, n)
                 elif m > 1 or bpanel != P:
                     while m > 0:

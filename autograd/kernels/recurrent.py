@@ -29,7 +29,7 @@ from .view import part
 
 ROWS, FEW = (8, 4) if LANES == 16 else (6, 3)  # rows of a register tile: a task has few, so more would stand empty
 CHUNK = 2 * ROWS  # sequences of a task
-GATE = 1 << 20  # multiplications below which a parallel launch costs more than it saves
+GATE = 300_000  # multiplications below which a parallel launch costs more than it saves
 RELU, TANH = "RNN_RELU", "RNN_TANH"
 GRU, CHO, NOTES, LSTM = "GRU", "GRU_cho", "GRU_notes", "LSTM"
 GATES = {RELU: 1, TANH: 1, GRU: 3, CHO: 3, NOTES: 3, LSTM: 4}

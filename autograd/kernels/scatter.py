@@ -9,6 +9,7 @@ from math import prod
 
 import numpy as np
 
+from .buffer import flat
 from .compile import kernel
 from .threads import run
 from .view import part
@@ -124,6 +125,19 @@ def _gather_rows(first, last, x, index, y, D, E, K, step):
 
 
 @kernel
+def _place(first, last, g, index, out, A, n, K, step):
+    """out (A, n, K): zeros, and g[a, k] at place index[a, k] of the n."""
+    for a in range(first * step, min(A, last * step)):
+        block = part(out, a * n * K, (a + 1) * n * K)
+        for i in range(block.size):
+            block[i] = 0
+        for k in range(K):
+            place = index[a * K + k]
+            if 0 <= place < n:
+                block[place * K + k] = g[a * K + k]
+
+
+@kernel
 def _outside(first, last, index, size, found, step):
     """found[t]: whether piece t of the index has a number that is not below size."""
     for t in range(first, last):
@@ -230,3 +244,16 @@ def scatter_add(out: np.ndarray, dim: int, index: np.ndarray, src: np.ndarray) -
     flat = out.reshape(-1), np.ascontiguousarray(index).reshape(-1), np.ascontiguousarray(src).reshape(-1)
     tasks = outer * -(-K // step)
     run(_scatter_strips, out.dtype, tasks, src.size >= GATE, *flat, D, E, K, step)
+
+
+def placed(g: np.ndarray, dim: int, index: np.ndarray, n: int) -> np.ndarray:
+    """Zeros with `n` elements along `dim`, where g and index have one: each element of g stands at the place its index says.
+
+    g, C-contiguous, is float32, float64 or int64, index int64.
+    """
+    shape = (*g.shape[:dim], n, *g.shape[dim + 1 :])
+    out, K = np.empty(shape, g.dtype), prod(shape[dim + 1 :])
+    A, step = g.size // max(K, 1), max(1, (1 << 13) // max(n * K, 1))
+    arrays = flat(g)[0], flat(np.ascontiguousarray(index))[0], out.reshape(-1)
+    run(_place, g.dtype, -(-A // step), out.size >= GATE, *arrays, A, n, K, step)
+    return out

@@ -35,7 +35,7 @@ ENTRY, KERNEL, ARGS, TASKS, EACH, THREADS = (4 * LINE + 8 * i for i in range(6))
 RUNS = 5 * LINE  # from here on a word a thread: the next piece of its run, and in the upper half the run's end
 ASLEEP = 32  # bytes behind a thread's run: whether it sleeps
 
-PIECES = 256  # pieces of a job at most
+PIECES = 24  # pieces of a job a thread at most: one costs a tenth of a microsecond
 LOOKING = 20000  # times, a third of a millisecond, that a helper looks for work before it sleeps: it stays awake within a step
 PATIENCE = 200  # times that a caller looks for the helpers' last pieces before it lets other threads have its core
 
@@ -163,7 +163,8 @@ def _lead(shared, threads, tasks, entry, address, packed):
     if not _exchange(shared + BUSY, 0, 1):
         _tasks(entry, 0, tasks, address, packed)
         return
-    each = (tasks + PIECES - 1) // PIECES
+    most = PIECES * threads
+    each = (tasks + most - 1) // most
     pieces = (tasks + each - 1) // each
     _store(shared + ENTRY, entry)
     _store(shared + KERNEL, address)

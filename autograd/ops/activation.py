@@ -37,13 +37,16 @@ def _like(input: Any, value: float) -> Any:
 
 
 def _large(input: Any) -> bool:
-    """Whether a kernel is worth its call: below this numpy is as fast."""
+    """Whether a kernel is worth its call in place of one of numpy's: below this numpy is as fast."""
     return type(input) is ndarray and input.size >= 2048 and input.dtype.kind == "f"
+
+
+_SEVERAL = 128  # elements from which a kernel is quicker than several calls of numpy
 
 
 def _vectors(input: Any, g: Any = None) -> bool:
     """Whether the vector kernels take the input, and the gradient g with it."""
-    if not _large(input) or input.dtype.itemsize < 4:
+    if type(input) is not ndarray or input.size < _SEVERAL or input.dtype.char not in "fd":
         return False
     return g is None or (type(g) is ndarray and g.dtype == input.dtype and g.shape == input.shape)
 

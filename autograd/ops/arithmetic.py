@@ -28,19 +28,19 @@ from .convert import to_dtype
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def _in_kernel(x: Any) -> bool:
+SEVERAL = 256  # elements from which a kernel is quicker than several calls of numpy
+
+
+def _in_kernel(x: Any, least: int = 2048) -> bool:
     """Whether a vectorised float32 kernel is worth its call; float64 stays with numpy's last bit."""
-    return type(x) is ndarray and x.size >= 2048 and x.dtype == dtypes.float32
+    return type(x) is ndarray and x.size >= least and x.dtype == dtypes.float32
 
 
 def _maps(x: Any, *others: Any) -> bool:
-    """Whether a kernel of several steps is worth its call: large arrays of one shape and dtype, float32 or float64."""
-    return (
-        type(x) is ndarray
-        and x.size >= 2048
-        and x.dtype in _FLOATS
-        and all(type(a) is ndarray and a.dtype == x.dtype and a.shape == x.shape for a in others)
-    )
+    """Whether a kernel of several steps takes the arrays, of one shape and dtype, float32 or float64, and is worth its call."""
+    if type(x) is not ndarray or x.size < SEVERAL or x.dtype.char not in "fd":
+        return False
+    return all([type(a) is ndarray and a.dtype is x.dtype and a.shape == x.shape for a in others])
 
 
 _FLOATS = (dtypes.float32, dtypes.float64)
@@ -391,7 +391,9 @@ def _threefold(write: Any) -> Any:
 
 
 def _by(g: Any, value: Any) -> Any:
-    return g if value == 1 else g * value
+    if value == 1:
+        return g
+    return kernels.multiply(g, float(value)) if type(g) is ndarray and g.dtype.kind == "f" else g * value
 
 
 _FACTORS = lambda s: [(s(3, 4), s(3, 4), s.positive(3, 4), 0.5), (s(2), s(3, 1), s.positive(), 1)]
@@ -406,7 +408,7 @@ _FACTORS = lambda s: [(s(3, 4), s(3, 4), s.positive(3, 4), 0.5), (s(2), s(3, 1),
 @quiet
 def _addcmul(input: Any, tensor1: Any, tensor2: Any, value: Any) -> Any:
     """input + value * tensor1 * tensor2 of one floating dtype; value is a number."""
-    if _maps(input, tensor1, tensor2):
+    if input.size >= 2048 and _maps(input, tensor1, tensor2):
         return kernels.plus_product(input, tensor1, tensor2, value)
     return input + _by(tensor1, value) * tensor2
 
@@ -420,7 +422,7 @@ def _addcmul(input: Any, tensor1: Any, tensor2: Any, value: Any) -> Any:
 @quiet
 def _addcdiv(input: Any, tensor1: Any, tensor2: Any, value: Any) -> Any:
     """input + value * tensor1 / tensor2 of one floating dtype; value is a number."""
-    if _maps(input, tensor1, tensor2):
+    if input.size >= 2048 and _maps(input, tensor1, tensor2):
         return kernels.plus_quotient(input, tensor1, tensor2, value)
     return input + _by(tensor1, value) / tensor2
 
@@ -495,7 +497,7 @@ def lerp(input: Any, end: Any, weight: Any) -> Any:
     """
     if not dtypes.settled((input, end)) and np.result_type(input, end).kind != "f":
         raise DTypeError("lerp: expected floating-point tensors; convert with to()")
-    if _maps(input, end):
+    if _maps(input, end) and input.size >= 2048:
         if isinstance(weight, (int, float)):
             return kernels.lerp(input, end, weight)
         if _maps(input, weight):

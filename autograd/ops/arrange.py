@@ -6,6 +6,7 @@ from math import prod
 from typing import Any
 
 import numpy as np
+from numpy import ndarray
 
 from ..errors import DTypeError, RangeError, ShapeError
 from ..kernels import move
@@ -171,11 +172,21 @@ def _roll(input: Any, shifts: tuple[int, ...], dims: tuple[int, ...]) -> Any:
             return np.roll(input, shifts, dims)
         return _roll(x, shifts, tuple([axes.index(dim) for dim in dims])).transpose(_inverse(tuple(axes)))
     if input.nbytes < move.SOME:
-        return np.roll(input, shifts, dims)
+        return _rolled(input, shifts[0], dims[0]) if len(dims) == 1 else np.roll(input, shifts, dims)
     sums = dict.fromkeys(dims, 0)
     for shift, dim in zip(shifts, dims, strict=True):
         sums[dim] += shift
     return move.rolled(input, [*sums.items()])
+
+
+def _rolled(x: ndarray, shift: int, dim: int) -> ndarray:
+    """np.roll along one dimension of a small array, without what numpy needs for several."""
+    n, y = x.shape[dim], np.empty_like(x)
+    shift = shift % n if n else 0
+    before = (slice(None),) * dim
+    y[(*before, slice(shift, None))] = x[(*before, slice(0, n - shift))]
+    y[(*before, slice(0, shift))] = x[(*before, slice(n - shift, None))]
+    return y
 
 
 @function(samples=lambda s: [(s(3, 4), 1, 0), (s(3, 4), 2), (s(3, 4), (1, -1), (0, 1)), (s(), 1)])

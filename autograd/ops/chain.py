@@ -34,6 +34,8 @@ def _zero_stays(y: Any, g: Any) -> Any:
 def times(g: Any, factor: Any) -> Any:
     """g * factor, 0 where g is 0: how a formula multiplies by its derivative."""
     if type(g) is ndarray and not isinstance(factor, Tensor):
+        if type(factor) is float and factor - factor == 0:  # times a finite number 0 stays
+            return kernels.multiply(g, factor)
         y = _in_one_pass(kernels.times, g, factor) if g.size >= _MANY else None
         return _zero_stays(g * factor, g) if y is None else y  # backward has silenced numpy already
     return _times(g, factor)

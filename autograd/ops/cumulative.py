@@ -55,7 +55,7 @@ def _accumulated(combine: np.ufunc, x: ndarray, d: int, reverse: bool = False) -
 
 def _in_kernel(x: Any) -> bool:
     """Whether the kernels of `scan` take x and are worth their call."""
-    return type(x) is ndarray and x.size >= 2048 and x.dtype in (dtypes.float32, dtypes.float64)
+    return type(x) is ndarray and x.size >= 256 and x.dtype in (dtypes.float32, dtypes.float64)
 
 
 @op(lambda g, input_shape, dim: _cumsum_back(g, dim), samples=_along, inplace=True)

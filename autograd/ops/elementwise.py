@@ -17,7 +17,7 @@ from ..op import function, op
 from ..samples import Draw, binary, unary
 from ..tensor import Tensor
 from .alias import alias
-from .arithmetic import _in_kernel, _maps, _paired, _pull_log1p, mul, sqrt
+from .arithmetic import SEVERAL, _in_kernel, _maps, _paired, _pull_log1p, mul, sqrt
 from .chain import _zero, over, times
 from .compare import _integral, _where
 
@@ -170,7 +170,7 @@ def ldexp(input: Any, other: Any) -> Any:
 
 
 def _sigmoid_pull(g: Any, y: Any) -> Any:
-    return kernels.sigmoid_backward(g, y) if _in_kernel(g) and g.shape == y.shape else g * (y * (1.0 - y))
+    return kernels.sigmoid_backward(g, y) if _in_kernel(g, SEVERAL) and g.shape == y.shape else g * (y * (1.0 - y))
 
 
 @op(lambda g, y: _sigmoid_pull(g, y), promote="float", inplace=True, samples=lambda s: [*unary()(s), (s(40, 60),)])
@@ -181,7 +181,7 @@ def sigmoid(input: Any) -> Any:
     >>> autograd.sigmoid(autograd.tensor([0.25, 0.5]))
     tensor([0.5622, 0.6225])
     """
-    if _in_kernel(input):
+    if _in_kernel(input, SEVERAL):
         return kernels.sigmoid_forward(input)
     t = np.negative(input, out=np.empty_like(input))
     np.exp(t, out=t)
@@ -310,7 +310,7 @@ def cosh(input: Any) -> Any:
 
 
 def _tanh_pull(g: Any, y: Any) -> Any:
-    return kernels.tanh_backward(g, y) if _in_kernel(g) and g.shape == y.shape else g * (1.0 - y * y)
+    return kernels.tanh_backward(g, y) if _in_kernel(g, SEVERAL) and g.shape == y.shape else g * (1.0 - y * y)
 
 
 @op(lambda g, y: _tanh_pull(g, y), promote="float", inplace=True, samples=lambda s: [*unary()(s), (s(40, 60),)])
@@ -527,7 +527,7 @@ def round(input: Any, decimals: int = 0) -> Any:
     """
     _number("round", input)
     if decimals == 0 or input.dtype.kind != "f":
-        return np.rint(input).astype(input.dtype, copy=False)
+        return kernels.on_all_threads(kernels.rounded, np.rint, input).astype(input.dtype, copy=False)
     scale = 10.0 ** np.absolute(decimals).item()
     return np.rint(input * scale) / scale if decimals > 0 else np.rint(input / scale) * scale
 

@@ -597,6 +597,9 @@ def add_along(out: ndarray, values: ndarray, index: ndarray, dim: int) -> None:
 )
 def _gather_sum(input: Any, index: Any, shape: tuple[int, ...], dim: int) -> Any:
     """Zeros of `shape` to which `input` is added where `gather` would read."""
+    each = input.size >= 512 and input.shape == index.shape == (*shape[:dim], 1, *shape[dim + 1 :])
+    if each and input.dtype in _GATHERED and prod(shape[:dim]) >= 8:  # none meets another
+        return scatter.placed(np.ascontiguousarray(input), dim, index.astype(np.int64, copy=False), shape[dim])
     out = np.zeros(shape, input.dtype)
     add_along(out, input, index, dim)
     return out

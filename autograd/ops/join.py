@@ -124,7 +124,7 @@ def _sequence(op: str, tensors: Any) -> list[Any]:
     return list(tensors)
 
 
-def _shape(x: Any) -> tuple[int, ...]:
+def shape_of(x: Any) -> tuple[int, ...]:
     """The shape as a plain tuple, which a Tensor's own is not."""
     return x._data.shape if isinstance(x, Tensor) else x.shape
 
@@ -140,7 +140,7 @@ def cat(tensors: Any, dim: int = 0) -> Any:
     tensor([1, 2, 3])
     """
     tensors = _sequence("cat", tensors)
-    n = len(_shape(tensors[0]))
+    n = len(shape_of(tensors[0]))
     if n and type(dim) is int and -n <= dim < n:
         try:
             arrays = _without_history(tensors)
@@ -224,12 +224,12 @@ def stack(tensors: Any, dim: int = 0) -> Any:
             [3, 4]])
     """
     tensors = _sequence("stack", tensors)
-    shape = _shape(tensors[0])
+    shape = shape_of(tensors[0])
     d = dim_of("stack", dim, len(shape) + 1)
     for i, x in enumerate(tensors):
-        if _shape(x) != shape:
+        if shape_of(x) != shape:
             raise ShapeError(
-                f"stack: expects each tensor to have equal size, got {shape} and, for tensor {i}, {_shape(x)}"
+                f"stack: expects each tensor to have equal size, got {shape} and, for tensor {i}, {shape_of(x)}"
             )
     arrays = _without_history(tensors)
     return _stack(*tensors, dim=d) if arrays is None else wrap(_side_by_side(arrays, d))

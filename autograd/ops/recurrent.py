@@ -203,11 +203,14 @@ def _check(kind: str, input: Any, h: Any, c: Any, *weights_and_sizes: Any) -> No
     N, O = weights[1].shape
     B, H = sizes[0], N // kernels.GATES[kind]
     shapes = (sum(sizes), input.shape[-1]), (B, O), (B, H), (N, input.shape[-1]), (N, O), (N,), (N,), (O, H)
-    names = "the input", "h_0", "c_0", "weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr"
     if H < 1 or N % H or (weights[4] is None) != (O == H) or any(a < b for a, b in zip(sizes, sizes[1:], strict=False)):
         raise ShapeError(f"{kind}: weight_hh of shape {(N, O)} and batch sizes {sizes} do not go together")
+    names, dtype = (
+        ("the input", "h_0", "c_0", "weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr"),
+        weights[1].dtype,
+    )
     for name, array, shape in zip(names, (input, h, c, *weights), shapes, strict=True):
-        if array is None:
+        if array is None or (array.shape == shape and array.dtype is dtype and dtype.kind == "f"):
             continue
         if array.dtype != weights[1].dtype or array.dtype.kind != "f":
             raise InputDTypeError(

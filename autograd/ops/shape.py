@@ -118,7 +118,7 @@ def flatten(input: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
     tensor([0, 1, 2, 3, 4, 5])
     """
     n = ndim_of("flatten", "input", input)
-    shape = input.shape
+    shape = _array(input).shape
     start, end = dim_of("flatten", start_dim, n), dim_of("flatten", end_dim, n)
     if start > end:
         raise ShapeError(f"flatten: start_dim {start_dim} comes after end_dim {end_dim} in a tensor of {n} dimensions")
@@ -169,7 +169,7 @@ def squeeze(input: Any, dim: int | tuple[int, ...] | None = None) -> Any:
     Size([3])
     """
     ndim_of("squeeze", "input", input)
-    shape = input.shape
+    shape = _array(input).shape
     if dim is None:
         kept = tuple([n for n in shape if n != 1])
     else:
@@ -186,7 +186,7 @@ def unsqueeze(input: Any, dim: int) -> Any:
     Size([1, 3])
     """
     n = ndim_of("unsqueeze", "input", input) + 1
-    shape = input.shape
+    shape = _array(input).shape
     if dim is True or dim is False:
         raise TypeError("unsqueeze: dim must be an int, got bool")
     if not -n <= dim < n:
@@ -339,6 +339,21 @@ def moveaxis(input: Any, source: Any, destination: Any) -> Any:
 # ------------------------------------------------------------------------------------------------------- expand
 
 
+def _broadcast(x: ndarray, shape: tuple[int, ...]) -> ndarray:
+    """np.broadcast_to, at half its cost where x stands in C order."""
+    own, new = x.shape, len(shape) - x.ndim
+    if new < 0 or not x.flags.c_contiguous or min(shape, default=0) < 0:
+        return np.broadcast_to(x, shape)
+    strides = [0] * new
+    for n, m, step in zip(own, shape[new:], x.strides, strict=True):
+        if n != m and n != 1:
+            return np.broadcast_to(x, shape)  # says what does not fit
+        strides.append(step if n == m else 0)
+    y = np.ndarray(shape, x.dtype, x, 0, strides)
+    y.flags.writeable = False
+    return y
+
+
 @op(
     lambda g: g,
     view=True,
@@ -347,7 +362,7 @@ def moveaxis(input: Any, source: Any, destination: Any) -> Any:
 def _expand(input: Any, shape: tuple[int, ...]) -> Any:
     """`input` broadcast to `shape`, without a copy."""
     try:
-        y = np.broadcast_to(input, shape)
+        y = _broadcast(input, shape)
         # nothing repeated, only dims of size 1 in front: torch lets such a result be written to
         return input.reshape(shape) if y.size == input.size and y.size else y
     except ValueError:

@@ -183,7 +183,7 @@ _MEDIAN, _NANMEDIAN = -1, -2  # as for `kernels.ranked`
 
 def _selected(input: ndarray) -> bool:
     """Whether the kernels of `select` take the input and are worth their call."""
-    return input.size >= 2048 and input.dtype in (dtypes.float32, dtypes.float64, dtypes.int64)
+    return input.size >= 64 and input.dtype in (dtypes.float32, dtypes.float64, dtypes.int64)
 
 
 def _as_rows(input: ndarray, d: int) -> ndarray:

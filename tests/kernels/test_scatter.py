@@ -50,6 +50,19 @@ def test_gather_and_scatter_add(a, b, c, length, dim, at_end):
     np.testing.assert_array_equal(out, expected)
 
 
+@given(SIZES, SIZES, st.sampled_from([1, 4, 90]), st.integers(0, 2), st.booleans())
+def test_one_placed_each(a, b, c, dim, at_end):
+    rng = np.random.default_rng(a + b)
+    shape = [min(a, 9), min(b, 20), c]
+    expected = np.zeros(shape)
+    size, shape[dim] = shape[dim], 1
+    index, g = guarded(rng.integers(0, size, shape), at_end), guarded(rng.normal(size=shape), at_end)
+    np.put_along_axis(expected, index, g, dim)
+    np.testing.assert_array_equal(scatter.placed(g, dim, index, size), expected)
+    wild = scatter.placed(g, dim, index - size, size)
+    np.testing.assert_array_equal(wild, np.zeros_like(expected))
+
+
 @pytest.mark.parametrize("wild", [-1, 4, 2**62, -(2**62)])
 def test_an_index_outside_is_skipped_not_followed(wild, monkeypatch):
     weight, index = guarded(np.ones((4, 2)), True), np.array([wild, 1])
