@@ -387,7 +387,9 @@ def _like(key: str, value: Any, p: Tensor) -> Any:
         number = float(value)
         return int(number) if key == "step" else number
     if isinstance(value, np.ndarray):
-        return np.array(value, REAL_PART.get(p.dtype.dtype, p.dtype.dtype)) if value.ndim or p.ndim == 0 else value.item()
+        return (
+            np.array(value, REAL_PART.get(p.dtype.dtype, p.dtype.dtype)) if value.ndim or p.ndim == 0 else value.item()
+        )
     return deepcopy(value)
 
 
