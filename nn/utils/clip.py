@@ -11,6 +11,8 @@ import numpy as np
 
 import autograd
 from autograd import SparseRows, Tensor, no_grad
+from autograd.dtypes import REAL_PART
+from autograd.ops.reduce import _squared
 
 
 def _all(parameters: Tensor | Iterable[Tensor]) -> list[Tensor]:
@@ -23,12 +25,23 @@ def _values(grad: Any) -> np.ndarray:
 
 
 def _norm(values: np.ndarray, p: float) -> float:
-    values = np.abs(values)
+    """The p-norm in float64: that of many float32 values is exact, and squares do not overflow."""
+    if p == 2 and values.size >= LARGE and values.dtype == np.float32:
+        square = float(_squared(values, None, False))
+        if 1e-20 < square < 1e30:  # no square that mattered was rounded to 0 or to infinity
+            return math.sqrt(square)
+    values = np.abs(values).astype(np.float64)
     if math.isinf(p):
         if not values.size:
             return 0.0
         return float(values.max() if p > 0 else values.min())
+    if p == 2:
+        flat = values.ravel()
+        return math.sqrt(flat.dot(flat))
     return float(np.count_nonzero(values)) if p == 0 else float(np.sum(values**p) ** (1.0 / p))
+
+
+LARGE = 1 << 13  # elements from which squares are added up as float32 by the kernel, in sums of sums
 
 
 def get_total_norm(
@@ -45,15 +58,14 @@ def get_total_norm(
     tensor(5.)
     """
     found = [_values(tensor) for tensor in _all(tensors)]
-    # in float64: the norm of many float32 values is exact, and squares do not overflow
-    norms = [_norm(np.abs(values).astype(np.float64), float(norm_type)) for values in found]
+    norms = [_norm(values, float(norm_type)) for values in found]
     total = _norm(np.array(norms), float(norm_type)) if norms else 0.0
     if error_if_nonfinite and not math.isfinite(total):
         raise RuntimeError(
             f"get_total_norm: the total norm of order {norm_type} is {total}, so it cannot be clipped; pass "
             "error_if_nonfinite=False to scale anyway"
         )
-    dtype = np.result_type(*(np.abs(values[..., :0]).dtype for values in found)) if found else None
+    dtype = np.result_type(*[REAL_PART.get(values.dtype, values.dtype) for values in found]) if found else None
     return autograd.tensor(total, dtype=dtype)
 
 
@@ -69,6 +81,8 @@ def clip_grads_with_norm_(
     tensor([0.6000, 0.8000])
     """
     scale = min(float(max_norm) / (float(total_norm) + 1e-6), 1.0) if not math.isnan(float(total_norm)) else math.nan
+    if scale == 1:
+        return
     with no_grad():
         for param in _all(parameters):
             grad = param.grad
