@@ -289,6 +289,15 @@ BY_HAND: dict[str, tuple[Callable[[Library], Callable[..., Any]], tuple[tuple[in
     "roll": (lambda lib: lambda x: lib.base.roll(x, (-4, -4), (1, 2)), ((8, 32, 32, 64),)),
     "gated chunks": (lambda lib: lambda x: x.chunk(2, -1)[0] * x.chunk(2, -1)[1].sigmoid(), ((64, 64, 512),)),
     "every second row": (lambda lib: lambda x: x[:, ::2] - x[:, 1::2], ((64, 64, 512),)),
+    "spectrum and back": (
+        lambda lib: lambda x: lib.base.fft.irfft2(lib.base.fft.rfft2(x), s=(64, 64)),
+        ((10, 20, 64, 64),),
+    ),
+    "fourier mixing": (lambda lib: lambda x: lib.base.fft.fft2(x).real, ((16, 128, 256),)),
+    "spectrogram": (
+        lambda lib: lambda x: lib.base.stft(x, 512, window=lib.base.hann_window(512), return_complex=True).abs(),
+        ((4, 16000),),
+    ),
     "rotate halves": (lambda lib: lambda x: lib.base.cat((-x[..., 16:], x[..., :16]), -1), ((8, 4, 64, 32),)),
 }
 # heads: a character model's, a sentence's, those of patches of a picture, a long text's

@@ -1,12 +1,14 @@
 """Discrete Fourier transforms, their inverses, and the transforms of short stretches of a signal.
 
-Values come from numpy's pocketfft, which keeps float32. A transform is a symmetric linear map, so its derivative is the
+Values come from `kernels.fourier`, of few signals and of lengths with large prime factors from numpy's pocketfft, which keeps
+float32. A transform is a symmetric linear map, so its derivative is the
 transform itself: see `complexes` for what backward carries. Source: PyTorch, torch.fft, torch.stft, torch.istft.
 """
 
 from __future__ import annotations
 
-from math import prod
+from collections.abc import Sequence
+from math import prod, sqrt
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,7 @@ from numpy import ndarray
 
 from .. import dtypes
 from ..errors import DTypeError, NumberError, ShapeError
+from ..kernels import fourier as kernels
 from ..op import function, op
 from ..samples import Draw
 from ..tensor import Tensor
@@ -26,18 +29,23 @@ from .pad import _pad_constant, pad
 from .shape import _reshape, _unfold_scatter, expand, transpose, unfold, unsqueeze
 
 _OTHER = {"backward": "forward", "forward": "backward", "ortho": "ortho"}  # of the transform that goes the other way
-_FORWARD: Any = np.fft.fft
-_INVERSE: Any = np.fft.ifft
-_REAL: Any = np.fft.rfft
-_TO_REAL: Any = np.fft.irfft
-
 
 # ------------------------------------------------------------------------------------------------- three transforms
 
 
-def _over(transform: Any, x: ndarray, dims: tuple[int, ...], norm: str) -> ndarray:
+def _factor(n: int, inverse: bool, norm: str) -> float:
+    """What the sums of a transform of n values are multiplied by."""
+    if norm == "ortho":
+        return 1 / sqrt(max(n, 1))
+    return 1 / max(n, 1) if (norm == "backward") == inverse else 1.0
+
+
+def _along(x: ndarray, dims: Sequence[int], inverse: bool, norm: str) -> Any:
+    """The transform of complex numbers over one dim after the other: of many signals by the kernel, else by numpy's."""
+    plain: Any = np.fft.ifft if inverse else np.fft.fft
     for d in dims:
-        x = transform(x, axis=d, norm=norm)
+        y = kernels.transformed(x, d, inverse, _factor(x.shape[d], inverse, norm))
+        x = plain(x, axis=d, norm=norm) if y is None else y
     return x
 
 
@@ -50,7 +58,7 @@ def _over(transform: Any, x: ndarray, dims: tuple[int, ...], norm: str) -> ndarr
 )  # fmt: skip
 def _fourier(input: Any, dims: tuple[int, ...], inverse: bool, norm: str) -> Any:
     """The transform of complex numbers over `dims`, or the inverse one."""
-    return _over(_INVERSE if inverse else _FORWARD, input, dims, norm)
+    return _along(input, dims, inverse, norm)
 
 
 def _weights(n: int, dtype: np.dtype, inner: float) -> ndarray:
@@ -77,7 +85,10 @@ def _half_pull(g: Any, n: int, dims: tuple[int, ...], norm: str) -> Any:
 def _half(input: Any, dims: tuple[int, ...], norm: str) -> Any:
     """The transform of real numbers over `dims`, of the last one only the half that tells the other."""
     dtypes.complex_made()
-    return _over(_FORWARD, _REAL(input, axis=dims[-1], norm=norm), dims[-2::-1], norm)
+    half: Any = kernels.of_reals(input, dims[-1], _factor(input.shape[dims[-1]], False, norm))
+    if half is None:
+        half = np.fft.rfft(input, axis=dims[-1], norm=norm)  # type: ignore[arg-type]
+    return _along(half, dims[-2::-1], False, norm)
 
 
 def _half_inverse_pull(g: Any, n: int, dims: tuple[int, ...], norm: str) -> Any:
@@ -94,7 +105,9 @@ def _half_inverse_pull(g: Any, n: int, dims: tuple[int, ...], norm: str) -> Any:
 )  # fmt: skip
 def _half_inverse(input: Any, n: int, dims: tuple[int, ...], norm: str) -> Any:
     """The n real numbers of half a spectrum of n // 2 + 1 along the last of `dims`; the inverse of `_half`."""
-    return _TO_REAL(_over(_INVERSE, input, dims[:-1], norm), n, dims[-1], norm)
+    half = _along(input, dims[:-1], True, norm)
+    y: Any = kernels.to_reals(half, n, dims[-1], _factor(n, True, norm))
+    return np.fft.irfft(half, n, dims[-1], norm) if y is None else y  # type: ignore[arg-type]
 
 
 # ------------------------------------------------------------------------------------------------------- arguments
