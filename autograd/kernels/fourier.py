@@ -327,8 +327,10 @@ def _radices(n: int) -> list[int] | None:
 
 
 def _pairs(angles: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    """exp(-angles i), flat, real and imaginary parts side by side."""
-    return np.stack([np.cos(angles), -np.sin(angles)], -1).reshape(-1).astype(dtype)
+    """exp(-angles i), flat, real and imaginary parts side by side; exact at quarters of a turn."""
+    parts = np.stack([np.cos(angles), -np.sin(angles)], -1).reshape(-1)
+    parts[np.abs(parts) < 1e-12] = 0
+    return parts.astype(dtype)
 
 
 @lru_cache(256)

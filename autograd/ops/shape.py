@@ -677,10 +677,12 @@ def _unfold_scatter(input: Any, shape: tuple[int, ...], dimension: int, size: in
     if not shape:
         return out + input.sum() if size else out
     d = dim_of("unfold", dimension, len(shape))
-    count = input.shape[d]
-    for k in range(size):  # window elements k never overlap, so a slice adds them all
-        at = (slice(None),) * d + (slice(k, k + (count - 1) * step + 1, step),)
-        out[at] += input[..., k]
+    apart, before, strides = -(-size // step), (slice(None),) * d, out.strides
+    for k in range(min(apart, input.shape[d])):  # every so many windows do not overlap, so they are added at once
+        some = input[(*before, slice(k, None, apart))]
+        steps = (*strides[:d], strides[d] * step * apart, *strides[d + 1 :], strides[d])
+        seen = np.lib.stride_tricks.as_strided(out[(*before, slice(k * step, None))], some.shape, steps)
+        seen += some
     return out
 
 
