@@ -28,8 +28,7 @@ float16 = np.dtype(np.float16)
 uint16, uint32, uint64 = np.dtype(np.uint16), np.dtype(np.uint32), np.dtype(np.uint64)
 
 FLOATS = (float32, float64)
-COMPLEXES = (complex64, complex128)
-SUPPORTED = (float32, float64, int64, int32, int16, int8, uint8, bool_, *COMPLEXES)
+SUPPORTED = (float32, float64, int64, int32, int16, int8, uint8, bool_, complex64, complex128)
 _BUILTIN = {bool: bool_, int: int64}
 REAL_PART: dict[np.dtype, np.dtype] = {
     complex64: float32,
@@ -75,10 +74,12 @@ def as_dtype(dtype: Any) -> np.dtype:
 
     `float` is float64 and `int` is int64, as in torch. Raises DTypeError for a dtype not supported.
     """
-    found: Any = getattr(dtype, "dtype", dtype) if type(dtype) is DType else dtype
-    if type(found) is not DType:
+    found: Any
+    if type(dtype) is DType:
+        found = getattr(dtype, "dtype", dtype)  # those that numpy does not know have none
+    else:
         try:
-            found = _BUILTIN[found] if found is bool or found is int else np.dtype(found)
+            found = _BUILTIN[dtype] if dtype is bool or dtype is int else np.dtype(dtype)
         except TypeError:
             raise DTypeError(f"dtype: {dtype!r} is not a dtype") from None
     if found not in SUPPORTED:
@@ -315,10 +316,7 @@ def _dtype(name: str, kind: str, itemsize: int, own: np.dtype | None = None) -> 
     return made
 
 
-NAMED = {
-    d.name: _dtype(d.name, d.kind, d.itemsize, d)
-    for d in (*SUPPORTED, float16, complex64, complex128, uint16, uint32, uint64)
-}
+NAMED = {d.name: _dtype(d.name, d.kind, d.itemsize, d) for d in (*SUPPORTED, float16, uint16, uint32, uint64)}
 # torch's without a counterpart in numpy
 NAMED |= {name: _dtype(name, kind, size) for name, kind, size in (("bfloat16", "f", 2), ("complex32", "c", 4))}
 NAMED |= {name: _dtype(name, "f", 1) for name in ("float8_e4m3fn", "float8_e4m3fnuz", "float8_e5m2", "float8_e5m2fnuz")}

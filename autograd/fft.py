@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from . import dtypes
+from .creation import _dtype, _finish
 from .errors import DTypeError, NumberError
 from .ops.out import publish
 from .ops.spectral import fft_fft as fft
@@ -25,20 +25,18 @@ from .ops.spectral import fft_irfftn as irfftn
 from .ops.spectral import fft_rfft as rfft
 from .ops.spectral import fft_rfft2 as rfft2
 from .ops.spectral import fft_rfftn as rfftn
-from .tensor import Tensor, on_cpu, wrap
+from .tensor import Tensor
 
 
 def _frequencies(
     name: str, values: Any, n: int, d: float, dtype: Any, device: Any, requires_grad: bool
 ) -> Tensor:  # fmt: skip
-    chosen = dtypes._default if dtype is None else dtypes.as_dtype(dtype)
+    chosen = _dtype(dtype)
     if chosen.kind != "f":
         raise DTypeError(f"fft.{name}: expected a floating-point dtype, got {chosen}")
     if n < 1:
         raise NumberError(f"fft.{name}: n must be at least 1, got {n}")
-    on_cpu(device)
-    out = wrap((values(n) / (n * d)).astype(chosen))
-    return out.requires_grad_() if requires_grad else out
+    return _finish((values(n) / (n * d)).astype(chosen), device, requires_grad)
 
 
 def fftfreq(

@@ -92,7 +92,7 @@ def inplace(
         if arrays is not None:
             if not arrays[0].flags.writeable:
                 check_writable(tensor, name)
-            if writes(*arrays, **kwargs) if kwargs else writes(*arrays):
+            if writes(*arrays, **kwargs):
                 if tensor._view is None:
                     tensor._cell.written(name)
                 else:

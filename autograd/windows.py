@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from . import dtypes
+from .creation import _dtype, _finish
 from .errors import DTypeError, NumberError
-from .tensor import Tensor, on_cpu, wrap
+from .tensor import Tensor
 
 
 def _window(name: str, formula: Callable[..., ndarray], example: str, words: str, **factors: Any) -> Any:
@@ -21,16 +21,14 @@ def _window(name: str, formula: Callable[..., ndarray], example: str, words: str
         given = {**factors, **dict(zip(factors, args, strict=False)), **named}
         if len(args) > len(factors) or set(given) != set(factors):
             raise TypeError(f"{name}: expected window_length, periodic{''.join(f', {key}' for key in factors)}")
-        chosen = dtypes._default if dtype is None else dtypes.as_dtype(dtype)
+        chosen = _dtype(dtype)
         if chosen.kind != "f":
             raise DTypeError(f"{name}: expected a floating-point dtype, got {chosen}")
         if window_length < 0:
             raise NumberError(f"{name}: window_length must not be negative, got {window_length}")
-        on_cpu(device)
         steps = window_length if periodic else window_length - 1
         values = np.ones(window_length) if window_length == 1 else formula(np.arange(window_length), steps, **given)
-        out = wrap(values.astype(chosen))
-        return out.requires_grad_() if requires_grad else out
+        return _finish(values.astype(chosen), device, requires_grad)
 
     window.__name__ = window.__qualname__ = name
     window.__doc__ = f"""{words}, of window_length values; periodic: the first of window_length + 1, without the last.

@@ -57,9 +57,6 @@ def _both(kernel: Map, plain: Any, x: np.ndarray, y: Any, out: np.ndarray | None
         if out is None and x.dtype == y.dtype and x.dtype.char in "fd":
             apart = broadcast(kernel, x, y)
         return plain(x, y, out=out) if apart is None else apart
-    if x.flags.c_contiguous and y.flags.c_contiguous and out is None:
-        shared = x.size >= SHARED and x.dtype is y.dtype and x.dtype.char in "fd" and get_num_threads() > 1
-        return kernel(x, y) if shared else plain(x, y)
     if x.ndim > 2 and x.flags.c_contiguous != y.flags.c_contiguous:
         if planes(x) and lies_channels_last(y):
             x = np.moveaxis(moved(x), -1, 1)

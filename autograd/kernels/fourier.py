@@ -161,40 +161,43 @@ def _stages(n, radices, turns, roots, work, a, b, inverse):
     return a
 
 
+# A value's two parts: those of a complex number, side by side; or, where `pairs`, two real ones of a signal, K apart.
+
+
 @kernel
-def _begins(row, count, n, K):
-    """Where signals from `row` on begin in an array (A, n, K)."""
+def _begins(row, count, n, K, pairs):
+    """Where signals of n values from `row` on begin in an array (A, n, K)."""
     begins = np.empty(count, np.int64)
     for lane in range(count):
-        begins[lane] = (row + lane) // K * n * K + (row + lane) % K
+        begins[lane] = 2 * ((row + lane) // K * n * K) + (row + lane) % K * (1 if pairs else 2)
     return begins
 
 
 @kernel
-def _brought(x, row, rows, n, K, work, to):
-    """The signals of n values from `row` on, of an array (A, n, K) with the parts of a value side by side, lane by lane."""
+def _brought(x, row, rows, n, K, pairs, work, to):
+    """The signals of n values from `row` on, of an array (A, n, K), lane by lane."""
     lanes = lanes_of(x)
     count = min(lanes, rows - row)
     if K == 1:
         for j in range(0, 2 * n, lanes):
             transpose_tile(x, 2 * row * n + j, 2 * n, work, to + j * lanes, lanes, count, min(lanes, 2 * n - j))
-    elif row % K + lanes <= K:
+    elif not pairs and row % K + lanes <= K:
         for j in range(n):
             i = 2 * ((row // K * n + j) * K + row % K)
             values, out = part(x, i, i + 2 * lanes), part(work, to + 2 * j * lanes, to + 2 * (j + 1) * lanes)
             for lane in range(lanes):
                 out[lane], out[lanes + lane] = values[2 * lane], values[2 * lane + 1]
     else:
-        begins = _begins(row, count, n, K)
+        begins, apart = _begins(row, count, n, K, pairs), K if pairs else 1
         for j in range(n):
             for lane in range(count):
-                i, o = 2 * (begins[lane] + j * K), to + 2 * j * lanes + lane
-                work[o], work[o + lanes] = x[i], x[i + 1]
+                i, o = begins[lane] + 2 * j * K, to + 2 * j * lanes + lane
+                work[o], work[o + lanes] = x[i], x[i + apart]
         hold(begins)
 
 
 @kernel
-def _taken(work, a, factor, y, row, rows, n, K):
+def _taken(work, a, factor, y, row, rows, n, K, pairs):
     """`_brought` the other way round, times a factor."""
     lanes = lanes_of(y)
     count, f = min(lanes, rows - row), broadcast(y, factor)
@@ -204,50 +207,19 @@ def _taken(work, a, factor, y, row, rows, n, K):
     if K == 1:
         for j in range(0, 2 * n, lanes):
             transpose_tile(work, a + j * lanes, lanes, y, 2 * row * n + j, 2 * n, min(lanes, 2 * n - j), count)
-    elif row % K + lanes <= K:
+    elif not pairs and row % K + lanes <= K:
         for j in range(n):
             i = 2 * ((row // K * n + j) * K + row % K)
             out, values = part(y, i, i + 2 * lanes), part(work, a + 2 * j * lanes, a + 2 * (j + 1) * lanes)
             for lane in range(lanes):
                 out[2 * lane], out[2 * lane + 1] = values[lane], values[lanes + lane]
     else:
-        begins = _begins(row, count, n, K)
+        begins, apart = _begins(row, count, n, K, pairs), K if pairs else 1
         for j in range(n):
             for lane in range(count):
-                i, o = a + 2 * j * lanes + lane, 2 * (begins[lane] + j * K)
-                y[o], y[o + 1] = work[i], work[i + lanes]
+                i, o = a + 2 * j * lanes + lane, begins[lane] + 2 * j * K
+                y[o], y[o + apart] = work[i], work[i + lanes]
         hold(begins)
-
-
-@kernel
-def _pairs_brought(x, row, rows, h, K, work, to):
-    """Real signals of 2 h values as complex ones of h: the same as `_brought`, but that their pairs stand K apart."""
-    lanes = lanes_of(x)
-    if K == 1:
-        _brought(x, row, rows, h, 1, work, to)
-        return
-    count = min(lanes, rows - row)
-    begins = _begins(row, count, 2 * h, K)
-    for j in range(h):
-        for lane in range(count):
-            i, o = begins[lane] + 2 * j * K, to + 2 * j * lanes + lane
-            work[o], work[o + lanes] = x[i], x[i + K]
-    hold(begins)
-
-
-@kernel
-def _pairs_taken(work, a, factor, y, row, rows, h, K):
-    lanes = lanes_of(y)
-    if K == 1:
-        _taken(work, a, factor, y, row, rows, h, 1)
-        return
-    count = min(lanes, rows - row)
-    begins = _begins(row, count, 2 * h, K)
-    for j in range(h):
-        for lane in range(count):
-            i, o = a + 2 * j * lanes + lane, begins[lane] + 2 * j * K
-            y[o], y[o + K] = work[i] * factor, work[i + lanes] * factor
-    hold(begins)
 
 
 @kernel
@@ -262,9 +234,9 @@ def complex_lines(first, last, x, y, n, K, R, radices, turns, roots, inverse, fa
     lanes = lanes_of(x)
     work = _room(x, n)
     for task in range(first, last):
-        _brought(x, task * lanes, R, n, K, work, 0)
+        _brought(x, task * lanes, R, n, K, False, work, 0)
         a = _stages(n, radices, turns, roots, work, 0, 2 * n * lanes, inverse)
-        _taken(work, a, factor, y, task * lanes, R, n, K)
+        _taken(work, a, factor, y, task * lanes, R, n, K, False)
     hold(work)
 
 
@@ -276,7 +248,7 @@ def real_lines(first, last, x, y, n, K, R, radices, turns, roots, halves, factor
     work, other = _room(x, h + 1), 2 * (h + 1) * lanes
     half = broadcast(x, 0.5)
     for task in range(first, last):
-        _pairs_brought(x, task * lanes, R, h, K, work, 0)
+        _brought(x, task * lanes, R, h, K, True, work, 0)
         a = _stages(h, radices, turns, roots, work, 0, other, False)
         b = other - a
         for k in range(h + 1):
@@ -286,7 +258,7 @@ def real_lines(first, last, x, y, n, K, R, radices, turns, roots, halves, factor
             re, im = _turned(xi + yi, yr - xr, v, u)
             store(work, o, half * (xr + yr) + re)
             store(work, o + lanes, half * (xi - yi) + im)
-        _taken(work, b, factor, y, task * lanes, R, h + 1, K)
+        _taken(work, b, factor, y, task * lanes, R, h + 1, K, False)
     hold(work)
 
 
@@ -298,7 +270,7 @@ def half_lines(first, last, x, y, n, K, R, radices, turns, roots, halves, factor
     work, other = _room(x, h + 1), 2 * (h + 1) * lanes
     zero = broadcast(x, 0.0)
     for task in range(first, last):
-        _brought(x, task * lanes, R, h + 1, K, work, other)
+        _brought(x, task * lanes, R, h + 1, K, False, work, other)
         store(work, other + lanes, zero)
         store(work, other + 2 * h * lanes + lanes, zero)
         for k in range(h):
@@ -309,7 +281,7 @@ def half_lines(first, last, x, y, n, K, R, radices, turns, roots, halves, factor
             store(work, 2 * k * lanes, xr + yr - im)
             store(work, 2 * k * lanes + lanes, xi - yi + re)
         a = _stages(h, radices, turns, roots, work, 0, other, True)
-        _pairs_taken(work, a, factor, y, task * lanes, R, h, K)
+        _taken(work, a, factor, y, task * lanes, R, h, K, True)
     hold(work)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from contextvars import ContextVar, copy_context
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
@@ -42,4 +42,4 @@ def quiet(fn: F) -> F:
         finally:
             end(token)
 
-    return silenced  # type: ignore[return-value]
+    return cast(F, silenced)

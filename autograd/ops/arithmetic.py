@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import warnings
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from numpy import ndarray
@@ -82,7 +82,7 @@ def _by_size(plain: Any, kernel: Any, reverse: Any) -> Callable[[F], F]:
         def compute(input: Any, other: Any) -> Any:
             if type(input) is ndarray:
                 if type(other) is ndarray:
-                    n = input.size
+                    n = input.size  # what `kernels.pays` asks, without its call
                     if n >= SHARED or (n * other.size >= STRETCHED and input.shape != other.shape):
                         return kernel(input, other)
                 elif type(other) is float and _large(input):
@@ -91,7 +91,7 @@ def _by_size(plain: Any, kernel: Any, reverse: Any) -> Callable[[F], F]:
                 return reverse(other, input)
             return plain(input, other)
 
-        return quiet(compute)  # type: ignore[return-value]
+        return cast(F, quiet(compute))
 
     return decorate
 

@@ -16,7 +16,7 @@ from ..op import REGISTRY, function, op
 from ..tape import mode, node_of
 from ..tensor import Device, Tensor, on_cpu, to_array
 from .index import setitem
-from .shape import clone, contiguous, in_format, is_channels_last
+from .shape import _array, clone, contiguous, in_format, is_channels_last
 
 # ------------------------------------------------------------------------------------------------------- dtypes
 
@@ -45,10 +45,6 @@ def to_dtype(input: Any, dtype: Any) -> Any:
     if type(dtype) is dtypes.DType:
         dtype = dtype.dtype
     return input if _array(input).dtype == dtype else _convert(input, dtype)
-
-
-def _array(x: Any) -> Any:
-    return x._data if isinstance(x, Tensor) else x
 
 
 @function(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod, sqrt
-from typing import Any
+from typing import Any, Literal, cast
 
 import numpy as np
 from numpy import ndarray
@@ -28,19 +28,24 @@ from .index import _getitem, narrow
 from .pad import _pad_constant, pad
 from .shape import _reshape, _unfold_scatter, expand, transpose, unfold, unsqueeze
 
-_OTHER = {"backward": "forward", "forward": "backward", "ortho": "ortho"}  # of the transform that goes the other way
+Norm = Literal["backward", "forward", "ortho"]
+_OTHER: dict[Norm, Norm] = {
+    "backward": "forward",
+    "forward": "backward",
+    "ortho": "ortho",
+}  # of the transform that goes the other way
 
 # ------------------------------------------------------------------------------------------------- three transforms
 
 
-def _factor(n: int, inverse: bool, norm: str) -> float:
+def _factor(n: int, inverse: bool, norm: Norm) -> float:
     """What the sums of a transform of n values are multiplied by."""
     if norm == "ortho":
         return 1 / sqrt(max(n, 1))
     return 1 / max(n, 1) if (norm == "backward") == inverse else 1.0
 
 
-def _along(x: ndarray, dims: Sequence[int], inverse: bool, norm: str) -> Any:
+def _along(x: ndarray, dims: Sequence[int], inverse: bool, norm: Norm) -> Any:
     """The transform of complex numbers over one dim after the other: of many signals by the kernel, else by numpy's."""
     plain: Any = np.fft.ifft if inverse else np.fft.fft
     for d in dims:
@@ -56,7 +61,7 @@ def _along(x: ndarray, dims: Sequence[int], inverse: bool, norm: str) -> Any:
         (s.complex(4), (0,), False, "ortho"), (s.complex(2, 3), (1,), True, "forward"),
     ],
 )  # fmt: skip
-def _fourier(input: Any, dims: tuple[int, ...], inverse: bool, norm: str) -> Any:
+def _fourier(input: Any, dims: tuple[int, ...], inverse: bool, norm: Norm) -> Any:
     """The transform of complex numbers over `dims`, or the inverse one."""
     return _along(input, dims, inverse, norm)
 
@@ -70,7 +75,7 @@ def _weights(n: int, dtype: np.dtype, inner: float) -> ndarray:
     return w
 
 
-def _half_pull(g: Any, n: int, dims: tuple[int, ...], norm: str) -> Any:
+def _half_pull(g: Any, n: int, dims: tuple[int, ...], norm: Norm) -> Any:
     w = _weights(n, dtypes.REAL_PART[g.dtype], 0.5)
     w = w.reshape(-1, *[1] * (g.ndim - 1 - dims[-1]))
     return _half_inverse(_conj(g) * w, n, dims, _OTHER[norm])
@@ -82,16 +87,16 @@ def _half_pull(g: Any, n: int, dims: tuple[int, ...], norm: str) -> Any:
         (s(3, 4), (1,), "backward"), (s(3, 5), (0, 1), "ortho"), (s(4, 3), (1, 0), "forward"), (s(1), (0,), "backward"),
     ],
 )  # fmt: skip
-def _half(input: Any, dims: tuple[int, ...], norm: str) -> Any:
+def _half(input: Any, dims: tuple[int, ...], norm: Norm) -> Any:
     """The transform of real numbers over `dims`, of the last one only the half that tells the other."""
     dtypes.complex_made()
     half: Any = kernels.of_reals(input, dims[-1], _factor(input.shape[dims[-1]], False, norm))
     if half is None:
-        half = np.fft.rfft(input, axis=dims[-1], norm=norm)  # type: ignore[arg-type]
+        half = np.fft.rfft(input, axis=dims[-1], norm=norm)
     return _along(half, dims[-2::-1], False, norm)
 
 
-def _half_inverse_pull(g: Any, n: int, dims: tuple[int, ...], norm: str) -> Any:
+def _half_inverse_pull(g: Any, n: int, dims: tuple[int, ...], norm: Norm) -> Any:
     w = _weights(n, g.dtype, 2.0)
     return _conj(_half(g, dims, _OTHER[norm])) * w.reshape(-1, *[1] * (g.ndim - 1 - dims[-1]))
 
@@ -103,22 +108,22 @@ def _half_inverse_pull(g: Any, n: int, dims: tuple[int, ...], norm: str) -> Any:
         (s.complex(3, 2), 4, (1, 0), "forward"), (s.complex(1), 1, (0,), "backward"),
     ],
 )  # fmt: skip
-def _half_inverse(input: Any, n: int, dims: tuple[int, ...], norm: str) -> Any:
+def _half_inverse(input: Any, n: int, dims: tuple[int, ...], norm: Norm) -> Any:
     """The n real numbers of half a spectrum of n // 2 + 1 along the last of `dims`; the inverse of `_half`."""
     half = _along(input, dims[:-1], True, norm)
     y: Any = kernels.to_reals(half, n, dims[-1], _factor(n, True, norm))
-    return np.fft.irfft(half, n, dims[-1], norm) if y is None else y  # type: ignore[arg-type]
+    return np.fft.irfft(half, n, dims[-1], norm) if y is None else y
 
 
 # ------------------------------------------------------------------------------------------------------- arguments
 
 
-def _norm(name: str, norm: Any) -> str:
+def _norm(name: str, norm: Any) -> Norm:
     if norm is None:
         return "backward"
     if norm not in _OTHER:
         raise NumberError(f"{name}: norm must be None, 'backward', 'ortho' or 'forward', got {norm!r}")
-    return norm
+    return cast(Norm, norm)
 
 
 def _given(name: str, x: Any, complex: bool) -> Any:
@@ -491,7 +496,7 @@ def stft(
     onesided = not complex_in if onesided is None else onesided
     if onesided and complex_in:
         raise ShapeError("stft: a complex signal or window has no onesided transform; leave onesided out")
-    norm = "ortho" if normalized else "backward"
+    norm: Norm = "ortho" if normalized else "backward"
     last = (len(frames.shape) - 1,)
     y = _half(frames, last, norm) if onesided else _fourier(_given("stft", frames, True), last, False, norm)
     y = transpose(y, -1, -2)
@@ -537,7 +542,7 @@ def istft(
     hop, win, window = _framing("istft", x, n_fft, hop_length, win_length, window)
     if hop > win:
         raise ShapeError(f"istft: expected hop_length <= win_length, got {hop} and {win}")
-    norm = "ortho" if normalized else "backward"
+    norm: Norm = "ortho" if normalized else "backward"
     frames = transpose(x, 1, 2)
     if return_complex:
         frames = _fourier(frames, (2,), True, norm)
